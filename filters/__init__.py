@@ -1,0 +1,1 @@
+"""What a document is: text kernels, signals, rules, duplicates. Arrow in, Arrow out; no files."""

@@ -1,0 +1,1 @@
+"""How a recipe becomes work: recipe, plan, stages, executors, sources, lineage, report, command line."""

@@ -1,0 +1,1 @@
+"""The recipes shipped with the program, one YAML file each."""

@@ -1,0 +1,1 @@
+"""What learns from shards: loader, variable-length attention, training and evaluation."""
