@@ -1,0 +1,67 @@
+"""The libraries that turn text into ids, behind one interface: a fast one and the reference it must equal."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+SINGLE_THREAD = {"FASTOKENS_BPE_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+"""Environment that keeps a process to one thread, for workers; it must be set before the first encode.
+
+fastokens reads the first variable (and not the second), tokenizers the other two.
+"""
+
+Ids = npt.NDArray[np.uint32]
+Offsets = npt.NDArray[np.int64]
+
+_REFERENCE_BATCH = 256
+"""Texts per call to the reference, whose encodings take some hundred bytes for each token."""
+
+
+class Backend(Protocol):
+    """Encodes texts without adding anything."""
+
+    name: str
+
+    def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
+        """Ids of all texts one after another, and len(texts) + 1 offsets into them."""
+
+
+class Fastokens:
+    """The fast backend: flat buffers all the way, no Python object for a token."""
+
+    name = "fastokens"
+
+    def __init__(self, tokenizer_json: str, *, control_tokens: bool) -> None:
+        from fastokens import Tokenizer
+
+        self._tokenizer = Tokenizer.from_json_str(tokenizer_json)
+        self._as_text = not control_tokens
+
+    def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
+        """Encode; see Backend."""
+        ids, offsets = self._tokenizer.encode_batch_flat(texts, split_special_tokens=self._as_text)
+        return np.frombuffer(ids, np.uint32), np.frombuffer(offsets, np.uint64).astype(np.int64)
+
+
+class Reference:
+    """The tokenizers library, which defines what is right."""
+
+    name = "tokenizers"
+
+    def __init__(self, tokenizer_json: str, *, control_tokens: bool) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_str(tokenizer_json)
+        self._tokenizer.encode_special_tokens = not control_tokens
+
+    def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
+        """Encode; see Backend."""
+        pieces = []
+        for start in range(0, len(texts), _REFERENCE_BATCH):
+            batch = self._tokenizer.encode_batch_fast(
+                texts[start : start + _REFERENCE_BATCH], add_special_tokens=False
+            )
+            pieces += [np.array(encoding.ids, np.uint32) for encoding in batch]
+        offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+        return np.concatenate([np.empty(0, np.uint32), *pieces]), offsets

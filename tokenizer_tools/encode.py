@@ -1,0 +1,162 @@
+"""Encoding documents: text as ordinary text whatever it spells, and the tokens that begin and end it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tokenizer_tools.backends import Backend, Ids, Offsets
+from tokenizer_tools.load import TokenizerError, TokenizerFiles
+from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
+
+VERSION = 1
+"""Part of the fingerprint; raised when the encoder adds something else to the same text."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Ids of many documents: document i is ids[offsets[i]:offsets[i + 1]]."""
+
+    ids: Ids
+    offsets: Offsets
+
+
+class Encoder:
+    """Turns documents into ids, each ended by the end token.
+
+    A document is hostile input: a control token that it spells out (`<|endoftext|>`) becomes ordinary text,
+    never the control token. Added tokens that are not control tokens (`<think>`) keep their ids.
+
+    What is added to a document: the end token, always and exactly once; in front the begin token, where the
+    tokenizer itself begins a text with one (Llama, Gemma). Nothing else of its post-processor is used.
+    """
+
+    def __init__(self, files: TokenizerFiles, backend: Backend, refusal: str | None) -> None:
+        self._backend = backend
+        self.backend = backend.name
+        """The library that encodes: `fastokens`, or `tokenizers` where the fast one was refused."""
+        self.refusal = refusal
+        """Why the fast backend was refused, None where it was not."""
+        self.end_id = files.token_id(files.end_token)
+        self.begin_id = begin_id(files)
+        self.unknown_id = files.vocabulary.get(files.definition["model"].get("unk_token"))
+        """What the model gives for what it does not know; None for a byte-level one."""
+        self.max_id = max(files.vocabulary.values())
+        """The largest id there is, which decides how wide ids must be stored."""
+        self.fingerprint = _fingerprint(files, VERSION, self.begin_id, self.end_id)
+        """Changes when the same text could get other ids."""
+
+    @classmethod
+    def build(
+        cls, files: TokenizerFiles, sample: pa.LargeStringArray | pa.ChunkedArray | None = None
+    ) -> "Encoder":
+        """Choose the backend by a parity check and make the encoder.
+
+        Args:
+            files: The tokenizer.
+            sample: Documents of the user's own, checked besides the built-in hostile texts. The reference
+                encodes about 3 MB/s, so take a few hundred.
+
+        Raises:
+            TokenizerError: The tokenizer gives a control token's id for ordinary text.
+        """
+        definition = encoding_definition(files)
+        spelled = look_alikes(control_tokens(files))
+        own = [text for text in sample.to_pylist() if text is not None] if sample is not None else []
+        backend, refusal = choose_backend(
+            json.dumps(definition), [*HOSTILE_TEXTS, *spelled, *own], control_tokens=False
+        )
+        _check_neutral(files, backend, spelled)
+        return cls(files, backend, refusal)
+
+    def encode(self, texts: pa.LargeStringArray | pa.StringArray | pa.ChunkedArray) -> Encoded:
+        """Encode documents. A batch of some tens of MB uses memory well; a null is an error."""
+        if texts.null_count:
+            row = texts.is_null().index(True).as_py()
+            raise TokenizerError(f"Row {row} has no text. Leave out documents without text before encoding.")
+        ids, offsets = self._backend.encode(texts.to_pylist())
+        return _framed(ids, offsets, self.begin_id, self.end_id)
+
+
+def control_tokens(files: TokenizerFiles) -> dict[str, int]:
+    """The tokens no text may stand for, with their ids.
+
+    They are the added tokens that tokenizer.json marks special, the begin, end and pad tokens, and those
+    written `<|like this|>`, which some models forget to mark.
+    """
+    named = {files.begin_token, files.end_token, files.pad_token}
+    tokens = {token: files.token_id(token) for token in named if token is not None}
+    for added in files.definition.get("added_tokens", []):
+        content = added["content"]
+        if added.get("special") or (content.startswith("<|") and content.endswith("|>")):
+            tokens[content] = added["id"]
+    return dict(sorted(tokens.items(), key=lambda item: item[1]))
+
+
+def encoding_definition(files: TokenizerFiles) -> dict[str, Any]:
+    """tokenizer.json as the backends load it: control tokens special, nothing cut, padded or random."""
+    control = control_tokens(files)
+    definition = dict(files.definition)
+    definition["truncation"] = definition["padding"] = None
+    if "dropout" in definition["model"]:
+        definition["model"] = definition["model"] | {"dropout": None}
+    definition["added_tokens"] = [
+        added | {"special": added["content"] in control} for added in definition.get("added_tokens", [])
+    ]
+    return definition
+
+
+def begin_id(files: TokenizerFiles) -> int | None:
+    """The id the tokenizer puts before a text, None if it does not.
+
+    `add_bos_token` in its configuration decides, else its post-processor, as in transformers.
+    """
+    configured = files.config.get("add_bos_token")
+    if configured is not None:
+        return files.token_id(files.begin_token) if configured and files.begin_token else None
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(json.dumps(encoding_definition(files)))
+    plain, processed = (tokenizer.encode("a", add_special_tokens=add).ids for add in (False, True))
+    before = processed[: processed.index(plain[0])] if plain else []
+    if len(before) > 1:
+        raise TokenizerError(
+            f"{files.source} begins a text with {len(before)} tokens; at most one is supported."
+        )
+    return before[0] if before else None
+
+
+def _check_neutral(files: TokenizerFiles, backend: Backend, spelled: list[str]) -> None:
+    unknown = files.definition["model"].get("unk_token")
+    forbidden = [number for token, number in control_tokens(files).items() if token != unknown]
+    ids, offsets = backend.encode(spelled)
+    found = np.flatnonzero(np.isin(ids, forbidden))
+    if found.size:
+        text = spelled[int(np.searchsorted(offsets, found[0], side="right")) - 1]
+        raise TokenizerError(
+            f"{files.source} gives a control token for the ordinary text {text!r}: documents could forge "
+            "control tokens. Use a tokenizer whose model does not hold them as ordinary pieces."
+        )
+
+
+def _framed(ids: Ids, offsets: Offsets, begin: int | None, end: int) -> Encoded:
+    """Put the begin and the end token around each document."""
+    added = 1 if begin is None else 2
+    framed_offsets = offsets + added * np.arange(len(offsets))
+    framed = np.empty(framed_offsets[-1], np.uint32)
+    is_text = np.ones(len(framed), bool)
+    is_text[framed_offsets[1:] - 1] = False
+    framed[framed_offsets[1:] - 1] = end
+    if begin is not None:
+        is_text[framed_offsets[:-1]] = False
+        framed[framed_offsets[:-1]] = begin
+    framed[is_text] = ids
+    return Encoded(framed, framed_offsets)
+
+
+def _fingerprint(*parts: TokenizerFiles | int | str | None) -> str:
+    names = [part.hash if isinstance(part, TokenizerFiles) else part for part in parts]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
