@@ -1,0 +1,249 @@
+"""The budget: relative weights and a token total become a whole-number quota for each group."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mixers.quantity import Quantity
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Epochs = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Unit = Literal["tokens", "loss_tokens"]
+
+
+class MixtureError(ValueError):
+    """The mixture that was asked for cannot be built from the documents there are."""
+
+
+class Mixture(BaseModel):
+    """What one training stage is made of: the recipe's ``mixtures.<stage>``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    tokens: Annotated[Quantity, Field(gt=0)] = Field(
+        description="Size of the stage in `unit`: 10B, 300M, 2000."
+    )
+    weights: dict[str, Weight] = Field(
+        default_factory=dict, description="Group to its relative weight in `unit`; they need not add up to 1."
+    )
+    sequence_length: int = Field(4096, ge=2, le=2**20, description="Most tokens in one row.")
+    unit: Unit = Field(
+        "tokens", description="What `tokens` and `weights` count: all tokens, or only those that bear loss."
+    )
+    max_epochs: Epochs = Field(4.0, description="Most times a group's documents may be repeated.")
+    group_max_epochs: dict[str, Epochs] = Field(
+        default_factory=dict, description="`max_epochs` of single groups, such as quality buckets."
+    )
+    on_shortage: Literal["fail", "repeat", "renormalize"] = Field(
+        "fail",
+        description="When a group cannot fill its share within its epochs: fail, repeat it further, or give "
+        "what it lacks to the other groups by their weights.",
+    )
+    groups: dict[str, str] = Field(
+        default_factory=dict,
+        description="Group to a predicate over the corpus columns: \"domain = 'law' and language = 'ru'\". "
+        "Without predicates a document's group is its domain.",
+    )
+    include: dict[str, Weight] = Field(
+        default_factory=dict,
+        description="Another stage to the weight at which all of its mix is added to this one.",
+    )
+    qa_about: str | None = Field(
+        None, description="A stage: synthetic documents are kept only if that stage contains their parent."
+    )
+
+    @model_validator(mode="after")
+    def _names_match(self) -> Self:
+        if not self.weights and not self.include:
+            raise ValueError("A mixture needs `weights`: a group and its relative weight.")
+        strange = set(self.group_max_epochs) - set(self.weights)
+        if strange and not self.include:
+            raise ValueError(f"`group_max_epochs` names {sorted(strange)}, which `weights` does not.")
+        return self
+
+    def epochs_allowed(self, group: str) -> float:
+        """How many times the documents of `group` may be used."""
+        return self.group_max_epochs.get(group, self.max_epochs)
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What one pass over a group's documents can give."""
+
+    documents: int
+    tokens: int
+    loss_tokens: int
+
+    def amount(self, unit: Unit) -> int:
+        """The supply counted in `unit`."""
+        return self.tokens if unit == "tokens" else self.loss_tokens
+
+
+@dataclass(frozen=True)
+class GroupBudget:
+    """What one group is to contribute."""
+
+    group: str
+    asked: float
+    """The weight as it was asked for."""
+    share: Fraction
+    """The weight divided by the sum of all weights."""
+    quota: int
+    """What the group is to give, in the mixture's unit. Differs from `share` only where supply ran short."""
+    supply: Supply
+    epochs: float
+    """Passes over the supply that the quota needs."""
+    max_epochs: float | None
+    """Passes that are allowed; null where the mixture may repeat without limit."""
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A limit that changed the mixture, and what it cost."""
+
+    group: str
+    wanted: int
+    """The quota the group would have had without the limit."""
+    given: int
+    cost: str
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The quotas of one stage. They add up to `total` exactly."""
+
+    total: int
+    unit: Unit
+    groups: tuple[GroupBudget, ...]
+    constraints: tuple[Constraint, ...]
+
+    @property
+    def quotas(self) -> dict[str, int]:
+        """Group to its quota."""
+        return {entry.group: entry.quota for entry in self.groups}
+
+
+def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
+    """Turn weights into quotas that add up to the total exactly and that the groups can give.
+
+    Shares are rounded to whole tokens by largest remainder. With ``on_shortage: renormalize`` a group that
+    cannot fill its share gives all it can, and what it lacks is shared among the others by their weights,
+    until no group is asked for more than it has.
+
+    Args:
+        mixture: the mixture as asked for.
+        supply: what one pass over each group gives; groups without a weight are ignored.
+
+    Raises:
+        MixtureError: a group with a weight has no documents; or, under ``fail``, cannot fill its share within
+            its epochs; or, under ``renormalize``, all groups together cannot fill the total.
+    """
+    unit = mixture.unit
+    weights = {group: Fraction(str(weight)) for group, weight in mixture.weights.items()}
+    for group in weights:
+        if group not in supply or supply[group].amount(unit) == 0:
+            raise MixtureError(
+                f"Group {group!r} has a weight but no documents. Groups that have some: "
+                f"{', '.join(sorted(g for g, s in supply.items() if s.amount(unit))) or 'none'}."
+            )
+    limit = {
+        group: floor(supply[group].amount(unit) * Fraction(mixture.epochs_allowed(group)))
+        for group in weights
+    }
+    wanted = _share_out(mixture.tokens, weights)
+    short = [group for group in weights if wanted[group] > limit[group]]
+
+    quota = wanted
+    constraints: list[Constraint] = []
+    if short and mixture.on_shortage == "fail":
+        raise MixtureError(
+            "\n".join(_shortage(mixture, group, wanted[group], supply[group]) for group in short)
+        )
+    if short and mixture.on_shortage == "renormalize":
+        quota, constraints = _renormalize(mixture, weights, wanted, limit)
+    elif short:
+        constraints = [_repeated(mixture, group, wanted[group], supply[group]) for group in short]
+
+    all_weights = sum(weights.values())
+    groups = (
+        GroupBudget(
+            group=group,
+            asked=mixture.weights[group],
+            share=weights[group] / all_weights,
+            quota=quota[group],
+            supply=supply[group],
+            epochs=quota[group] / supply[group].amount(unit),
+            max_epochs=None if mixture.on_shortage == "repeat" else mixture.epochs_allowed(group),
+        )
+        for group in weights
+    )
+    return Budget(mixture.tokens, unit, tuple(groups), tuple(constraints))
+
+
+def _share_out(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
+    """Whole numbers in proportion to `weights` that add up to `total`: the largest-remainder method."""
+    all_weights = sum(weights.values())
+    exact = {group: total * weight / all_weights for group, weight in weights.items()}
+    whole = {group: floor(amount) for group, amount in exact.items()}
+    by_remainder = sorted(exact, key=lambda group: (whole[group] - exact[group], group))
+    for group in by_remainder[: total - sum(whole.values())]:
+        whole[group] += 1
+    return whole
+
+
+def _renormalize(
+    mixture: Mixture, weights: Mapping[str, Fraction], wanted: Mapping[str, int], limit: Mapping[str, int]
+) -> tuple[dict[str, int], list[Constraint]]:
+    """Cap every group at its limit and share what the capped ones lack among the rest."""
+    if sum(limit.values()) < mixture.tokens:
+        raise MixtureError(
+            f"All groups together can give {sum(limit.values()):,} {mixture.unit} within their epochs, but "
+            f"{mixture.tokens:,} are asked for. Lower `tokens`, raise `max_epochs`, or set `on_shortage` to "
+            "`repeat`."
+        )
+    capped: dict[str, int] = {}
+    while True:
+        open_groups = {group: weight for group, weight in weights.items() if group not in capped}
+        quota = capped | _share_out(mixture.tokens - sum(capped.values()), open_groups)
+        over = [group for group in open_groups if quota[group] > limit[group]]
+        if not over:
+            break
+        capped |= {group: limit[group] for group in over}
+    ordered = {group: quota[group] for group in weights}
+    return ordered, [_capped(mixture, group, wanted[group], limit[group]) for group in capped]
+
+
+def _capped(mixture: Mixture, group: str, wanted: int, given: int) -> Constraint:
+    cost = (
+        f"{group} gives {given:,} of {wanted:,} {mixture.unit}: its {_epochs(mixture, group)} are used up. "
+        f"The other groups fill the {wanted - given:,} it lacks; its share is "
+        f"{given / mixture.tokens:.2%} instead of {wanted / mixture.tokens:.2%}."
+    )
+    return Constraint(group, wanted, given, cost)
+
+
+def _repeated(mixture: Mixture, group: str, wanted: int, supply: Supply) -> Constraint:
+    cost = (
+        f"{group} is repeated {wanted / supply.amount(mixture.unit):.1f} times, beyond its "
+        f"{_epochs(mixture, group)}, to give {wanted:,} {mixture.unit}."
+    )
+    return Constraint(group, wanted, wanted, cost)
+
+
+def _shortage(mixture: Mixture, group: str, wanted: int, supply: Supply) -> str:
+    amount = supply.amount(mixture.unit)
+    return (
+        f"Group {group!r} should give {wanted:,} {mixture.unit} but has {amount:,} in {supply.documents:,} "
+        f"documents, and may use them for {_epochs(mixture, group)}: it would need {wanted / amount:.1f}. "
+        "Lower its weight (or the mixture's `tokens`), raise `max_epochs`, or set `on_shortage` to `repeat` "
+        "or `renormalize`."
+    )
+
+
+def _epochs(mixture: Mixture, group: str) -> str:
+    allowed = mixture.epochs_allowed(group)
+    return f"{allowed:g} epoch{'s' if allowed != 1 else ''}"

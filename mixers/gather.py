@@ -1,0 +1,29 @@
+"""Copying token ids from where documents lie to where their segments belong."""
+
+from typing import Any
+
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def gather_segments(
+    source: NDArray[Any],
+    starts: NDArray[Any],
+    lengths: NDArray[Any],
+    out: NDArray[Any],
+    out_starts: NDArray[Any],
+) -> None:
+    """Copy slices: ``out[out_starts[i] :][: lengths[i]] = source[starts[i] :][: lengths[i]]`` for every i.
+
+    Args:
+        source: the ids (or masks) of documents one after the other.
+        starts: shape (segments): where in `source` each begins.
+        lengths: shape (segments).
+        out: where to copy to.
+        out_starts: shape (segments): where in `out` each belongs.
+    """
+    for segment in range(len(starts)):
+        start, out_start = starts[segment], out_starts[segment]
+        for token in range(lengths[segment]):
+            out[out_start + token] = source[start + token]

@@ -1,0 +1,128 @@
+"""Order: in which order the rows of all groups are trained on.
+
+The groups are fluids that should flow at constant rates, and rows are packets that cannot be divided.
+Worst-case fair weighted fair queueing keeps every group within one row of its fluid at all times (Bennett and
+Zhang 1996, "WF2Q"; for equal rows: Tijdeman 1980, "The chairman assignment problem"): among the rows that the
+fluid has already begun, the next is the one that the fluid finishes first.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+EPOCH_BLOCKS = 8
+"""Parts of an epoch whose order is kept, and within which the rows are shuffled anew in each epoch."""
+
+
+def quota_order(
+    amounts: NDArray[np.int64], starts: NDArray[np.int64], quotas: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Interleave the rows of all groups so that after any prefix no group is a row or more from its quota.
+
+    With amounts of at most L, total = sum(quotas), after any prefix that amounts to T:
+    ``|given(group) - T * quota(group) / total| < L``, and at the end ``|given(group) - quota(group)| < L``.
+    The order ends with the row that reaches the total.
+
+    Args:
+        amounts: shape (rows); what each row gives, the groups one after the other, each in its own order.
+        starts: shape (groups + 1); the rows of group g are ``starts[g]:starts[g + 1]``. They must give its
+            quota.
+        quotas: shape (groups).
+
+    Returns:
+        Positions in `amounts`, in training order. Rows beyond a group's quota may be left over.
+
+    Raises:
+        ValueError: a group's rows give less than its quota.
+    """
+    total = int(quotas.sum())
+    largest = int(amounts.max(initial=0))
+    given = np.array([amounts[a:b].sum() for a, b in pairwise(starts)], np.int64)
+    if (given < quotas).any():
+        raise ValueError(f"The rows of group {int(np.argmax(given < quotas))} give less than its quota.")
+    if largest * total >= 2**62:
+        raise ValueError(f"A total of {total:,} in rows of {largest:,} is beyond 64-bit arithmetic.")
+    wanted = np.flatnonzero(quotas)
+    return _interleave(amounts, starts[wanted], quotas[wanted], total)  # type: ignore[no-any-return]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _interleave(amounts, next_row, quotas, total):  # type: ignore[no-untyped-def]
+    """The order, in exact integers: `lag` is how far a group is behind its fluid, times `total`.
+
+    The lags add up to 0, so some group is always on time or late; and a group whose rows are used up has had
+    its quota, so it is early until the end. Hence there is always a row to choose.
+    """
+    order = np.empty(len(amounts), np.int64)
+    lag = np.zeros(len(quotas), np.int64)
+    given = 0
+    rows = 0
+    while given < total:
+        best = -1
+        best_deadline = np.inf
+        for group in range(len(quotas)):
+            if lag[group] >= 0:
+                deadline = (amounts[next_row[group]] * total - lag[group]) / quotas[group]
+                if deadline < best_deadline:
+                    best, best_deadline = group, deadline
+        row = next_row[best]
+        next_row[best] += 1
+        order[rows] = row
+        rows += 1
+        given += amounts[row]
+        lag += quotas * amounts[row]
+        lag[best] -= amounts[row] * total
+    return order[:rows].copy()
+
+
+def repeat_packs(
+    amounts: NDArray[np.int64], quota: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The packs of one group, epoch after epoch, until they give its quota.
+
+    An epoch is divided into `EPOCH_BLOCKS` blocks that are the same in every epoch, and each block is
+    shuffled
+    anew: two copies of a document are at least 7/8 of an epoch apart, less one pack.
+
+    Args:
+        amounts: shape (packs); what each pack gives.
+        quota: what the uses have to give at least.
+        rng: of the shuffles.
+
+    Returns:
+        For each use, the pack and the epoch.
+    """
+    packs, epochs = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    missing = quota
+    while missing > 0:
+        order = np.arange(len(amounts))
+        for block in np.array_split(order, EPOCH_BLOCKS):
+            rng.shuffle(block)
+        given = np.cumsum(amounts[order])
+        needed = order[: np.searchsorted(given, missing) + 1]
+        packs.append(needed)
+        epochs.append(np.full(len(needed), len(epochs) - 1, np.int32))
+        missing -= int(given[-1])
+    return np.concatenate(packs), np.concatenate(epochs)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def largest_deviation(amounts, group_of_row, shares):  # type: ignore[no-untyped-def]
+    """For each group, the largest distance to its share over all prefixes of rows.
+
+    Args:
+        amounts: shape (rows); what each row gives, in training order.
+        group_of_row: shape (rows); the group of each row.
+        shares: shape (groups); the share of each group, adding up to 1.
+    """
+    given = np.zeros(len(shares), np.int64)
+    largest = np.zeros(len(shares), np.float64)
+    total = 0
+    for row in range(len(amounts)):
+        total += amounts[row]
+        given[group_of_row[row]] += amounts[row]
+        for group in range(len(shares)):
+            largest[group] = max(largest[group], abs(given[group] - shares[group] * total))
+    return largest

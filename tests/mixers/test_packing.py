@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from corpora import web_lengths
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixers.packing import join, pack
+
+documents = st.lists(st.integers(1, 200), max_size=300)
+
+
+def packs_of(packing):
+    """Each pack as a list of (document, first token, tokens)."""
+    pieces = list(zip(packing.document, packing.first_token, packing.tokens, strict=True))
+    return [pieces[a:b] for a, b in zip(packing.offsets[:-1], packing.offsets[1:], strict=True)]
+
+
+@given(documents, st.integers(2, 130))
+def test_every_token_is_in_exactly_one_row_and_only_long_documents_are_cut(lengths, sequence_length):
+    packs = packs_of(pack(np.array(lengths, np.int64), sequence_length))
+    covered = {document: [] for document in range(len(lengths))}
+    for pieces in packs:
+        assert 0 < sum(tokens for _, _, tokens in pieces) <= sequence_length
+        for document, first_token, tokens in pieces:
+            covered[document].append((first_token, tokens))
+    for document, length in enumerate(lengths):
+        pieces = sorted(covered[document])
+        full, tail = divmod(length, sequence_length)
+        expected = [sequence_length] * full + [tail] * (tail > 0)
+        assert [tokens for _, tokens in pieces] == expected
+        assert [first for first, _ in pieces] == [i * sequence_length for i in range(len(expected))]
+
+
+@given(documents, st.integers(2, 130))
+def test_a_row_is_closed_only_when_nothing_that_waits_would_fit(lengths, sequence_length):
+    packs = packs_of(pack(np.array(lengths, np.int64), sequence_length))
+    for number, pieces in enumerate(packs):
+        room = sequence_length - sum(tokens for _, _, tokens in pieces)
+        later = [tokens for other in packs[number + 1 :] for _, _, tokens in other]
+        assert not later or min(later) > room
+
+
+@given(documents, st.integers(2, 130))
+def test_each_step_takes_the_longest_that_fits(lengths, sequence_length):
+    packs = packs_of(pack(np.array(lengths, np.int64), sequence_length))
+    waiting = sorted(tokens for pieces in packs for _, _, tokens in pieces if tokens < sequence_length)
+    for pieces in packs:
+        room = sequence_length
+        for position, (_, _, tokens) in enumerate(pieces):
+            if tokens < sequence_length:
+                if position:
+                    assert tokens == max(length for length in waiting if length <= room)
+                waiting.remove(tokens)
+            room -= tokens
+
+
+@pytest.mark.parametrize("sequence_length", [2048, 4096, 8192])
+def test_web_like_lengths_fill_at_least_99_5_percent(sequence_length):
+    lengths = web_lengths(200_000)
+    packing = pack(lengths, sequence_length)
+    assert lengths.sum() / (len(packing) * sequence_length) >= 0.995
+
+
+def test_no_document_waits_longer_than_the_window():
+    lengths = web_lengths(60_000, longest=4000)
+    packing = pack(lengths, 4096)
+    pack_of_piece = np.repeat(np.arange(len(packing)), np.diff(packing.offsets))
+    arrival_in_packs = np.cumsum(lengths)[packing.document] / 4096
+    assert np.abs(pack_of_piece - arrival_in_packs).max() < 8192 + 4096
+
+
+def test_nothing_gives_nothing():
+    assert len(pack(np.zeros(0, np.int64), 16)) == 0
+
+
+def test_joined_packings_keep_their_packs():
+    first, second = pack(np.array([3, 9, 40]), 16), pack(np.array([8, 8, 7]), 16)
+    joined, starts = join([first.renamed(np.array([5, 6, 7])), pack(np.zeros(0, np.int64), 16), second])
+    assert starts.tolist() == [0, len(first), len(first), len(first) + len(second)]
+    assert packs_of(joined)[starts[2] :] == packs_of(second)
+    assert set(joined.document[: joined.offsets[starts[1]]]) == {5, 6, 7}
+    assert joined.per_pack(joined.tokens.astype(np.int64)).sum() == 3 + 9 + 40 + 8 + 8 + 7
