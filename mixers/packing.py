@@ -60,15 +60,13 @@ def pack(lengths: NDArray[np.int64], sequence_length: int) -> Packing:
 
 def join(packings: Sequence[Packing]) -> tuple[Packing, NDArray[np.int64]]:
     """Join packings into one; with the number of the first pack of each, and of all packs at the end."""
-    pieces_before = np.cumsum([0] + [len(packing.document) for packing in packings])
-    offsets = [
-        packing.offsets[:-1] + before for packing, before in zip(packings, pieces_before, strict=False)
-    ]
+    pieces = np.cumsum([0] + [len(packing.document) for packing in packings])
+    offsets = [packing.offsets[:-1] + before for packing, before in zip(packings, pieces[:-1], strict=True)]
     joined = Packing(
-        offsets=np.concatenate([*offsets, pieces_before[-1:]]),
-        document=np.concatenate([packing.document for packing in packings]),
-        first_token=np.concatenate([packing.first_token for packing in packings]),
-        tokens=np.concatenate([packing.tokens for packing in packings]),
+        offsets=np.concatenate([*offsets, pieces[-1:]]),
+        document=np.concatenate([np.zeros(0, np.int64), *(packing.document for packing in packings)]),
+        first_token=np.concatenate([np.zeros(0, np.int64), *(packing.first_token for packing in packings)]),
+        tokens=np.concatenate([np.zeros(0, np.int32), *(packing.tokens for packing in packings)]),
     )
     return joined, np.cumsum([0] + [len(packing) for packing in packings])
 

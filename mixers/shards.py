@@ -285,14 +285,7 @@ class Shards:
         """
         folder = Path(folder)
         index = _read_index(folder)
-        batches: list[pa.RecordBatch] = []
-        for file in index.files:
-            in_file = _map_batches(folder / file.name)
-            if sum(len(batch) for batch in in_file) != file.rows:
-                raise ShardError(
-                    f"{folder / file.name} does not hold the {file.rows} rows that its index says."
-                )
-            batches += in_file
+        batches = [batch for file in index.files for batch in _map_batches(folder, file)]
         return cls(folder, index, batches)
 
     def __len__(self) -> int:
@@ -417,13 +410,20 @@ def _read_index(folder: Path) -> ShardIndex:
         ) from error
 
 
-def _map_batches(path: Path) -> list[pa.RecordBatch]:
+def _map_batches(folder: Path, file: ShardFile) -> list[pa.RecordBatch]:
+    path = folder / file.name
     try:
-        return list(pa.ipc.open_stream(pa.memory_map(str(path))))
+        with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
+            batches = list(stream)
     except FileNotFoundError as error:
         raise ShardError(f"{path} is missing; the index names it. Build the shards again.") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise ShardError(f"{path} is damaged: {error}. Delete it and build the shards again.") from error
+    if stream.schema != shard_schema(np.dtype(file.dtype)):
+        raise ShardError(f"{path} has other columns than a file of shards. Build the shards again.")
+    if sum(len(batch) for batch in batches) != file.rows:
+        raise ShardError(f"{path} does not hold the {file.rows} rows of its index. Build the shards again.")
+    return batches
 
 
 def hash_file(path: str | os.PathLike[str]) -> str:

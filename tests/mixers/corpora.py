@@ -26,6 +26,6 @@ def table(groups, tokens, atomic=False, bytes_per_token=4, **columns):
 
 def corpus(sizes, seed=0, **lengths):
     """A table with ``sizes[group]`` documents per group, of web-like lengths, mixed."""
-    groups = np.repeat(list(sizes), list(sizes.values()))
+    groups = np.repeat(np.array(list(sizes), dtype=str), list(sizes.values()))
     np.random.default_rng(seed).shuffle(groups)
     return table(groups.tolist(), web_lengths(len(groups), seed, **lengths))

@@ -34,7 +34,7 @@ def test_weights_are_read_as_the_decimals_that_were_written():
 
 
 def test_a_group_without_documents_is_named_with_those_that_have_some():
-    with pytest.raises(MixtureError, match="'law' has a weight but no documents.*medicine, web"):
+    with pytest.raises(MixtureError, match=r"'law' has a weight but no documents.*medicine, web"):
         solve_budget(Mixture(tokens=10, weights={"law": 1, "web": 1}), {"web": PLENTY, "medicine": PLENTY})
 
 
