@@ -1,0 +1,64 @@
+"""Scores against a slow direct computation with the plain model, document by document."""
+
+import math
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from mixers.shards import Shards
+from tests.trainers.shards_folder import VOCABULARY, documents, pack, write_shards
+from trainers.config import SmallModel
+from trainers.evaluate import Evaluation, evaluate
+from trainers.model import build_model
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory, small: SmallModel) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    build_model(small, VOCABULARY, sequence_length=64, seed=1).save_pretrained(folder)
+    return folder
+
+
+def _direct(model_folder: Path, shards: Shards) -> dict[str, tuple[float, float]]:
+    model = AutoModelForCausalLM.from_pretrained(model_folder)
+    segments = shards.segments.to_pylist()
+    nats, predicted, tokens, size = (defaultdict(float) for _ in range(4))
+    for row, found in enumerate(shards):
+        start = 0
+        for segment in (s for s in segments if s["row"] == row):
+            stop = start + segment["tokens"]
+            ids = torch.tensor(found.input_ids[start:stop].astype("int64"))
+            with torch.no_grad():
+                log_probabilities = model(input_ids=ids[None]).logits[0].log_softmax(-1)
+            for place in range(1, len(ids)):
+                if found.assistant_masks is None or found.assistant_masks[start + place]:
+                    nats[found.group] -= float(log_probabilities[place - 1, ids[place]])
+                    predicted[found.group] += 1
+            tokens[found.group] += len(ids)
+            size[found.group] += segment["bytes"]
+            start = stop
+    losses = {group: nats[group] / predicted[group] for group in nats}
+    return {g: (loss, loss / math.log(2) * tokens[g] / size[g]) for g, loss in losses.items()}
+
+
+@pytest.mark.parametrize("micro_batch_rows", [1, 3])
+def test_each_group_is_scored_as_if_directly(
+    model_folder: Path, held_out: Path, micro_batch_rows: int
+) -> None:
+    found = evaluate(model_folder, held_out, micro_batch_rows, dtype="float32")
+    expected = _direct(model_folder, Shards.open(held_out))
+    assert {group: (s.loss, s.bits_per_byte) for group, s in found.groups.items()} == {
+        group: pytest.approx(scores, rel=1e-5) for group, scores in expected.items()
+    }
+    assert found.total.tokens == Shards.open(held_out).tokens
+    assert found.groups["chat"].predicted_tokens < found.groups["chat"].tokens / 2 + 20
+    assert Evaluation.from_json(found.to_json()) == found
+
+
+def test_ids_without_embeddings_are_refused(model_folder: Path, tmp_path: Path) -> None:
+    foreign = write_shards(tmp_path / "foreign", pack(documents(20, seed=3, vocabulary=500)))
+    with pytest.raises(ValueError, match="another tokenizer"):
+        evaluate(model_folder, foreign)

@@ -1,0 +1,153 @@
+"""Attention over packed rows: every document attends to itself alone, by explicit cumulative lengths.
+
+Registered with transformers under the name `coupage_varlen`, with a mask function that builds no mask. The
+boundaries always arrive as keyword arguments and are never inferred from position ids, because transformers
+infers them only without a cache and without a mask, and otherwise lets documents leak into each other
+silently.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+NAME = "coupage_varlen"
+
+
+def register() -> str:
+    """Make the attention known to transformers; returns the name to pass as `attn_implementation`."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+
+    AttentionInterface.register(NAME, varlen_attention)
+    AttentionMaskInterface.register(NAME, _no_mask)
+    return NAME
+
+
+def _no_mask(*_args: Any, **_kwargs: Any) -> None:
+    return None
+
+
+def varlen_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    cu_seq_lens_q: Tensor | None = None,
+    max_length_q: int | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
+    **_kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Causal attention inside each document of one flat pack.
+
+    Args:
+        module: The model's attention layer (unused; part of transformers' interface).
+        query: `[1, heads, tokens, head_size]`.
+        key: `[1, kv_heads, tokens, head_size]`.
+        value: `[1, kv_heads, tokens, head_size]`.
+        attention_mask: Must be None.
+        scaling: Factor of the scores; None means 1/√head_size.
+        dropout: Must be 0.
+        sliding_window: A token sees at most this many tokens, itself included; None means all before it.
+        cu_seq_lens_q: int32 `[documents + 1]`, where each document starts, then the number of tokens.
+        max_length_q: Length of the longest document.
+        softcap: Must be None; no path here applies it.
+        s_aux: Must be None (attention sinks); no path here applies them.
+
+    Returns:
+        `[1, tokens, heads, head_size]`, and None for the weights.
+
+    Raises:
+        ValueError: The document boundaries are missing, or the model asks for something not computed here.
+    """
+    if cu_seq_lens_q is None or max_length_q is None:
+        raise ValueError(
+            f"The attention '{NAME}' needs cu_seq_lens_q and max_length_q with every call. To generate text"
+            " or to use the model elsewhere, load its checkpoint without attn_implementation."
+        )
+    if attention_mask is not None or query.shape[0] != 1:
+        raise ValueError(f"The attention '{NAME}' takes one flat pack and no attention mask.")
+    if softcap is not None or s_aux is not None or dropout:
+        raise ValueError(
+            f"The attention '{NAME}' computes no soft cap, no attention sinks and no attention dropout, and"
+            " this model asks for one of them, so it cannot be trained on packed rows."
+        )
+    if query.is_cuda and _half_dtype(query) is not None:
+        return _flash(query, key, value, cu_seq_lens_q, max_length_q, scaling, sliding_window), None
+    return _per_document(query, key, value, cu_seq_lens_q, scaling, sliding_window), None
+
+
+def _half_dtype(query: Tensor) -> torch.dtype | None:
+    """The 16-bit type that this call computes in, or None for float32."""
+    if query.dtype in (torch.bfloat16, torch.float16):
+        return query.dtype
+    return torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
+
+
+def _flash(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    boundaries: Tensor,
+    longest: int,
+    scaling: float | None,
+    sliding_window: int | None,
+) -> Tensor:
+    """CUDA: one kernel over all documents. Norms on queries and keys give float32 under autocast: cast."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    dtype = _half_dtype(query)
+    flat_query, flat_key, flat_value = (x[0].transpose(0, 1).to(dtype) for x in (query, key, value))
+    output = varlen_attn(
+        flat_query,
+        flat_key,
+        flat_value,
+        boundaries,
+        boundaries,
+        longest,
+        longest,
+        scale=scaling,
+        window_size=(-1 if sliding_window is None else sliding_window - 1, 0),
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return output.unsqueeze(0)
+
+
+def _per_document(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    boundaries: Tensor,
+    scaling: float | None,
+    sliding_window: int | None,
+) -> Tensor:
+    """CPU and float32: attention document by document; exact, and flat in the length of the row."""
+    lengths = boundaries.diff().tolist()
+    documents = zip(*(x.split(lengths, dim=2) for x in (query, key, value)), strict=True)
+    outputs = []
+    for length, (q, k, v) in zip(lengths, documents, strict=True):
+        window = None if sliding_window is None or length <= sliding_window else sliding_window
+        outputs.append(
+            scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=None if window is None else _band(length, window, query.device),
+                is_causal=window is None,
+                scale=scaling,
+                enable_gqa=query.shape[1] != key.shape[1],
+            )
+        )
+    return torch.cat(outputs, dim=2).transpose(1, 2)
+
+
+def _band(length: int, window: int, device: torch.device) -> Tensor:
+    """`[length, length]`, true where a query sees a key: itself or fewer than `window` tokens before."""
+    distance = torch.arange(length, device=device)[:, None] - torch.arange(length, device=device)[None, :]
+    return (distance >= 0) & (distance < window)

@@ -1,0 +1,171 @@
+"""Loss and bits per byte of each group on held-out shards.
+
+Bits per byte compares models with different tokenizers. For a group with documents of B bytes in T tokens,
+of which N are predicted with a summed loss of L nats:
+
+    bits per byte = L / N / ln 2 × T / B
+
+that is, the mean bits of a predicted token times the tokens per byte (Gao et al. 2020, "The Pile", section
+3.1). The first token of each document piece is not predicted, nor are tokens outside an assistant mask; the
+formula counts each of them at the mean of those that are, instead of as free.
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainers.config import Dtype
+
+if TYPE_CHECKING:
+    from mixers.shards import Shards
+    from trainers.objective import PackedObjective
+
+
+@dataclass(frozen=True)
+class GroupScore:
+    """Mean loss in nats per predicted token, bits per byte, and the counts that they are made of."""
+
+    loss: float
+    bits_per_byte: float | None
+    predicted_tokens: int
+    tokens: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of every group and of all together after `step` optimizer steps."""
+
+    step: int
+    seconds: float
+    total: GroupScore
+    groups: dict[str, GroupScore]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Evaluation":
+        """The reverse of `to_json`."""
+        groups = {name: GroupScore(**score) for name, score in value["groups"].items()}
+        return cls(value["step"], value["seconds"], GroupScore(**value["total"]), groups)
+
+
+def evaluate(
+    model: str | Path, shards_folder: Path, micro_batch_rows: int = 1, dtype: Dtype = "auto"
+) -> Evaluation:
+    """Score a model folder (or hub id) on a shards folder.
+
+    Args:
+        model: A causal language model; its tokenizer must be the one that made the shards.
+        shards_folder: Held-out shards.
+        micro_batch_rows: Rows in one forward pass.
+        dtype: Precision of matrix products, as `StageTraining.dtype`.
+
+    Raises:
+        ValueError: The folder holds no shards, or ids that the model has no embedding for.
+    """
+    from mixers.shards import Shards
+    from trainers.model import check_vocabulary, load_model
+    from trainers.objective import PackedObjective
+    from trainers.precision import autocast, default_device, matrix_products
+
+    shards = Shards.open(shards_folder)
+    loaded = load_model(model).to(default_device())
+    check_vocabulary(loaded, largest_id(shards))
+    with matrix_products(dtype), autocast(dtype):
+        return score(PackedObjective(loaded), shards, micro_batch_rows)
+
+
+def score(objective: "PackedObjective", shards: "Shards", micro_batch_rows: int, step: int = 0) -> Evaluation:
+    """Score an objective where it is; in distributed runs every process scores its share of the rows.
+
+    Args:
+        objective: The model with its loss (possibly wrapped by a distributed framework).
+        shards: Held-out shards.
+        micro_batch_rows: Rows in one forward pass.
+        step: Optimizer steps done so far, for the record.
+    """
+    import torch
+
+    started = time.monotonic()
+    training = objective.training
+    objective.eval()
+    with torch.no_grad():
+        nats, predicted = _sums_per_row(objective, shards, micro_batch_rows)
+    objective.train(training)
+    return _evaluation(shards, nats, predicted, step, time.monotonic() - started)
+
+
+def largest_id(shards: "Shards") -> int:
+    """The largest token id in the shards."""
+    return max((int(shards[row].input_ids.max()) for row in range(len(shards))), default=0)
+
+
+def _sums_per_row(
+    objective: "PackedObjective", shards: "Shards", micro_batch_rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Summed loss in nats, and predicted tokens, of each row; float64 `[rows]` both."""
+    import torch
+    import torch.distributed as dist
+
+    from trainers.loader import RowDataset, StepSampler, collate
+
+    processes, process = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+    sampler = StepSampler(
+        len(shards), micro_batch_rows * processes, micro_batch_rows, processes=processes, process=process
+    )
+    device = next(objective.parameters()).device
+    rows = RowDataset(shards)
+    sums = torch.zeros(2, len(shards), dtype=torch.float64)
+    for numbers in sampler:
+        batch = collate([rows[number] for number in numbers])
+        batch = {
+            key: value.to(device) if isinstance(value, torch.Tensor) else value
+            for key, value in batch.items()
+        }
+        output = objective(**batch, per_token=True)
+        ends = torch.from_numpy(np.cumsum(shards.row_lengths[numbers]))
+        row = torch.tensor(numbers, dtype=torch.int64)[
+            torch.searchsorted(ends, output["positions"].cpu(), right=True)
+        ]
+        sums[0].index_add_(0, row, output["losses"].double().cpu())
+        sums[1].index_add_(0, row, torch.ones(len(row), dtype=torch.float64))
+    if processes > 1:
+        sums = sums.to(device)
+        dist.all_reduce(sums)
+    nats, predicted = sums.cpu().numpy()
+    return nats, predicted
+
+
+def _evaluation(
+    shards: "Shards", nats: np.ndarray, predicted: np.ndarray, step: int, seconds: float
+) -> Evaluation:
+    names, group_of_row = np.unique(shards.row_groups, return_inverse=True)
+    segments = shards.segments
+    group_of_segment = group_of_row[segments["row"].to_numpy()]
+
+    def per_group(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return np.bincount(codes, weights=values, minlength=len(names))
+
+    sums = np.stack(
+        [
+            per_group(group_of_row, nats),
+            per_group(group_of_row, predicted),
+            per_group(group_of_segment, segments["tokens"].to_numpy()),
+            per_group(group_of_segment, segments["bytes"].to_numpy()),
+        ]
+    )
+    groups = {str(name): _group_score(*sums[:, code]) for code, name in enumerate(names)}
+    return Evaluation(step, seconds, _group_score(*sums.sum(axis=1)), groups)
+
+
+def _group_score(nats: float, predicted: float, tokens: float, size: float) -> GroupScore:
+    loss = float(nats / predicted) if predicted else math.nan
+    bits_per_byte = float(loss / math.log(2) * tokens / size) if size else None
+    return GroupScore(loss, bits_per_byte, int(predicted), int(tokens), int(size))

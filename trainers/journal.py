@@ -1,0 +1,58 @@
+"""`metrics.jsonl`: a line per step and per evaluation, which a resumed run continues without a seam."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trainers.evaluate import Evaluation
+
+
+class Journal:
+    """Appends to a run's `metrics.jsonl`; only the process that writes files has an open one."""
+
+    def __init__(self, path: Path, writes: bool) -> None:
+        self.path = path
+        self.writes = writes
+        self.evaluations: list[Evaluation] = []
+        self.last_loss: float | None = None
+
+    def rewind(self, step: int) -> None:
+        """Forget everything after `step`, and a last line that was cut short."""
+        kept = [line for line in self._lines() if line["step"] <= step]
+        for line in kept:
+            self._remember(line)
+        if self.writes:
+            partial = self.path.with_suffix(".partial")
+            partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            os.replace(partial, self.path)
+
+    def add_step(self, step: int, loss: float, grad_norm: float, lr: float, tokens: int) -> None:
+        """Record one optimizer step; `tokens` is the number consumed so far."""
+        self._add({"step": step, "loss": loss, "grad_norm": grad_norm, "lr": lr, "tokens": tokens})
+
+    def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Record an evaluation."""
+        self._add({"step": evaluation.step, "evaluation": evaluation.to_json()})
+
+    def _add(self, line: dict[str, Any]) -> None:
+        self._remember(line)
+        if self.writes:
+            with self.path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def _remember(self, line: dict[str, Any]) -> None:
+        if "evaluation" in line:
+            self.evaluations.append(Evaluation.from_json(line["evaluation"]))
+        else:
+            self.last_loss = line["loss"]
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if not self.path.exists():
+            return
+        for text in self.path.read_text().splitlines():
+            try:
+                yield json.loads(text)
+            except json.JSONDecodeError:
+                return  # the process died while it wrote this line

@@ -1,0 +1,115 @@
+"""The model: built from scratch or loaded, checked against the vocabulary, saved as an ordinary folder."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainers.config import SmallModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+)
+
+
+def build_model(shape: SmallModel, vocabulary: int, sequence_length: int, seed: int) -> "PreTrainedModel":
+    """A Qwen3-shaped causal model with new weights; the same seed gives the same weights.
+
+    Args:
+        shape: Widths and depths.
+        vocabulary: Rows of the embedding matrix.
+        sequence_length: Longest document the model is meant for (its `max_position_embeddings`).
+        seed: Seed of the weights.
+    """
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    from trainers import attention
+
+    config = Qwen3Config(
+        vocab_size=vocabulary,
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.hidden_size // shape.heads,
+        max_position_embeddings=sequence_length,
+        tie_word_embeddings=shape.tie_embeddings,
+        use_cache=False,
+        attn_implementation=attention.register(),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Qwen3ForCausalLM(config)
+
+
+def load_model(name: str | Path) -> "PreTrainedModel":
+    """A causal language model from a hub id or a local folder, in float32, with packed attention.
+
+    No code from the hub or the folder is ever executed.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from trainers import attention
+
+    return AutoModelForCausalLM.from_pretrained(
+        str(name), dtype=torch.float32, attn_implementation=attention.register(), trust_remote_code=False
+    )
+
+
+def vocabulary_size(largest_id: int) -> int:
+    """Rows of a new embedding matrix: every id fits, in multiples of 64, which matrix products like."""
+    return -(-(largest_id + 1) // 64) * 64
+
+
+def check_vocabulary(model: "PreTrainedModel", largest_id: int) -> None:
+    """Raise ValueError when the shards contain an id that the model has no embedding for."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    if largest_id >= rows:
+        raise ValueError(
+            f"The shards contain token id {largest_id}, but the model has only {rows} embeddings. The shards"
+            " were made with another tokenizer than the model's: name the model's tokenizer as"
+            " tokenizer.base in the recipe, or extend the model to the tokenizer that was used."
+        )
+
+
+def tokenizer_of(tokenizer_folder: Path | None, model: "str | Path | SmallModel") -> Any:
+    """The tokenizer that checkpoints carry: the given folder's, else the model's own, else None."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    if tokenizer_folder is not None and not (tokenizer_folder / "tokenizer_config.json").exists():
+        return PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_folder / "tokenizer.json"))
+    if tokenizer_folder is not None:
+        return AutoTokenizer.from_pretrained(str(tokenizer_folder), trust_remote_code=False)
+    if isinstance(model, SmallModel):
+        return None
+    return AutoTokenizer.from_pretrained(str(model), trust_remote_code=False)
+
+
+def save_tokenizer(tokenizer: Any, tokenizer_folder: Path | None, folder: Path) -> None:
+    """Write the tokenizer beside the weights; the files of its own folder are copied as they are."""
+    if tokenizer is not None:
+        tokenizer.save_pretrained(str(folder))
+    if tokenizer_folder is not None:
+        for name in _TOKENIZER_FILES:
+            if (tokenizer_folder / name).is_file():
+                shutil.copyfile(tokenizer_folder / name, folder / name)
+
+
+def set_special_tokens(model: "PreTrainedModel", tokenizer: Any) -> None:
+    """Give a new model's configuration and generation defaults the tokenizer's special tokens."""
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        value = getattr(tokenizer, name, None)
+        setattr(model.config, name, value)
+        setattr(model.generation_config, name, value)

@@ -1,0 +1,85 @@
+"""What is minimised: the cross-entropy of the trained tokens of a packed batch, as one module.
+
+The module is what `transformers.Trainer` trains, so that distributed wrappers see one forward pass from ids
+to loss.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from trainers.loader import Row, collate
+from trainers.loss import linear_cross_entropy, next_tokens, token_losses
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class PackedObjective(nn.Module):
+    """A causal language model together with its loss on batches of `trainers.loader.collate`."""
+
+    accepts_loss_kwargs = True  # tells transformers.Trainer to pass num_items_in_batch
+
+    def __init__(self, model: "PreTrainedModel") -> None:
+        super().__init__()
+        self.model = model
+        self.plain_head = self._logits_are_products()
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+        per_token: bool = False,
+        **packing: Any,
+    ) -> dict[str, Tensor]:
+        """Loss of one flat pack.
+
+        Args:
+            input_ids: int64 `[1, tokens]`.
+            labels: int64 `[1, tokens]`.
+            num_items_in_batch: Trained tokens in the whole optimizer step; None: those of this batch.
+            per_token: Give the loss of each trained token instead of the mean, without gradients.
+            **packing: Positions and cumulative lengths for the model.
+
+        Returns:
+            `{"loss": scalar}`, or with `per_token` `{"positions": [trained], "losses": [trained]}` where
+            position p is that of the token before the predicted one.
+        """
+        positions, targets = next_tokens(labels)
+        count = max(1, int(len(targets) if num_items_in_batch is None else num_items_in_batch))
+        if self.plain_head:
+            hidden, head = self._hidden(input_ids, packing)[positions], self._head()
+            if per_token:
+                return {"positions": positions, "losses": token_losses(hidden, head, targets)}
+            return {"loss": linear_cross_entropy(hidden, head, targets, count)}
+        logits = self.logits(input_ids, logits_to_keep=positions, **packing).float()
+        if per_token:
+            return {"positions": positions, "losses": cross_entropy(logits, targets, reduction="none")}
+        return {"loss": cross_entropy(logits, targets, reduction="sum") / count}
+
+    def logits(self, input_ids: Tensor, **inputs: Any) -> Tensor:
+        """The model's own logits `[tokens, vocabulary]` of one flat pack."""
+        logits: Tensor = self.model(input_ids=input_ids, use_cache=False, **inputs).logits[0]
+        return logits
+
+    def _hidden(self, input_ids: Tensor, packing: dict[str, Any]) -> Tensor:
+        hidden: Tensor = self.model.get_decoder()(input_ids=input_ids, use_cache=False, **packing)[0][0]
+        return hidden
+
+    def _head(self) -> Tensor:
+        head: Tensor = self.model.get_output_embeddings().weight
+        return head
+
+    @torch.no_grad()
+    def _logits_are_products(self) -> bool:
+        """Whether logits are hidden states times output embeddings, with no bias, factor or cap after it."""
+        batch = collate([Row(np.arange(2), np.array([2]), None)])
+        del batch["labels"]
+        batch = {k: v.to(self.model.device) if isinstance(v, Tensor) else v for k, v in batch.items()}
+        logits = self.logits(**batch)
+        product = self._hidden(batch.pop("input_ids"), batch) @ self._head().T
+        return bool(torch.allclose(logits.float(), product.float(), rtol=1e-3, atol=1e-4))

@@ -1,0 +1,186 @@
+"""`transformers.Trainer` with our order of rows, loss, schedule, evaluation and checkpoints."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from trainers.checkpoint import PARTIAL, Cursor, publish, write_cursor
+from trainers.config import StageTraining, steps_of
+from trainers.evaluate import score
+from trainers.journal import Journal
+from trainers.loader import RowDataset, StepSampler, collate
+from trainers.objective import PackedObjective
+from trainers.precision import in_bfloat16
+from trainers.progress import Progress
+from trainers.schedule import lr_factor
+
+if TYPE_CHECKING:
+    from mixers.shards import Shards
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process of a training run works with."""
+
+    stage: StageTraining
+    dataset: RowDataset
+    sampler: StepSampler
+    output: Path
+    held_out: "Shards | None"
+    journal: Journal
+    progress: Progress
+    cursor: Cursor
+    save_tokenizer: Callable[[Path], None]
+    started: float
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds, those before a resume included."""
+        return self.cursor.seconds + time.monotonic() - self.started
+
+    def tokens(self, step: int) -> int:
+        """Tokens consumed when `step` steps are done."""
+        return self.dataset.tokens_before(self.sampler.rows_before(step))
+
+
+class PackedTrainer(Trainer):
+    """Trains a `PackedObjective` on packed rows in their order."""
+
+    model: PackedObjective
+    optimizer: torch.optim.Optimizer | None
+
+    def __init__(self, objective: PackedObjective, run: Run) -> None:
+        self.run = run
+        super().__init__(objective, _arguments(run), collate, run.dataset, callbacks=[_EvaluateEvery(run)])
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches of this process alone; the sampler has already dealt the rows to the processes."""
+        return DataLoader(self.run.dataset, batch_sampler=self.run.sampler, collate_fn=collate)
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """AdamW; weight decay on matrices, not on norms, biases and embeddings."""
+        if self.optimizer is None:
+            settings = self.run.stage.optimizer
+            groups = _parameter_groups(self.model, settings.weight_decay)
+            self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        """The stage's learning rate over `num_training_steps`."""
+        settings = self.run.stage.optimizer
+        self.lr_scheduler = LambdaLR(
+            optimizer or self.optimizer, lambda step: lr_factor(step, num_training_steps, settings)
+        )
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """One optimizer step, to the journal and the progress display."""
+        if "loss" not in logs:
+            return
+        step, loss, lr = self.state.global_step, logs["loss"], logs["learning_rate"]
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is {loss} at step {step}. Lower optimizer.lr or lengthen optimizer.warmup, and"
+                " resume from the last checkpoint in a new output folder."
+            )
+        tokens = self.run.tokens(step)
+        self.run.journal.add_step(step, loss, float(logs["grad_norm"]), lr, tokens)
+        self.run.progress.step(step, loss, lr, tokens)
+
+    def score_held_out(self) -> None:
+        """Evaluate on the held-out shards, unless this step has been evaluated already."""
+        run, step = self.run, self.state.global_step
+        done = run.journal.evaluations
+        if run.held_out is None or (done and done[-1].step == step):
+            return
+        with self.accelerator.autocast():
+            evaluation = score(self.model_wrapped, run.held_out, run.stage.micro_batch_rows, step)
+        run.journal.add_evaluation(evaluation)
+        run.progress.evaluation(evaluation)
+
+    def _evaluate(self, *_args: Any, **_kwargs: Any) -> dict[str, float]:
+        self.score_held_out()
+        self.control.should_evaluate = False
+        return {}
+
+    def _get_output_dir(self, trial: Any = None) -> str:
+        return str(self.run.output / PARTIAL)
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any = None) -> None:
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            step = self.state.global_step
+            partial = self.run.output / PARTIAL / f"checkpoint-{step}"
+            row = self.run.sampler.rows_before(step)
+            write_cursor(
+                partial,
+                self.run.cursor.model_copy(update={"step": step, "row": row, "seconds": self.run.seconds}),
+            )
+            publish(partial, self.run.output, self.run.stage.keep_checkpoints)
+        self.accelerator.wait_for_everyone()
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        if self.args.should_save:
+            folder = Path(output_dir or self.run.output)
+            objective: PackedObjective = self.accelerator.unwrap_model(self.model)
+            objective.model.save_pretrained(str(folder))
+            self.run.save_tokenizer(folder)
+
+    def _load_from_checkpoint(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing to do: a resumed run loads its model from the checkpoint to begin with."""
+
+
+class _EvaluateEvery(TrainerCallback):
+    def __init__(self, run: Run) -> None:
+        self.every = steps_of(run.stage.evaluate_every, run.sampler.steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_evaluate = self.every > 0 and state.global_step % self.every == 0
+
+
+def _arguments(run: Run) -> TrainingArguments:
+    stage, cuda = run.stage, torch.cuda.is_available()
+    save_every = steps_of(stage.save_every, run.sampler.steps)
+    arguments = TrainingArguments(
+        output_dir=str(run.output),
+        max_steps=run.sampler.steps,
+        per_device_train_batch_size=stage.micro_batch_rows,
+        gradient_accumulation_steps=run.sampler.accumulation,
+        max_grad_norm=stage.optimizer.grad_clip,
+        learning_rate=stage.optimizer.lr,
+        bf16=cuda and in_bfloat16(stage.dtype),
+        use_cpu=not cuda,
+        seed=stage.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps" if save_every else "no",
+        save_steps=save_every or 1,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        ddp_backend=None if cuda or "WORLD_SIZE" not in os.environ else "gloo",
+        ddp_find_unused_parameters=False,
+    )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # several GPUs are for torchrun, never for DataParallel
+    return arguments
+
+
+def _parameter_groups(objective: PackedObjective, weight_decay: float) -> list[dict[str, Any]]:
+    model = objective.model
+    embeddings = {id(m.weight) for m in (model.get_input_embeddings(), model.get_output_embeddings())}
+    trained = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim >= 2 and id(p) not in embeddings]
+    others = [p for p in trained if p.ndim < 2 or id(p) in embeddings]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

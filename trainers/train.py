@@ -1,0 +1,242 @@
+"""One stage of training: shards in, a model folder out, on `transformers.Trainer`."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainers.checkpoint import Cursor, ResumeError, checkpoints, read_cursor, write_json
+from trainers.config import SmallModel, StageTraining
+from trainers.evaluate import Evaluation, largest_id
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from mixers.shards import Shards
+
+RESULT = "training.json"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished stage of training was and gave; `training.json` holds the same.
+
+    `evaluations` are in step order: the first is before the first step, the last after the last. Without
+    held-out shards there are none.
+    """
+
+    output: Path
+    model: str
+    shards_fingerprint: str
+    parameters: int
+    rows: int
+    steps: int
+    tokens: int
+    seconds: float
+    final_loss: float | None
+    isolation: dict[str, float]
+    evaluations: list[Evaluation]
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Real tokens trained per second, evaluations and checkpoints included."""
+        return self.tokens / max(self.seconds, 1e-9)
+
+
+def train(
+    shards_folder: Path,
+    config: StageTraining,
+    model: str | Path | SmallModel,
+    output: Path,
+    tokenizer_folder: Path | None = None,
+    held_out: Path | None = None,
+    resume: bool = False,
+) -> TrainingResult:
+    """Train a model on a folder of shards and save it as an ordinary model folder at `output`.
+
+    Args:
+        shards_folder: Shards to train on, in row order.
+        config: Settings of this stage.
+        model: Hub id or folder to start from, or the shape of a new model.
+        output: Folder for the result: weights, tokenizer, `training.json`, `metrics.jsonl`, checkpoints.
+        tokenizer_folder: The tokenizer that made the shards; required for a new model. None: the model's own.
+        held_out: Shards for evaluation, never trained on.
+        resume: Continue the run in `output` from its last checkpoint (from the start when there is none
+            yet). A
+            finished run returns its result.
+
+    Raises:
+        ResumeError: `output` holds a run and `resume` is false, or the run is of other shards or settings.
+        IsolationError: Packed documents would influence each other with this model.
+        ValueError: No shards, ids without embeddings, or a model that cannot be trained on packed rows.
+    """
+    from mixers.shards import Shards
+
+    shards = Shards.open(shards_folder)
+    if not len(shards):
+        raise ValueError(f"{shards_folder} holds no rows to train on.")
+    checkpoint = _checkpoint_to_continue(output, shards.fingerprint, config, resume)
+    if (output / RESULT).exists():
+        return read_result(output)
+    held_out_shards = None if held_out is None else Shards.open(held_out)
+    with _quiet_transformers():
+        return _train(shards, config, model, output, tokenizer_folder, held_out_shards, checkpoint)
+
+
+def read_result(output: Path) -> TrainingResult:
+    """The result of a finished run, from its `training.json`."""
+    value = json.loads((output / RESULT).read_text())
+    value["evaluations"] = [Evaluation.from_json(evaluation) for evaluation in value["evaluations"]]
+    fields = {name: value[name] for name in TrainingResult.__dataclass_fields__ if name != "output"}
+    return TrainingResult(output=output, **fields)
+
+
+def _checkpoint_to_continue(
+    output: Path, fingerprint: str, config: StageTraining, resume: bool
+) -> tuple[Path, Cursor] | None:
+    """The last checkpoint in `output` and its cursor; None to start from the beginning."""
+    found = checkpoints(output)
+    finished = (output / RESULT).exists()
+    if (found or finished) and not resume:
+        raise ResumeError(
+            f"{output} already holds a {'finished' if finished else 'started'} run. Pass --resume to"
+            " continue it, or choose another output folder."
+        )
+    if finished and read_result(output).shards_fingerprint != fingerprint:
+        raise ResumeError(f"{output} holds a finished run of other shards. Choose another output folder.")
+    if not found:
+        return None
+    cursor = read_cursor(found[-1])
+    cursor.require_same_run(fingerprint, config)
+    return found[-1], cursor
+
+
+def _train(
+    shards: "Shards",
+    config: StageTraining,
+    model: str | Path | SmallModel,
+    output: Path,
+    tokenizer_folder: Path | None,
+    held_out: "Shards | None",
+    continued: tuple[Path, Cursor] | None,
+) -> TrainingResult:
+    from trainers.isolation import prove_isolation
+    from trainers.journal import Journal
+    from trainers.loader import RowDataset, StepSampler
+    from trainers.model import save_tokenizer, tokenizer_of
+    from trainers.objective import PackedObjective
+    from trainers.packed_trainer import PackedTrainer, Run
+    from trainers.precision import autocast, matrix_products
+    from trainers.progress import Progress
+
+    started = time.monotonic()
+    output.mkdir(parents=True, exist_ok=True)
+    checkpoint, cursor = continued or (None, Cursor.start(shards.fingerprint, config))
+    dataset = RowDataset(shards, config.epochs)
+    sampler = StepSampler(
+        len(dataset),
+        config.rows_per_step,
+        config.micro_batch_rows,
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        process=int(os.environ.get("RANK", "0")),
+        first_step=cursor.step,
+        first_row=cursor.row,
+        last_step=config.max_steps,
+    )
+    total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
+    tokenizer = tokenizer_of(tokenizer_folder, model)
+    causal_model = _model(checkpoint or model, shards, tokenizer, config)
+    writes = sampler.process == 0
+    journal = Journal(output / "metrics.jsonl", writes)
+    journal.rewind(cursor.step if continued else -1)
+    with Progress(sampler.steps, total_tokens, writes) as progress, matrix_products(config.dtype):
+        run = Run(
+            stage=config,
+            dataset=dataset,
+            sampler=sampler,
+            output=output,
+            held_out=held_out,
+            journal=journal,
+            progress=progress,
+            cursor=cursor,
+            save_tokenizer=lambda folder: save_tokenizer(tokenizer, tokenizer_folder, folder),
+            started=started,
+        )
+        trainer = PackedTrainer(PackedObjective(causal_model), run)
+        with autocast(config.dtype):
+            proof = prove_isolation(
+                trainer.model.logits, [dataset[row] for row in range(min(8, len(shards)))]
+            )
+        progress.note(_opening(causal_model, run, total_tokens, proof.other_change))
+        if checkpoint is None:
+            trainer.score_held_out()
+        progress.begin(run.tokens(cursor.step))
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        trainer.score_held_out()
+        trainer.save_model(str(output))
+    result = TrainingResult(
+        output=output,
+        model=model.model_dump_json() if isinstance(model, SmallModel) else str(model),
+        shards_fingerprint=shards.fingerprint,
+        parameters=causal_model.num_parameters(),
+        rows=sampler.rows_before(sampler.steps),
+        steps=sampler.steps,
+        tokens=total_tokens,
+        seconds=round(run.seconds, 3),
+        final_loss=journal.last_loss,
+        isolation=proof._asdict(),
+        evaluations=journal.evaluations,
+    )
+    if writes:
+        value = asdict(result) | {"stage": config.model_dump(), "tokens_per_second": result.tokens_per_second}
+        del value["output"]
+        write_json(output / RESULT, value)
+    return result
+
+
+def _model(
+    model: str | Path | SmallModel, shards: "Shards", tokenizer: Any, config: StageTraining
+) -> "PreTrainedModel":
+    from trainers.model import build_model, check_vocabulary, load_model, set_special_tokens, vocabulary_size
+
+    largest = largest_id(shards)
+    if isinstance(model, SmallModel):
+        vocabulary = vocabulary_size(max(largest, max(tokenizer.get_vocab().values()) if tokenizer else 0))
+        built = build_model(model, vocabulary, shards.sequence_length, config.seed)
+        set_special_tokens(built, tokenizer)
+    else:
+        built = load_model(model)
+        check_vocabulary(built, largest)
+    if config.gradient_checkpointing:
+        built.activation_checkpointing_enable()
+    return built
+
+
+def _opening(model: "PreTrainedModel", run: Any, total_tokens: int, leak: float) -> str:
+    sampler = run.sampler
+    text = (
+        f"{model.num_parameters():,} parameters, {total_tokens:,} tokens in {sampler.steps} steps of"
+        f" {sampler.rows_per_step} rows; packed documents are isolated (largest change {leak:.1g})"
+    )
+    return text + (f"; resuming at step {sampler.first_step}" if sampler.first_step else "")
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Silence transformers' progress bars and notes, which would break up ours."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
