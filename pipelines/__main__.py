@@ -1,0 +1,5 @@
+"""`python -m pipelines` is `coupage`."""
+
+from pipelines.cli import main
+
+main()

@@ -1,0 +1,171 @@
+"""The command line. Exit 0: done; 1: the work failed; 2: the input or the recipe is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Never
+
+import typer
+
+app = typer.Typer(
+    name="coupage",
+    help="Turns raw text into the exact blend a language model is trained on, and trains it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_help=True)
+app.add_typer(recipe_app, name="recipe")
+
+RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")]
+RunFolder = Annotated[Path, typer.Argument(help="The folder of a run, e.g. runs/quickstart.")]
+WorkDir = Annotated[Path | None, typer.Option(help="The run's folder; runs/<recipe name> by default.")]
+Settings = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def run(
+    recipe: RecipeName,
+    workdir: WorkDir = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this stage, e.g. select.")] = None,
+    executor: Annotated[str, typer.Option(help="Where to run: local.")] = "local",
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = os.cpu_count() or 1,
+    set_: Settings = [],  # noqa: B006
+) -> None:
+    """Build what RECIPE describes: parts, verdicts, tokenizer, shards and a report.
+
+    Goes on where it stopped.
+    """
+    from pipelines.commands import run_recipe
+
+    run_recipe(recipe, workdir, until, executor, workers, set_)
+
+
+@app.command()
+def plan(recipe: RecipeName, workdir: WorkDir = None, set_: Settings = [], json: Json = False) -> None:  # noqa: B006
+    """Show what would run, what is cached and why. Changes nothing."""
+    from pipelines.commands import show_plan
+
+    show_plan(recipe, workdir, set_, json)
+
+
+@app.command()
+def report(run: RunFolder, json: Json = False) -> None:
+    """Write the report of a finished run again, and say where it is."""
+    from pipelines.commands import show_report
+
+    show_report(run, json)
+
+
+@app.command()
+def inspect(
+    run: RunFolder,
+    reason: Annotated[str | None, typer.Option(help="Only documents dropped for this reason.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,
+    kept: Annotated[bool, typer.Option("--kept", help="Only kept documents.")] = False,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show documents with their signals and verdict."""
+    from pipelines.commands import inspect_documents
+
+    inspect_documents(run, reason, source, kept, number, json)
+
+
+@app.command()
+def verify(run: RunFolder, json: Json = False) -> None:
+    """Check every hash, count and conservation sum of a finished run."""
+    from pipelines.commands import verify_run
+
+    verify_run(run, json)
+
+
+@app.command()
+def train(
+    run_or_shards: Annotated[Path, typer.Argument(help="The folder of a run, or a folder of shards.")],
+    stage: Annotated[str, typer.Option(help="stage1 or stage2.")] = "stage1",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    set_: Settings = [],  # noqa: B006
+) -> None:
+    """Train on the shards of a stage."""
+    from pipelines.commands import train_stage
+
+    train_stage(run_or_shards, stage, resume, set_)
+
+
+@recipe_app.command("list")
+def recipe_list(json: Json = False) -> None:
+    """List the shipped recipes."""
+    from pipelines.commands import list_recipes
+
+    list_recipes(json)
+
+
+@recipe_app.command("show")
+def recipe_show(
+    recipe: RecipeName, full: Annotated[bool, typer.Option("--full", help="With all defaults.")] = False
+) -> None:
+    """Print a recipe."""
+    from pipelines.commands import show_recipe
+
+    show_recipe(recipe, full)
+
+
+@recipe_app.command("new")
+def recipe_new(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    like: Annotated[str, typer.Option(help="The shipped recipe to start from.")] = "quickstart",
+) -> None:
+    """Write a recipe of your own, beginning with a shipped one."""
+    from pipelines.commands import new_recipe
+
+    new_recipe(file, like)
+
+
+@recipe_app.command("validate")
+def recipe_validate(recipe: RecipeName, set_: Settings = [], json: Json = False) -> None:  # noqa: B006
+    """Check a recipe; says the file, line and key of every mistake."""
+    from pipelines.commands import validate_recipe_file
+
+    validate_recipe_file(recipe, set_, json)
+
+
+@recipe_app.command("schema")
+def recipe_schema_() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    from pipelines.commands import print_schema
+
+    print_schema()
+
+
+def main(arguments: list[str] | None = None) -> Never:
+    """Run the command line and exit."""
+    from pipelines.errors import CoupageError
+
+    try:
+        result: Any = app(arguments, standalone_mode=False)
+    except CoupageError as error:
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("interrupted; the same command goes on from here")
+        sys.exit(130)
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        if (show := getattr(error, "show", None)) is None:
+            raise
+        show()
+        sys.exit(getattr(error, "exit_code", 2))
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)

@@ -1,0 +1,135 @@
+"""From a recipe to the graph of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipelines.fingerprint import fingerprint
+from pipelines.inputs import Inputs
+from pipelines.recipe import Recipe
+from pipelines.stage import Stage
+from pipelines.stages.annotate import Annotate
+from pipelines.stages.duplicates import Candidates, Compared, Duplicates
+from pipelines.stages.ingest import Ingest
+from pipelines.stages.mix import HeldOutMix, Mix, MixStage
+from pipelines.stages.parts import PartStage
+from pipelines.stages.rank import Rank
+from pipelines.stages.select import Select
+from pipelines.stages.shards import Shards
+from pipelines.stages.synthesize import Synthesize
+from pipelines.stages.tokenize import Tokenize
+from pipelines.stages.tokenizer import Tokenizer
+
+HELD_OUT = "held_out"
+DOCUMENTS = "documents"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The stages of a recipe, and those that the rest of the program asks for by name."""
+
+    recipe: Recipe
+    ingests: tuple[Ingest, ...]
+    selects: tuple[Select, ...]
+    tokenizer: Tokenizer
+    mixes: dict[str, MixStage]
+    shards: dict[str, Shards]
+
+    def stages(self) -> Iterator[Stage]:
+        """All stages, each after its inputs."""
+        seen: set[str] = set()
+        for shards in self.shards.values():
+            yield from _inputs_first(shards, seen)
+
+    def part_stages(self) -> Iterator[tuple[PartStage, Select]]:
+        """Every stage that makes documents, with the stage that judges them."""
+        for select in self.selects:
+            for annotation in select.rank.annotations:
+                yield annotation.parts, select
+
+
+def _inputs_first(stage: Stage, seen: set[str]) -> Iterator[Stage]:
+    key = stage.slug
+    if key in seen:
+        return
+    seen.add(key)
+    for before in stage.inputs:
+        yield from _inputs_first(before, seen)
+    yield stage
+
+
+def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
+    """Make the stages of `recipe`; everything from outside comes from `inputs`."""
+    ingests = tuple(_ingest(recipe, name, inputs) for name in recipe.sources)
+    select = _select(recipe, DOCUMENTS, ingests)
+    base = inputs.tokenizer(recipe.tokenizer.base) if recipe.tokenizer.base else None
+    tokenizer = Tokenizer("", select, base, recipe.tokenizer.train)
+    tokenized = tuple(Tokenize(ingest.scope, ingest, select, tokenizer) for ingest in ingests)
+    mixes: dict[str, MixStage] = {"stage1": _mix(recipe, "stage1", tokenized)}
+    selects = [select]
+    for name in recipe.synthesize:
+        made = _synthesis(recipe, name, mixes["stage1"], ingests)
+        judged = _select(recipe, name, (made,))
+        selects.append(judged)
+        tokenized = (*tokenized, Tokenize(name, made, judged, tokenizer))
+    if "stage2" in recipe.mixtures:
+        mixes["stage2"] = _mix(recipe, "stage2", tokenized)
+    if recipe.held_out.share > 0:
+        length = recipe.mixtures["stage1"].sequence_length
+        mixes[HELD_OUT] = HeldOutMix(
+            HELD_OUT, recipe.seed, length, tokenized, recipe.held_out.tokens_per_group
+        )
+    shards = {name: Shards(name, mix, _data_fingerprint(recipe, name)) for name, mix in mixes.items()}
+    return Graph(recipe, ingests, tuple(selects), tokenizer, mixes, shards)
+
+
+def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
+    config = recipe.sources[name]
+    # The priority decides between duplicates, not what is read.
+    reader = config.model_dump(mode="json", exclude={"priority"})
+    return Ingest(name, inputs.source(name, config), recipe.domain(name), reader, recipe.part_size)
+
+
+def _synthesis(recipe: Recipe, name: str, about: MixStage, ingests: tuple[Ingest, ...]) -> Synthesize:
+    config = recipe.synthesize[name]
+    asked = tuple(ingest for ingest in ingests if ingest.domain in config.domains)
+    return Synthesize(name, config, about, asked, recipe.part_size)
+
+
+def _select(recipe: Recipe, scope: str, made: tuple[PartStage, ...]) -> Select:
+    dedup = recipe.dedup
+    annotations = tuple(Annotate(parts.scope, parts, dedup.minhash) for parts in made)
+    priorities = tuple(recipe.sources[p.scope].priority if p.scope in recipe.sources else 0 for p in made)
+    rank = Rank(scope, annotations, priorities, tuple(dedup.keep), dedup.exact)
+    duplicates = None
+    if dedup.minhash:
+        candidates = Candidates(scope, rank, dedup.minhash)
+        duplicates = Duplicates(scope, Compared(scope, candidates))
+    return Select(
+        scope,
+        rank,
+        duplicates,
+        dedup.minhash.verify if dedup.minhash else 1.0,
+        tuple(recipe.rules_for(parts.scope) for parts in made),
+        recipe.held_out.share,
+        recipe.seed,
+    )
+
+
+def _mix(recipe: Recipe, stage: str, tokenized: tuple[Tokenize, ...]) -> Mix:
+    mixture = recipe.mixtures[stage]  # type: ignore[index]
+    wanted = tuple(t for t in tokenized if t.parts.domain in mixture.weights)
+    return Mix(stage, recipe.seed, mixture.sequence_length, wanted, mixture)
+
+
+def _data_fingerprint(recipe: Recipe, stage: str) -> str:
+    """The fingerprint of those parts of the recipe that decide a stage's shards."""
+    elsewhere = {"train", "description"}
+    if stage == "stage1":
+        elsewhere.add("synthesize")
+    content = recipe.model_dump(mode="json", exclude=elsewhere)
+    if stage in content["mixtures"]:
+        needed = {"stage1", stage} if recipe.synthesize else {stage}
+        content["mixtures"] = {name: content["mixtures"][name] for name in needed}
+    return fingerprint(content)

@@ -1,0 +1,311 @@
+"""The recipe: what to build, as typed, strict, frozen models.
+
+Every default is visible in `coupage recipe show`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from filters.minhash import MinHash
+from filters.rules import PRESETS, Rule, preset
+from mixers.budget import Mixture
+from mixers.quantity import Quantity
+from pipelines.recipe_file import RecipeText, override, read_recipe_text, validation_error
+from pipelines.sources.config import SourceConfig
+from pipelines.synthesis.config import SynthesisConfig
+from tokenizer_tools.train import TokenizerTraining
+from trainers.config import Train
+
+STRICT = ConfigDict(frozen=True, extra="forbid")
+NAME = r"^[a-z0-9][a-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME)]
+Share = Annotated[float, BeforeValidator(lambda value: parse_share(value)), Field(ge=0, le=1)]
+StageName = Literal["stage1", "stage2"]
+
+
+def parse_share(value: object) -> object:
+    """A share as a number, or written as `2%`."""
+    if isinstance(value, str) and value.endswith("%"):
+        return float(value.removesuffix("%")) / 100
+    return value
+
+
+class Rules(BaseModel):
+    """Rule presets, with thresholds of one's own, for some sources or all."""
+
+    model_config = STRICT
+
+    use: list[str] = Field(description="Presets: " + ", ".join(PRESETS) + ".")
+    sources: list[Name] | None = Field(None, description="The sources they judge; all when left out.")
+    thresholds: dict[str, float] = Field(
+        default_factory=dict, description="Replaced thresholds, e.g. gopher_quality.min_words: 30."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_exist(self) -> Self:
+        self.rules()
+        return self
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in the order in which they are applied.
+
+        Raises ValueError for an unknown preset or threshold.
+        """
+        for name in self.thresholds:
+            if name.split(".")[0] not in self.use:
+                raise ValueError(f"the threshold `{name}` belongs to no preset in `use`")
+        return tuple(rule for name in self.use for rule in preset(name, self._overrides(name)))
+
+    def _overrides(self, name: str) -> dict[str, float]:
+        prefix = f"{name}."
+        return {k.removeprefix(prefix): v for k, v in self.thresholds.items() if k.startswith(prefix)}
+
+
+class Curate(BaseModel):
+    """How documents are judged."""
+
+    model_config = STRICT
+
+    rules: list[Rules] = Field(default_factory=list, description="Rule presets, applied in order.")
+
+
+class Dedup(BaseModel):
+    """What counts as a duplicate, and which of several is kept."""
+
+    model_config = STRICT
+
+    exact: bool = Field(True, description="Remove documents whose normalised text is the same.")
+    minhash: MinHash | None = Field(
+        default_factory=MinHash,
+        description="Near duplicates by MinHash, each pair verified; null turns it off.",
+    )
+    keep: list[Literal["priority", "length"]] = Field(
+        default_factory=lambda: ["priority", "length"],
+        description="Which duplicate survives: of the highest priority, then the longest, then the first.",
+    )
+
+
+class HeldOut(BaseModel):
+    """Documents set aside for evaluation, by duplicate cluster; nothing learns from them."""
+
+    model_config = STRICT
+
+    share: Annotated[Share, Field(lt=1)] = Field(
+        0.01, description="The share of kept documents to hold out, such as 1%."
+    )
+    tokens_per_group: Quantity = Field(
+        200_000, description="At most so many tokens of a group are evaluated."
+    )
+
+
+class Tokenizer(BaseModel):
+    """The tokenizer: an existing one by `base`, or one trained on the selected text."""
+
+    model_config = STRICT
+
+    base: str | None = Field(
+        None, description="A tokenizer.json, a model folder or a hub id; null trains one."
+    )
+    train: TokenizerTraining = Field(
+        default_factory=TokenizerTraining, description="How a tokenizer is trained where there is no base."
+    )
+
+
+class QuarantineLimit(BaseModel):
+    """How much bad input a run tolerates."""
+
+    model_config = STRICT
+
+    max_share: Share = Field(
+        0.01, description="The run fails when more than this share of a source's records is bad."
+    )
+
+
+class Recipe(BaseModel):
+    """One recipe: sources to shards to a trained model."""
+
+    model_config = STRICT
+
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Names the run's folder.")
+    ]
+    seed: int = Field(0, ge=0, description="All sampling and shuffling derive from it.")
+    description: str = Field("", description="For people; shown in the report and the dataset card.")
+    sources: dict[Name, SourceConfig] = Field(min_length=1, description="Where documents come from, by name.")
+    part_size: Quantity = Field(
+        32 << 20, ge=1, description="Text bytes of a part, the unit of work and of resume."
+    )
+    quarantine: QuarantineLimit = Field(default_factory=QuarantineLimit)
+    curate: Curate = Field(default_factory=Curate)
+    dedup: Dedup = Field(default_factory=Dedup)
+    held_out: HeldOut = Field(default_factory=HeldOut)
+    synthesize: dict[Name, SynthesisConfig] = Field(
+        default_factory=dict,
+        description="New documents made from selected ones, by name; the name is their domain.",
+    )
+    tokenizer: Tokenizer = Field(default_factory=Tokenizer)
+    mixtures: dict[StageName, Mixture] = Field(min_length=1, description="Stage 1 and Stage 2.")
+    train: Train | None = Field(
+        None, description="The training of each stage; null when only shards are wanted."
+    )
+
+    @field_validator("mixtures")
+    @classmethod
+    def _in_order(cls, mixtures: dict[StageName, Mixture]) -> dict[StageName, Mixture]:
+        if "stage1" not in mixtures:
+            raise ValueError("there is no `stage1`; a recipe with one mixture calls it stage1")
+        return {name: mixtures[name] for name in ("stage1", "stage2") if name in mixtures}  # type: ignore[misc]
+
+    def domain(self, source: str) -> str:
+        """The group that the documents of `source` (or of a synthesis of that name) belong to."""
+        return source if source in self.synthesize else (self.sources[source].domain or source)
+
+    def rules_for(self, source: str) -> tuple[Rule, ...]:
+        """The rules that judge `source`, in order.
+
+        Those without `sources` judge everything that is not synthesised.
+        """
+        return tuple(
+            rule
+            for rules in self.curate.rules
+            if (source in rules.sources if rules.sources is not None else source in self.sources)
+            for rule in rules.rules()
+        )
+
+    def problems(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """What no single model can see: places and messages of names that do not fit together."""
+        return [
+            *self._unknown_sources(),
+            *self._unfed_groups(),
+            *self._synthesis_problems(),
+            *self._name_clashes(),
+        ]
+
+    def _unknown_sources(self) -> list[tuple[tuple[str | int, ...], str]]:
+        return [
+            (
+                ("curate", "rules", i, "sources"),
+                f"there is no source `{source}` (there are: {', '.join(self.sources)})",
+            )
+            for i, rules in enumerate(self.curate.rules)
+            for source in rules.sources or ()
+            if source not in self.sources and source not in self.synthesize
+        ]
+
+    def _unfed_groups(self) -> list[tuple[tuple[str | int, ...], str]]:
+        fed = {self.domain(source) for source in self.sources}
+        synthetic = set(self.synthesize)
+        found = []
+        for stage, mixture in self.mixtures.items():
+            available = fed | synthetic if stage == "stage2" else fed
+            for group in mixture.weights:
+                if group not in available:
+                    why = (
+                        "synthesised documents enter from stage2 on"
+                        if group in synthetic
+                        else "no source feeds it"
+                    )
+                    known = ", ".join(sorted(available))
+                    message = f"the group `{group}` has a weight, but {why} (groups here: {known})"
+                    found.append((("mixtures", stage, "weights", group), message))
+        return found
+
+    def _synthesis_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
+        stage1 = self.mixtures["stage1"].weights
+        return [
+            (
+                ("synthesize", name, "domains"),
+                f"questions are asked about Stage 1 alone, and `{domain}` is not in its weights"
+                f" (there are: {', '.join(stage1)})",
+            )
+            for name, synthesis in self.synthesize.items()
+            for domain in synthesis.domains
+            if domain not in stage1
+        ]
+
+    def _name_clashes(self) -> list[tuple[tuple[str | int, ...], str]]:
+        return [
+            (("synthesize", name), f"`{name}` is the name of a source as well; choose another")
+            for name in self.synthesize
+            if name in self.sources
+        ]
+
+
+def load_recipe(name_or_path: str, assignments: list[str] | None = None) -> Recipe:
+    """Load a recipe by path, or by the name of a shipped one, with `--set` assignments applied.
+
+    Raises UserError that names the file, the line, the key and the mend.
+    """
+    return validate_recipe(override(read_recipe_text(find_recipe(name_or_path)), assignments or []))
+
+
+def validate_recipe(text: RecipeText) -> Recipe:
+    """Check a parsed recipe. Raises UserError with every finding."""
+    try:
+        recipe = Recipe.model_validate(text.values)
+    except ValidationError as error:
+        raise validation_error(text, error, Recipe) from error
+    if problems := recipe.problems():
+        raise _problem_error(text, problems)
+    return recipe
+
+
+def _problem_error(text: RecipeText, problems: list[tuple[tuple[str | int, ...], str]]) -> Exception:
+    from pipelines.errors import UserError
+
+    lines = [(text.line(place), message) for place, message in problems]
+    rest = [f"{text.file}:line {line}: {message}" for line, message in lines[1:]]
+    return UserError(
+        "\n".join([lines[0][1], *rest]),
+        file=text.file,
+        place=f"line {lines[0][0]}",
+        mend="Correct the name, or add what it should refer to.",
+    )
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the program, by name."""
+    import recipes
+
+    return {path.stem: path for path in sorted(Path(recipes.__path__[0]).glob("*.yaml"))}
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The file of a recipe given by path or by the name of a shipped one.
+
+    Raises UserError if there is none.
+    """
+    import difflib
+
+    from pipelines.errors import UserError
+
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = shipped_recipes()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    near = difflib.get_close_matches(name_or_path, [*shipped, *map(str, Path().glob("*.yaml"))], n=1)
+    raise UserError(
+        f"there is no recipe `{name_or_path}`, neither a file nor a shipped one",
+        mend=(f"Did you mean `{near[0]}`? " if near else "")
+        + f"Shipped recipes: {', '.join(shipped) or 'none'}.",
+    )
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON Schema of recipes, for editors."""
+    schema = Recipe.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Coupage recipe"} | schema

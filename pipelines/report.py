@@ -1,0 +1,117 @@
+"""The report: what went in, what was dropped and why, what was asked for and what was built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from pipelines.atomic import write_bytes
+from pipelines.graph import Graph
+from pipelines.stages.ingest import Ingest, quarantined
+from pipelines.stages.parts import PartStage
+from pipelines.stages.select import Select
+from pipelines.stages.tokenizer import ENCODER
+
+QUARANTINE_SHOWN = 200
+FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
+
+
+def write_report(graph: Graph, workdir: Path) -> None:
+    """Write `report.json`, `report.html` and `README.md` (the dataset card) into the run's folder."""
+    from jinja2 import Environment, PackageLoader
+
+    content = gather_report(graph, workdir)
+    write_bytes(workdir / "report.json", orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    # Documents and their sources are hostile text: everything is escaped, in the card as well.
+    environment = Environment(
+        loader=PackageLoader("pipelines"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    for name, template in FILES.items():
+        write_bytes(workdir / name, environment.get_template(template).render(content).encode())
+
+
+def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
+    """The report of a finished run, JSON-able."""
+    recipe = graph.recipe
+    return {
+        "name": recipe.name,
+        "description": recipe.description,
+        "seed": recipe.seed,
+        "sources": [_source(parts, select, workdir) for parts, select in graph.part_stages()],
+        "rules": _rules(graph.selects, workdir),
+        "quarantine": list(_quarantine(graph, workdir)),
+        "tokenizer": _tokenizer(graph, workdir),
+        "mixtures": {name: mix.ledger(workdir).model_dump(mode="json") for name, mix in graph.mixes.items()},
+        "training": _training(workdir),
+        "stages": [
+            {
+                "stage": stage.label,
+                "folder": stage.folder(workdir).name,
+                "fingerprint": stage.fingerprint,
+                "seconds": stage.manifest(workdir).seconds,
+                "counts": stage.manifest(workdir).counts.to_json(),
+            }
+            for stage in graph.stages()
+        ],
+    }
+
+
+def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
+    """The funnel of one source, from records read to documents kept."""
+    verdicts = pl.concat(
+        [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(workdir, parts.scope)] or [_EMPTY]
+    )
+    annotated = select.annotation(parts.scope).manifest(workdir).counts
+    records = parts.manifest(workdir).counts.flows
+    dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
+    read = records.get("records") or records.get("questions")
+    return {
+        "source": parts.scope,
+        "domain": parts.domain,
+        "synthetic": not isinstance(parts, Ingest),
+        "records": read.entered if read else 0,
+        "set_aside": dict(sorted(read.dropped.items())) if read else {},
+        "documents": len(verdicts),
+        "text_bytes": annotated.facts["text_bytes_read"],
+        "dropped": dict(dropped),
+        "kept": int(verdicts["keep"].sum()),
+        "held_out": int(verdicts["held_out"].sum()),
+    }
+
+
+_EMPTY = pl.DataFrame(schema={"keep": pl.Boolean, "held_out": pl.Boolean, "reason": pl.String})
+
+
+def _rules(selects: tuple[Select, ...], workdir: Path) -> list[dict[str, Any]]:
+    """How many documents fail each rule, whichever rule dropped them."""
+    return [
+        {"rule": name.removeprefix("fails "), "documents": number}
+        for select in selects
+        for name, number in sorted(select.manifest(workdir).counts.facts.items(), key=lambda item: -item[1])
+        if name.startswith("fails ") and number
+    ]
+
+
+def _quarantine(graph: Graph, workdir: Path) -> Iterator[dict[str, str]]:
+    left = QUARANTINE_SHOWN
+    for ingest in graph.ingests:
+        for table in quarantined(ingest, workdir):
+            rows: pa.Table = table.slice(0, left)
+            left -= rows.num_rows
+            yield from ({"source": ingest.scope, **row} for row in rows.to_pylist())
+
+
+def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
+    encoder = orjson.loads((graph.tokenizer.folder(workdir) / ENCODER).read_bytes())
+    facts = graph.tokenizer.manifest(workdir).counts.facts
+    return {"base": graph.recipe.tokenizer.base, "vocabulary": facts["vocabulary"], **encoder}
+
+
+def _training(workdir: Path) -> dict[str, Any]:
+    results = sorted((workdir / "train").glob("*/training.json"))
+    return {path.parent.name: orjson.loads(path.read_bytes()) for path in results}

@@ -1,0 +1,79 @@
+"""Ingest: a source becomes parts. Text is written once, here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.sources.base import Quarantine, Source, Unit
+from pipelines.sources.base import tasks as grouped_units
+from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stages.parts import PartStage, write_parts
+
+
+@dataclass(frozen=True)
+class Ingest(PartStage):
+    """One task for about `part_bytes` of input.
+
+    Output: `TTTTT-PPP.parquet` of PART_SCHEMA, `quarantine/TTTTT.parquet`.
+    """
+
+    name: ClassVar[str] = "ingest"
+    version: ClassVar[int] = 1
+    source: Source
+    group: str
+    reader: dict[str, Any]
+    part_bytes: int
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """None: it reads from outside."""
+        return ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The reader's settings and what its input is."""
+        return {"reader": self.reader, "part_size": self.part_bytes, "input": self.source.identity()}
+
+    @property
+    def domain(self) -> str:
+        """The source's domain."""
+        return self.group
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        """Runs of the units into which the source cuts its input: many small files make one part."""
+        grouped = grouped_units(self.source.units(self.part_bytes), self.part_bytes)
+        return [{"units": [asdict(unit) for unit in units]} for units in grouped]
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Read some units; bad records go to the quarantine."""
+        quarantine = Quarantine()
+        units = [Unit(**unit) for unit in task["units"]]
+        tables = chain.from_iterable(self.source.read(unit, quarantine) for unit in units)
+        documents, text_bytes = write_parts(tables, output, self.part_bytes)
+        reasons = Counter(reason for _, _, reason, _ in quarantine.rows)
+        if len(quarantine):
+            output.write_table(f"quarantine/{output.task:05d}.parquet", quarantine.table())
+        output.counts.flow(
+            "records",
+            entered=documents + len(quarantine),
+            left=documents,
+            dropped={f"quarantined: {reason}": number for reason, number in reasons.items()},
+        )
+        output.counts.fact("text_bytes_written", text_bytes)
+        output.counts.fact("input_bytes", sum(unit.bytes for unit in units))
+
+
+def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
+    """The bad records of an ingest stage, a table a task: file, position, reason, sample."""
+    folder = stage.folder(workdir)
+    for name in stage.manifest(workdir).part_names(".parquet"):
+        if name.startswith("quarantine/"):
+            yield pq.read_table(folder / name)

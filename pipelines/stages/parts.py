@@ -1,0 +1,98 @@
+"""Parts: the Parquet files in which documents rest, and the stages that make them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.schema import PART_SCHEMA
+from pipelines.stage import Stage, TaskOutput
+
+ROW_GROUP_TEXT_BYTES = 2 << 20
+COMPRESSION_LEVEL = 3
+
+
+class PartStage(Stage):
+    """A stage whose Parquet files are corpus parts."""
+
+    @property
+    @abstractmethod
+    def domain(self) -> str:
+        """The group to which its documents belong."""
+
+    def part_names(self, workdir: Path) -> list[str]:
+        """Its parts, in document order."""
+        return [name for name in self.manifest(workdir).part_names(".parquet") if not is_quarantine(name)]
+
+    def part_rows(self, workdir: Path) -> list[int]:
+        """The number of documents of each part."""
+        files = {file.name: file.rows for file in self.manifest(workdir).all_files()}
+        return [files[name] for name in self.part_names(workdir)]
+
+
+def is_quarantine(name: str) -> bool:
+    """Whether a file of a part stage holds bad records."""
+    return name.startswith("quarantine/")
+
+
+def write_parts(tables: Iterable[pa.Table], output: TaskOutput, part_bytes: int) -> tuple[int, int]:
+    """Write documents as parts of about `part_bytes` of text; returns documents and text bytes."""
+    documents = text_bytes = 0
+    for number, part in enumerate(_parts(tables, part_bytes)):
+        rows = sum(table.num_rows for table in part)
+        with (
+            output.file(f"{output.task:05d}-{number:03d}.parquet", rows) as path,
+            pq.ParquetWriter(
+                path, PART_SCHEMA, compression="zstd", compression_level=COMPRESSION_LEVEL
+            ) as writer,
+        ):
+            for table in part:
+                for group in slices_by_text(table, ROW_GROUP_TEXT_BYTES):
+                    writer.write_table(group, row_group_size=max(1, group.num_rows))
+        documents += rows
+        text_bytes += sum(text_size(table.column("text")) for table in part)
+    return documents, text_bytes
+
+
+def _parts(tables: Iterable[pa.Table], part_bytes: int) -> Iterator[list[pa.Table]]:
+    part: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        for piece in slices_by_text(table, part_bytes):
+            bytes_here = text_size(piece.column("text"))
+            if part and size + bytes_here > part_bytes:
+                yield part
+                part, size = [], 0
+            part.append(piece)
+            size += bytes_here
+    if part:
+        yield part
+
+
+def slices_by_text(table: pa.Table, limit: int) -> Iterator[pa.Table]:
+    """Cut a table into runs of rows with at most `limit` bytes of text (or one row that is larger)."""
+    ends = np.cumsum(pc.binary_length(table.column("text")).to_numpy())
+    start = 0
+    while start < table.num_rows:
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + limit, side="right")))
+        yield table.slice(start, stop - start)
+        start = stop
+
+
+def text_size(texts: pa.ChunkedArray) -> int:
+    """UTF-8 bytes of a column of texts."""
+    return int(pc.sum(pc.binary_length(texts)).as_py() or 0)
+
+
+def read_columns(folder: Path, names: Sequence[str], columns: list[str]) -> pa.Table:
+    """The given columns of Parquet files, one under the other."""
+    return pa.concat_tables(
+        [pq.read_table(folder / name, columns=columns, memory_map=True) for name in names]
+    )

@@ -1,0 +1,68 @@
+"""Synthesize: new documents about the documents that Stage 1 contains, each with its parent's id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.schema import PART_SCHEMA
+from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stages.mix import MixStage
+from pipelines.stages.parts import PartStage, text_size, write_parts
+from pipelines.synthesis.config import SynthesisConfig
+
+
+@dataclass(frozen=True)
+class Synthesize(PartStage):
+    """One task a part of the sources asked about. Output: parts of PART_SCHEMA."""
+
+    name: ClassVar[str] = "synthesize"
+    version: ClassVar[int] = 1
+    config: SynthesisConfig
+    about: MixStage
+    parts: tuple[PartStage, ...]
+    part_bytes: int
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """The plan of Stage 1 and the texts."""
+        return (self.about, *self.parts)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The method."""
+        return {"config": self.config.model_dump(mode="json"), "part_size": self.part_bytes}
+
+    @property
+    def domain(self) -> str:
+        """Its own name."""
+        return self.scope
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        """One for each part that is asked about."""
+        return [
+            {"source": number, "part": name}
+            for number, stage in enumerate(self.parts)
+            for name in stage.part_names(workdir)
+        ]
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Ask about those documents of one part that Stage 1 contains."""
+        from pipelines.synthesis.docstring_qa import docstring_questions
+
+        stage = self.parts[task["source"]]
+        rows = self.about.used_rows(workdir, stage.scope, task["part"])
+        documents = pq.read_table(stage.folder(workdir) / task["part"], schema=PART_SCHEMA).take(
+            pa.array(rows)
+        )
+        made = docstring_questions(documents, source=self.scope, domain=self.domain)
+        written, _ = write_parts([made.documents], output, self.part_bytes)
+        output.counts.flow(
+            "questions", entered=written + sum(made.skipped.values()), left=written, dropped=made.skipped
+        )
+        output.counts.fact("parents", len(rows))
+        output.counts.fact("text_bytes_read", text_size(documents.column("text")))

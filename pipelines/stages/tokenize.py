@@ -1,0 +1,216 @@
+"""Tokenize: kept documents become ids. What any earlier run encoded with the same tokenizer is copied."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.fingerprint import file_hash
+from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stages.parts import PartStage, text_size
+from pipelines.stages.select import Select
+from pipelines.stages.tokenizer import Tokenizer, opened
+from tokenizer_tools.chat import ChatEncoder
+from tokenizer_tools.encode import Encoder
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tokenize(Stage):
+    """One task a part. Output: `PART.arrow`, uncompressed, one row a kept document:
+
+    `row` int64 (in the part), `doc_id`, `held_out`, `bytes` int64, `atomic` bool, `loss_tokens` int64,
+    `ids` large_list of uint16 or int32 with the end token, `mask` large_list<uint8> or null (all tokens
+    train).
+    The file's metadata names the encoder and the part, so that a later run knows what it may copy.
+    """
+
+    name: ClassVar[str] = "tokenize"
+    version: ClassVar[int] = 1
+    parts: PartStage
+    select: Select
+    tokenizer: Tokenizer
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """Parts, verdicts, tokenizer."""
+        return (self.parts, self.select, self.tokenizer)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """None of its own."""
+        return {}
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        """One for each part."""
+        return [{"part": name} for name in self.parts.part_names(workdir)]
+
+    def expected_entries(self, workdir: Path) -> dict[str, int]:
+        """The kept documents of the source."""
+        verdicts = self.select.verdicts(workdir, self.scope)
+        return {"documents": sum(pc.sum(table.column("keep")).as_py() or 0 for _, table in verdicts)}
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Encode the kept documents of one part."""
+        part = task["part"]
+        name = part.replace(".parquet", ".arrow")
+        encoders = encoders_of(self.tokenizer.folder(workdir))
+        verdict = self.select.verdict(workdir, self.scope, part, ["keep", "held_out"])
+        rows = np.flatnonzero(verdict.column("keep").to_numpy())
+        identity = {
+            b"encoder": encoders.fingerprint.encode(),
+            b"part": file_hash(self.parts.folder(workdir) / part).encode(),
+        }
+        earlier = self._encoded_earlier(workdir, name, identity, rows)
+        known = np.concatenate(
+            [np.empty(0, np.int64), *(table.column("row").to_numpy() for table in earlier)]
+        )
+        missing = np.setdiff1d(rows, known)
+        fresh, failures = self._encode(workdir, part, missing, encoders, output)
+        table = pa.concat_tables([*earlier, fresh]).sort_by("row").combine_chunks()
+        held_out = pc.take(verdict.column("held_out"), table.column("row"))
+        table = table.append_column("held_out", held_out).replace_schema_metadata(identity)
+        with output.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+        output.counts.flow("documents", entered=len(rows), left=table.num_rows, dropped=failures)
+        output.counts.fact("documents_encoded", len(missing))
+        output.counts.fact("documents_reused", len(known))
+        output.counts.fact("tokens", pc.sum(pc.list_value_length(table.column("ids"))).as_py() or 0)
+
+    def _encoded_earlier(
+        self, workdir: Path, name: str, identity: dict[bytes, bytes], rows: Rows
+    ) -> list[pa.Table]:
+        """Rows of other finished or unfinished tokenizations of the same part by the same encoder."""
+        found: list[pa.Table] = []
+        for folder in sorted((workdir / "stages").glob(f"{self.slug}-*")):
+            path = folder / name
+            if folder == self.folder(workdir) or not path.exists():
+                continue
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            if table.schema.metadata != identity:
+                continue
+            available = table.column("row").to_numpy()
+            use = np.isin(available, rows)
+            for other in found:
+                use &= ~np.isin(available, other.column("row").to_numpy())
+            found.append(table.filter(pa.array(use)).drop_columns("held_out").replace_schema_metadata(None))
+        return found
+
+    def _encode(
+        self, workdir: Path, part: str, rows: Rows, encoders: Encoders, output: TaskOutput
+    ) -> tuple[pa.Table, Counter[str]]:
+        if len(rows) == 0:
+            return encoders.schema.empty_table(), Counter()
+        documents = pq.read_table(self.parts.folder(workdir) / part, columns=["doc_id", "text", "messages"])
+        output.counts.fact("text_bytes_read", text_size(documents.column("text")))
+        documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
+        chat = pc.is_valid(documents.column("messages"))
+        text = encoders.encode_texts(documents.filter(pc.invert(chat)))
+        chats, failures = encoders.encode_chats(documents.filter(chat))
+        return pa.concat_tables([text, chats]), failures
+
+    def files(self, workdir: Path) -> Iterator[pa.Table]:
+        """The tables of all parts, memory-mapped, in document order."""
+        folder = self.folder(workdir)
+        for name in self.manifest(workdir).part_names(".arrow"):
+            yield pa.ipc.open_file(pa.memory_map(str(folder / name))).read_all()
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """The encoder of texts and, made when first needed, that of conversations."""
+
+    text: Encoder
+    folder: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides the ids."""
+        return self.text.fingerprint
+
+    @property
+    def ids_type(self) -> pa.DataType:
+        """uint16 where every id fits, else int32."""
+        return pa.uint16() if self.text.max_id < 1 << 16 else pa.int32()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of encoded documents."""
+        return pa.schema(
+            [
+                ("row", pa.int64()),
+                ("doc_id", pa.string()),
+                ("bytes", pa.int64()),
+                ("atomic", pa.bool_()),
+                ("loss_tokens", pa.int64()),
+                ("ids", pa.large_list(self.ids_type)),
+                ("mask", pa.large_list(pa.uint8())),
+            ]
+        )
+
+    def encode_texts(self, documents: pa.Table) -> pa.Table:
+        """Documents that are plain text."""
+        encoded = self.text.encode(documents.column("text"))
+        lengths = np.diff(encoded.offsets)
+        masks = pa.nulls(documents.num_rows, pa.large_list(pa.uint8()))
+        return self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, atomic=False)
+
+    def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[str]]:
+        """Conversations; those that the template refuses are dropped and counted by the reason."""
+        if documents.num_rows == 0:
+            return self.schema.empty_table(), Counter()
+        encoder = ChatEncoder.build(opened(self.folder))
+        encoded = encoder.encode(documents.column("messages").combine_chunks())
+        offsets = pa.array(encoded.offsets)
+        masks = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.assistant_mask))
+        trained = np.concatenate([[0], np.cumsum(encoded.assistant_mask, dtype=np.int64)])
+        first = np.minimum(encoded.offsets[:-1], max(0, len(encoded.assistant_mask) - 1))
+        loss = np.diff(trained[encoded.offsets]) - encoded.assistant_mask[first]
+        table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, atomic=True)
+        sound = np.ones(documents.num_rows, bool)
+        sound[list(encoded.failures)] = False
+        reasons = Counter(f"conversation refused: {reason}" for reason in encoded.failures.values())
+        return table.filter(pa.array(sound)), reasons
+
+    def _table(
+        self,
+        documents: pa.Table,
+        ids: npt.NDArray[np.uint32],
+        offsets: Rows,
+        masks: pa.Array,
+        loss_tokens: Rows,
+        *,
+        atomic: bool,
+    ) -> pa.Table:
+        rows = documents.num_rows
+        return pa.table(
+            [
+                documents.column("row"),
+                documents.column("doc_id"),
+                pc.binary_length(documents.column("text")).cast(pa.int64()),
+                pa.array(np.full(rows, atomic)),
+                pa.array(np.asarray(loss_tokens, np.int64)),
+                pa.LargeListArray.from_arrays(
+                    pa.array(offsets), pa.array(ids.astype(self.ids_type.to_pandas_dtype()))
+                ),
+                masks,
+            ],
+            schema=self.schema,
+        )
+
+
+@lru_cache(maxsize=1)
+def encoders_of(folder: Path) -> Encoders:
+    """The encoders of a finished tokenizer stage, built once a process."""
+    return Encoders(Encoder.build(opened(folder)), folder)

@@ -1,0 +1,117 @@
+"""Tokenizer.
+
+The base tokenizer as it is, or one trained on the selected text; then the check of the fast encoder.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import UserError
+from pipelines.inputs import BaseTokenizer
+from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stages.parts import text_size
+from pipelines.stages.select import Select
+from tokenizer_tools.encode import Encoder
+from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
+from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+
+FOLDER = "tokenizer"
+ENCODER = "encoder.json"
+TRAINING_TEXT_BYTES = 256 << 20
+PARITY_SAMPLE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Tokenizer(Stage):
+    """One task.
+
+    Output: `tokenizer/`, a folder that `AutoTokenizer.from_pretrained` opens, and `encoder.json`.
+    """
+
+    name: ClassVar[str] = "tokenizer"
+    version: ClassVar[int] = 1
+    select: Select
+    base: BaseTokenizer | None
+    training: TokenizerTraining
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """A trained tokenizer learns from the selected documents; a base tokenizer depends on nothing."""
+        return () if self.base else (self.select, *(a.parts for a in self.select.rank.annotations))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The base and what it is, or how to train."""
+        return {"identity": self.base.identity} if self.base else self.training.model_dump(mode="json")
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        """One."""
+        return [{}]
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Load or train, save, and check the fast encoder against the reference."""
+        try:
+            files = (
+                load_tokenizer(self.base.location, revision=self.base.revision)
+                if self.base
+                else self._train(workdir, output)
+            )
+        except TokenizerError as error:
+            raise UserError(str(error), mend="Mend `tokenizer` in the recipe.") from error
+        with tempfile.TemporaryDirectory() as temporary:
+            files.save(temporary)
+            for path in sorted(Path(temporary).iterdir()):
+                with output.file(f"{FOLDER}/{path.name}") as target:
+                    target.write_bytes(path.read_bytes())
+        sample = next(iter(self._sample(workdir, PARITY_SAMPLE_BYTES)), None) if not self.base else None
+        encoder = Encoder.build(files, sample)
+        output.write_json(
+            ENCODER,
+            {"backend": encoder.backend, "refusal": encoder.refusal, "fingerprint": encoder.fingerprint},
+        )
+        output.counts.fact("vocabulary", encoder.max_id + 1)
+
+    def _train(self, workdir: Path, output: TaskOutput) -> TokenizerFiles:
+        texts = list(self._sample(workdir, TRAINING_TEXT_BYTES))
+        if not texts:
+            raise UserError(
+                "no document was selected, so there is no text to train a tokenizer on",
+                mend="Loosen the rules, or name a tokenizer with `tokenizer: {base: ...}`.",
+            )
+        output.counts.fact("text_bytes_read", sum(text_size(text) for text in texts))
+        return train_tokenizer(texts, self.training)
+
+    def _sample(self, workdir: Path, limit: int) -> Iterator[pa.ChunkedArray]:
+        """Texts of kept documents that are not held out: an equal share of `limit` bytes from each part."""
+        annotations = self.select.rank.annotations
+        parts = [(a, name) for a in annotations for name in a.parts.part_names(workdir)]
+        for annotation, name in parts:
+            texts = self._trainable(workdir, annotation.parts.folder(workdir), annotation.scope, name)
+            lengths = pa.compute.cumulative_sum(pa.compute.binary_length(texts).cast(pa.int64()))
+            inside = pa.compute.sum(pa.compute.less_equal(lengths, limit // len(parts))).as_py() or 0
+            if inside:
+                yield texts.slice(0, inside)
+
+    def _trainable(self, workdir: Path, folder: Path, scope: str, name: str) -> pa.ChunkedArray:
+        verdict = self.select.verdict(workdir, scope, name, ["keep", "held_out"])
+        wanted = pa.compute.and_not(verdict.column("keep"), verdict.column("held_out"))
+        return pq.read_table(folder / name, columns=["text"]).column("text").filter(wanted)
+
+    def files(self, workdir: Path) -> TokenizerFiles:
+        """The finished tokenizer."""
+        return load_tokenizer(self.folder(workdir) / FOLDER)
+
+
+@lru_cache(maxsize=1)
+def opened(folder: Path) -> TokenizerFiles:
+    """The tokenizer in a stage's folder, read once a process."""
+    return load_tokenizer(folder / FOLDER)
