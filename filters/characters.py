@@ -1,0 +1,200 @@
+"""Character classes: what each Unicode code point is to the word, line and sentence kernels.
+
+The classes are bits in one table indexed by code point, so a kernel asks any question about a character with
+one load. Most follow the Unicode character database of the running Python; the ones that decide where a word
+ends follow the character lists of spaCy's tokenizer (`spacy/lang/char_classes.py`), whose words datatrove
+counts.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+
+from filters.kernel import inline_kernel, kernel
+
+SPACE = 1 << 0
+"""`str.isspace`."""
+LINE_BREAK = 1 << 1
+"""Ends a line for `str.splitlines`."""
+LETTER = 1 << 2
+"""`str.isalpha`: categories L*."""
+WORD = 1 << 3
+"""`\\w`: letters, numbers, underscore."""
+PUNCTUATION = 1 << 4
+"""Categories P*."""
+SYMBOL = 1 << 5
+"""datatrove's punctuation set: a word made of these alone does not count as a word in Gopher's rules."""
+TERMINAL = 1 << 6
+"""The Unicode property Sentence_Terminal: ends a line for FineWeb, a sentence for C4."""
+RUSSIAN_TERMINAL = 1 << 7
+"""TERMINAL, and what else ends a line in Russian typography: closing quotation marks, ellipsis, colon, semicolon."""
+ALPHA = 1 << 8
+"""A letter to the infix rules: cased letters, and scripts without case by whole blocks."""
+LOWER = 1 << 9
+"""ALPHA that is lower-case or has no case."""
+UPPER = 1 << 10
+"""ALPHA that is upper-case or has no case."""
+QUOTE = 1 << 11
+"""Quotation marks, and brackets used as such."""
+ICON = 1 << 12
+"""Symbols and emoji, category So: words of their own wherever they stand."""
+EDGE = 1 << 13
+"""Punctuation, quotation marks, icons, dashes: words of their own at either end of a run."""
+PREFIX = 1 << 14
+"""EDGE, currency signs, `§`, `%` and `=`: words of their own at the start of a run."""
+CURRENCY = 1 << 15
+"""A word of its own behind a digit."""
+BEFORE_STOP = 1 << 16
+"""A full stop behind one of these, at the end of a run, is a word of its own."""
+
+_LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+_SYMBOLS = (
+    "!/—”:％１〈&(、━\\【#%「」，】；+^]~“《„';’{|∶´[=-`*．（–？！：$～«〉,><》)?）。…@_.\"}►»"
+    + "".join(map(chr, (*range(0, 9), *range(11, 32), *range(127, 160))))
+)
+_MARKS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
+_QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
+_CURRENCY = "$£€¥฿﷼" + "".join(map(chr, range(0x20A0, 0x20C0)))
+
+# Sentence_Terminal of Unicode 15 (PropList.txt) and the Khmer and Yi marks that FineWeb adds, as inclusive
+# ranges.
+_TERMINAL = (
+    "21 2e 3f 589 61d-61f 6d4 700-702 7f9 837 839 83d-83e 964-965 104a-104b 1362 1367-1368 166e 1735-1736 17d4-17d6 "
+    "17d9-17da 1803 1809 1944-1945 1aa8-1aab 1b5a-1b5b 1b5e-1b5f 1b7d-1b7e 1c3b-1c3c 1c7e-1c7f 203c-203d 2047-2049 "
+    "2e2e 2e3c 2e53-2e54 3002 a4ff a60e-a60f a6f3 a6f7 a876-a877 a8ce-a8cf a92f a9c8-a9c9 aa5d-aa5f aaf0-aaf1 abeb "
+    "fe52 fe56-fe57 ff01 ff0e ff1f ff61 10a56-10a57 10f55-10f59 10f86-10f89 11047-11048 110be-110c1 11141-11143 "
+    "111c5-111c6 111cd 111de-111df 11238-11239 1123b-1123c 112a9 1144b-1144c 115c2-115c3 115c9-115d7 11641-11642 "
+    "1173c-1173e 11944 11946 11a42-11a43 11a9b-11a9c 11c41-11c42 11ef7-11ef8 11f43-11f44 16a6e-16a6f 16af5 "
+    "16b37-16b38 16b44 16e98 1bc9f 1da88"
+)
+
+# Scripts without case, which the infix rules take block by block: Hebrew, Arabic, Indic, Hangul, Ethiopic,
+# CJK.
+_UNCASED = (
+    "591-5f4 620-64a 66e-6d5 6e5-6ff 750-77f 8a0-8bd 900-9ff b80-cff d80-dff 1100-137f 2e80-2fdf 2ff0-30ff 31c0-31ef "
+    "3200-4dbf 4e00-9fff ac00-d7af f900-faff fb1d-fbb1 fbd3-fd3d fd50-fdc7 fdf0-fdfb fe30-fe4f fe70-fefc "
+    "1ee00-1eebb 1f200-1f2ff 20000-2a6df 2a700-2ebef 2f800-2fa1f"
+)
+
+
+def _ranges(text: str) -> list[int]:
+    """The code points of inclusive hexadecimal ranges."""
+    points: list[int] = []
+    for item in text.split():
+        first, _, last = item.partition("-")
+        points.extend(range(int(first, 16), int(last or first, 16) + 1))
+    return points
+
+
+def _points(characters: str) -> list[int]:
+    return [ord(character) for character in characters]
+
+
+@lru_cache(maxsize=1)
+def character_classes() -> np.ndarray:
+    """The class bits of every code point: uint32, shape (0x110000,)."""
+    everything = [chr(point) for point in range(sys.maxunicode + 1)]
+    category = np.array([unicodedata.category(character) for character in everything])
+    major = category.astype("U1")
+    table = np.zeros(sys.maxunicode + 1, dtype=np.uint32)
+    table[np.array([character.isspace() for character in everything])] |= SPACE
+    table[major == "L"] |= LETTER
+    table[(major == "L") | (major == "N")] |= WORD
+    table[major == "P"] |= PUNCTUATION
+    table[category == "So"] |= ICON
+    table[(category == "Lu") | (category == "Ll") | (category == "Lt")] |= ALPHA
+    table[category == "Ll"] |= LOWER
+    table[category == "Lu"] |= UPPER
+    table[_ranges(_UNCASED)] |= ALPHA | LOWER | UPPER
+    table[_points("_")] |= WORD
+    table[_points(_LINE_BREAKS)] |= LINE_BREAK
+    table[_points(_SYMBOLS)] |= SYMBOL
+    table[_ranges(_TERMINAL)] |= SYMBOL | TERMINAL | RUSSIAN_TERMINAL
+    table[_points('»”“"…:;')] |= RUSSIAN_TERMINAL
+    table[_points(_QUOTES)] |= QUOTE
+    table[_points(_CURRENCY)] |= CURRENCY
+    table[_points(_MARKS + _QUOTES + "—–")] |= EDGE
+    table[(table & ICON) != 0] |= EDGE
+    table[(table & (EDGE | CURRENCY)) != 0] |= PREFIX
+    table[_points("§%=")] |= PREFIX
+    table[(table & (LOWER | QUOTE)) != 0] |= BEFORE_STOP
+    table[_points(_MARKS + "0123456789%²-+|")] |= BEFORE_STOP
+    table.setflags(write=False)
+    return table
+
+
+@inline_kernel
+def width(lead):
+    """Bytes of the UTF-8 sequence that starts with byte `lead`; a stray continuation byte counts as one."""
+    if lead < 0xC0:
+        return 1
+    if lead < 0xE0:
+        return 2
+    if lead < 0xF0:
+        return 3
+    return 4
+
+
+@kernel
+def decode(data, at, end):
+    """The code point at byte `at` of `data`; U+FFFD where the bytes before `end` are not UTF-8."""
+    lead = np.uint32(data[at])
+    if lead < 0x80:
+        return lead
+    size = width(lead)
+    if size == 1 or at + size > end:
+        return np.uint32(0xFFFD)
+    if size == 2:
+        return ((lead & 0x1F) << 6) | (np.uint32(data[at + 1]) & 0x3F)
+    point = (np.uint32(data[at + 1]) & 0x3F) << 6 | (np.uint32(data[at + 2]) & 0x3F)
+    if size == 3:
+        return ((lead & 0x0F) << 12) | point
+    point = ((lead & 0x07) << 18) | (point << 6) | (np.uint32(data[at + 3]) & 0x3F)
+    return min(point, np.uint32(0x10FFFF))
+
+
+@inline_kernel
+def step(data, at, end):
+    """The byte position of the character after the one at `at`."""
+    return min(at + width(data[at]), end)
+
+
+@kernel
+def step_back(data, at, begin):
+    """The byte position of the character before `at`; `at` is greater than `begin`."""
+    at -= 1
+    floor = max(begin, at - 3)
+    while at > floor and (data[at] & 0xC0) == 0x80:
+        at -= 1
+    return at
+
+
+@kernel
+def class_before(data, at, begin, classes):
+    """Class bits of the character that ends at byte `at`, 0 at the beginning."""
+    if at <= begin:
+        return np.uint32(0)
+    return classes[decode(data, step_back(data, at, begin), at)]
+
+
+@kernel
+def class_at(data, at, end, classes):
+    """Class bits of the character at byte `at`, 0 at the end."""
+    if at >= end:
+        return np.uint32(0)
+    return classes[decode(data, at, end)]
+
+
+@kernel
+def count_characters(data, begin, end):
+    """Characters in `data[begin:end]`: the bytes that do not continue one."""
+    count = 0
+    for at in range(begin, end):
+        count += (data[at] & 0xC0) != 0x80
+    return count

@@ -1,0 +1,102 @@
+"""Exact duplicates: a 128-bit hash of the normalised text."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from filters.characters import SPACE, character_classes, decode, step
+from filters.folding import lower_case
+from filters.kernel import inline_kernel, kernel
+from filters.texts import Texts, text_buffers
+
+
+def content_hash(texts: Texts) -> pa.FixedSizeBinaryArray:
+    """The hash of each text after normalisation: fixed_size_binary(16).
+
+    Normalisation: each character becomes lower-case (Unicode's simple mapping), each run of white space
+    becomes one space, white space at both ends goes. Nothing else changes: texts that differ in a digit, a
+    punctuation mark or an accent are different. The hash is SipHash-2-4 with 128 bits (Aumasson, Bernstein
+    2012), key zero, over the code points as 32-bit little-endian numbers: no known way to make two texts
+    collide but trying 2**64 of them.
+    """
+    buffers = text_buffers(texts)
+    hashes = np.empty((len(buffers.offsets) - 1, 2), dtype=np.uint64)
+    _hash_all(buffers.data, buffers.offsets, character_classes(), lower_case(), hashes)
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(hashes), [None, pa.py_buffer(hashes)])
+
+
+@kernel
+def _hash_all(data, offsets, classes, lower, hashes):
+    """Fills `hashes`, uint64 of shape (documents, 2)."""
+    for document in range(hashes.shape[0]):
+        _hash_document(data, offsets[document], offsets[document + 1], classes, lower, hashes[document])
+
+
+@kernel
+def _hash_document(data, begin, end, classes, lower, pair):
+    """SipHash-2-4-128 of the normalised `data[begin:end]` in UTF-32, with key zero."""
+    state = (
+        np.uint64(0x736F6D6570736575),
+        np.uint64(0x646F72616E646F6D) ^ np.uint64(0xEE),
+        np.uint64(0x6C7967656E657261),
+        np.uint64(0x7465646279746573),
+    )
+    block = np.uint64(0)
+    points = 0
+    space = False
+    at = begin
+    while at < end:
+        point = decode(data, at, end)
+        at = step(data, at, end)
+        if classes[point] & SPACE:
+            space = points > 0
+            continue
+        if space:
+            block, points, state = _absorb(np.uint64(32), block, points, state)
+            space = False
+        block, points, state = _absorb(np.uint64(lower[point]), block, points, state)
+    state = _compress(block | np.uint64(4 * points) << np.uint64(56), state)
+    v0, v1, v2, v3 = state
+    v0, v1, v2, v3 = _rounds(4, v0, v1, v2 ^ np.uint64(0xEE), v3)
+    pair[0] = v0 ^ v1 ^ v2 ^ v3
+    v0, v1, v2, v3 = _rounds(4, v0, v1 ^ np.uint64(0xDD), v2, v3)
+    pair[1] = v0 ^ v1 ^ v2 ^ v3
+
+
+@inline_kernel
+def _absorb(point, block, points, state):
+    """Takes in one code point; two fill a block."""
+    if points & 1:
+        return np.uint64(0), points + 1, _compress(block | point << np.uint64(32), state)
+    return point, points + 1, state
+
+
+@inline_kernel
+def _compress(block, state):
+    v0, v1, v2, v3 = state
+    v0, v1, v2, v3 = _rounds(2, v0, v1, v2, v3 ^ block)
+    return v0 ^ block, v1, v2, v3
+
+
+@inline_kernel
+def _rounds(number, v0, v1, v2, v3):
+    for _ in range(number):
+        v0 += v1
+        v2 += v3
+        v1 = _rotate(v1, 13) ^ v0
+        v3 = _rotate(v3, 16) ^ v2
+        v0 = _rotate(v0, 32)
+        v2 += v1
+        v0 += v3
+        v1 = _rotate(v1, 17) ^ v2
+        v3 = _rotate(v3, 21) ^ v0
+        v2 = _rotate(v2, 32)
+    return v0, v1, v2, v3
+
+
+@inline_kernel
+def _rotate(value, bits):
+    return value << np.uint64(bits) | value >> np.uint64(64 - bits)

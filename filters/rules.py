@@ -1,0 +1,160 @@
+"""Rules: thresholds over signals. A verdict names the first rule that a document fails.
+
+The presets restate published filters. Each threshold is the one of the paper or, where the paper is silent,
+of the reference implementation that its authors released; `docs/curation.md` lists them with their sources.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from filters.gopher_repetition import DUPLICATE_NGRAMS, TOP_NGRAMS
+from filters.signals import SIGNALS
+
+
+class Rule(BaseModel):
+    """A document fails the rule when the signal is below `min` or above `max`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(description="Unique name, '<preset>.<key>'.")
+    signal: str = Field(description="Name of the signal, one of filters.signals.SIGNALS.")
+    min: float | None = Field(default=None, description="Smallest value that passes.")
+    max: float | None = Field(default=None, description="Largest value that passes.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.signal not in SIGNALS:
+            raise ValueError(
+                f"Rule {self.name!r}: unknown signal {self.signal!r}.{_nearest(self.signal, SIGNALS)}"
+            )
+        if self.min is None and self.max is None:
+            raise ValueError(f"Rule {self.name!r} has neither min nor max.")
+        return self
+
+    def failed(self, values: np.ndarray) -> np.ndarray:
+        """Which values fail: bool, the shape of `values`."""
+        failed = np.zeros(len(values), dtype=np.bool_)
+        if self.min is not None:
+            failed |= values < self.min
+        if self.max is not None:
+            failed |= values > self.max
+        return failed
+
+
+def _rules(preset: str, thresholds: Mapping[str, tuple[str, float]]) -> tuple[Rule, ...]:
+    """Rules from {key: (signal, threshold)}; the key says by `min_` or `max_` which kind of threshold it is."""
+    return tuple(
+        Rule(name=f"{preset}.{key}", signal=signal, **{key[:3]: float(threshold)})
+        for key, (signal, threshold) in thresholds.items()
+    )
+
+
+# Rae et al. 2021 (arXiv 2112.11446), appendix A1.1.
+_GOPHER_QUALITY = {
+    "min_words": ("non_symbol_words", 50),
+    "max_words": ("non_symbol_words", 100_000),
+    "min_mean_word_length": ("mean_word_length", 3),
+    "max_mean_word_length": ("mean_word_length", 10),
+    "max_hashes_per_word": ("hashes_per_word", 0.1),
+    "max_ellipses_per_word": ("ellipses_per_word", 0.1),
+    "max_bullet_lines": ("bullet_line_fraction", 0.9),
+    "max_ellipsis_lines": ("ellipsis_line_fraction", 0.3),
+    "min_alpha_words": ("alpha_word_fraction", 0.8),
+    "min_stop_words": ("stop_words_en", 2),
+}
+
+# Rae et al. 2021, table A1.
+_TOP_THRESHOLDS = (0.20, 0.18, 0.16)
+_DUPLICATE_THRESHOLDS = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
+_GOPHER_REPETITION = {
+    "min_characters": ("characters", 1),
+    "max_dup_paragraphs": ("dup_paragraph_fraction", 0.3),
+    "max_dup_paragraph_chars": ("dup_paragraph_char_fraction", 0.2),
+    "max_dup_lines": ("dup_line_fraction", 0.3),
+    "max_dup_line_chars": ("dup_line_char_fraction", 0.2),
+    **{
+        f"max_top_{n}gram_chars": (f"top_{n}gram_char_fraction", threshold)
+        for n, threshold in zip(TOP_NGRAMS, _TOP_THRESHOLDS, strict=True)
+    },
+    **{
+        f"max_dup_{n}gram_chars": (f"dup_{n}gram_char_fraction", threshold)
+        for n, threshold in zip(DUPLICATE_NGRAMS, _DUPLICATE_THRESHOLDS, strict=True)
+    },
+}
+
+# Raffel et al. 2020 (JMLR 21), section 2.2.
+_C4 = {
+    "max_lorem_ipsum": ("lorem_ipsum", 0),
+    "max_curly_brackets": ("curly_brackets", 0),
+    "min_sentences": ("sentences", 5),
+}
+
+# Penedo et al. 2024 (arXiv 2406.17557), section 3.6; newlines per word from datatrove's FineWebQualityFilter.
+_FINEWEB = {
+    "min_punctuated_lines": ("punctuated_line_fraction", 0.12),
+    "max_short_lines": ("short_line_fraction", 0.67),
+    "max_dup_line_chars": ("dup_nonblank_line_char_fraction", 0.01),
+    "max_newlines_per_word": ("newlines_per_word", 0.3),
+}
+
+PRESETS: dict[str, tuple[Rule, ...]] = {
+    "gopher_quality": _rules("gopher_quality", _GOPHER_QUALITY),
+    "gopher_repetition": _rules("gopher_repetition", _GOPHER_REPETITION),
+    "c4": _rules("c4", _C4),
+    "fineweb": _rules("fineweb", _FINEWEB),
+    "gopher_quality_ru": _rules(
+        "gopher_quality_ru", {**_GOPHER_QUALITY, "min_stop_words": ("stop_words_ru", 2)}
+    ),
+    "fineweb_ru": _rules(
+        "fineweb_ru", {**_FINEWEB, "min_punctuated_lines": ("punctuated_line_fraction_ru", 0.12)}
+    ),
+}
+
+
+def preset(name: str, overrides: Mapping[str, float] | None = None) -> tuple[Rule, ...]:
+    """The rules of a preset, with thresholds replaced by key: `{"min_words": 20}`.
+
+    Raises:
+        ValueError: The preset or a key is unknown; the message names the nearest valid one.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"Unknown rule preset {name!r}.{_nearest(name, PRESETS)}")
+    overrides = overrides or {}
+    keys = {rule.name.removeprefix(f"{name}."): rule for rule in PRESETS[name]}
+    for key in overrides:
+        if key not in keys:
+            raise ValueError(f"Unknown threshold {key!r} of preset {name!r}.{_nearest(key, keys)}")
+    return tuple(
+        rule.model_copy(update={key[:3]: float(overrides[key])}) if key in overrides else rule
+        for key, rule in keys.items()
+    )
+
+
+def _nearest(word: str, valid: Mapping[str, object]) -> str:
+    found = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.0)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def first_failed(signals: pa.Table, rules: Sequence[Rule]) -> pa.StringArray:
+    """For each document the name of the first rule it fails, null where it passes all."""
+    verdict = np.full(signals.num_rows, -1)
+    for index in reversed(range(len(rules))):
+        verdict[rules[index].failed(_values(signals, rules[index]))] = index
+    names = pa.array([rule.name for rule in rules], pa.string())
+    return names.take(pa.array(verdict, mask=verdict < 0))
+
+
+def all_failed(signals: pa.Table, rules: Sequence[Rule]) -> dict[str, int]:
+    """For each rule the number of documents that fail it, whatever else they fail."""
+    return {rule.name: int(rule.failed(_values(signals, rule)).sum()) for rule in rules}
+
+
+def _values(signals: pa.Table, rule: Rule) -> np.ndarray:
+    return signals.column(rule.signal).to_numpy()

@@ -1,0 +1,25 @@
+"""What a signal is: one number that describes a document, computed once and compared with thresholds later."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+
+class Signal(NamedTuple):
+    """A column of the signals table."""
+
+    name: str
+    type: pa.DataType
+    doc: str
+
+
+def count(name: str, doc: str) -> Signal:
+    """A signal that counts something."""
+    return Signal(name, pa.int64(), doc)
+
+
+def ratio(name: str, doc: str) -> Signal:
+    """A signal that is a share or a mean; 0 where there is nothing to divide by."""
+    return Signal(name, pa.float64(), doc)
