@@ -1,5 +1,5 @@
 """What a token is: loading, fast encoding behind a parity check, chat templates, training, coverage.
 
-`load` reads a tokenizer, `train` makes one; `encode` turns documents and `chat` conversations into ids, with the
-`backends` that `parity` has found to agree; `report` measures how well a tokenizer fits a corpus.
+`load` reads a tokenizer, `train` makes one; `encode` turns documents and `chat` conversations into ids, with
+the `backends` that `parity` has found to agree; `report` measures how well a tokenizer fits a corpus.
 """

@@ -52,14 +52,14 @@ class Reference:
     def __init__(self, tokenizer_json: str, *, control_tokens: bool) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_str(tokenizer_json)
-        self._tokenizer.encode_special_tokens = not control_tokens
+        self.tokenizer = Tokenizer.from_str(tokenizer_json)
+        self.tokenizer.encode_special_tokens = not control_tokens
 
     def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
         """Encode; see Backend."""
         pieces = []
         for start in range(0, len(texts), _REFERENCE_BATCH):
-            batch = self._tokenizer.encode_batch_fast(
+            batch = self.tokenizer.encode_batch_fast(
                 texts[start : start + _REFERENCE_BATCH], add_special_tokens=False
             )
             pieces += [np.array(encoding.ids, np.uint32) for encoding in batch]

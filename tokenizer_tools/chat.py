@@ -3,16 +3,28 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import is_normalized, normalize
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tokenizer_tools.backends import Ids, Offsets
+from tokenizer_tools.alignment import (
+    Aligned,
+    Aligner,
+    ByteAligner,
+    ReferenceAligner,
+    Span,
+    normal_form,
+    token_bytes,
+)
+from tokenizer_tools.backends import Ids, Offsets, Reference
 from tokenizer_tools.encode import control_tokens, encoding_definition
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
+from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
 
 CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
 CHATML_TEMPLATE = """\
@@ -43,7 +55,8 @@ _CONTROL_TOKEN = re.compile(rf"\s*{_OPEN}\d+{_CLOSE}")
 
 Messages = list[dict[str, str]]
 """A conversation: role and content of each message."""
-Span = tuple[int, int]
+
+_UNALIGNED = "The rendering is empty, or the tokenizer does not keep all of its bytes."
 
 
 @dataclass(frozen=True)
@@ -78,8 +91,6 @@ class ChatEncoder:
     """
 
     def __init__(self, files: TokenizerFiles, template: str) -> None:
-        from tokenizers import Tokenizer
-
         control = control_tokens(files)
         self._control = re.compile("|".join(map(re.escape, sorted(control, key=len, reverse=True))))
         self._names = {token: f"{_OPEN}{number}{_CLOSE}" for token, number in control.items()}
@@ -93,7 +104,10 @@ class ChatEncoder:
         self._renamed = _Template(
             self._rename(template), {name: self._rename(token) for name, token in variables.items()}
         )
-        self._tokenizer = Tokenizer.from_str(json.dumps(_renamed_definition(files, self._names)))
+        self._aligner, self.refusal = _aligner(_renamed_definition(files, self._names), self._names.values())
+        """`refusal` says why the slower backend is used, None where the fast one is."""
+        self.backend = self._aligner.backend.name
+        self._normal_form = normal_form(files.definition)
         self.end_id = files.token_id(files.end_token)
         self.max_id = max(files.vocabulary.values())
         identity = json.dumps([VERSION, files.hash, template, variables])
@@ -119,8 +133,8 @@ class ChatEncoder:
             encoder._spans(probe)
         except ValueError as error:
             raise TokenizerError(
-                f"The chat template of {files.source} cannot be used: {error} Name a template file in the "
-                "recipe that marks the assistant's words with {% generation %} and {% endgeneration %}."
+                f"The chat template of {files.source} cannot be used: {error} "
+                "Name another template file in the recipe."
             ) from error
         return encoder
 
@@ -131,26 +145,24 @@ class ChatEncoder:
 
     def encode(self, messages: pa.ListArray) -> EncodedChat:
         """Encode conversations: lists of structs of role and content."""
-        texts, spans, failures = [], [], {}
+        rows, texts, spans, failures = [], [], [], {}
         for row, conversation in enumerate(messages.to_pylist()):
             try:
                 text, found = self._spans(conversation or [])
             except ValueError as error:
                 failures[row] = str(error)
                 continue
+            rows.append(row)
             texts.append(text)
             spans.append(found)
-        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
-        encoded = [self._ended(encoding, found) for encoding, found in zip(encodings, spans, strict=True)]
-        lengths = np.ones(len(messages), np.int64)
-        lengths[list(failures)] = 0
-        lengths[lengths == 1] = [len(ids) for ids, _ in encoded]
-        return EncodedChat(
-            ids=np.concatenate([np.empty(0, np.uint32), *(ids for ids, _ in encoded)]),
-            offsets=np.concatenate([[0], np.cumsum(lengths)]),
-            assistant_mask=np.concatenate([np.empty(0, np.uint8), *(mask for _, mask in encoded)]),
-            failures=failures,
-        )
+        aligned = self._aligner.encode(texts, spans)
+        empty = np.diff(aligned.offsets) == 0
+        failures |= {rows[number]: _UNALIGNED for number in np.flatnonzero(empty)}
+        ended = self._ended(aligned)
+        lengths = np.zeros(len(messages), np.int64)
+        lengths[rows] = np.diff(ended.offsets)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return EncodedChat(ended.ids, offsets, ended.mask, dict(sorted(failures.items())))
 
     def _spans(self, messages: Messages) -> tuple[str, list[Span]]:
         """The rendering with renamed control tokens, and where in it the assistant speaks."""
@@ -159,14 +171,21 @@ class ChatEncoder:
             raise ValueError(
                 "The conversation has no assistant message, so there is nothing to learn from it."
             )
+        if self._normal_form == "NFC":
+            messages = [message | {"content": normalize("NFC", message["content"])} for message in messages]
         text, marked = _without_marks(self._renamed.render(messages))
+        if self._normal_form == "NFC" and not is_normalized("NFC", text):
+            raise ValueError("A message begins with a mark that changes the character before it.")
         forged = self._control.search(text)
         if forged and not any(forged.group() in part for message in messages for part in message.values()):
             raise ValueError(
                 f"The chat template builds the control token {forged.group()!r} from pieces. "
                 "It must write control tokens out, so that they can be told from the words of a message."
             )
-        return text, marked or self._spans_by_difference(messages, text)
+        spans = marked or self._spans_by_difference(messages, text)
+        if all(start == stop for start, stop in spans):
+            raise ValueError("The rendering holds nothing that the assistant wrote.")
+        return text, spans
 
     def _spans_by_difference(self, messages: Messages, text: str) -> list[Span]:
         spans = []
@@ -174,27 +193,30 @@ class ChatEncoder:
             if message["role"] != "assistant":
                 continue
             other = [*messages[:number], message | {"content": _PLACEHOLDER}, *messages[number + 1 :]]
-            before, _, after = self._renamed.render(other).partition(_PLACEHOLDER)
+            before, found, after = self._renamed.render(other).partition(_PLACEHOLDER)
             end = len(text) - len(after)
-            if _PLACEHOLDER in after or end < len(before) or text != before + text[len(before) : end] + after:
+            alike = text.startswith(before) and text.endswith(after) and len(before) <= end
+            if not found or _PLACEHOLDER in after or not alike:
                 raise ValueError(
                     "The chat template does not mark what the assistant generates, and it changes or omits "
-                    f"message {number}, which therefore cannot be found in the rendering without doubt."
+                    f"message {number}, which therefore cannot be found in the rendering without doubt. "
+                    "Name a template file that has the marks {% generation %} and {% endgeneration %}."
                 )
             end_of_turn = _CONTROL_TOKEN.match(after)
             spans.append((len(before), end + (end_of_turn.end() if end_of_turn else 0)))
         return spans
 
-    def _ended(self, encoding: Any, spans: list[Span]) -> tuple[Ids, npt.NDArray[np.uint8]]:
-        ids = np.array(encoding.ids, np.uint32)
-        mask = np.zeros(len(ids), np.uint8)
-        for start, end in spans:
-            tokens = [token for token in map(encoding.char_to_token, range(start, end)) if token is not None]
-            if tokens:
-                mask[tokens[0] : tokens[-1] + 1] = 1
-        if ids.size and ids[-1] == self.end_id:
-            return ids, mask
-        return np.append(ids, np.uint32(self.end_id)), np.append(mask, mask[-1:])
+    def _ended(self, aligned: Aligned) -> Aligned:
+        """Each text that has ids ended by the end token, which is learnt if the token before it is."""
+        starts, stops = aligned.offsets[:-1], aligned.offsets[1:]
+        last = stops[stops > starts] - 1
+        open_ends = last[aligned.ids[last] != self.end_id]
+        added = np.isin(stops - 1, open_ends) & (stops > starts)
+        return Aligned(
+            np.insert(aligned.ids, open_ends + 1, self.end_id),
+            aligned.offsets + np.concatenate([[0], np.cumsum(added)]),
+            np.insert(aligned.mask, open_ends + 1, aligned.mask[open_ends]),
+        )
 
     def _rename(self, text: str) -> str:
         return self._control.sub(lambda found: self._names[found.group()], text)
@@ -283,6 +305,17 @@ def _renamed_definition(files: TokenizerFiles, names: dict[str, str]) -> dict[st
         vocab = {names.get(token, token): number for token, number in model["vocab"].items()}
         definition["model"] = model | {"vocab": vocab}
     return definition
+
+
+def _aligner(definition: dict[str, Any], controls: Iterable[str]) -> tuple[Aligner, str | None]:
+    """The aligner for a tokenizer, and why it is the slower one if it is."""
+    tokenizer_json, lengths = json.dumps(definition), token_bytes(definition)
+    if lengths is None:
+        reason = "only byte-level tokenizers can be aligned without the tokenizers library"
+        return ReferenceAligner(Reference(tokenizer_json, control_tokens=True)), reason
+    texts = [*HOSTILE_TEXTS, *look_alikes(controls)]
+    backend, refusal = choose_backend(tokenizer_json, texts, control_tokens=True)
+    return ByteAligner(backend, lengths), refusal
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, **layout: Any) -> str:

@@ -103,10 +103,14 @@ def encoding_definition(files: TokenizerFiles) -> dict[str, Any]:
     definition["truncation"] = definition["padding"] = None
     if "dropout" in definition["model"]:
         definition["model"] = definition["model"] | {"dropout": None}
-    definition["added_tokens"] = [
-        added | {"special": added["content"] in control} for added in definition.get("added_tokens", [])
-    ]
+    added = {token["content"]: token for token in definition.get("added_tokens", [])}
+    for token, number in control.items():
+        added[token] = _ADDED_TOKEN | added.get(token, {"content": token, "id": number}) | {"special": True}
+    definition["added_tokens"] = sorted(added.values(), key=lambda token: token["id"])
     return definition
+
+
+_ADDED_TOKEN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
 
 
 def begin_id(files: TokenizerFiles) -> int | None:

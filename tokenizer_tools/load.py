@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,10 @@ class TokenizerFiles:
                     f"{self.source or 'The tokenizer'}: the {role} token {token!r} is not in the vocabulary. "
                     "Name one that is."
                 )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the fields travel to workers; what is derived from them is made again there."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def hash(self) -> str:

@@ -42,7 +42,7 @@ def train_tokenizer(texts: Iterable[pa.Array], config: TokenizerTraining) -> Tok
     """Train a byte-level BPE tokenizer (tokenizers' BpeTrainer) on arrays of texts.
 
     The result depends on the texts and the config alone: neither on threads nor on hash seeds. A pair seen
-    once is not merged. Control tokens that texts spell out are cut like any punctuation, so no merge makes one.
+    once is not merged. Control tokens that texts spell out are cut like punctuation, so no merge makes one.
 
     Raises:
         TokenizerError: There is no text.

@@ -1,0 +1,175 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_corpus import texts
+from tokenizers import Tokenizer, models
+
+from tokenizer_tools.backends import Fastokens, Reference
+from tokenizer_tools.encode import Encoder, control_tokens, encoding_definition
+from tokenizer_tools.load import TokenizerError, TokenizerFiles
+from tokenizer_tools.parity import HOSTILE_TEXTS, first_difference
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+LOOK_ALIKES = st.sampled_from(["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|pad|>", "<|", "|>", "<"])
+HOSTILE = st.lists(st.one_of(ANY_TEXT, LOOK_ALIKES), max_size=6).map("".join)
+
+
+@pytest.fixture(scope="module")
+def encoder(trained):
+    return Encoder.build(trained)
+
+
+@pytest.fixture(scope="module")
+def decoder(trained):
+    return Tokenizer.from_str(trained.tokenizer_json.decode())
+
+
+def document(encoded, number):
+    return encoded.ids[encoded.offsets[number] : encoded.offsets[number + 1]]
+
+
+def test_a_tokenizer_of_ours_is_encoded_by_the_fast_backend(encoder):
+    assert encoder.backend == "fastokens"
+    assert encoder.refusal is None
+
+
+@given(st.lists(HOSTILE, max_size=5))
+def test_decoding_gives_the_text_back_and_every_document_ends_once(encoder, decoder, documents):
+    encoded = encoder.encode(pa.array(documents, pa.large_string()))
+    assert encoded.ids.dtype == np.uint32
+    assert encoded.offsets.dtype == np.int64
+    assert len(encoded.offsets) == len(documents) + 1
+    for number, text in enumerate(documents):
+        ids = document(encoded, number).tolist()
+        assert ids[-1] == encoder.end_id
+        assert decoder.decode(ids[:-1], skip_special_tokens=False) == text
+        assert encoder.end_id not in ids[:-1]
+
+
+@given(HOSTILE)
+def test_no_text_becomes_a_control_token(trained, encoder, text):
+    ids = document(encoder.encode(texts(text)), 0)[:-1]
+    assert not set(ids.tolist()) & set(control_tokens(trained).values())
+
+
+@settings(max_examples=200)
+@given(HOSTILE)
+def test_backends_agree_on_any_text(backends, text):
+    fast, reference = backends
+    assert first_difference(fast, reference, [text]) is None
+
+
+@pytest.fixture(scope="module")
+def backends(trained):
+    definition = json.dumps(encoding_definition(trained))
+    return Fastokens(definition, control_tokens=False), Reference(definition, control_tokens=False)
+
+
+def test_backends_agree_on_all_hostile_texts_at_once(backends):
+    assert first_difference(*backends, list(HOSTILE_TEXTS)) is None
+
+
+def test_the_first_text_that_differs_is_named(backends, pieces):
+    other = Reference(pieces.tokenizer_json.decode(), control_tokens=False)
+    said = first_difference(backends[0], other, ["", "barrel"])
+    assert "'barrel'" in said
+    assert "text 1" in said
+
+
+def test_a_tokenizer_the_fast_backend_cannot_load_goes_to_the_reference(words):
+    encoder = Encoder.build(words)
+    assert encoder.backend == "tokenizers"
+    assert "fastokens" in encoder.refusal
+    encoded = encoder.encode(texts("the barrel [END] leaks", ""))
+    assert encoder.end_id not in document(encoded, 0)[:-1]
+    assert document(encoded, 0)[:2].tolist() == [3, 2]
+    assert document(encoded, 1).tolist() == [encoder.end_id]
+
+
+def test_max_id_is_the_largest_id_even_above_the_vocabulary_size(trained):
+    definition = json.loads(trained.tokenizer_json)
+    definition["added_tokens"].append(dict(definition["added_tokens"][0], id=70_000, content="<|far|>"))
+    files = replace(trained, tokenizer_json=json.dumps(definition).encode())
+    assert Encoder.build(files).max_id == 70_000
+    assert Encoder.build(trained).max_id == len(trained.vocabulary) - 1
+
+
+def test_a_tokenizer_that_begins_texts_gives_every_document_its_begin_token_once(pieces):
+    encoder = Encoder.build(pieces)
+    encoded = encoder.encode(texts("juice", "", "<s></s>"))
+    reference = Tokenizer.from_str(pieces.tokenizer_json.decode())
+    assert document(encoded, 0).tolist() == [*reference.encode("juice").ids, encoder.end_id]
+    assert document(encoded, 1).tolist() == [encoder.begin_id, encoder.end_id]
+    assert encoder.begin_id not in document(encoded, 2)[1:]
+    assert encoder.end_id not in document(encoded, 2)[:-1]
+
+
+def test_the_configuration_decides_about_the_begin_token(pieces):
+    assert Encoder.build(replace(pieces, config={"add_bos_token": False})).begin_id is None
+
+
+def test_truncation_padding_and_unmarked_control_tokens_of_the_file_are_ignored(trained, encoder):
+    definition = json.loads(trained.tokenizer_json)
+    definition["truncation"] = {
+        "direction": "Right",
+        "max_length": 2,
+        "strategy": "LongestFirst",
+        "stride": 0,
+    }
+    definition["padding"] = {
+        "strategy": {"Fixed": 64},
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "<|pad|>",
+    }
+    for token in definition["added_tokens"]:
+        token["special"] = False
+    changed = Encoder.build(replace(trained, tokenizer_json=json.dumps(definition).encode()))
+    sample = texts("The press turns slowly <|im_start|>", "<|pad|>", "")
+    assert changed.encode(sample).ids.tolist() == encoder.encode(sample).ids.tolist()
+
+
+def test_an_ordinary_added_token_keeps_its_id(trained):
+    definition = json.loads(trained.tokenizer_json)
+    think = dict(definition["added_tokens"][0], id=900, content="<think>", special=False)
+    definition["added_tokens"].append(think)
+    encoder = Encoder.build(replace(trained, tokenizer_json=json.dumps(definition).encode()))
+    assert 900 in encoder.encode(texts("a <think> b")).ids
+
+
+def test_a_model_that_holds_its_control_token_as_a_piece_is_refused():
+    tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("</s>", 0.0), ("a", -1.0)], unk_id=0))
+    tokenizer.add_special_tokens(["</s>"])
+    files = TokenizerFiles(tokenizer_json=tokenizer.to_str().encode(), end_token="</s>", source="unigram")
+    with pytest.raises(TokenizerError, match="forge"):
+        Encoder.build(files)
+
+
+def test_a_document_without_text_is_named_by_its_row(encoder):
+    with pytest.raises(TokenizerError, match="Row 1"):
+        encoder.encode(pa.array(["a", None], pa.large_string()))
+
+
+def test_chunked_and_sliced_arrays_are_encoded_as_their_values(encoder):
+    whole = texts("one", "two <|im_end|>", "", "three")
+    expected = encoder.encode(whole.slice(1))
+    for form in (pa.chunked_array([whole.slice(1, 1), whole.slice(2)]), whole.slice(1).cast(pa.string())):
+        found = encoder.encode(form)
+        assert found.ids.tolist() == expected.ids.tolist()
+        assert found.offsets.tolist() == expected.offsets.tolist()
+    assert len(encoder.encode(whole.slice(0, 0)).ids) == 0
+
+
+def test_the_fingerprint_changes_with_the_tokenizer_and_the_end_token(trained, pieces):
+    prints = [
+        Encoder.build(files).fingerprint for files in (trained, pieces, replace(trained, end_token="<|pad|>"))
+    ]
+    assert len(set(prints)) == 3
+    assert Encoder.build(trained).fingerprint == prints[0]

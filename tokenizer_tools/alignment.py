@@ -1,0 +1,136 @@
+"""Encoding rendered text together with a mask of the tokens that cover given spans of its characters."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer_tools.backends import Backend, Ids, Offsets, Reference
+
+Mask = npt.NDArray[np.uint8]
+Span = tuple[int, int]
+"""First character and the one after the last."""
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Ids of many texts, and for each id whether it covers a character of one of its text's spans."""
+
+    ids: Ids
+    offsets: Offsets
+    mask: Mask
+
+
+class Aligner(Protocol):
+    """Encodes texts with their spans. A text it cannot align gets no ids."""
+
+    @property
+    def backend(self) -> Backend:
+        """What encodes."""
+
+    def encode(self, texts: list[str], spans: list[list[Span]]) -> Aligned:
+        """The spans of each text in order, not overlapping."""
+
+
+class ByteAligner:
+    """For byte-level tokenizers: a token covers as many bytes as its name has letters, so counting aligns.
+
+    No Python object for a token, so it is as fast as its backend.
+    """
+
+    def __init__(self, backend: Backend, token_bytes: npt.NDArray[np.int64]) -> None:
+        self.backend = backend
+        self._token_bytes = token_bytes
+
+    def encode(self, texts: list[str], spans: list[list[Span]]) -> Aligned:
+        """Encode; see Aligner."""
+        ids, offsets = self.backend.encode(texts)
+        ends = np.cumsum(self._token_bytes[ids])
+        row_starts = np.concatenate([[0], ends])[offsets]
+        positions = [
+            row_start + len(text[:edge].encode())
+            for text, row_start, found in zip(texts, row_starts, spans, strict=False)
+            for span in found
+            for edge in span
+        ]
+        starts, stops = np.array(positions, np.int64).reshape(-1, 2).T
+        filled = starts < stops
+        first = np.searchsorted(ends, starts[filled], side="right")
+        last = np.searchsorted(ends, stops[filled], side="left")
+        steps = np.zeros(len(ids) + 1, np.int64)
+        np.add.at(steps, first, 1)
+        np.add.at(steps, last + 1, -1)
+        mask = (np.cumsum(steps[:-1]) > 0).astype(np.uint8)
+        sizes = [len(text.encode()) for text in texts]
+        return _without(Aligned(ids, offsets, mask), np.diff(row_starts) != sizes)
+
+
+class ReferenceAligner:
+    """For all other tokenizers: the reference's own record of which token holds which character."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.backend = reference
+
+    def encode(self, texts: list[str], spans: list[list[Span]]) -> Aligned:
+        """Encode; see Aligner."""
+        encodings = self.backend.tokenizer.encode_batch(texts, add_special_tokens=False)
+        ids = [np.array(encoding.ids, np.uint32) for encoding in encodings]
+        masks = [_mask(encoding, found) for encoding, found in zip(encodings, spans, strict=True)]
+        return Aligned(
+            np.concatenate([np.empty(0, np.uint32), *ids]),
+            np.cumsum([0, *map(len, ids)], dtype=np.int64),
+            np.concatenate([np.empty(0, np.uint8), *masks]),
+        )
+
+
+def token_bytes(definition: dict[str, Any]) -> npt.NDArray[np.int64] | None:
+    """How many bytes of text each id stands for; None if the tokenizer is not byte-level or drops bytes.
+
+    NFC counts as keeping: what is in that form already stays as it is.
+    """
+    pre = definition.get("pre_tokenizer") or {}
+    steps = pre.get("pretokenizers", [pre])
+    byte_level = [step for step in steps if step.get("type") == "ByteLevel"]
+    adds_space = any(step.get("add_prefix_space") for step in byte_level)
+    eats_space = any(token.get("lstrip") or token.get("rstrip") for token in definition["added_tokens"])
+    if not byte_level or adds_space or eats_space or normal_form(definition) == "other":
+        return None
+    vocab = definition["model"]["vocab"]
+    added = {token["content"]: token["id"] for token in definition["added_tokens"]}
+    lengths = np.zeros(max([*vocab.values(), *added.values()]) + 1, np.int64)
+    for token, number in vocab.items():
+        lengths[number] = len(token)
+    for token, number in added.items():
+        lengths[number] = len(token.encode())
+    return lengths
+
+
+def normal_form(definition: dict[str, Any]) -> str | None:
+    """`NFC`, None for a tokenizer that takes text as it is, `other` for everything else."""
+    normalizer = definition.get("normalizer")
+    if normalizer is None:
+        return None
+    return "NFC" if normalizer.get("type") == "NFC" else "other"
+
+
+def _mask(encoding: Any, spans: list[Span]) -> Mask:
+    mask = np.zeros(len(encoding.ids), np.uint8)
+    for start, stop in spans:
+        characters = range(start, stop)
+        first = next(filter(_is_token, map(encoding.char_to_token, characters)), None)
+        last = next(filter(_is_token, map(encoding.char_to_token, reversed(characters))), None)
+        if first is not None and last is not None:
+            mask[first : last + 1] = 1
+    return mask
+
+
+def _is_token(token: int | None) -> bool:
+    return token is not None
+
+
+def _without(aligned: Aligned, dropped: npt.NDArray[np.bool_]) -> Aligned:
+    lengths = np.diff(aligned.offsets)
+    kept = np.repeat(~dropped, lengths)
+    offsets = np.concatenate([[0], np.cumsum(np.where(dropped, 0, lengths))])
+    return Aligned(aligned.ids[kept], offsets, aligned.mask[kept])
