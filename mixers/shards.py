@@ -10,7 +10,6 @@ Data files can be written by any number of workers in any order; their bytes dep
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -22,6 +21,7 @@ import xxhash
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mixers.files import finished_file
 from mixers.ledger import Ledger
 
 INDEX_FILE = "coupage.json"
@@ -56,6 +56,12 @@ class Pack(NamedTuple):
     group: str
     assistant_masks: NDArray[np.uint8] | None
     """Shape (tokens): 1 where a token bears loss. None: all do."""
+
+    def masks_or_ones(self) -> NDArray[np.uint8]:
+        """The mask, all ones where there is none."""
+        return (
+            np.ones(len(self.input_ids), np.uint8) if self.assistant_masks is None else self.assistant_masks
+        )
 
 
 class ShardFile(BaseModel):
@@ -149,7 +155,7 @@ def write_shard_file(
     masks = np.zeros(0, np.uint8) if assistant_masks is None else assistant_masks
 
     with (
-        _finished_file(path) as temporary,
+        finished_file(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_stream(sink, schema) as writer,
     ):
@@ -201,7 +207,7 @@ def _masks(masks: NDArray[np.uint8], offsets: NDArray[np.int64], masked: NDArray
 def write_segments(folder: str | os.PathLike[str], segments: Iterable[pa.Table]) -> None:
     """Write ``segments.parquet`` from tables with the columns of `SEGMENTS_SCHEMA`, in row order."""
     with (
-        _finished_file(Path(folder) / SEGMENTS_FILE) as temporary,
+        finished_file(Path(folder) / SEGMENTS_FILE) as temporary,
         pq.ParquetWriter(temporary, SEGMENTS_SCHEMA, compression="zstd") as writer,
     ):
         for table in segments:
@@ -319,6 +325,11 @@ class Shards:
     def tokenizer_hash(self) -> str:
         """Of the tokenizer that made the ids."""
         return self.index.tokenizer_hash
+
+    @property
+    def token_dtype(self) -> np.dtype[Any]:
+        """Of the ids: uint16 or int32."""
+        return np.dtype(self.index.files[0].dtype)
 
     @property
     def fingerprint(self) -> str:
@@ -440,18 +451,5 @@ def _json(content: object) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
-    with _finished_file(path) as temporary:
+    with finished_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _finished_file(path: Path) -> Iterator[Path]:
-    """A temporary name to write under; the file takes its own name once all of it is on disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Shards in the formats of other trainers: one file per format, registered in `mixers.export.formats`."""
