@@ -1,0 +1,263 @@
+"""What every source is: a list of units to read, each yielding documents, with the bad records set aside."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pipelines.schema import MESSAGES, PART_SCHEMA
+
+BATCH_BYTES = 8 << 20
+"""Input read at a time, which bounds the tables that `Source.read` yields; one record may exceed it."""
+
+SAMPLE_BYTES = 200
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of input that is read on its own: a file, or a range of its lines or row groups."""
+
+    file: str
+    """Path relative to the source's root; part of the doc_id of every document without an id of its own."""
+    format: str
+    """Name of the format that reads it."""
+    start: int
+    """First byte, row group, batch or file of the range, as the format counts."""
+    stop: int
+    """End of the range, exclusive."""
+    first_row: int
+    """Number of records before this unit in the file."""
+    bytes: int
+    """Size of the input, uncompressed where that is known without reading it."""
+    first_line: int = 0
+    """Number of lines before this unit in the file; differs from `first_row` by the blank lines."""
+    rows: int | None = None
+    """Records to read, bad ones included; None reads to the end."""
+
+
+class Reason(StrEnum):
+    """Why a record was set aside."""
+
+    INVALID_JSON = "invalid JSON"
+    INVALID_UTF8 = "invalid UTF-8"
+    INVALID_UNICODE = "invalid Unicode"
+    INVALID_CSV = "invalid CSV"
+    INVALID_PYTHON = "invalid Python"
+    NOT_AN_OBJECT = "record is not an object"
+    NO_TEXT = "no text field"
+    NULL_TEXT = "text is null"
+    TEXT_TYPE = "text is not a string"
+    NO_MESSAGES = "no messages field"
+    BAD_MESSAGES = "messages are malformed"
+    TRUNCATED_GZIP = "truncated gzip"
+    CORRUPT_GZIP = "corrupt gzip"
+    TRUNCATED_ZSTD = "truncated zstd"
+    CORRUPT_ZSTD = "corrupt zstd"
+    TOO_LARGE = "record too large"
+    UNREADABLE = "unreadable file"
+    UNREADABLE_ROWS = "unreadable rows"
+    PERMISSION = "permission denied"
+
+
+QUARANTINE_SCHEMA = pa.schema([(name, pa.string()) for name in ("file", "position", "reason", "sample")])
+
+
+@dataclass
+class Quarantine:
+    """Bad records as rows of (file, position, reason, sample)."""
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def add(self, file: str, position: str, reason: Reason, record: bytes | str = b"") -> None:
+        """Set one record aside; of its content the first 200 bytes are kept, undecodable ones as U+FFFD."""
+        if isinstance(record, str):
+            record = record[:SAMPLE_BYTES].encode("utf-8", "replace")
+        sample = record[:SAMPLE_BYTES].decode("utf-8", "replace")
+        self.rows.append((file, position, reason.value, sample))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def table(self) -> pa.Table:
+        """The rows as a table of `QUARANTINE_SCHEMA`."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(QUARANTINE_SCHEMA)
+        return pa.table([pa.array(column, pa.string()) for column in columns], schema=QUARANTINE_SCHEMA)
+
+
+class Source(Protocol):
+    """Documents from one place. Picklable: worker processes read its units."""
+
+    def identity(self) -> dict[str, Any]:
+        """What the content is, JSON-able, for the stage's fingerprint. Reads no content."""
+        ...
+
+    def size(self) -> int | None:
+        """Bytes of input as stored; None where nobody knows before reading."""
+        ...
+
+    def units(self, part_bytes: int) -> list[Unit]:
+        """Cut the input into units of about `part_bytes`; depends on the input and `part_bytes` alone."""
+        ...
+
+    def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
+        """Tables of `PART_SCHEMA`, in the input's order; bad records go to `quarantine`, the rest goes on."""
+        ...
+
+
+def tasks(units: list[Unit], part_bytes: int) -> list[list[Unit]]:
+    """Group consecutive units into tasks of up to `part_bytes`, so that many small files make one part."""
+    grouped: list[list[Unit]] = []
+    filled = part_bytes
+    for unit in units:
+        if filled + unit.bytes > part_bytes:
+            grouped.append([])
+            filled = 0
+        grouped[-1].append(unit)
+        filled += unit.bytes
+    return grouped
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is said of every document of a source whose record does not say it."""
+
+    source: str
+    domain: str
+    language: str | None = None
+    license: str | None = None
+
+
+def part_table(
+    labels: Labels,
+    doc_ids: list[str],
+    texts: list[str] | pa.Array,
+    metadata: list[str],
+    *,
+    urls: list[str | None] | pa.Array | None = None,
+    languages: list[str | None] | pa.Array | None = None,
+    licenses: list[str | None] | pa.Array | None = None,
+    parent_ids: list[str | None] | None = None,
+    messages: list[list[dict[str, str]]] | None = None,
+) -> pa.Table:
+    """A table of `PART_SCHEMA`; a language or licence that is null becomes the label's."""
+    rows = len(doc_ids)
+
+    def column(values: Any, kind: pa.DataType, default: str | None = None) -> pa.Array:
+        if values is None:
+            return pa.nulls(rows, kind) if default is None else pa.repeat(pa.scalar(default, kind), rows)
+        array = values if isinstance(values, pa.Array) else pa.array(values, kind)
+        return array if default is None else array.fill_null(default)
+
+    columns = {
+        "doc_id": column(doc_ids, pa.string()),
+        "text": column(texts, pa.large_string()),
+        "source": column(None, pa.string(), labels.source),
+        "domain": column(None, pa.string(), labels.domain),
+        "language": column(languages, pa.string(), labels.language),
+        "license": column(licenses, pa.string(), labels.license),
+        "url": column(urls, pa.string()),
+        "parent_id": column(parent_ids, pa.string()),
+        "messages": column(messages, MESSAGES),
+        "metadata": column(metadata, pa.string()),
+    }
+    return pa.table([columns[name] for name in PART_SCHEMA.names], schema=PART_SCHEMA)
+
+
+_SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
+_LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt]?)b|([kmb]?)\s*documents?)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much of a source is read.
+
+    Both kinds are applied when units are planned, so they do not depend on the number of workers.
+    `100k documents`: exactly the first 100,000 records of the source, bad ones included.
+    `2GB`: whole units, in order, until their bytes reach the limit: at most one unit more. Bytes are those of
+    `Unit.bytes`: uncompressed for JSONL, Parquet, CSV and text; as stored for .gz and .zst.
+    """
+
+    documents: int | None = None
+    bytes: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Limit":
+        """Read `100k documents` or `2GB`; decimal units."""
+        match = _LIMIT.fullmatch(text)
+        if match is None:
+            raise ValueError(f"a limit is written '100k documents' or '2GB', not {text!r}")
+        number, byte_scale, document_scale = match.groups()
+        amount = round(float(number) * _SCALE[(byte_scale or document_scale or "").lower()])
+        if amount < 1:
+            raise ValueError(f"a limit of {text!r} leaves nothing")
+        return cls(documents=amount) if document_scale is not None else cls(bytes=amount)
+
+    def apply(self, units: Iterable[Unit], count: "CountRecords") -> Iterator[Unit]:
+        """The units within the limit, the last one cut to its records; asks for no unit beyond."""
+        read = 0
+        for unit in units:
+            if self.documents is None:
+                yield unit
+                read += unit.bytes
+            else:
+                rows = unit.rows if unit.rows is not None else count(unit)
+                left = self.documents - read
+                yield unit if rows <= left else replace(unit, rows=left)
+                read += rows
+            if read >= (self.documents or self.bytes or 0):
+                return
+
+
+class CountRecords(Protocol):
+    """Counts the records of a unit whose number is not known from planning."""
+
+    def __call__(self, unit: Unit) -> int:
+        """Number of records, bad ones included."""
+        ...
+
+
+class SourceOptions(BaseModel):
+    """What every reader lets a recipe say about a source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    domain: str | None = Field(
+        default=None, description="Domain of the documents; default: the source's name."
+    )
+    language: str | None = Field(
+        default=None, description="Language of documents that do not name theirs, e.g. ru."
+    )
+    license: str | None = Field(
+        default=None, description="License of documents that do not name theirs, e.g. odc-by."
+    )
+    priority: int = Field(
+        default=0, description="Which copy of a duplicate stays: that of the highest priority."
+    )
+    limit: str | None = Field(
+        default=None,
+        description="'100k documents' (exactly the first ones) or '2GB' (whole units, in order).",
+    )
+
+    @field_validator("limit")
+    @classmethod
+    def _limit_is_readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            Limit.parse(value)
+        return value
+
+    def labels(self, name: str) -> Labels:
+        """The labels of the documents of the source called `name`."""
+        return Labels(name, self.domain or name, self.language, self.license)
+
+    def limited(self, units: Iterable[Unit], count: CountRecords) -> list[Unit]:
+        """The units within this source's limit."""
+        return list(units if self.limit is None else Limit.parse(self.limit).apply(units, count))
+
+    def build(self, name: str, base_folder: Path) -> Source:
+        """The source called `name`; relative paths start at `base_folder`, the recipe's own folder."""
+        raise NotImplementedError

@@ -1,0 +1,14 @@
+"""The readers a recipe can name: a new one is one file and one line here."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipelines.sources.files import FilesConfig
+from pipelines.sources.hub import HubConfig
+from pipelines.sources.python_environment import PythonEnvironmentConfig
+
+SourceConfig = Annotated[
+    FilesConfig | HubConfig | PythonEnvironmentConfig,
+    Field(discriminator="reader"),
+]

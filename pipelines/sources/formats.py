@@ -1,0 +1,142 @@
+"""The formats of files: a new one is a module with two functions, and one line in each table here."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit
+from pipelines.sources.csv_files import count_csv, csv_units, read_csv
+from pipelines.sources.fields import FieldMap, Fields
+from pipelines.sources.json_files import count_json_array, json_line_units, read_json_array, read_json_lines
+from pipelines.sources.lines import count_rows
+from pipelines.sources.listing import InputFile
+from pipelines.sources.tables import (
+    arrow_units,
+    count_arrow,
+    count_parquet,
+    parquet_units,
+    read_arrow,
+    read_parquet,
+)
+from pipelines.sources.text_files import read_text_file, read_text_lines, text_file_units, text_line_units
+
+Units = Callable[[InputFile, int], list[Unit]]
+Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
+Count = Callable[[InputFile], int]
+
+UNITS: dict[str, Units] = {
+    ".parquet": parquet_units,
+    ".arrow": arrow_units,
+    ".jsonl": json_line_units,
+    ".jsonl.gz": json_line_units,
+    ".jsonl.zst": json_line_units,
+    ".json": json_line_units,
+    ".json.gz": json_line_units,
+    ".json.zst": json_line_units,
+    ".csv": csv_units,
+    ".txt": text_file_units,
+    ".md": text_file_units,
+}
+"""How a file with this suffix is cut into units, which say the format that reads them."""
+
+TEXT_SUFFIXES = (".txt", ".md")
+
+DENIED = "denied folder"
+"""Format of the unit that stands for a folder which may not be listed."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How units of one format are read, and counted where planning does not know their records."""
+
+    read: Read
+    count: Count | None = None
+
+
+FORMATS: dict[str, Format] = {
+    "parquet": Format(read_parquet, count_parquet),
+    "arrow": Format(read_arrow, count_arrow),
+    "jsonl": Format(read_json_lines, count_rows),
+    "json array": Format(read_json_array, count_json_array),
+    "csv": Format(read_csv, count_csv),
+    "text file": Format(read_text_file),
+    "text lines": Format(read_text_lines, count_rows),
+}
+
+
+def suffix_of(path: str) -> str | None:
+    """The suffix by which a file is read, or None if there is no format for it."""
+    name = path.lower()
+    return next((suffix for suffix in UNITS if name.endswith(suffix)), None)
+
+
+def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = False) -> Iterator[Unit]:
+    """The units of files that have a format, file by file as they are asked for."""
+    for file in files:
+        suffix = suffix_of(file.path)
+        if file.denied or suffix is None:
+            yield Unit(file.path, DENIED, 0, 0, 0, 0)
+        elif text_lines and suffix in TEXT_SUFFIXES:
+            yield from text_line_units(file, part_bytes)
+        else:
+            yield from UNITS[suffix](file, part_bytes)
+
+
+def count_records(files: Iterable[InputFile]) -> CountRecords:
+    """Counts the records of units of these files by reading them."""
+    by_path = {file.path: file for file in files}
+
+    def count(unit: Unit) -> int:
+        counter = FORMATS[unit.format].count if unit.format in FORMATS else None
+        try:
+            return counter(by_path[unit.file]) if counter else 0
+        except (OSError, pa.ArrowInvalid):
+            return 0  # reading it will say why
+
+    return count
+
+
+def read_unit(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
+    """Documents of a unit.
+
+    A file that cannot be read is set aside as one record. Other failures of a remote file are raised, since a
+    network may work again when the task is retried.
+    """
+    if unit.format == DENIED:
+        quarantine.add(unit.file, "", Reason.PERMISSION)
+        return
+    try:
+        yield from FORMATS[unit.format].read(file, unit, field_map, quarantine)
+    except PermissionError:
+        quarantine.add(unit.file, "", Reason.PERMISSION)
+    except (OSError, pa.ArrowInvalid) as error:
+        if file.remote and not isinstance(error, FileNotFoundError):
+            raise
+        quarantine.add(unit.file, "", Reason.UNREADABLE, str(error.args[-1] if error.args else error))
+
+
+class RecordOptions(SourceOptions):
+    """What a recipe can say about the records of a source's files."""
+
+    fields: Fields = Field(
+        default=Fields(), description="Which field is what, e.g. {text: body, id: doc, url: meta.url}."
+    )
+    messages: str | None = Field(
+        default=None,
+        description="Field that holds a conversation: a list of {role, content} or {from, value}.",
+    )
+    text_document: Literal["file", "line"] = Field(
+        default="file", description="What a document is in .txt and .md files: the file, or each line."
+    )
+
+    def field_map(self, name: str) -> FieldMap:
+        """How records become documents of the source called `name`."""
+        return FieldMap(self.labels(name), self.fields, self.messages)
+
+    def plan(self, files: list[InputFile], part_bytes: int) -> list[Unit]:
+        """The units of these files, within the source's limit."""
+        units = plan_files(files, part_bytes, self.text_document == "line")
+        return self.limited(units, count_records(files))

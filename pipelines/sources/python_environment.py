@@ -1,0 +1,297 @@
+"""The Python installation that runs the program as a source: real code and real prose on every machine.
+
+It consists of distributions: the standard library, called `python`, and whatever is installed beside it.
+"""
+
+import importlib.metadata
+import os
+import platform
+import re
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from pipelines.errors import UserError
+from pipelines.sources.base import BATCH_BYTES, Labels, Quarantine, Reason, SourceOptions, Unit, part_table
+from pipelines.sources.fields import line_position, metadata_json
+from pipelines.sources.python_code import docstring_of, documented, is_public, parse_python
+
+Content = Literal["code", "docstrings", "documentation", "descriptions"]
+
+_SUFFIXES = {
+    "code": (".py",),
+    "docstrings": (".py",),
+    "documentation": (".rst", ".md", ".txt"),
+    "descriptions": (),
+}
+_SKIPPED_FOLDERS = frozenset(
+    ["__pycache__", "site-packages", "dist-packages", "test", "tests", "idle_test", "node_modules"]
+)
+_NO_PROSE = re.compile(
+    "(licen[cs]e|copying|notice|authors|third.?party|requirements|cmakelists|grammar)", re.IGNORECASE
+)
+_TOPICS = "pydoc_data/topics.py"
+_STANDARD_LIBRARY = "python"
+
+
+class PythonEnvironmentConfig(SourceOptions):
+    """Code, docstrings, documentation or descriptions of the Python installation that runs the program."""
+
+    reader: Literal["python_environment"]
+    content: Content = Field(
+        description="code: modules; docstrings: every module's, as prose; documentation: .rst, .md, .txt "
+        "files and the language's help topics; descriptions: of the installed distributions."
+    )
+    distributions: tuple[str, ...] = Field(
+        default=("*",),
+        description="Names or globs; one that begins with ! excludes. The standard library is `python`.",
+    )
+
+    def build(self, name: str, base_folder: Path) -> "PythonEnvironmentSource":
+        """The source called `name`."""
+        return PythonEnvironmentSource(name, self)
+
+
+@dataclass(frozen=True)
+class PythonEnvironmentSource:
+    """One kind of content of the selected distributions."""
+
+    name: str
+    config: PythonEnvironmentConfig
+
+    def identity(self) -> dict[str, Any]:
+        """Python's version, and version and size of each distribution that has something to read."""
+        distributions = [[chosen.name, chosen.version, sum(sizes)] for chosen, sizes in self._sizes()]
+        return {
+            "reader": "python_environment",
+            "content": self.config.content,
+            "python": platform.python_version(),
+            "distributions": distributions,
+        }
+
+    def size(self) -> int:
+        """Bytes of the files, or of the descriptions."""
+        return sum(sum(sizes) for _, sizes in self._sizes())
+
+    def units(self, part_bytes: int) -> list[Unit]:
+        """Ranges of a distribution's files; a unit's records are files, `start` and `stop` their numbers."""
+        return self.config.limited(self._all_units(part_bytes), lambda unit: unit.stop - unit.start)
+
+    def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
+        """Documents of a range of files; a blank file has none."""
+        chosen = _find(unit.file)
+        stop = unit.stop if unit.rows is None else min(unit.stop, unit.start + unit.rows)
+        documents: list[tuple[str, str, dict[str, Any]]] = []
+        size = 0
+        for path, _ in chosen.pieces(self.config.content)[unit.start : stop]:
+            for document_id, text, metadata in _documents(chosen, path, self.config.content, quarantine):
+                documents.append((document_id, text, metadata))
+                size += len(text)
+            if size > BATCH_BYTES:
+                yield self._table(chosen, documents)
+                documents, size = [], 0
+        yield self._table(chosen, documents)
+
+    def _sizes(self) -> Iterator[tuple["_Distribution", list[int]]]:
+        """The distributions that have something to read, and the sizes of it."""
+        matched = False
+        for chosen in _installed():
+            if not _selected(chosen.name, self.config.distributions):
+                continue
+            matched = True
+            sizes = [size for _, size in chosen.pieces(self.config.content)]
+            if sizes:
+                yield chosen, sizes
+        if not matched:
+            raise UserError(
+                f"no installed distribution matches {', '.join(self.config.distributions)}",
+                mend="`pip list` shows what is installed; the standard library is called python.",
+            )
+
+    def _all_units(self, part_bytes: int) -> Iterator[Unit]:
+        for chosen, sizes in self._sizes():
+            start = filled = 0
+            for stop, size in enumerate(sizes, 1):
+                filled += size
+                if filled >= part_bytes or stop == len(sizes):
+                    yield Unit(
+                        chosen.name, self.config.content, start, stop, start, filled, rows=stop - start
+                    )
+                    start, filled = stop, 0
+
+    def _table(self, chosen: "_Distribution", documents: list[tuple[str, str, dict[str, Any]]]) -> pa.Table:
+        labels = self.config.labels(self.name)
+        ids, texts, metadata = zip(*documents, strict=True) if documents else ((), (), ())
+        return part_table(
+            Labels(labels.source, labels.domain, labels.language, chosen.license or labels.license),
+            [f"{self.name}/{document_id}" for document_id in ids],
+            list(texts),
+            [
+                metadata_json({"distribution": chosen.name, "version": chosen.version, **item})
+                for item in metadata
+            ],
+            urls=[chosen.url] * len(ids),
+        )
+
+
+@dataclass(frozen=True)
+class _Distribution:
+    """What is installed under one name."""
+
+    name: str
+    version: str
+    license: str | None
+    url: str | None
+    description: str
+    root: Path
+    recorded: tuple[tuple[str, int], ...] | None
+    """Path relative to the root and size of its files; None for the standard library, which is walked."""
+
+    def pieces(self, content: Content) -> list[tuple[str, int]]:
+        """Path and size of each file that holds such content, sorted; the description counts as a file."""
+        if content == "descriptions":
+            return [("METADATA", len(self.description))] if self.description.strip() else []
+        files = _walk(self.root) if self.recorded is None else self.recorded
+        return sorted(file for file in files if _holds(content, file[0]))
+
+
+def _installed() -> list[_Distribution]:
+    """The standard library and the distributions on the path, sorted by name; the first of a name counts."""
+    found = {_STANDARD_LIBRARY: _standard_library()}
+    for distribution in importlib.metadata.distributions():
+        name = _normal_name(distribution)
+        if name and name not in found:
+            found[name] = _described(distribution)
+    return [found[name] for name in sorted(found)]
+
+
+def _find(name: str) -> _Distribution:
+    """The distribution called `name`, without looking at the others."""
+    if name == _STANDARD_LIBRARY:
+        return _standard_library()
+    return _described(importlib.metadata.distribution(name))
+
+
+def _standard_library() -> _Distribution:
+    root = Path(sysconfig.get_path("stdlib"))
+    return _Distribution(_STANDARD_LIBRARY, platform.python_version(), "PSF-2.0", None, "", root, None)
+
+
+def _described(distribution: importlib.metadata.Distribution) -> _Distribution:
+    metadata: Any = distribution.metadata
+    return _Distribution(
+        _normal_name(distribution),
+        distribution.version,
+        _license(metadata),
+        metadata["Home-page"],
+        str(metadata.get_payload() or metadata["Description"] or ""),
+        Path(str(distribution.locate_file(""))),
+        tuple((str(file), file.size or 0) for file in distribution.files or ()),
+    )
+
+
+def _normal_name(distribution: importlib.metadata.Distribution) -> str:
+    metadata: Any = distribution.metadata
+    return re.sub(r"[-_.]+", "-", metadata["Name"] or "").lower()
+
+
+def _walk(root: Path) -> Iterator[tuple[str, int]]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS]
+        for name in files:
+            path = Path(folder, name)
+            yield path.relative_to(root).as_posix(), path.stat().st_size
+
+
+def _holds(content: Content, path: str) -> bool:
+    """Whether a file may hold such content, by its path."""
+    if content == "documentation" and path == _TOPICS:
+        return True
+    *folders, name = path.split("/")
+    if not name.endswith(_SUFFIXES[content]) or not _SKIPPED_FOLDERS.isdisjoint(folders):
+        return False
+    if content == "documentation":
+        return not path.partition("/")[0].endswith((".dist-info", ".egg-info")) and not _NO_PROSE.match(name)
+    return True
+
+
+def _selected(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a name matches a pattern, and none of those that exclude."""
+    excluding = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    including = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
+    return _matches_any(name, including) and not _matches_any(name, excluding)
+
+
+def _matches_any(name: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _license(metadata: Any) -> str | None:
+    """The license expression, else the last words of the license classifiers, else a short license field."""
+    if metadata["License-Expression"]:
+        return str(metadata["License-Expression"])
+    classifiers = metadata.get_all("Classifier") or []
+    names = [name.rpartition(" :: ")[2] for name in classifiers if name.startswith("License :: ")]
+    named = " AND ".join(name for name in names if name != "OSI Approved")
+    written = str(metadata["License"] or "").strip()
+    return named or (written if 0 < len(written) <= 60 and "\n" not in written else None)
+
+
+def _documents(
+    chosen: _Distribution, path: str, content: Content, quarantine: Quarantine
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Id, text and metadata of the documents of one file."""
+    place = f"{chosen.name}/{path}"
+    if content == "descriptions":
+        yield chosen.name, chosen.description, {}
+        return
+    if content == "documentation" and path == _TOPICS:
+        from pydoc_data.topics import topics
+
+        for topic in sorted(topics):
+            yield f"{place}#{topic}", topics[topic], {"topic": topic}
+        return
+    text = _decoded(chosen.root / path, place, quarantine)
+    if content == "docstrings" and text.strip():
+        text = _module_prose(text, path, place, quarantine)
+    if text.strip():
+        yield place, text, {}
+
+
+def _decoded(file: Path, place: str, quarantine: Quarantine) -> str:
+    """The file's text, or none where it cannot be had."""
+    try:
+        data = file.read_bytes()
+    except PermissionError:
+        quarantine.add(place, "", Reason.PERMISSION)
+        return ""
+    except OSError as error:
+        quarantine.add(place, "", Reason.UNREADABLE, str(error.strerror))
+        return ""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start)
+        byte = data.rfind(b"\n", 0, error.start) + 1
+        quarantine.add(place, line_position(line, byte), Reason.INVALID_UTF8, data[byte:])
+        return ""
+
+
+def _module_prose(source: str, path: str, place: str, quarantine: Quarantine) -> str:
+    """A module's docstrings below one another, each under the name that it documents."""
+    tree = parse_python(source)
+    if tree is None:
+        quarantine.add(place, "", Reason.INVALID_PYTHON, source)
+        return ""
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    sections = [f"{module}\n\n{docstring_of(tree)}"] if docstring_of(tree) else []
+    for item in documented(tree):
+        if is_public(item.qualname):
+            sections.append(f"{module}.{item.title}\n\n{item.docstring}")
+    return "\n\n\n".join(sections) + "\n" if sections else ""

@@ -1,0 +1,139 @@
+"""Columnar files: Parquet, cut at row groups, and Arrow streams, as `datasets` saves them, at batches."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.sources.base import BATCH_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.fields import FieldMap, documents_from_table
+from pipelines.sources.listing import InputFile
+
+
+def parquet_units(file: InputFile, part_bytes: int) -> list[Unit]:
+    """Ranges of row groups of about `part_bytes`, uncompressed; a small remote file is not looked into."""
+    if file.remote and file.size <= part_bytes:
+        return [_whole(file, "parquet")]
+    try:
+        with _open_parquet(file) as parquet:
+            groups = [parquet.metadata.row_group(index) for index in range(parquet.num_row_groups)]
+            return _ranges(
+                file, "parquet", [(group.num_rows, group.total_byte_size) for group in groups], part_bytes
+            )
+    except (OSError, pa.ArrowInvalid):
+        return [_whole(file, "parquet")]
+
+
+def read_parquet(
+    file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
+) -> Iterator[pa.Table]:
+    """Documents of row groups; the unreadable rest of a row group is set aside and the next one goes on."""
+    with _open_parquet(file) as parquet:
+        row = unit.first_row
+        last_row = sys.maxsize if unit.rows is None else row + unit.rows
+        for index in range(unit.start, min(unit.stop, parquet.num_row_groups)):
+            group = parquet.metadata.row_group(index)
+            group_end = row + group.num_rows
+            batch_rows = max(1, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size))
+            batches = parquet.iter_batches(batch_rows, row_groups=[index], use_threads=False)
+            while row < min(group_end, last_row):
+                try:
+                    batch = next(batches)
+                except (OSError, pa.ArrowInvalid, StopIteration) as error:
+                    if file.remote:
+                        raise
+                    position = f"rows {row} to {group_end - 1}"
+                    quarantine.add(file.path, position, Reason.UNREADABLE_ROWS, str(error))
+                    row = group_end
+                    break
+                yield documents_from_table(
+                    batch.slice(0, last_row - row), row, field_map, file.path, quarantine
+                )
+                row += batch.num_rows
+            if row >= last_row:
+                return
+
+
+def count_parquet(file: InputFile) -> int:
+    """Number of rows."""
+    with _open_parquet(file) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+def arrow_units(file: InputFile, part_bytes: int) -> list[Unit]:
+    """Ranges of record batches of about `part_bytes`; a remote file is one unit, as it has no index."""
+    if file.remote:
+        return [_whole(file, "arrow")]
+    try:
+        with _open_arrow(file) as batches:
+            return _ranges(file, "arrow", [(batch.num_rows, batch.nbytes) for batch in batches], part_bytes)
+    except (OSError, pa.ArrowInvalid):
+        return [_whole(file, "arrow")]
+
+
+def read_arrow(
+    file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
+) -> Iterator[pa.Table]:
+    """Documents of record batches; where the stream breaks, the rest of the file is set aside."""
+    row = unit.first_row
+    last_row = sys.maxsize if unit.rows is None else row + unit.rows
+    with _open_arrow(file) as reader:
+        batches = iter(reader)
+        for index in range(unit.stop):
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (OSError, pa.ArrowInvalid) as error:
+                if file.remote:
+                    raise
+                quarantine.add(file.path, f"from row {row} on", Reason.UNREADABLE_ROWS, str(error))
+                return
+            if index < unit.start:
+                continue
+            if row >= last_row:
+                return
+            yield documents_from_table(batch.slice(0, last_row - row), row, field_map, file.path, quarantine)
+            row += batch.num_rows
+
+
+def count_arrow(file: InputFile) -> int:
+    """Number of rows; reads a remote file."""
+    with _open_arrow(file) as batches:
+        return sum(batch.num_rows for batch in batches)
+
+
+def _ranges(file: InputFile, format_name: str, pieces: list[tuple[int, int]], part_bytes: int) -> list[Unit]:
+    """Units of consecutive pieces, each given by its rows and bytes."""
+    units: list[Unit] = []
+    start = first_row = rows = size = 0
+    for index, (piece_rows, piece_bytes) in enumerate(pieces, 1):
+        rows, size = rows + piece_rows, size + piece_bytes
+        if size >= part_bytes or index == len(pieces):
+            units.append(Unit(file.path, format_name, start, index, first_row, size, rows=rows))
+            start, first_row, rows, size = index, first_row + rows, 0, 0
+    return units or [Unit(file.path, format_name, 0, 0, 0, 0, rows=0)]
+
+
+def _whole(file: InputFile, format_name: str) -> Unit:
+    """All there is in a file that could not be looked into; reading it will say why."""
+    return Unit(file.path, format_name, 0, sys.maxsize, 0, file.size)
+
+
+@contextmanager
+def _open_parquet(file: InputFile) -> Iterator[Any]:
+    import pyarrow.parquet as pq
+
+    with file.open() as raw, pq.ParquetFile(raw) as parquet:
+        yield parquet
+
+
+@contextmanager
+def _open_arrow(file: InputFile) -> Iterator[Any]:
+    with (
+        file.open() if file.remote else pa.memory_map(file.location) as raw,
+        pa.ipc.open_stream(raw) as reader,
+    ):
+        yield reader

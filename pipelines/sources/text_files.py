@@ -1,0 +1,73 @@
+"""Plain text: a file is one document, or each of its lines is."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from pipelines.sources.base import Quarantine, Reason, Unit
+from pipelines.sources.fields import FieldMap, Fields, Record, documents_from_records, line_position
+from pipelines.sources.lines import MAX_RECORD_BYTES, line_units, read_lines
+from pipelines.sources.listing import InputFile
+
+
+def text_file_units(file: InputFile, part_bytes: int) -> list[Unit]:
+    """The file as one document; none if it is empty."""
+    return [Unit(file.path, "text file", 0, file.size, 0, file.size, rows=1 if file.size else 0)]
+
+
+def read_text_file(
+    file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
+) -> Iterator[pa.Table]:
+    """The file's whole content as one document, unchanged except for a byte order mark."""
+    if unit.rows == 0:
+        return
+    with file.open() as raw:
+        data = raw.read(MAX_RECORD_BYTES + 1)
+    if len(data) > MAX_RECORD_BYTES:
+        quarantine.add(file.path, line_position(0, 0), Reason.TOO_LARGE, data)
+        return
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        line, byte = _undecodable_line(data)
+        quarantine.add(file.path, line_position(line, byte), Reason.INVALID_UTF8, data[byte:])
+        return
+    yield documents_from_records(
+        [Record(0, -1, -1, {"text": text})], _plain(field_map), file.path, quarantine
+    )
+
+
+def text_line_units(file: InputFile, part_bytes: int) -> list[Unit]:
+    """Ranges of lines, each line being a document."""
+    return line_units(file, "text lines", part_bytes)
+
+
+def read_text_lines(
+    file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
+) -> Iterator[pa.Table]:
+    """Each line that is not blank as a document, without its line end."""
+    for found in read_lines(file, unit, quarantine):
+        records = []
+        for row, number, byte, data in found:
+            try:
+                records.append(Record(row, number, byte, {"text": data.decode().removesuffix("\r")}))
+            except UnicodeDecodeError:
+                quarantine.add(file.path, line_position(number, byte), Reason.INVALID_UTF8, data)
+        yield documents_from_records(records, _plain(field_map), file.path, quarantine)
+
+
+def _plain(field_map: FieldMap) -> FieldMap:
+    """Text has no fields to choose from."""
+    return FieldMap(field_map.labels, Fields())
+
+
+def _undecodable_line(data: bytes) -> tuple[int, int]:
+    """0-based number and position of the first line that is not UTF-8."""
+    byte = 0
+    for number, line in enumerate(data.split(b"\n")):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return number, byte
+        byte += len(line) + 1
+    raise AssertionError("a newline is never part of a longer UTF-8 sequence")

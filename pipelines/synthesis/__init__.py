@@ -1,0 +1,1 @@
+"""New documents made from corpus documents: each names its parent."""
