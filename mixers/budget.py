@@ -46,7 +46,7 @@ class Mixture(BaseModel):
     groups: dict[str, str] = Field(
         default_factory=dict,
         description="Group to a predicate over the corpus columns: \"domain = 'law' and language = 'ru'\". "
-        "Without predicates a document's group is its domain.",
+        "A group without one is the domain of that name.",
     )
     include: dict[str, Weight] = Field(
         default_factory=dict,
@@ -65,9 +65,48 @@ class Mixture(BaseModel):
             raise ValueError(f"`group_max_epochs` names {sorted(strange)}, which `weights` does not.")
         return self
 
+    @property
+    def predicates(self) -> dict[str, str]:
+        """For each group with a weight the SQL predicate of its documents."""
+        by_domain = {group: "domain = '" + group.replace("'", "''") + "'" for group in self.weights}
+        return by_domain | {group: self.groups[group] for group in self.weights if group in self.groups}
+
     def epochs_allowed(self, group: str) -> float:
         """How many times the documents of `group` may be used."""
         return self.group_max_epochs.get(group, self.max_epochs)
+
+
+def include_mixtures(mixtures: Mapping[str, Mixture]) -> dict[str, Mixture]:
+    """Put the mix of each included stage in its place: ``include: {stage1: 30}`` adds its shares, times 30.
+
+    Predicates and epochs of the included groups come along, where the including mixture has none of its own.
+
+    Args:
+        mixtures: stage to its mixture; one may include those before it.
+
+    Returns:
+        The same stages, with `include` empty.
+
+    Raises:
+        MixtureError: a mixture includes one that does not come before it.
+    """
+    done: dict[str, Mixture] = {}
+    for stage, mixture in mixtures.items():
+        weights = dict(mixture.weights)
+        groups, epochs = mixture.groups, mixture.group_max_epochs
+        for name, weight in mixture.include.items():
+            if name not in done:
+                earlier = ", ".join(done) or "none"
+                raise MixtureError(f"{stage} includes {name!r}; it can include those before it: {earlier}.")
+            included = done[name]
+            scale = weight / sum(included.weights.values())
+            for group, part in included.weights.items():
+                weights[group] = weights.get(group, 0.0) + scale * part
+            groups = included.groups | groups
+            epochs = included.group_max_epochs | epochs
+        changes = {"weights": weights, "groups": groups, "group_max_epochs": epochs, "include": {}}
+        done[stage] = mixture.model_copy(update=changes)
+    return done
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ def write(shards: Shards, folder: Path) -> None:
         for row, pack in enumerate(shards):
             if pack.assistant_masks is not None:
                 raise ValueError(
-                    f"Row {row} has an assistant mask, which Megatron's format cannot hold: training would learn "
-                    "the prompts too. Export to datatrove, mosaic or jsonl."
+                    f"Row {row} has an assistant mask, which Megatron's format cannot hold: training would "
+                    "learn the prompts too. Export to datatrove, mosaic or jsonl."
                 )
             pack.input_ids.tofile(file)
             lengths.append(pack.seq_lengths)
