@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.folding import word_folding
-from filters.kernel import kernel
+from filters.kernel import driver, kernel
 from filters.minhash import NO_WORDS
 from filters.shingles import hash_shingles
 from filters.texts import Texts, text_buffers
@@ -119,7 +119,7 @@ def verified(a: np.ndarray, b: np.ndarray, texts: Texts, ngram: int) -> np.ndarr
     return _jaccard(positions[: len(a)], positions[len(a) :], sets, bounds)
 
 
-@kernel
+@driver
 def _shingle_sets(data, offsets, rows, folding, ngram):
     """The sorted shingle set of each row, end to end, and where each begins."""
     bounds = np.zeros(rows.size + 1, dtype=np.int64)
@@ -147,7 +147,7 @@ def _shingle_sets(data, offsets, rows, folding, ngram):
     return sets, bounds
 
 
-@kernel
+@driver
 def _jaccard(a, b, sets, bounds):
     similarity = np.zeros(a.size)
     for pair in range(a.size):
@@ -236,7 +236,7 @@ def _adjacency(a: np.ndarray, b: np.ndarray, weights: np.ndarray, groups: int) -
     return heads, second[order], np.concatenate((weights, weights))[order]
 
 
-@kernel
+@driver
 def _choose(order, group, heads, tails, weights, count):
     """For each document in `order` its survivor, itself if it survives, and the similarity; -1 for the others."""
     kept_doc = np.full(count, -1, dtype=np.int64)
@@ -265,7 +265,7 @@ def _choose(order, group, heads, tails, weights, count):
     return kept_doc, best
 
 
-@kernel
+@driver
 def _components(group, a, b):
     """Union-find over groups; the component of a document is the lowest document index in it."""
     groups = group.max() + 1 if group.size else 0

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from filters.folding import word_folding
 from filters.hashing import combine, mix
-from filters.kernel import kernel
+from filters.kernel import driver, kernel
 from filters.shingles import hash_shingles
 from filters.texts import Texts, text_buffers
 
@@ -72,7 +72,7 @@ class MinHash(BaseModel):
         return pa.FixedSizeListArray.from_arrays(pa.array(keys.ravel()), self.bands)
 
 
-@kernel
+@driver
 def _sign(data, offsets, folding, ngram, multipliers, increments, values):
     """Lowers each row of `values`, uint32 of shape (documents, hashes), to the minima of a document's shingles."""
     shingles = np.empty(1 << 16, dtype=np.uint64)
@@ -94,7 +94,7 @@ def _lower(shingles, multipliers, increments, minima):
             minima[index] = min(minima[index], value)
 
 
-@kernel
+@driver
 def _band_keys(values):
     """The hash of each band of `values`, uint32 of shape (documents, bands, rows)."""
     documents, bands, rows = values.shape

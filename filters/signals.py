@@ -12,7 +12,7 @@ import pyarrow as pa
 from filters import c4, fineweb, gopher_quality, gopher_repetition, layout
 from filters.characters import LINE_BREAK, class_before, count_characters
 from filters.hashing import slots_for
-from filters.kernel import kernel
+from filters.kernel import driver, kernel
 from filters.signal import Signal
 from filters.texts import Texts, text_buffers
 from filters.words import (
@@ -92,7 +92,7 @@ class Scratch(NamedTuple):
     """Occurrences of each key of `table`: int32."""
 
 
-@kernel
+@driver
 def _room_for_words(size):
     return Words(
         np.empty(size, dtype=np.int32),
@@ -102,7 +102,7 @@ def _room_for_words(size):
     )
 
 
-@kernel
+@driver
 def _room_for_counting(words, parts):
     slots = slots_for(max(words, parts))
     return Scratch(
@@ -114,7 +114,7 @@ def _room_for_counting(words, parts):
     )
 
 
-@kernel
+@driver
 def _fill(data, offsets, tables, whitespace, stop_keys, stop_bits, table):
     """Fills the columns of `table`, float64 of shape (signals, documents)."""
     classes = tables.classes
