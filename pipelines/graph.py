@@ -101,7 +101,7 @@ def _select(recipe: Recipe, scope: str, made: tuple[PartStage, ...]) -> Select:
     dedup = recipe.dedup
     annotations = tuple(Annotate(parts.scope, parts, dedup.minhash) for parts in made)
     priorities = tuple(recipe.sources[p.scope].priority if p.scope in recipe.sources else 0 for p in made)
-    rank = Rank(scope, annotations, priorities, tuple(dedup.keep), dedup.exact)
+    rank = Rank(scope, annotations, priorities, dedup.keep, dedup.exact)
     duplicates = None
     if dedup.minhash:
         candidates = Candidates(scope, rank, dedup.minhash)

@@ -5,6 +5,7 @@ Every default is visible in `coupage recipe show`.
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +23,7 @@ from filters.minhash import MinHash
 from filters.rules import PRESETS, Rule, preset
 from mixers.budget import Mixture
 from mixers.quantity import Quantity
+from pipelines.errors import UserError
 from pipelines.recipe_file import RecipeText, override, read_recipe_text, validation_error
 from pipelines.sources.config import SourceConfig
 from pipelines.synthesis.config import SynthesisConfig
@@ -32,6 +34,7 @@ STRICT = ConfigDict(frozen=True, extra="forbid")
 NAME = r"^[a-z0-9][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME)]
 Share = Annotated[float, BeforeValidator(lambda value: parse_share(value)), Field(ge=0, le=1)]
+Problem = tuple[tuple[str | int, ...], str]
 StageName = Literal["stage1", "stage2"]
 
 
@@ -91,8 +94,8 @@ class Dedup(BaseModel):
         default_factory=MinHash,
         description="Near duplicates by MinHash, each pair verified; null turns it off.",
     )
-    keep: list[Literal["priority", "length"]] = Field(
-        default_factory=lambda: ["priority", "length"],
+    keep: tuple[Literal["priority", "length"], ...] = Field(
+        default=("priority", "length"),
         description="Which duplicate survives: of the highest priority, then the longest, then the first.",
     )
 
@@ -147,15 +150,15 @@ class Recipe(BaseModel):
     part_size: Quantity = Field(
         32 << 20, ge=1, description="Text bytes of a part, the unit of work and of resume."
     )
-    quarantine: QuarantineLimit = Field(default_factory=QuarantineLimit)
-    curate: Curate = Field(default_factory=Curate)
-    dedup: Dedup = Field(default_factory=Dedup)
-    held_out: HeldOut = Field(default_factory=HeldOut)
+    quarantine: QuarantineLimit = QuarantineLimit()
+    curate: Curate = Curate()
+    dedup: Dedup = Dedup()
+    held_out: HeldOut = HeldOut()
     synthesize: dict[Name, SynthesisConfig] = Field(
         default_factory=dict,
         description="New documents made from selected ones, by name; the name is their domain.",
     )
-    tokenizer: Tokenizer = Field(default_factory=Tokenizer)
+    tokenizer: Tokenizer = Tokenizer()
     mixtures: dict[StageName, Mixture] = Field(min_length=1, description="Stage 1 and Stage 2.")
     train: Train | None = Field(
         None, description="The training of each stage; null when only shards are wanted."
@@ -184,7 +187,7 @@ class Recipe(BaseModel):
             for rule in rules.rules()
         )
 
-    def problems(self) -> list[tuple[tuple[str | int, ...], str]]:
+    def problems(self) -> list[Problem]:
         """What no single model can see: places and messages of names that do not fit together."""
         return [
             *self._unknown_sources(),
@@ -193,7 +196,7 @@ class Recipe(BaseModel):
             *self._name_clashes(),
         ]
 
-    def _unknown_sources(self) -> list[tuple[tuple[str | int, ...], str]]:
+    def _unknown_sources(self) -> list[Problem]:
         return [
             (
                 ("curate", "rules", i, "sources"),
@@ -204,10 +207,10 @@ class Recipe(BaseModel):
             if source not in self.sources and source not in self.synthesize
         ]
 
-    def _unfed_groups(self) -> list[tuple[tuple[str | int, ...], str]]:
+    def _unfed_groups(self) -> list[Problem]:
         fed = {self.domain(source) for source in self.sources}
         synthetic = set(self.synthesize)
-        found = []
+        found: list[Problem] = []
         for stage, mixture in self.mixtures.items():
             available = fed | synthetic if stage == "stage2" else fed
             for group in mixture.weights:
@@ -222,7 +225,7 @@ class Recipe(BaseModel):
                     found.append((("mixtures", stage, "weights", group), message))
         return found
 
-    def _synthesis_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
+    def _synthesis_problems(self) -> list[Problem]:
         stage1 = self.mixtures["stage1"].weights
         return [
             (
@@ -235,7 +238,7 @@ class Recipe(BaseModel):
             if domain not in stage1
         ]
 
-    def _name_clashes(self) -> list[tuple[tuple[str | int, ...], str]]:
+    def _name_clashes(self) -> list[Problem]:
         return [
             (("synthesize", name), f"`{name}` is the name of a source as well; choose another")
             for name in self.synthesize
@@ -262,9 +265,7 @@ def validate_recipe(text: RecipeText) -> Recipe:
     return recipe
 
 
-def _problem_error(text: RecipeText, problems: list[tuple[tuple[str | int, ...], str]]) -> Exception:
-    from pipelines.errors import UserError
-
+def _problem_error(text: RecipeText, problems: list[Problem]) -> UserError:
     lines = [(text.line(place), message) for place, message in problems]
     rest = [f"{text.file}:line {line}: {message}" for line, message in lines[1:]]
     return UserError(
@@ -287,10 +288,6 @@ def find_recipe(name_or_path: str) -> Path:
 
     Raises UserError if there is none.
     """
-    import difflib
-
-    from pipelines.errors import UserError
-
     path = Path(name_or_path)
     if path.is_file():
         return path

@@ -134,9 +134,7 @@ class TaskOutput:
     def adopt(self, name: str, rows: int = 0) -> None:
         """Record a file that was written under its final name by other means."""
         path = self.folder / name
-        self._files.append(
-            FileRecord(name=name, bytes=path.stat().st_size, rows=rows, hash=file_hash(path))
-        )
+        self._files.append(FileRecord(name=name, bytes=path.stat().st_size, rows=rows, hash=file_hash(path)))
 
     def write_receipt(self) -> Receipt:
         """End the task."""

@@ -75,7 +75,12 @@ class LocalExecutor(PipelineExecutor):  # type: ignore[misc]
     def run(self) -> None:
         """Do all tasks one after the other in this process."""
         for rank in range(self.tasks):
-            self._run_for_rank(rank, local_rank=1)
+            self.run_rank(rank)
+
+    def run_rank(self, rank: int) -> None:
+        """Do one task. Its errors reach the caller; no log file, statistics or marker is written beside it."""
+        for step in self.pipeline:
+            deque(step(None, rank, self.world_size), maxlen=0)
 
 
 @dataclass
@@ -146,7 +151,7 @@ class WorkerPool:
 
     def _new_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, len(self._workers)), daemon=True)
+        process = self._context.Process(target=_work, args=(theirs,), daemon=True)
         before = {name: os.environ.get(name) for name in ONE_THREAD}
         os.environ.update(ONE_THREAD)
         try:
@@ -207,7 +212,7 @@ def _restore(before: Iterable[tuple[str, str | None]]) -> None:
             os.environ[name] = value
 
 
-def _work(connection: Connection, number: int) -> None:
+def _work(connection: Connection) -> None:
     """A worker's life: take tasks until the parent closes the pipe, die with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
@@ -217,7 +222,7 @@ def _work(connection: Connection, number: int) -> None:
         except EOFError:
             return
         try:
-            pickle.loads(pickled)._run_for_rank(rank, local_rank=number + 1)
+            pickle.loads(pickled).run_rank(rank)
             connection.send("done")
         except Exception as error:
             connection.send(_portable(error))

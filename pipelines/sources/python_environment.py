@@ -189,8 +189,8 @@ def _described(distribution: importlib.metadata.Distribution) -> _Distribution:
         _normal_name(distribution),
         distribution.version,
         _license(metadata),
-        metadata["Home-page"],
-        str(metadata.get_payload() or metadata["Description"] or ""),
+        metadata.get("Home-page"),
+        str(metadata.get_payload() or metadata.get("Description") or ""),
         Path(str(distribution.locate_file(""))),
         tuple((str(file), file.size or 0) for file in distribution.files or ()),
     )
@@ -198,7 +198,7 @@ def _described(distribution: importlib.metadata.Distribution) -> _Distribution:
 
 def _normal_name(distribution: importlib.metadata.Distribution) -> str:
     metadata: Any = distribution.metadata
-    return re.sub(r"[-_.]+", "-", metadata["Name"] or "").lower()
+    return re.sub(r"[-_.]+", "-", metadata.get("Name") or "").lower()
 
 
 def _walk(root: Path) -> Iterator[tuple[str, int]]:
@@ -234,12 +234,12 @@ def _matches_any(name: str, patterns: list[str]) -> bool:
 
 def _license(metadata: Any) -> str | None:
     """The license expression, else the last words of the license classifiers, else a short license field."""
-    if metadata["License-Expression"]:
-        return str(metadata["License-Expression"])
+    if metadata.get("License-Expression"):
+        return str(metadata.get("License-Expression"))
     classifiers = metadata.get_all("Classifier") or []
     names = [name.rpartition(" :: ")[2] for name in classifiers if name.startswith("License :: ")]
     named = " AND ".join(name for name in names if name != "OSI Approved")
-    written = str(metadata["License"] or "").strip()
+    written = str(metadata.get("License") or "").strip()
     return named or (written if 0 < len(written) <= 60 and "\n" not in written else None)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filters.duplicates import candidate_pairs, verified
 
+from filters.duplicates import candidate_pairs, verified
 from filters.minhash import MinHash
 from pipelines.stage import Stage, StageOutput, Task, TaskOutput
 from pipelines.stages.parts import text_size

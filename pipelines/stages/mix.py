@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -85,7 +84,8 @@ class MixStage(Stage):
         self._count(documents, eligible, used, plan, output)
 
     def _documents(self, workdir: Path) -> tuple[list[list[str]], pa.Table]:
-        files, tables = [], []
+        files: list[list[str]] = []
+        tables = []
         for stage in self.tokenized:
             names = stage.manifest(workdir).part_names(".arrow")
             for name, table in zip(names, stage.files(workdir), strict=True):
@@ -125,7 +125,7 @@ class MixStage(Stage):
     def used_rows(self, workdir: Path, scope: str, part: str) -> npt.NDArray[np.int64]:
         """Rows of a source's part that the plan contains, ascending."""
         file = self.files(workdir).index([scope, part.replace(".parquet", ".arrow")])
-        documents = _opened_documents(self, workdir)
+        documents = self.table(workdir, DOCUMENTS)
         wanted = pc.and_(pc.equal(documents.column("file"), file), documents.column("used"))
         rows: npt.NDArray[np.int64] = np.sort(documents.column("row").filter(wanted).to_numpy())
         return rows
@@ -198,8 +198,3 @@ def _index(table: pa.Table, file: int, domain: str) -> pa.Table:
             "loss_tokens": table.column("loss_tokens"),
         }
     )
-
-
-@lru_cache(maxsize=1)
-def _opened_documents(stage: MixStage, workdir: Path) -> pa.Table:
-    return stage.table(workdir, DOCUMENTS)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filters.duplicates import survivors
 
+from filters.duplicates import survivors
 from filters.rules import Rule, all_failed, first_failed
 from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.annotate import Annotate, sidecars
@@ -165,8 +165,8 @@ class Select(Stage):
         )
         output.counts.flow(
             "bytes",
-            entered=verdicts["bytes"].sum(),
-            left=kept["bytes"].sum(),
+            entered=int(verdicts["bytes"].sum()),
+            left=int(kept["bytes"].sum()),
             dropped=Counter({reason: size for reason, _, size in reasons}),
         )
         output.counts.fact("held_out_documents", int(verdicts["held_out"].sum()))

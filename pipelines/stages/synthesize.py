@@ -14,6 +14,7 @@ from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.mix import MixStage
 from pipelines.stages.parts import PartStage, text_size, write_parts
 from pipelines.synthesis.config import SynthesisConfig
+from pipelines.synthesis.docstring_qa import docstring_questions
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,15 @@ class Synthesize(PartStage):
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Ask about those documents of one part that Stage 1 contains."""
-        from pipelines.synthesis.docstring_qa import docstring_questions
-
         stage = self.parts[task["source"]]
         rows = self.about.used_rows(workdir, stage.scope, task["part"])
         documents = pq.read_table(stage.folder(workdir) / task["part"], schema=PART_SCHEMA).take(
             pa.array(rows)
         )
-        made = docstring_questions(documents, source=self.scope, domain=self.domain)
-        written, _ = write_parts([made.documents], output, self.part_bytes)
+        questions, skipped = docstring_questions(documents, source=self.scope, domain=self.domain)
+        written, _ = write_parts([questions], output, self.part_bytes)
         output.counts.flow(
-            "questions", entered=written + sum(made.skipped.values()), left=written, dropped=made.skipped
+            "questions", entered=written + sum(skipped.values()), left=written, dropped=skipped
         )
         output.counts.fact("parents", len(rows))
         output.counts.fact("text_bytes_read", text_size(documents.column("text")))
