@@ -1,0 +1,208 @@
+"""The shipped recipes are valid, mix what the documentation says, and can be planned without a network."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.errors import UserError
+from pipelines.recipe import Recipe, load_recipe, shipped_recipes, validate_recipe
+from pipelines.recipe_file import parse_recipe_text
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+TEMPLATES = ("code_math", "medicine", "russian")
+
+# The weights that the templates restate, and the groups in which they do so.
+SEEDS = {
+    "stage1": {
+        "common crawl": 52.6,
+        "code": 23.6,
+        "books": 8.9,
+        "domains": 5.9,
+        "wiki": 5.9,
+        "conversations": 5.7,
+    },
+    "stage2": {
+        "conversations": 45.1,
+        "common crawl": 14.2,
+        "domains": 14.4,
+        "code": 6.3,
+        "maths": 8.0,
+        "books": 6.0,
+        "wiki": 2.5,
+    },
+}
+KINDS = {
+    "common_crawl": "common crawl",
+    "english": "common crawl",
+    "code": "code",
+    "python": "code",
+    "books": "books",
+    "press": "domains",
+    "stack_exchange": "domains",
+    "medicine": "domains",
+    "guidelines": "domains",
+    "wiki": "wiki",
+    "instruct": "conversations",
+    "instruct_english": "conversations",
+    "maths_qa": "conversations",
+    "docstring_qa": "conversations",
+    "medical_qa": "conversations",
+    "maths": "maths",
+    "science": "science",
+    "parallel": "parallel",
+}
+
+
+def documented_weights(recipe: str) -> dict[str, dict[str, float]]:
+    """The table that follows the recipe's name in the guide: stage to group to weight."""
+    lines = GUIDE.partition(f"\n`{recipe}`. ")[2].splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    weights: dict[str, dict[str, float]] = {"stage1": {}, "stage2": {}}
+    for line in table[2:]:
+        group, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        if group == "group":
+            break
+        for stage, cell in zip(weights, cells, strict=True):
+            if re.fullmatch(r"[\d.]+", cell):
+                weights[stage][group] = float(cell)
+    return weights
+
+
+def guide_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_is_valid_and_says_what_it_is_for(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+
+
+def test_the_templates_and_the_demo_are_shipped() -> None:
+    assert set(shipped_recipes()) >= {"quickstart", *TEMPLATES}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_mixes_what_the_guide_says(name: str) -> None:
+    mixtures = load_recipe(name).mixtures
+    assert {stage: dict(mixture.weights) for stage, mixture in mixtures.items()} == documented_weights(name)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("stage", ["stage1", "stage2"])
+def test_keeps_the_weights_that_it_restates(name: str, stage: str) -> None:
+    sums: Counter[str] = Counter()
+    for group, weight in load_recipe(name).mixtures[stage].weights.items():  # type: ignore[index]
+        sums[KINDS[group]] += weight  # type: ignore[assignment]
+    assert {kind: sums[kind] for kind in SEEDS[stage]} == pytest.approx(SEEDS[stage])
+    little = sum(weight for kind, weight in sums.items() if kind not in SEEDS[stage])
+    assert 0 < little <= 5
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_stage2_is_smaller_and_leaves_no_group_out(name: str) -> None:
+    stage1, stage2 = load_recipe(name).mixtures.values()
+    assert stage2.tokens < stage1.tokens
+    assert set(stage1.weights) <= set(stage2.weights)
+    assert max(stage1.max_epochs, stage2.max_epochs) <= 4
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_source_feeds_a_group_that_is_used(name: str) -> None:
+    recipe = load_recipe(name)
+    used = {group for mixture in recipe.mixtures.values() for group in mixture.weights}
+    assert {recipe.domain(source) for source in recipe.sources} <= used
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_rules_judge_running_text_alone(name: str) -> None:
+    recipe = load_recipe(name)
+    for source, config in recipe.sources.items():
+        unjudged = {"code", "maths", "conversations", "parallel"}
+        if KINDS[recipe.domain(source)] in unjudged or source == "stack_exchange":
+            assert not recipe.rules_for(source), source
+        else:
+            assert recipe.rules_for(source), source
+        russian = config.language == "ru"
+        presets = {rule.name.split(".")[0] for rule in recipe.rules_for(source)}
+        wrong = {"gopher_quality", "fineweb", "c4"} if russian else {"gopher_quality_ru", "fineweb_ru"}
+        assert not presets & wrong, source
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_names_the_licence_of_every_source(name: str) -> None:
+    assert all(config.license for config in load_recipe(name).sources.values())
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_is_planned_without_a_network(name: str, tmp_path: Path) -> None:
+    with socket.socket() as closed:  # bound, but nobody listens: a connection is refused at once
+        closed.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        proxies = {key: proxy for key in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+        proxies |= {key.lower(): value for key, value in proxies.items()}
+        home = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / "hub"), "NO_PROXY": "", "no_proxy": ""}
+        result = subprocess.run(
+            [sys.executable, "-m", "pipelines", "plan", name],
+            cwd=tmp_path,
+            env=os.environ | proxies | home | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert result.returncode == 0, result.stderr
+    for stage in load_recipe(name).mixtures:
+        assert f"mix {stage}" in result.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_guide_explains_every_key() -> None:
+    headings = re.findall(r"^### (\w+)$", GUIDE, re.MULTILINE)
+    assert sorted(headings) == sorted(Recipe.model_fields)
+
+
+def test_the_pieces_of_the_guide_make_a_recipe() -> None:
+    recipe = validate_recipe(parse_recipe_text("\n".join(guide_blocks("yaml")), "docs/recipes.md"))
+    assert [key for key in Recipe.model_fields if key not in recipe.model_fields_set] == []
+
+
+MISTAKES = {
+    "sources: {web: {reader: files, path: a, feilds: {text: body}}, law: {reader: files, paths: b}}": (
+        "unknown key `sources.web.feilds`; did you mean `fields`?",
+        "the key `sources.law.path` is missing",
+    ),
+    "curate: {rules: [{use: [gopher_quality], thresholds: {gopher_quality.min_word: 30}}]}": (
+        "Unknown threshold 'min_word' of preset 'gopher_quality'. Did you mean 'min_words'?",
+    ),
+    "mixtures: {stage1: {tokens: 10 billion, weights: {common_crawl: 1}}}": (
+        "'10 billion' is not a count; write a whole number, or one with k, M, B or T, such as 2.5M.",
+    ),
+    "mixtures: {stage1: {tokens: 10M, weights: {web: 3}}}": (
+        "the group `web` has a weight, but no source feeds it (groups here: common_crawl)",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_reported_as_the_guide_shows(mistake: str) -> None:
+    values = {
+        "name": "mine",
+        "sources": {"web": {"reader": "files", "path": "a", "domain": "common_crawl"}},
+        "mixtures": {"stage1": {"tokens": "10M", "weights": {"common_crawl": 1}}},
+    }
+    text = yaml.safe_dump(values | yaml.safe_load(mistake))
+    with pytest.raises(UserError) as caught:
+        validate_recipe(parse_recipe_text(text, "mine.yaml"))
+    shown = "".join(guide_blocks("text"))
+    for message in MISTAKES[mistake]:
+        assert message in str(caught.value)
+        assert message in shown
