@@ -80,9 +80,9 @@ def docstring_questions(
 
     Returns:
         A table of PART_SCHEMA: `messages` holds question and answer, `parent_id` the code document, whose
-        license is inherited; and how many functions were `asked`, or not and for what reason.
+        license is inherited; and about how many functions nothing was asked, by reason.
     """
-    counts: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     ids: list[str] = []
     parents: list[str | None] = []
     licenses: list[str | None] = []
@@ -90,7 +90,7 @@ def docstring_questions(
     metadata: list[str] = []
     columns = [documents.column(name).to_pylist() for name in ("doc_id", "text", "license", "metadata")]
     for doc_id, text, license_name, about in zip(*columns, strict=True):
-        for found in _questions(doc_id, text, _library(about), counts):
+        for found in _questions(doc_id, text, _library(about), skipped):
             ids.append(f"{source}/{doc_id}#{found.qualname}")
             parents.append(doc_id)
             licenses.append(license_name)
@@ -107,13 +107,13 @@ def docstring_questions(
         parent_ids=parents,
         messages=conversations,
     )
-    return table.cast(PART_SCHEMA), counts
+    return table.cast(PART_SCHEMA), skipped
 
 
-def _questions(doc_id: str, text: str, library: str, counts: Counter[str]) -> list[_Question]:
+def _questions(doc_id: str, text: str, library: str, skipped: Counter[str]) -> list[_Question]:
     tree = parse_python(text)
     if tree is None:
-        counts["document is not Python"] += 1
+        skipped["document is not Python"] += 1
         return []
     lines = text.split("\n")
     asked: dict[str, _Question] = {}
@@ -122,9 +122,10 @@ def _questions(doc_id: str, text: str, library: str, counts: Counter[str]) -> li
             continue
         parts = split_docstring(item.docstring)
         reason = "name defined before" if item.qualname in asked else _rejection(doc_id, item, parts)
-        counts[reason or "asked"] += 1
         if reason is None:
             asked[item.qualname] = _ask(doc_id, item, parts, lines, library)
+        else:
+            skipped[reason] += 1
     return list(asked.values())
 
 

@@ -83,7 +83,8 @@ def test_a_bad_record_is_set_aside_with_its_place_and_the_rest_goes_on(read, lin
 def test_what_is_accepted(read):
     reading = read(
         {
-            "f.jsonl": b'\xef\xbb\xbf{"text":"bom"}\r\n \t\r\n{"text":"nul \\u0000 \\ud83d\\ude00"}\r\n{"text":""}\n\n\n'
+            "f.jsonl": b'\xef\xbb\xbf{"text":"bom"}\r\n \t\r\n'
+            b'{"text":"nul \\u0000 \\ud83d\\ude00"}\r\n{"text":""}\n\n\n'
         }
     )
     assert reading.texts == ["bom", "nul \0 😀", ""]
