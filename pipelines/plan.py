@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from pipelines.graph import Graph
 from pipelines.manifest import Manifest, read_manifest
@@ -15,6 +18,8 @@ from pipelines.stages.mix import Mix
 from pipelines.stages.tokenize import Tokenize
 
 BYTES_A_TOKEN = 4.0
+LONGEST_SHOWN = 60
+FINGERPRINT = re.compile(r"[0-9a-f]{32,}")
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,6 @@ def _latest(stage: Stage, workdir: Path) -> Manifest | None:
 
 
 def _plain(value: Any) -> Any:
-    import orjson
-
     return orjson.loads(orjson.dumps(value))
 
 
@@ -104,12 +107,9 @@ def _differences(old: Any, new: Any, place: str) -> Iterator[str]:
         for key in sorted(old.keys() | new.keys()):
             yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else key)
     elif old != new:
-        yield f"{place}: {_short(old)} -> {_short(new)}"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+        before, after = str(old), str(new)
+        readable = max(len(before), len(after)) <= LONGEST_SHOWN and not FINGERPRINT.fullmatch(after)
+        yield f"{place}: {before} -> {after}" if readable else f"{place} changed"
 
 
 def _bytes(stage: Stage, manifest: Manifest | None) -> int | None:
@@ -135,7 +135,10 @@ def _tokens(stage: Stage, graph: Graph, manifest: Manifest | None) -> int | None
 def _reusable(stage: Tokenize, workdir: Path) -> int:
     """Documents in the latest tokenization of this source, if tokenizer and parts are the same."""
     earlier = _latest(stage, workdir)
-    same = earlier is not None and all(
-        earlier.inputs.get(before.label) == before.fingerprint for before in (stage.parts, stage.tokenizer)
-    )
-    return earlier.counts.flows["documents"].left if earlier is not None and same else 0
+    if (
+        earlier is None
+        or earlier.settings != stage.settings
+        or earlier.inputs[stage.parts.label] != stage.parts.fingerprint
+    ):
+        return 0
+    return earlier.counts.flows["documents"].left

@@ -65,3 +65,7 @@ class Reference:
             pieces += [np.array(encoding.ids, np.uint32) for encoding in batch]
         offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
         return np.concatenate([np.empty(0, np.uint32), *pieces]), offsets
+
+
+BACKENDS: dict[str, type[Fastokens] | type[Reference]] = {"fastokens": Fastokens, "tokenizers": Reference}
+"""The backends by name."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tokenizer_tools.backends import Backend, Ids, Offsets
+from tokenizer_tools.backends import BACKENDS, Backend, Ids, Offsets
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
 
@@ -71,6 +71,12 @@ class Encoder:
         )
         _check_neutral(files, backend, spelled)
         return cls(files, backend, refusal)
+
+    @classmethod
+    def checked(cls, files: TokenizerFiles, backend: str) -> "Encoder":
+        """An encoder like one that `build` made and whose `backend` is known: nothing is checked again."""
+        definition = json.dumps(encoding_definition(files))
+        return cls(files, BACKENDS[backend](definition, control_tokens=False), None)
 
     def encode(self, texts: pa.LargeStringArray | pa.StringArray | pa.ChunkedArray) -> Encoded:
         """Encode documents. A batch of some tens of MB uses memory well; a null is an error."""

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,9 +20,10 @@ from pipelines.fingerprint import file_hash
 from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.parts import PartStage, text_size
 from pipelines.stages.select import Select
-from pipelines.stages.tokenizer import Tokenizer, opened
+from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.encode import Encoder
+from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
 
@@ -49,8 +51,8 @@ class Tokenize(Stage):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """None of its own."""
-        return {}
+        """The tokenizer once more by what it is, so that `plan` can tell whether earlier ids fit."""
+        return {"tokenizer": self.tokenizer.identity}
 
     def tasks(self, workdir: Path) -> list[Task]:
         """One for each part."""
@@ -131,8 +133,8 @@ class Tokenize(Stage):
 class Encoders:
     """The encoder of texts and, made when first needed, that of conversations."""
 
+    files: TokenizerFiles
     text: Encoder
-    folder: Path
 
     @property
     def fingerprint(self) -> str:
@@ -170,7 +172,7 @@ class Encoders:
         """Conversations; those that the template refuses are dropped and counted by the reason."""
         if documents.num_rows == 0:
             return self.schema.empty_table(), Counter()
-        encoder = ChatEncoder.build(opened(self.folder))
+        encoder = ChatEncoder.build(self.files)
         encoded = encoder.encode(documents.column("messages").combine_chunks())
         offsets = pa.array(encoded.offsets)
         masks = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.assistant_mask))
@@ -213,4 +215,6 @@ class Encoders:
 @lru_cache(maxsize=1)
 def encoders_of(folder: Path) -> Encoders:
     """The encoders of a finished tokenizer stage, built once a process."""
-    return Encoders(Encoder.build(opened(folder)), folder)
+    files = load_tokenizer(folder / FOLDER)
+    backend = orjson.loads((folder / ENCODER).read_bytes())["backend"]
+    return Encoders(files, Encoder.checked(files, backend))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,8 +44,8 @@ class Tokenizer(Stage):
 
     @property
     def inputs(self) -> tuple[Stage, ...]:
-        """A trained tokenizer learns from the selected documents; a base tokenizer depends on nothing."""
-        return () if self.base else (self.select, *(a.parts for a in self.select.rank.annotations))
+        """The selected documents: to learn from, and to check the encoder on."""
+        return (self.select, *(a.parts for a in self.select.rank.annotations))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -72,8 +71,8 @@ class Tokenizer(Stage):
             for path in sorted(Path(temporary).iterdir()):
                 with output.file(f"{FOLDER}/{path.name}") as target:
                     target.write_bytes(path.read_bytes())
-        sample = next(iter(self._sample(workdir, PARITY_SAMPLE_BYTES)), None) if not self.base else None
-        encoder = Encoder.build(files, sample)
+        sample = [chunk for texts in self._sample(workdir, PARITY_SAMPLE_BYTES) for chunk in texts.chunks]
+        encoder = Encoder.build(files, pa.chunked_array(sample, pa.large_string()))
         output.write_json(
             ENCODER,
             {"backend": encoder.backend, "refusal": encoder.refusal, "fingerprint": encoder.fingerprint},
@@ -106,12 +105,11 @@ class Tokenizer(Stage):
         wanted = pa.compute.and_not(verdict.column("keep"), verdict.column("held_out"))
         return pq.read_table(folder / name, columns=["text"]).column("text").filter(wanted)
 
+    @property
+    def identity(self) -> str:
+        """What decides the ids, as far as it is known before the run."""
+        return self.base.identity if self.base else self.fingerprint
+
     def files(self, workdir: Path) -> TokenizerFiles:
         """The finished tokenizer."""
         return load_tokenizer(self.folder(workdir) / FOLDER)
-
-
-@lru_cache(maxsize=1)
-def opened(folder: Path) -> TokenizerFiles:
-    """The tokenizer in a stage's folder, read once a process."""
-    return load_tokenizer(folder / FOLDER)
