@@ -214,7 +214,8 @@ def _hub_errors(config: HubConfig) -> Iterator[None]:
     except (RepositoryNotFoundError, FileNotFoundError, ValueError) as error:
         raise UserError(
             f"{config.dataset} cannot be opened: {error}",
-            mend="Check `dataset`, `subset` and `data_dir`; a private dataset needs HF_TOKEN.",
+            mend="Check `dataset` (owner/name, or a folder that exists), `subset` and `data_dir`; "
+            "a private dataset needs HF_TOKEN.",
         ) from error
     except Exception as error:
         raise WorkError(

@@ -160,18 +160,19 @@ def _nearest(pattern: str) -> str:
     if is_remote(pattern):
         return "Check the address and that your credentials may list it."
     path = Path(_split_pattern(pattern)[0])
-    if path.exists() and _MAGIC & set(pattern):
-        names = sorted(entry.name for entry in os.scandir(path))[:5]
+    if not path.is_dir() or not _MAGIC & set(pattern):
+        path = Path(pattern)
+    if path.is_dir():
+        names = _names(path)[:5]
         return f"{path} holds {', '.join(names)}." if names else f"{path} is empty."
-    path = Path(pattern)
-    while not path.parent.exists():
+    while not path.parent.is_dir():
         path = path.parent
-    if path == Path(pattern) and path.is_dir():
-        return f"{path} is empty."
-    names = sorted(entry.name for entry in os.scandir(path.parent))
-    close = get_close_matches(path.name, names, 1, 0.5)
-    return (
-        f"Did you mean {path.parent / close[0]}?"
-        if close
-        else f"{path.parent} exists, {path.name} in it does not."
-    )
+    close = get_close_matches(path.name, _names(path.parent), 1, 0.5)
+    return f"Did you mean {path.parent / close[0]}?" if close else f"{path.parent} has no {path.name}."
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except PermissionError:
+        return []

@@ -31,11 +31,12 @@ _SUFFIXES = {
     "descriptions": (),
 }
 _SKIPPED_FOLDERS = frozenset(
-    ["__pycache__", "site-packages", "dist-packages", "test", "tests", "idle_test", "node_modules"]
+    ["", "..", "__pycache__", "site-packages", "dist-packages", "test", "tests", "idle_test", "node_modules"]
 )
 _NO_PROSE = re.compile(
     "(licen[cs]e|copying|notice|authors|third.?party|requirements|cmakelists|grammar)", re.IGNORECASE
 )
+_INSTALLED_HERE = ("__editable__", "_sysconfigdata")  # files that installers write, with this machine's paths
 _TOPICS = "pydoc_data/topics.py"
 _STANDARD_LIBRARY = "python"
 
@@ -100,15 +101,12 @@ class PythonEnvironmentSource:
 
     def _sizes(self) -> Iterator[tuple["_Distribution", list[int]]]:
         """The distributions that have something to read, and the sizes of it."""
-        matched = False
-        for chosen in _installed():
-            if not _selected(chosen.name, self.config.distributions):
-                continue
-            matched = True
+        selected = _installed(self.config.distributions)
+        for chosen in selected:
             sizes = [size for _, size in chosen.pieces(self.config.content)]
             if sizes:
                 yield chosen, sizes
-        if not matched:
+        if not selected:
             raise UserError(
                 f"no installed distribution matches {', '.join(self.config.distributions)}",
                 mend="`pip list` shows what is installed; the standard library is called python.",
@@ -161,12 +159,12 @@ class _Distribution:
         return sorted(file for file in files if _holds(content, file[0]))
 
 
-def _installed() -> list[_Distribution]:
-    """The standard library and the distributions on the path, sorted by name; the first of a name counts."""
-    found = {_STANDARD_LIBRARY: _standard_library()}
+def _installed(patterns: tuple[str, ...]) -> list[_Distribution]:
+    """The selected ones of the standard library and the distributions on the path, sorted by name."""
+    found = {_STANDARD_LIBRARY: _standard_library()} if _selected(_STANDARD_LIBRARY, patterns) else {}
     for distribution in importlib.metadata.distributions():
         name = _normal_name(distribution)
-        if name and name not in found:
+        if name and name not in found and _selected(name, patterns):
             found[name] = _described(distribution)
     return [found[name] for name in sorted(found)]
 
@@ -214,7 +212,9 @@ def _holds(content: Content, path: str) -> bool:
     if content == "documentation" and path == _TOPICS:
         return True
     *folders, name = path.split("/")
-    if not name.endswith(_SUFFIXES[content]) or not _SKIPPED_FOLDERS.isdisjoint(folders):
+    if not name.endswith(_SUFFIXES[content]) or name.startswith(_INSTALLED_HERE):
+        return False
+    if not _SKIPPED_FOLDERS.isdisjoint(folders):
         return False
     if content == "documentation":
         return not path.partition("/")[0].endswith((".dist-info", ".egg-info")) and not _NO_PROSE.match(name)

@@ -51,7 +51,7 @@ def test_folders_globs_and_files(read, tmp_path):
         ("corpsu/*.jsonl", "Did you mean {root}/corpus?"),
         ("corpus/*.parquet", "{root}/corpus holds book.jsonl."),
         ("empty", "{root}/empty is empty."),
-        ("corpus/missing/deeper/x.jsonl", "{root}/corpus exists, missing in it does not."),
+        ("corpus/missing/deeper/x.jsonl", "{root}/corpus has no missing."),
     ],
 )
 def test_nothing_matches(tmp_path, path, mend):
