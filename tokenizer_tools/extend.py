@@ -1,14 +1,14 @@
 """Extending a tokenizer's vocabulary for a domain or a language by continued BPE.
 
-New merges are learnt on top of the base tokenizer's own segmentation and come after all of its merges. So text is
-first cut exactly as before and only then joined further: every new token can be reached, and replacing each new
-token by its pieces gives the old ids back. That is the gate every extension has to pass (`check_extension`).
+New merges are learnt on top of the base tokenizer's own segmentation and come after all of its merges. So
+text is first cut exactly as before and only then joined further: every new token can be reached, and
+replacing each new token by its pieces gives the old ids back. That is the gate each extension has to pass.
 """
 
 import heapq
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -18,10 +18,10 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from tokenizer_tools.alignment import token_bytes
-from tokenizer_tools.backends import Reference
+from tokenizer_tools.backends import Ids, Offsets, Reference
 from tokenizer_tools.encode import encoding_definition
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
-from tokenizer_tools.parity import HOSTILE_TEXTS
+from tokenizer_tools.parity import HOSTILE_TEXTS, first_difference
 
 Pair = tuple[int, int]
 Pieces = tuple[int, ...]
@@ -47,13 +47,17 @@ class ExtendedTokenizer:
 def extend_tokenizer(
     base: TokenizerFiles, texts: Iterable[pa.Array], config: VocabularyExtension
 ) -> ExtendedTokenizer:
-    """Add the tokens that shorten `texts` most. The result depends on the texts and their order does not matter.
+    """Add the tokens that shorten `texts` most. Their order does not matter.
 
     Raises:
         TokenizerError: The tokenizer is not byte-level BPE, nothing can be learnt, or the gate does not hold.
     """
-    if base.definition["model"].get("type") != "BPE" or token_bytes(encoding_definition(base)) is None:
-        raise TokenizerError(f"{base.source} is not a byte-level BPE tokenizer; no other kind can be extended.")
+    from tokenizers.decoders import ByteLevel
+
+    if "merges" not in base.definition["model"] or token_bytes(encoding_definition(base)) is None:
+        raise TokenizerError(
+            f"{base.source} is not a byte-level BPE tokenizer; no other kind can be extended."
+        )
     words = _count_words(base, texts)
     learner = _Learner(base, words)
     merges = learner.learn(config.tokens)
@@ -61,28 +65,51 @@ def extend_tokenizer(
         raise TokenizerError("The texts hold no pair of tokens that occurs twice. Extend on more text.")
     definition = _extended_definition(base, merges, learner.names)
     files = replace(
-        base, tokenizer_json=json.dumps(definition, ensure_ascii=False).encode(), source=f"{base.source} extended"
+        base,
+        tokenizer_json=json.dumps(definition, ensure_ascii=False).encode(),
+        source=f"{base.source} extended",
     )
     extended = ExtendedTokenizer(files, {number: learner.pieces[number] for number in merges})
-    check_extension(base, extended, [*HOSTILE_TEXTS, " ".join(map(learner.names.get, merges))])
+    decoder = ByteLevel()
+    check_extension(base, extended, [*HOSTILE_TEXTS, *(decoder.decode([word]) for word in words)])
     return extended
 
 
-def check_extension(base: TokenizerFiles, extended: ExtendedTokenizer, texts: Iterable[str]) -> None:
+def check_extension(base: TokenizerFiles, extended: ExtendedTokenizer, texts: list[str]) -> None:
     """The gate: on each text the new tokens, replaced by their pieces, give the base tokenizer's ids.
 
     Raises:
         TokenizerError: It does not hold; the message quotes the text.
     """
-    old, new = (
-        Reference(json.dumps(encoding_definition(files)), control_tokens=False)
-        for files in (base, extended.files)
-    )
-    for text in texts:
-        ids, _ = new.encode([text])
-        replaced = [piece for number in ids.tolist() for piece in extended.pieces.get(number, (number,))]
-        if not np.array_equal(replaced, old.encode([text])[0]):
-            raise TokenizerError(f"The extended tokenizer cuts {text[:80]!r} in another way than its base.")
+    difference = first_difference(_Undone(extended), _reference(base), texts)
+    if difference is not None:
+        raise TokenizerError(f"The extension changes how old tokens are cut: {difference}.")
+
+
+class _Undone:
+    """The extended tokenizer with each new token replaced by its pieces."""
+
+    name = "the extended tokenizer, undone,"
+
+    def __init__(self, extended: ExtendedTokenizer) -> None:
+        self._reference = _reference(extended.files)
+        numbers = range(max(extended.files.vocabulary.values()) + 1)
+        pieces = [extended.pieces.get(number, (number,)) for number in numbers]
+        self._lengths = np.array([len(each) for each in pieces])
+        self._starts = np.cumsum(self._lengths) - self._lengths
+        self._pieces = np.array([piece for each in pieces for piece in each], np.uint32)
+
+    def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
+        """Encode; see Backend."""
+        ids, offsets = self._reference.encode(texts)
+        lengths = self._lengths[ids]
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        within = np.arange(ends[-1]) - np.repeat(ends[:-1], lengths)
+        return self._pieces[np.repeat(self._starts[ids], lengths) + within], ends[offsets]
+
+
+def _reference(files: TokenizerFiles) -> Reference:
+    return Reference(json.dumps(encoding_definition(files)), control_tokens=False)
 
 
 def _count_words(base: TokenizerFiles, texts: Iterable[pa.Array]) -> Counter[str]:
@@ -110,6 +137,7 @@ class _Learner:
         self.names = {number: token for token, number in base.vocabulary.items()}
         self.pieces: dict[int, Pieces] = {number: (number,) for number in self.names}
         self._taken = set(base.vocabulary)
+        self._next = max(self.names) + 1
         self._words: list[list[int]] = []
         self._weights: list[int] = []
         self._counts: Counter[Pair] = Counter()
@@ -122,20 +150,81 @@ class _Learner:
                 self._count(len(self._words) - 1, 1)
 
     def learn(self, wanted: int) -> dict[int, Pair]:
-        """New id to the pair it joins: the most frequent pair each time, of equals the one with smaller ids."""
+        """New id to the pair it joins: each time the most frequent, of equals the one with smaller ids."""
         merges: dict[int, Pair] = {}
         heap = [(-count, pair) for pair, count in self._counts.items()]
         heapq.heapify(heap)
         while heap and len(merges) < wanted:
             negative, pair = heapq.heappop(heap)
             count = self._counts[pair]
-            if count < 2:
+            if count < 2 or not self._may_join(pair):
                 continue
-            if count != -negative:
+            if count != -negative:  # it has changed since it was put here
                 heapq.heappush(heap, (-count, pair))
-            elif self._may_join(pair):
-                merges[number] = pair if (number := self._add(pair)) else pair
-                changed = self._join(pair, number)
-                for other in changed:
-                    heapq.heappush(heap, (-self._counts[other], other))
+                continue
+            number = self._name(pair)
+            merges[number] = pair
+            for changed in self._join(pair, number):
+                heapq.heappush(heap, (-self._counts[changed], changed))
         return merges
+
+    def _may_join(self, pair: Pair) -> bool:
+        """Whether the joined text is no token yet, and standing alone is cut into the same pieces."""
+        name = self.names[pair[0]] + self.names[pair[1]]
+        if name in self._taken:
+            return False
+        if not self._whole_words_first:
+            return True
+        alone = tuple(token.id for token in self._model.tokenize(name))
+        return alone == self.pieces[pair[0]] + self.pieces[pair[1]]
+
+    def _name(self, pair: Pair) -> int:
+        number = self._next
+        self._next += 1
+        self.names[number] = self.names[pair[0]] + self.names[pair[1]]
+        self.pieces[number] = self.pieces[pair[0]] + self.pieces[pair[1]]
+        self._taken.add(self.names[number])
+        return number
+
+    def _join(self, pair: Pair, number: int) -> set[Pair]:
+        """Join the pair in every word that holds it; returns the pairs that have become more frequent."""
+        grown: set[Pair] = set()
+        for place in self._places.pop(pair):
+            self._count(place, -1)
+            self._words[place] = _joined(self._words[place], pair, number)
+            self._count(place, 1)
+            grown.update(other for other in pairwise(self._words[place]) if number in other)
+        return grown
+
+    def _count(self, place: int, sign: int) -> None:
+        for pair in pairwise(self._words[place]):
+            self._counts[pair] += sign * self._weights[place]
+            self._places[pair].add(place)
+
+
+def _joined(ids: list[int], pair: Pair, number: int) -> list[int]:
+    """The ids with every occurrence of the pair replaced, from left to right."""
+    joined: list[int] = []
+    position = 0
+    while position < len(ids):
+        found = tuple(ids[position : position + 2]) == pair
+        joined.append(number if found else ids[position])
+        position += 2 if found else 1
+    return joined
+
+
+def _extended_definition(
+    base: TokenizerFiles, merges: Mapping[int, Pair], names: Mapping[int, str]
+) -> dict[str, Any]:
+    """tokenizer.json with the new tokens and merges.
+
+    Added tokens are written into the model's vocabulary as well: loading counts its entries to number those
+    that are not in it, and would give them other ids than before.
+    """
+    model = base.definition["model"]
+    pairs: list[Any] = [[names[left], names[right]] for left, right in merges.values()]
+    if model["merges"] and isinstance(model["merges"][0], str):  # the older way to write them
+        pairs = [" ".join(pair) for pair in pairs]
+    vocabulary = base.vocabulary | {names[number]: number for number in merges}
+    in_order = dict(sorted(vocabulary.items(), key=lambda item: item[1]))
+    return base.definition | {"model": model | {"vocab": in_order, "merges": [*model["merges"], *pairs]}}
