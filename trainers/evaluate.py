@@ -73,12 +73,12 @@ def evaluate(
     from mixers.shards import Shards
     from trainers.model import check_vocabulary, load_model
     from trainers.objective import PackedObjective
-    from trainers.precision import autocast, default_device, matrix_products
+    from trainers.precision import autocast, default_device
 
     shards = Shards.open(shards_folder)
     loaded = load_model(model).to(default_device())
     check_vocabulary(loaded, largest_id(shards))
-    with matrix_products(dtype), autocast(dtype):
+    with autocast(dtype):
         return score(PackedObjective(loaded), shards, micro_batch_rows)
 
 

@@ -83,20 +83,22 @@ class _LinearCrossEntropy(torch.autograd.Function):
             loss -= log_probabilities.gather(1, chunk_targets).sum()
             gradient = log_probabilities.exp_()  # of the logits: softmax, minus one at the target
             gradient.scatter_add_(1, chunk_targets, gradient.new_full(chunk_targets.shape, -1.0))
-            gradient = gradient.mul_(scale).to(dtype)
+            gradient = gradient.to(dtype)
             if hidden_gradient is not None:
                 hidden_gradient[rows] = gradient @ product_head
             if head_gradient is not None:
                 head_gradient += gradient.T @ chunk
         ctx.save_for_backward(hidden_gradient, head_gradient)
+        ctx.scale = scale
         return loss * scale
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         hidden_gradient, head_gradient = ctx.saved_tensors
+        factor = gradients[0] * ctx.scale
         return (
-            None if hidden_gradient is None else hidden_gradient * gradients[0],
-            None if head_gradient is None else head_gradient * gradients[0],
+            None if hidden_gradient is None else hidden_gradient * factor,
+            None if head_gradient is None else head_gradient * factor,
             None,
             None,
         )

@@ -160,7 +160,7 @@ def _arguments(run: Run) -> TrainingArguments:
         gradient_accumulation_steps=run.sampler.accumulation,
         max_grad_norm=stage.optimizer.grad_clip,
         learning_rate=stage.optimizer.lr,
-        bf16=cuda and in_bfloat16(stage.dtype),
+        bf16=in_bfloat16(stage.dtype),
         use_cpu=not cuda,
         seed=stage.seed,
         logging_steps=1,

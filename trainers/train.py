@@ -124,13 +124,16 @@ def _train(
     held_out: "Shards | None",
     continued: tuple[Path, Cursor] | None,
 ) -> TrainingResult:
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # on shared cores, threads that spin starve each other
     from trainers.isolation import prove_isolation
     from trainers.journal import Journal
     from trainers.loader import RowDataset, StepSampler
     from trainers.model import save_tokenizer, tokenizer_of
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer, Run
-    from trainers.precision import autocast, matrix_products
+    from trainers.precision import autocast
     from trainers.progress import Progress
 
     started = time.monotonic()
@@ -153,7 +156,7 @@ def _train(
     writes = sampler.process == 0
     journal = Journal(output / "metrics.jsonl", writes)
     journal.rewind(cursor.step if continued else -1)
-    with Progress(sampler.steps, total_tokens, writes) as progress, matrix_products(config.dtype):
+    with Progress(sampler.steps, total_tokens, writes) as progress:
         run = Run(
             stage=config,
             dataset=dataset,
