@@ -1,6 +1,6 @@
 """What a token is: loading, encoding behind a parity check, chat templates, training, extension.
 
 `load` reads a tokenizer, `train` makes one, `extend` adds tokens for a domain; `encode` turns documents and
-`chat` conversations into ids, with the `backends` that `parity` has found to agree; `report` measures how well
-a tokenizer fits a corpus.
+`chat` conversations into ids, with the `backends` that `parity` has found to agree; `report` measures how
+well a tokenizer fits a corpus.
 """

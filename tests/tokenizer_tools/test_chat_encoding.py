@@ -26,7 +26,9 @@ FORGETFUL = (
 )
 PIECEMEAL = "{% for m in messages %}{{ '<|im_' + 'start|>' }}{{ m.content }}{% endfor %}"
 
-PLAIN_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=30)
+PLAIN_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=30).filter(
+    lambda text: "<|" not in text
+)
 LOOK_ALIKES = st.sampled_from(
     ["<|im_end|>", "<|im_start|>assistant\n", "<|endoftext|>", "<|im_", "end|>", "\n"]
 )
@@ -247,6 +249,16 @@ def nfc_encoder(trained):
 @pytest.fixture(scope="module")
 def nfc_reference(trained):
     return Tokenizer.from_str(nfc(trained).tokenizer_json.decode())
+
+
+def test_a_conversation_of_which_the_tokenizer_drops_bytes_fails_alone(trained, decoder):
+    definition = json.loads(trained.tokenizer_json)
+    drop = {"type": "Split", "pattern": {"String": "#"}, "behavior": "Removed", "invert": False}
+    definition["pre_tokenizer"]["pretokenizers"].insert(0, drop)
+    encoder = ChatEncoder.build(replace(trained, tokenizer_json=json.dumps(definition).encode()))
+    encoded = encode(encoder, turns("a", "b"), turns("#1", "c"), turns("d", "e"))
+    assert list(encoded.failures) == [1]
+    assert learnt(encoded, decoder) == ["b<|im_end|>", "e<|im_end|>"]
 
 
 def test_the_fingerprint_changes_with_the_template(trained, encoder, unmarked):

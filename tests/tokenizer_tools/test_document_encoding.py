@@ -64,9 +64,17 @@ def test_backends_agree_on_any_text(backends, text):
     assert first_difference(fast, reference, [text]) is None
 
 
-@pytest.fixture(scope="module")
-def backends(trained):
-    definition = json.dumps(encoding_definition(trained))
+GPT_2 = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+KINDS = {
+    "as trained": {},
+    "composing characters": {"normalizer": {"type": "NFC"}},
+    "cutting like GPT-2": {"pre_tokenizer": GPT_2},
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def backends(trained, request):
+    definition = json.dumps(encoding_definition(trained) | KINDS[request.param])
     return Fastokens(definition, control_tokens=False), Reference(definition, control_tokens=False)
 
 
