@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.schema import MESSAGES, PART_SCHEMA
 
-BATCH_BYTES = 8 << 20
-"""Input read at a time, which bounds the tables that `Source.read` yields; one record may exceed it."""
+BATCH_BYTES = 16 << 20
+"""About the size of the tables that `Source.read` yields; a longer document makes a larger one."""
 
 SAMPLE_BYTES = 200
 
@@ -166,6 +166,21 @@ def part_table(
         "metadata": column(metadata, pa.string()),
     }
     return pa.table([columns[name] for name in PART_SCHEMA.names], schema=PART_SCHEMA)
+
+
+def batched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join tables until they hold `BATCH_BYTES` of text; copies nothing."""
+    waiting: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        if table.num_rows:
+            waiting.append(table)
+            size += table.column("text").nbytes
+        if size >= BATCH_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 _SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}

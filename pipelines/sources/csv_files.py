@@ -6,9 +6,9 @@ from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 
-from pipelines.sources.base import BATCH_BYTES, SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
-from pipelines.sources.lines import BYTE_ORDER_MARK, MAX_RECORD_BYTES
+from pipelines.sources.lines import BLOCK_BYTES, BYTE_ORDER_MARK, MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
 
 
@@ -29,11 +29,11 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
                 break
             if row.reason is None and len(row.fields) == len(header):
                 value = dict(zip(header, row.fields, strict=True))
-                records.append(Record(number, row.line, row.byte, value))
+                records.append((number, row.line, row.byte, value))
             else:
                 position = line_position(row.line, row.byte)
                 quarantine.add(file.path, position, row.reason or Reason.INVALID_CSV, row.sample)
-            if row.byte - first_byte > BATCH_BYTES:
+            if row.byte - first_byte > BLOCK_BYTES:
                 yield documents_from_records(records, field_map, file.path, quarantine)
                 records, first_byte = [], row.byte
     yield documents_from_records(records, field_map, file.path, quarantine)

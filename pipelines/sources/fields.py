@@ -6,7 +6,7 @@ Two ways in with one meaning: `documents_from_records` for formats that parse in
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import orjson
 import pyarrow as pa
@@ -46,21 +46,9 @@ class FieldMap:
     """Field that holds a conversation: a list of {role, content} or {from, value}."""
 
 
-class Record(NamedTuple):
-    """A parsed record and where it was found."""
-
-    row: int
-    """0-based number among the file's records."""
-    line: int
-    """0-based number of its first line; -1 in a file without lines."""
-    byte: int
-    """Where that line begins."""
-    value: Any
-
-    @property
-    def position(self) -> str:
-        """Where people find it."""
-        return row_position(self.row) if self.line < 0 else line_position(self.line, self.byte)
+Record = tuple[int, int, int, Any]
+"""A parsed record and where it was found: its 0-based number among the file's records, the 0-based number of
+its first line (-1 in a file without lines), the byte where that line begins, and its value."""
 
 
 def render_messages(messages: list[dict[str, str]]) -> str:
@@ -83,32 +71,21 @@ def documents_from_records(
 ) -> pa.Table:
     """Documents of dictionaries, which are taken apart: do not use them afterwards."""
     columns = _Columns(field_map, file)
-    texts: list[str] = []
-    conversations: list[list[dict[str, str]]] = []
-    for record in records:
-        value = record.value
-        if not isinstance(value, dict):
-            quarantine.add(file, record.position, Reason.NOT_AN_OBJECT, _show(value))
-            continue
-        if field_map.messages is None:
-            text = _find(value, field_map.fields.text)
-            if not isinstance(text, str):
-                quarantine.add(file, record.position, _text_reason(text), _show(value))
+    name = field_map.messages or field_map.fields.text
+    accept = columns.add_messages if field_map.messages else columns.add_text
+    for row, line, byte, value in records:
+        if isinstance(value, dict):
+            content = _take(value, name, _ABSENT)
+            reason = accept(content)
+            if reason is None:
+                columns.add_rest(row, value)
                 continue
-            _drop(value, field_map.fields.text)
+            value = value if content is _ABSENT else {name: content, **value}
         else:
-            raw = _find(value, field_map.messages)
-            messages = normal_messages(raw)
-            if messages is None:
-                reason = Reason.NO_MESSAGES if raw is _ABSENT else Reason.BAD_MESSAGES
-                quarantine.add(file, record.position, reason, _show(value))
-                continue
-            _drop(value, field_map.messages)
-            conversations.append(messages)
-            text = render_messages(messages)
-        texts.append(text)
-        columns.add(record.row, value)
-    return columns.table(texts, conversations if field_map.messages else None)
+            reason = Reason.NOT_AN_OBJECT
+        position = row_position(row) if line < 0 else line_position(line, byte)
+        quarantine.add(file, position, reason, _encode(value) or b"")
+    return columns.table()
 
 
 def documents_from_table(
@@ -118,59 +95,82 @@ def documents_from_table(
     rows = list(range(first_row, first_row + batch.num_rows))
     batch, rows = _valid_unicode(batch, rows, file, quarantine)
     name = field_map.fields.text
-    if (
-        field_map.messages
-        or batch.schema.get_field_index(name) < 0
-        or not _is_text(batch.schema.field(name).type)
-    ):
-        values = zip(rows, _to_pylist(batch), strict=True)
-        records = (Record(row, -1, -1, value) for row, value in values)
+    if field_map.messages or not _has_text(batch.schema, name):
+        records = ((row, -1, -1, value) for row, value in zip(rows, _to_pylist(batch), strict=True))
         return documents_from_records(records, field_map, file, quarantine)
     texts = batch.column(name).cast(pa.large_string())
-    is_null = texts.is_null()
     columns = _Columns(field_map, file)
     rest = _to_pylist(batch.drop_columns([name])) if batch.num_columns > 1 else [{} for _ in rows]
-    for row, value, null in zip(rows, rest, is_null.to_pylist(), strict=True):
+    for row, value, null in zip(rows, rest, texts.is_null().to_pylist(), strict=True):
         if null:
-            quarantine.add(file, row_position(row), Reason.NULL_TEXT, _show({name: None, **value}))
+            sample = _encode({name: None, **value}) or b""
+            quarantine.add(file, row_position(row), Reason.NULL_TEXT, sample)
         else:
-            columns.add(row, value)
-    return columns.table(texts.drop_null() if texts.null_count else texts, None)
+            columns.add_rest(row, value)
+    return columns.table(texts.drop_null() if texts.null_count else texts)
 
 
 class _Columns:
-    """The columns of the documents beside the text."""
+    """The columns of the documents so far."""
 
     def __init__(self, field_map: FieldMap, file: str) -> None:
+        fields = field_map.fields
         self._labels = field_map.labels
-        self._fields = field_map.fields
+        self._prefix = f"{field_map.labels.source}/"
         self._file = file
+        self._id = fields.id
+        self._texts: list[str] = []
+        self._messages: list[list[dict[str, str]]] = []
         self._ids: list[str] = []
+        self._metadata: list[str] = []
         self._urls: list[str | None] = []
         self._languages: list[str | None] = []
         self._licenses: list[str | None] = []
-        self._metadata: list[str] = []
+        named = (
+            (fields.url, self._urls),
+            (fields.language, self._languages),
+            (fields.license, self._licenses),
+        )
+        self._named = [(path, values) for path, values in named if path is not None]
 
-    def add(self, row: int, value: dict[str, Any]) -> None:
-        """Take what the fields name out of a record; what is left is the metadata."""
-        fields = self._fields
-        own_id = _take(value, fields.id)
-        self._ids.append(f"{self._labels.source}/{_usable_id(own_id) or f'{self._file}:{row}'}")
-        self._urls.append(_take_string(value, fields.url))
-        self._languages.append(_take_string(value, fields.language))
-        self._licenses.append(_take_string(value, fields.license))
+    def add_text(self, text: Any) -> Reason | None:
+        """Take the text of the next document, or say what is wrong with it."""
+        if isinstance(text, str):
+            self._texts.append(text)
+            return None
+        if text is _ABSENT:
+            return Reason.NO_TEXT
+        return Reason.NULL_TEXT if text is None else Reason.TEXT_TYPE
+
+    def add_messages(self, raw: Any) -> Reason | None:
+        """Take the conversation of the next document, or say what is wrong with it."""
+        messages = normal_messages(raw)
+        if messages is None:
+            return Reason.NO_MESSAGES if raw is _ABSENT else Reason.BAD_MESSAGES
+        self._texts.append(render_messages(messages))
+        self._messages.append(messages)
+        return None
+
+    def add_rest(self, row: int, value: dict[str, Any]) -> None:
+        """Take what the other fields name out of a record; what is left is the metadata."""
+        own_id = _usable_id(_take(value, self._id)) if self._id else None
+        self._ids.append(self._prefix + (own_id or f"{self._file}:{row}"))
+        for path, values in self._named:
+            found = _take(value, path)
+            values.append(found if isinstance(found, str) and found else None)
         self._metadata.append(metadata_json(value))
 
-    def table(self, texts: list[str] | pa.Array, messages: list[list[dict[str, str]]] | None) -> pa.Table:
+    def table(self, texts: pa.Array | None = None) -> pa.Table:
+        """The documents; `texts` if they were not taken one by one."""
         return part_table(
             self._labels,
             self._ids,
-            texts,
+            self._texts if texts is None else texts,
             self._metadata,
-            urls=self._urls,
-            languages=self._languages,
-            licenses=self._licenses,
-            messages=messages,
+            urls=self._urls or None,
+            languages=self._languages or None,
+            licenses=self._licenses or None,
+            messages=self._messages or None,
         )
 
 
@@ -223,44 +223,18 @@ def _plain(value: Any) -> str:
     return f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value)
 
 
-def _show(value: Any) -> bytes:
-    return _encode(value) or b""
-
-
 _ABSENT = object()
 
 
-def _find(record: dict[str, Any], path: str) -> Any:
-    """The value at a dotted path, or `_ABSENT`; a field whose very name has the dots goes first."""
-    if path in record:
-        return record[path]
-    value: Any = record
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return _ABSENT
-        value = value[name]
-    return value
-
-
-def _drop(record: dict[str, Any], path: str) -> None:
-    """Remove what `_find` finds."""
-    if path in record:
-        del record[path]
-        return
+def _take(record: dict[str, Any], path: str, default: Any = None) -> Any:
+    """Remove the value at a dotted path and return it; a field whose very name has the dots goes first."""
+    if "." not in path or path in record:
+        return record.pop(path, default)
     *parents, name = path.split(".")
+    inner: Any = record
     for parent in parents:
-        record = record[parent]
-    del record[name]
-
-
-def _take(record: dict[str, Any], path: str | None) -> Any:
-    if path is None:
-        return None
-    value = _find(record, path)
-    if value is _ABSENT:
-        return None
-    _drop(record, path)
-    return value
+        inner = inner.get(parent) if isinstance(inner, dict) else None
+    return inner.pop(name, default) if isinstance(inner, dict) else default
 
 
 def _usable_id(value: Any) -> str | None:
@@ -269,15 +243,13 @@ def _usable_id(value: Any) -> str | None:
     return value if isinstance(value, str) and len(value) <= ID_CHARACTERS else None
 
 
-def _take_string(record: dict[str, Any], path: str | None) -> str | None:
-    value = _take(record, path)
-    return value if isinstance(value, str) and value else None
-
-
-def _text_reason(text: Any) -> Reason:
-    if text is _ABSENT:
-        return Reason.NO_TEXT
-    return Reason.NULL_TEXT if text is None else Reason.TEXT_TYPE
+def _has_text(schema: pa.Schema, name: str) -> bool:
+    """Whether there is a column of strings by this name."""
+    if name not in schema.names:
+        return False
+    kind = schema.field(name).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _to_pylist(batch: pa.RecordBatch) -> list[dict[str, Any]]:
@@ -299,12 +271,6 @@ def _to_values(column: pa.Array) -> list[Any]:
         return cast(list[Any], column.cast(pa.string()).to_pylist())
     except pa.ArrowException:
         return [f"<{column.type}>"] * len(column)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _valid_unicode(

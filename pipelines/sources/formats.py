@@ -7,7 +7,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field
 
-from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit
+from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit, batched
 from pipelines.sources.csv_files import count_csv, csv_units, read_csv
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_files import count_json_array, json_line_units, read_json_array, read_json_lines
@@ -102,9 +102,13 @@ def count_records(files: Iterable[InputFile]) -> CountRecords:
 def read_unit(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
     """Documents of a unit.
 
-    A file that cannot be read is set aside as one record. Other failures of a remote file are raised, since a
-    network may work again when the task is retried.
+    A file that cannot be read, or not to its end, is set aside as one record. Other failures of a remote file
+    are raised, since a network may work again when the task is retried.
     """
+    return batched(_read(file, unit, field_map, quarantine))
+
+
+def _read(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
     if unit.format == DENIED:
         quarantine.add(unit.file, "", Reason.PERMISSION)
         return

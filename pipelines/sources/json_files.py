@@ -52,8 +52,7 @@ def read_json_array(
     values = _load_array(file, quarantine)[: unit.rows]
     for first in range(0, len(values), _ARRAY_BATCH):
         records = [
-            Record(first + index, -1, -1, value)
-            for index, value in enumerate(values[first : first + _ARRAY_BATCH])
+            (first + index, -1, -1, value) for index, value in enumerate(values[first : first + _ARRAY_BATCH])
         ]
         yield documents_from_records(records, field_map, file.path, quarantine)
 
@@ -70,7 +69,7 @@ def _parsed(found: list[lines.Line], file: InputFile, quarantine: Quarantine) ->
         except orjson.JSONDecodeError:
             quarantine.add(file.path, line_position(number, byte), json_failure(data), data)
             continue
-        yield Record(row, number, byte, value)
+        yield (row, number, byte, value)
 
 
 def _load_array(file: InputFile, quarantine: Quarantine) -> list[Any]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from pipelines.sources.base import BATCH_BYTES, SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
 from pipelines.sources.compressed import SUFFIXES, Decompressed, Stream, open_stream
 from pipelines.sources.fields import line_position
 from pipelines.sources.listing import InputFile
@@ -14,6 +14,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 BLANK = b" \t\r"
 """A line of these bytes only is blank: a line, but no record."""
+
+BLOCK_BYTES = 1 << 19
+"""Read at a time: what is parsed while it is still in the processor's cache is parsed a third faster."""
 
 MAX_RECORD_BYTES = 1 << 30
 """A longer line is set aside unread: a corrupt file or a compression bomb must not exhaust the memory."""
@@ -31,17 +34,9 @@ class Chunk(NamedTuple):
     """True for the beginning of a line that is too long to be read."""
 
 
-class Line(NamedTuple):
-    """A line that is a record: not blank."""
-
-    row: int
-    """0-based number among the file's records."""
-    number: int
-    """0-based number among the file's lines."""
-    byte: int
-    """Position of its first byte in the (uncompressed) file."""
-    data: bytes
-    """Its bytes without the newline."""
+Line = tuple[int, int, int, bytes]
+"""A line that is a record: its 0-based number among the file's records and among its lines, the position of its
+first byte in the (uncompressed) file, and its bytes without the newline."""
 
 
 def line_units(file: InputFile, format_name: str, part_bytes: int) -> list[Unit]:
@@ -85,12 +80,12 @@ def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[
             if _is_broken(stream) and not chunk.data.endswith(b"\n"):
                 unfinished = chunk.data
                 break
-            found = []
+            found: list[Line] = []
             for data in chunk.data.removesuffix(b"\n").split(b"\n"):
                 if data.strip(BLANK):
                     if row == last_row:
                         break
-                    found.append(Line(row, number, end, data))
+                    found.append((row, number, end, data))
                     row += 1
                 number += 1
                 end += len(data) + 1
@@ -117,7 +112,7 @@ def line_chunks(stream: Stream, start: int = 0, stop: int | None = None) -> Iter
     """
     pieces: list[bytes] = []  # of the line under way, `held` bytes so far, which begins at `offset`
     held, offset, position, skipping = 0, start, start, False
-    while block := stream.read(BATCH_BYTES if stop is None else min(BATCH_BYTES, stop - position)):
+    while block := stream.read(BLOCK_BYTES if stop is None else min(BLOCK_BYTES, stop - position)):
         position += len(block)
         first_end = block.find(b"\n") + 1
         if skipping or held + (first_end or len(block)) > MAX_RECORD_BYTES:

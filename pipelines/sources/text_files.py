@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipelines.sources.base import Quarantine, Reason, Unit
-from pipelines.sources.fields import FieldMap, Fields, Record, documents_from_records, line_position
+from pipelines.sources.fields import FieldMap, Fields, documents_from_records, line_position
 from pipelines.sources.lines import MAX_RECORD_BYTES, line_units, read_lines
 from pipelines.sources.listing import InputFile
 
@@ -32,9 +32,7 @@ def read_text_file(
         line, byte = _undecodable_line(data)
         quarantine.add(file.path, line_position(line, byte), Reason.INVALID_UTF8, data[byte:])
         return
-    yield documents_from_records(
-        [Record(0, -1, -1, {"text": text})], _plain(field_map), file.path, quarantine
-    )
+    yield documents_from_records([(0, -1, -1, {"text": text})], _plain(field_map), file.path, quarantine)
 
 
 def text_line_units(file: InputFile, part_bytes: int) -> list[Unit]:
@@ -50,7 +48,7 @@ def read_text_lines(
         records = []
         for row, number, byte, data in found:
             try:
-                records.append(Record(row, number, byte, {"text": data.decode().removesuffix("\r")}))
+                records.append((row, number, byte, {"text": data.decode().removesuffix("\r")}))
             except UnicodeDecodeError:
                 quarantine.add(file.path, line_position(number, byte), Reason.INVALID_UTF8, data)
         yield documents_from_records(records, _plain(field_map), file.path, quarantine)
