@@ -35,14 +35,14 @@ class Chunk(NamedTuple):
 
 
 Line = tuple[int, int, int, bytes]
-"""A line that is a record: its 0-based number among the file's records and among its lines, the position of its
-first byte in the (uncompressed) file, and its bytes without the newline."""
+"""A line that is a record: its 0-based number among the file's records and among its lines, the position of
+its first byte in the (uncompressed) file, and its bytes without the newline."""
 
 
 def line_units(file: InputFile, format_name: str, part_bytes: int) -> list[Unit]:
-    """Units of whole lines; a compressed or remote file is one unit, as cutting means reading it twice."""
+    """Units of whole lines, found by reading the file once; a compressed or remote file stays whole."""
     whole = Unit(file.path, format_name, 0, file.size, 0, file.size, rows=None if file.size else 0)
-    if not file.size or file.remote or file.path.endswith(SUFFIXES):
+    if file.size <= part_bytes or file.remote or file.path.endswith(SUFFIXES):
         return [whole]
     units: list[Unit] = []
     start = row = line = 0

@@ -134,8 +134,13 @@ def _list_remote(pattern: str) -> Iterator[InputFile]:
     inside = str(filesystem._strip_protocol(root)).rstrip("/")
     for name, info in found.items():
         path = str(filesystem._strip_protocol(name)).removeprefix(inside).lstrip("/")
-        if info["type"] == "file" and not any(part.startswith(".") for part in PurePosixPath(path).parts):
-            yield InputFile(path, filesystem.unstrip_protocol(name), info["size"] or 0, _remote_version(info))
+        if info["type"] != "file" or any(part.startswith(".") for part in PurePosixPath(path).parts):
+            continue
+        if info["size"] is None:
+            raise UserError(
+                f"{name}: its server does not tell its size", mend="Download it and give its path."
+            )
+        yield InputFile(path, filesystem.unstrip_protocol(name), info["size"], _remote_version(info))
 
 
 def _remote_version(info: dict[str, Any]) -> str | None:
