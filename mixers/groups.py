@@ -35,8 +35,9 @@ def assign_groups(corpus: pa.Table, predicates: Mapping[str, str]) -> pa.Chunked
     for first, second in combinations(holds, 2):
         if overlap := (holds[first] & holds[second]).sum():
             raise MixtureError(
-                f"{overlap:,} of {len(documents):,} documents are in both groups {first!r} and {second!r}, and "
-                f"would be counted twice. Narrow one of them: ({predicates[first]}) and not ({predicates[second]})."
+                f"{overlap:,} of {len(documents):,} documents are in both groups {first!r} and {second!r}, "
+                "and would be counted twice. Narrow one of them: "
+                f"({predicates[first]}) and not ({predicates[second]})."
             )
     names = [pl.when(found).then(pl.lit(group)) for group, found in holds.items()]
     nothing = pl.repeat(None, len(documents), dtype=pl.String)
@@ -56,7 +57,7 @@ def _evaluate(documents: "pl.DataFrame", group: str, predicate: str) -> "pl.Seri
         ) from error
     if found.dtype != pl.Boolean or len(found) != len(documents):
         raise MixtureError(
-            f"The predicate of group {group!r}, {predicate}, does not say yes or no for each document. Compare "
-            "a column with a value: domain = 'law'."
+            f"The predicate of group {group!r}, {predicate}, does not say yes or no for each document. "
+            "Compare a column with a value: domain = 'law'."
         )
     return found.fill_null(False)

@@ -1,8 +1,9 @@
 """Packing: the documents of one group into rows, best fit over a bounded window.
 
 Each row opens with the document that has waited longest, and is then filled, again and again, with the
-longest waiting document that still fits. At most `WINDOW` documents wait, which bounds the memory; as every
-row takes the oldest, no document waits for more than `WINDOW` rows.
+longest waiting document that still fits; only its last two are chosen as a pair, so that little room is left.
+At most `WINDOW` documents wait, which bounds the memory; as every row takes the oldest, none waits for more
+than `WINDOW` rows.
 
 Best fit for language-model packing: Ding et al. 2024, "Fewer Truncations Improve Language Modeling".
 """
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 WINDOW = 8192
 """Documents among which the best fit is sought."""
+PAIRS = 16
+"""Lengths that are tried as the first of the last two documents of a row."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +162,32 @@ def _best_fit(lengths, room_of_row, pieces):  # type: ignore[no-untyped-def]
             tokens[placed] = length
             placed += 1
             room -= length
-            length = _longest_within(has_queue, room)
+            length = _next_length(has_queue, room)
         packs += 1
         offsets[packs] = placed
     return offsets[: packs + 1].copy(), document, first_token, tokens
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _next_length(has_queue, room):  # type: ignore[no-untyped-def]
+    """The length to place next, or 0 if none fits.
+
+    It is the longest that fits. But where nothing would fit beside it, it is the one of that and the next
+    `PAIRS` shorter lengths which, with the longest that fits beside it, leaves the least room.
+    """
+    best = _longest_within(has_queue, room)
+    left = room - best
+    if best == 0 or _longest_within(has_queue, left) > 0:
+        return best
+    first = best
+    for _ in range(PAIRS):
+        first = _longest_within(has_queue, first - 1)
+        if first == 0 or left == 0:
+            break
+        left_by_pair = room - first - _longest_within(has_queue, room - first)
+        if left_by_pair < left:
+            best, left = first, left_by_pair
+    return best
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

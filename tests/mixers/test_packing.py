@@ -40,18 +40,36 @@ def test_a_row_is_closed_only_when_nothing_that_waits_would_fit(lengths, sequenc
         assert not later or min(later) > room
 
 
+def pack_slowly(lengths, sequence_length):
+    """The rows that the module's docstring describes, as lists of piece lengths, from plain lists."""
+
+    def longest_within(room):
+        return max((length for length in waiting if length <= room), default=0)
+
+    def next_length(room):
+        longest = longest_within(room)
+        if longest == 0 or longest_within(room - longest):
+            return longest
+        shorter = sorted({length for length in waiting if length < longest}, reverse=True)[:16]
+        return min([longest, *shorter], key=lambda first: room - first - longest_within(room - first))
+
+    rows = [[sequence_length] for length in lengths for _ in range((length - 1) // sequence_length)]
+    waiting = [(length - 1) % sequence_length + 1 for length in lengths]
+    while waiting:
+        row = [waiting[0]]
+        waiting.remove(row[0])
+        while following := next_length(sequence_length - sum(row)):
+            row.append(following)
+            waiting.remove(following)
+        rows.append(row)
+    return rows
+
+
 @given(documents, st.integers(2, 130))
-def test_each_step_takes_the_longest_that_fits(lengths, sequence_length):
+def test_rows_are_those_of_the_slow_reference(lengths, sequence_length):
     packs = packs_of(pack(np.array(lengths, np.int64), sequence_length))
-    waiting = sorted(tokens for pieces in packs for _, _, tokens in pieces if tokens < sequence_length)
-    for pieces in packs:
-        room = sequence_length
-        for position, (_, _, tokens) in enumerate(pieces):
-            if tokens < sequence_length:
-                if position:
-                    assert tokens == max(length for length in waiting if length <= room)
-                waiting.remove(tokens)
-            room -= tokens
+    rows = [[int(tokens) for _, _, tokens in pieces] for pieces in packs]
+    assert sorted(rows) == sorted(pack_slowly(lengths, sequence_length))
 
 
 @pytest.mark.parametrize("sequence_length", [2048, 4096, 8192])
