@@ -8,7 +8,7 @@ import orjson
 import pyarrow as pa
 
 from pipelines.sources import lines
-from pipelines.sources.base import BATCH_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.base import Quarantine, Reason, Unit
 from pipelines.sources.compressed import Decompressed, open_stream
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
 from pipelines.sources.listing import InputFile
@@ -74,8 +74,11 @@ def _parsed(found: list[lines.Line], file: InputFile, quarantine: Quarantine) ->
 
 def _load_array(file: InputFile, quarantine: Quarantine) -> list[Any]:
     with open_stream(file) as stream:
-        data = b"".join(iter(lambda: stream.read(BATCH_BYTES), b"")).removeprefix(lines.BYTE_ORDER_MARK)
+        data = stream.read(lines.MAX_RECORD_BYTES + 1).removeprefix(lines.BYTE_ORDER_MARK)
         broken = stream.broken if isinstance(stream, Decompressed) else None
+    if len(data) > lines.MAX_RECORD_BYTES:
+        quarantine.add(file.path, line_position(0, 0), Reason.TOO_LARGE, data)
+        return []
     try:
         values = orjson.loads(data)
     except orjson.JSONDecodeError as error:
