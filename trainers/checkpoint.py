@@ -12,14 +12,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from trainers.config import StageTraining
+from trainers.errors import ResumeError
 
 PARTIAL = ".partial"
 _PREFIX = "checkpoint-"
 _CURSOR = "cursor.json"
-
-
-class ResumeError(ValueError):
-    """The run in the output folder cannot be continued as asked."""
 
 
 class Cursor(BaseModel):

@@ -11,15 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainers.errors import IsolationError
 from trainers.loader import Row, collate
 
 _DOCUMENTS = 8
 _TOKENS_PER_DOCUMENT = 256
 _TOLERANCE = 1e-4  # of the perturbed document's own change
-
-
-class IsolationError(RuntimeError):
-    """The documents of a pack influence each other."""
 
 
 class IsolationProof(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainers.checkpoint import Cursor, ResumeError, checkpoints, read_cursor, write_json
+from trainers.checkpoint import PARTIAL, Cursor, checkpoints, read_cursor, write_json
 from trainers.config import SmallModel, StageTraining
+from trainers.errors import ResumeError
 from trainers.evaluate import Evaluation, largest_id
 
 if TYPE_CHECKING:
@@ -154,6 +156,8 @@ def _train(
     tokenizer = tokenizer_of(tokenizer_folder, model)
     causal_model = _model(checkpoint or model, shards, tokenizer, config)
     writes = sampler.process == 0
+    if writes:
+        shutil.rmtree(output / PARTIAL, ignore_errors=True)
     journal = Journal(output / "metrics.jsonl", writes)
     journal.rewind(cursor.step if continued else -1)
     with Progress(sampler.steps, total_tokens, writes) as progress:

@@ -10,7 +10,7 @@ from trainers.config import Optimizer, SmallModel, StageTraining
 
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_shards(tmp_path_factory.mktemp("shards") / "train", pack(documents(60, seed=1)))
+    return write_shards(tmp_path_factory.mktemp("shards") / "train", pack(documents(150, seed=1)))
 
 
 @pytest.fixture(scope="session")

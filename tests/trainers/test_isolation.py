@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from tests.trainers.models import MODELS, twin_models
-from trainers.isolation import IsolationError, prove_isolation
+from trainers.errors import IsolationError
+from trainers.isolation import prove_isolation
 from trainers.loader import Row
 from trainers.objective import PackedObjective
 

@@ -2,11 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +9,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.trainers.killing import train_and_kill
 from tests.trainers.shards_folder import documents, pack, write_shards
-from trainers.checkpoint import ResumeError, checkpoints
+from trainers.checkpoint import checkpoints
 from trainers.config import SmallModel, StageTraining
+from trainers.errors import ResumeError
 from trainers.train import TrainingResult, read_result, train
 
 
@@ -31,18 +28,6 @@ def undisturbed(
 ) -> TrainingResult:
     output = tmp_path_factory.mktemp("undisturbed") / "model"
     return train(shards, stage, small, output, tokenizer_folder, held_out)
-
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from trainers.config import SmallModel, StageTraining
-from trainers.train import train
-
-shards, held_out, tokenizer, output = map(Path, sys.argv[1:5])
-stage, model = StageTraining.model_validate_json(sys.argv[5]), SmallModel.model_validate_json(sys.argv[6])
-train(shards, stage, model, output, tokenizer, held_out, resume=True)
-"""
 
 
 def _lines(output: Path) -> list[dict]:
@@ -113,25 +98,13 @@ def test_a_killed_run_continues_identically(
 ) -> None:
     output = tmp_path / "killed"
     stage = stage.model_copy(update={"save_every": 2})
-    folders = map(str, (shards, held_out, tokenizer_folder, output))
-    command = [sys.executable, "-c", PROGRAM, *folders, stage.model_dump_json(), small.model_dump_json()]
-    for steps_before_the_kill in (3, 9):
-        process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
-        while process.poll() is None and _steps_done(output) < steps_before_the_kill:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (output / "training.json").exists()
+    for step in (3, 9):
+        train_and_kill(step, shards, stage, small, output, tokenizer_folder, held_out)
     resumed = train(shards, stage, small, output, tokenizer_folder, held_out, resume=True)
     assert _same_weights(output, undisturbed.output)
     assert _lines(output) == _lines(undisturbed.output)
     assert resumed.final_loss == undisturbed.final_loss
     assert train(shards, stage, small, output, resume=True) == resumed
-
-
-def _steps_done(output: Path) -> int:
-    journal = output / "metrics.jsonl"
-    return journal.read_text().count('"grad_norm"') if journal.exists() else 0
 
 
 def test_a_run_goes_on_with_another_batch_size(

@@ -1,0 +1,12 @@
+"""The program that the tests start, kill and start again."""
+
+import sys
+from pathlib import Path
+
+from trainers.config import SmallModel, StageTraining
+from trainers.train import train
+
+if __name__ == "__main__":
+    shards, held_out, tokenizer, output = map(Path, sys.argv[1:5])
+    stage, model = StageTraining.model_validate_json(sys.argv[5]), SmallModel.model_validate_json(sys.argv[6])
+    train(shards, stage, model, output, tokenizer, held_out, resume=True)

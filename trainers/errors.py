@@ -1,0 +1,9 @@
+"""What can go wrong in training, for callers that must not load torch to know it."""
+
+
+class ResumeError(ValueError):
+    """The run in the output folder cannot be continued as asked."""
+
+
+class IsolationError(RuntimeError):
+    """The documents of a pack influence each other."""
