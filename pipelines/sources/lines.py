@@ -59,7 +59,7 @@ def line_units(file: InputFile, format_name: str, part_bytes: int) -> list[Unit]
 
 
 def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[list[Line]]:
-    """The lines of a unit that are records, some megabytes at a time.
+    """The lines of a unit that are records, a block at a time.
 
     A line that is too long is set aside; where a compressed stream is broken, so is what begins at its last,
     unfinished line.

@@ -195,8 +195,8 @@ def _described(distribution: importlib.metadata.Distribution) -> _Distribution:
 
 
 def _normal_name(distribution: importlib.metadata.Distribution) -> str:
-    metadata: Any = distribution.metadata
-    return re.sub(r"[-_.]+", "-", metadata.get("Name") or "").lower()
+    metadata: Any = distribution.metadata  # None or empty if its uninstallation was cut short
+    return re.sub(r"[-_.]+", "-", (metadata and metadata.get("Name")) or "").lower()
 
 
 def _walk(root: Path) -> Iterator[tuple[str, int]]:
@@ -204,7 +204,8 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
         folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS]
         for name in files:
             path = Path(folder, name)
-            yield path.relative_to(root).as_posix(), path.stat().st_size
+            if path.is_file():  # and no link to nowhere
+                yield path.relative_to(root).as_posix(), path.stat().st_size
 
 
 def _holds(content: Content, path: str) -> bool:
