@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Never
+from typing import Annotated, Never
 
 import typer
 
@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_help=True)
 app.add_typer(recipe_app, name="recipe")
+
+INTERRUPTED = 130
 
 RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run, e.g. runs/quickstart.")]
@@ -148,24 +150,21 @@ def main(arguments: list[str] | None = None) -> Never:
     from pipelines.errors import CoupageError
 
     try:
-        result: Any = app(arguments, standalone_mode=False)
+        # Commands return nothing; typer returns the exit code of a command that was interrupted.
+        code = app(arguments, standalone_mode=False) or 0
     except CoupageError as error:
-        _say(f"error: {error}")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say("interrupted; the same command goes on from here")
-        sys.exit(130)
-    except typer.Exit as error:
-        sys.exit(error.exit_code)
-    except typer.Abort:
-        sys.exit(130)
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
     except Exception as error:
-        if (show := getattr(error, "show", None)) is None:
-            raise
-        show()
-        sys.exit(getattr(error, "exit_code", 2))
-    sys.exit(result if isinstance(result, int) else 0)
+        code = _usage_error(error)
+    if code == INTERRUPTED:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+    sys.exit(code)
 
 
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)
+def _usage_error(error: Exception) -> int:
+    """Show what is wrong with the command line as typer does; other errors pass through."""
+    if not (hasattr(error, "show") and hasattr(error, "exit_code")):
+        raise error
+    error.show()
+    return int(error.exit_code)

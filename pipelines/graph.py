@@ -125,11 +125,9 @@ def _mix(recipe: Recipe, stage: str, tokenized: tuple[Tokenize, ...]) -> Mix:
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     """The fingerprint of those parts of the recipe that decide a stage's shards."""
-    elsewhere = {"train", "description"}
-    if stage == "stage1":
-        elsewhere.add("synthesize")
-    content = recipe.model_dump(mode="json", exclude=elsewhere)
-    if stage in content["mixtures"]:
-        needed = {"stage1", stage} if recipe.synthesize else {stage}
-        content["mixtures"] = {name: content["mixtures"][name] for name in needed}
+    synthesis_matters = stage != "stage1" and bool(recipe.synthesize)
+    content = recipe.model_dump(mode="json", exclude={"train", "description"})
+    content["synthesize"] = content["synthesize"] if synthesis_matters else {}
+    needed = {stage, "stage1"} if synthesis_matters else {stage}
+    content["mixtures"] = {name: mixture for name, mixture in content["mixtures"].items() if name in needed}
     return fingerprint(content)

@@ -45,25 +45,25 @@ def read_recipe_text(file: Path) -> RecipeText:
 
 def parse_recipe_text(text: str, file: str) -> RecipeText:
     """Parse YAML `text`; `file` is the name shown in errors."""
-    try:
-        root = yaml.compose(
-            text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
-        )
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise UserError(
-            f"not valid YAML: {error.problem or error.context}",
-            file=file,
-            place=f"line {mark.line + 1}, column {mark.column + 1}" if mark else "",
-            mend="Check indentation, colons and quotes around there.",
-        ) from error
-    if not isinstance(root, yaml.MappingNode):
-        raise UserError(
-            "a recipe is a mapping of keys", file=file, place="line 1", mend="Begin with `name: my-recipe`."
-        )
     lines: dict[Path_, int] = {}
-    values = _construct(root, (), lines, file)
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        if not isinstance(root, yaml.MappingNode):
+            raise UserError("a recipe is a mapping of keys", file=file, mend="Begin with `name: my-recipe`.")
+        values = _construct_mapping(root, (), lines, file)
+    except yaml.YAMLError as error:
+        raise _yaml_error(error, file) from error
     return RecipeText(file, values, lines)
+
+
+def _yaml_error(error: yaml.YAMLError, file: str) -> UserError:
+    mark = getattr(error, "problem_mark", None)
+    return UserError(
+        f"not valid YAML: {getattr(error, 'problem', None) or error}",
+        file=file,
+        place=f"line {mark.line + 1}, column {mark.column + 1}" if mark else "",
+        mend="Check indentation, colons and quotes around there.",
+    )
 
 
 def _construct(node: yaml.Node, place: Path_, lines: dict[Path_, int], file: str) -> Any:
@@ -123,7 +123,8 @@ def _assign(values: Any, keys: list[str], value: Any, assignment: str) -> None:
             if last:
                 values[slot] = value
             elif isinstance(values, dict):
-                values = values.setdefault(slot, {})
+                values[slot] = {} if values.get(slot) is None else values[slot]
+                values = values[slot]
             else:
                 values = values[slot]
         except (IndexError, ValueError, TypeError) as error:
@@ -159,7 +160,8 @@ def _finding(text: RecipeText, item: dict[str, Any], model: type[BaseModel]) -> 
     if item["type"] == "union_tag_invalid":
         valid = [tag.strip("' ") for tag in item["ctx"]["expected_tags"].split(",")]
         near = _nearest(item["ctx"]["tag"], valid)
-        message = f"there is no {item['ctx']['discriminator']} `{item['ctx']['tag']}`"
+        kind = item["ctx"]["discriminator"].strip("'")
+        message = f"there is no {kind} `{item['ctx']['tag']}`"
         message += f"; did you mean `{near}`?" if near else f" (there are: {', '.join(valid)})"
         return text.line((*place, "reader")), f"`{dotted}`: {message}"
     given = item.get("input")

@@ -125,7 +125,7 @@ def _conclude(stage: Stage, workdir: Path, tasks: int, started: float) -> None:
         seconds=round(time.monotonic() - started, 3),
     )
     write_sealed(folder / MANIFEST, manifest.to_json())
-    shutil.rmtree(folder / RECEIPTS)
+    shutil.rmtree(folder / RECEIPTS, ignore_errors=True)
 
 
 def _receipt(folder: Path, number: int) -> Receipt:

@@ -109,7 +109,7 @@ def _train(
     resume: bool,
 ) -> TrainingResult:
     try:
-        from trainers.isolation import IsolationError
+        from trainers.errors import IsolationError
         from trainers.train import train
     except ImportError as error:
         raise UserError(

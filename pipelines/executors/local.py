@@ -28,15 +28,14 @@ from pipelines.errors import CoupageError, WorkError
 from pipelines.executors.step import StageStep
 from pipelines.manifest import Receipt
 from pipelines.stage import Stage, read_receipt
+from tokenizer_tools.backends import SINGLE_THREAD
 
 ATTEMPTS = 3
-ONE_THREAD = {
+ONE_THREAD = SINGLE_THREAD | {
     "NUMBA_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "POLARS_MAX_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
 }
 """Workers are processes, so each of them uses one thread."""
 
@@ -78,7 +77,7 @@ class LocalExecutor(PipelineExecutor):  # type: ignore[misc]
             self.run_rank(rank)
 
     def run_rank(self, rank: int) -> None:
-        """Do one task. Its errors reach the caller; no log file, statistics or marker is written beside it."""
+        """Do one task. Its errors reach the caller; no log, statistics or marker is written beside it."""
         for step in self.pipeline:
             deque(step(None, rank, self.world_size), maxlen=0)
 
@@ -195,7 +194,7 @@ class WorkerPool:
         what = f"a worker was {how} in task {rank} of `{stage.label}`"
         if attempt >= ATTEMPTS:
             raise WorkError(
-                f"{what}, for the {attempt}th time",
+                f"{what}, {attempt} times",
                 mend="If memory ran out, try fewer --workers or a smaller `part_size` in the recipe.",
             )
         self._report(f"{what}; the task is tried again ({attempt} of {ATTEMPTS - 1})")

@@ -91,6 +91,11 @@ class MixStage(Stage):
             for name, table in zip(names, stage.files(workdir), strict=True):
                 tables.append(_index(table, len(files), stage.parts.domain))
                 files.append([stage.scope, name])
+        if not tables:
+            raise UserError(
+                "no source gave a document",
+                mend="`coupage report` shows what was dropped and why; mend the sources.",
+            )
         return files, pa.concat_tables(tables).combine_chunks()
 
     def _count(

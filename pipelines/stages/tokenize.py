@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -141,6 +141,11 @@ class Encoders:
         """What decides the ids."""
         return self.text.fingerprint
 
+    @cached_property
+    def chat(self) -> ChatEncoder:
+        """The encoder of conversations."""
+        return ChatEncoder.build(self.files)
+
     @property
     def ids_type(self) -> pa.DataType:
         """uint16 where every id fits, else int32."""
@@ -172,8 +177,7 @@ class Encoders:
         """Conversations; those that the template refuses are dropped and counted by the reason."""
         if documents.num_rows == 0:
             return self.schema.empty_table(), Counter()
-        encoder = ChatEncoder.build(self.files)
-        encoded = encoder.encode(documents.column("messages").combine_chunks())
+        encoded = self.chat.encode(documents.column("messages").combine_chunks())
         offsets = pa.array(encoded.offsets)
         masks = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.assistant_mask))
         trained = np.concatenate([[0], np.cumsum(encoded.assistant_mask, dtype=np.int64)])

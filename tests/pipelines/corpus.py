@@ -36,7 +36,7 @@ def write_corpus(folder: Path, seed: int = 1, documents: int = 400) -> Path:
         elif number % 20 == 3:
             web.append("A few words in front of it. " + web[number - 2])
         elif number % 25 == 12:
-            web.append("Too short.")
+            web.append(sentence(rng))
         else:
             web.append(document(rng, rng.randint(12, 60)))
     law = [document(rng, rng.randint(12, 60)) for _ in range(documents // 2)]

@@ -1,0 +1,141 @@
+"""Killed processes: the whole run at random moments, and single workers."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from pipelines.errors import UserError, WorkError
+from pipelines.executors.local import ATTEMPTS, WorkerPool
+from pipelines.manifest import Receipt
+from pipelines.run import run_stage
+from pipelines.stage import Stage, Task, TaskOutput
+from tests.pipelines.conftest import command, environment
+from tests.pipelines.test_run import shard_bytes
+
+KILLS = int(os.environ.get("COUPAGE_KILLS", "3"))
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(coupage, recipe, finished, tmp_path):
+    rng = random.Random(20)
+    workdir = tmp_path / "run"
+    for _ in range(KILLS):
+        running = subprocess.Popen(
+            command("run", recipe, "--workdir", workdir, "--workers", rng.choice([1, 2, 3])),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            start_new_session=True,
+        )
+        _wait_for_progress(workdir, running)
+        time.sleep(rng.uniform(0, 1.0))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    coupage("run", recipe, "--workdir", workdir, "--workers", 3)
+    assert shard_bytes(workdir) == shard_bytes(finished)
+    coupage("verify", workdir)
+
+
+def _wait_for_progress(workdir: Path, running: subprocess.Popen) -> None:
+    before = _finished_work(workdir)
+    while running.poll() is None and _finished_work(workdir) == before:
+        time.sleep(0.01)
+
+
+def _finished_work(workdir: Path) -> set[str]:
+    found = [*workdir.glob("stages/*/receipts/*.json"), *workdir.glob("stages/*/manifest.json")]
+    return {str(path.relative_to(workdir)) for path in found}
+
+
+@dataclass(frozen=True)
+class Deadly(Stage):
+    """Three tasks; the second kills its worker `deaths` times, then fails with `error` if there is one."""
+
+    name: ClassVar[str] = "deadly"
+    version: ClassVar[int] = 1
+    deaths: int
+    error: Exception | None = None
+
+    inputs = ()
+    settings: ClassVar[dict] = {}
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        return [{"number": number} for number in range(3)]
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        if task["number"] == 1:
+            died = workdir / "died"
+            died.write_text(died.read_text() + "x" if died.exists() else "x")
+            if len(died.read_text()) <= self.deaths:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.error:
+                raise self.error
+        with output.file(f"{task['number']}.txt") as path:
+            path.write_text("done")
+
+
+class Silent:
+    """A progress display that shows nothing."""
+
+    def start(self, stage: Stage, tasks: int, receipts: list[Receipt]) -> None: ...
+    def advance(self, receipt: Receipt) -> None: ...
+    def end(self, stage: Stage) -> None: ...
+
+
+def _run(stage: Stage, workdir: Path, workers: int) -> list[str]:
+    said: list[str] = []
+    with WorkerPool(workers, said.append) as pool:
+        run_stage(stage, workdir, pool, Silent())
+    return said
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_worker_is_reported_and_its_task_done_again(tmp_path, workers):
+    stage = Deadly("", ATTEMPTS - 1)
+    said = _run(stage, tmp_path, workers)
+    assert len(said) == ATTEMPTS - 1 and all("SIGKILL" in line for line in said)
+    assert sorted(path.name for path in stage.folder(tmp_path).glob("*.txt")) == ["0.txt", "1.txt", "2.txt"]
+
+
+def test_a_task_that_always_kills_its_worker_fails_the_run(tmp_path):
+    stage = Deadly("", 1000)
+    with pytest.raises(WorkError, match=r"(?s)SIGKILL in task 1 of `deadly`.*memory"):
+        _run(stage, tmp_path, 2)
+    assert not stage.is_finished(tmp_path)
+    assert list(stage.folder(tmp_path).glob("receipts/*0.json")), "what was done is kept"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (UserError("wrong", file="f", mend="mend it"), UserError, "f: wrong\n  mend it"),
+        (OSError(28, "No space left on device"), WorkError, "disk is full"),
+        (ZeroDivisionError("oops"), WorkError, "run_task"),
+    ],
+)
+def test_the_error_of_a_task_ends_the_run(tmp_path, error, kind, said):
+    with pytest.raises(kind) as raised:
+        _run(Deadly("", 0, error), tmp_path, 2)
+    assert said in str(raised.value)
+
+
+@dataclass(frozen=True)
+class Leaky(Deadly):
+    """Loses a document."""
+
+    name: ClassVar[str] = "leaky"
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        output.counts.flow("documents", entered=10, left=8, dropped={"short": 1})
+
+
+def test_a_sum_that_does_not_close_fails_the_run(tmp_path):
+    with pytest.raises(WorkError, match="30 in, 24 out, 3 dropped: 3 unaccounted for"):
+        _run(Leaky("", 0), tmp_path, 1)
+    assert not Leaky("", 0).is_finished(tmp_path)
