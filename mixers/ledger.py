@@ -176,44 +176,47 @@ def _measure_groups(plan: "MixturePlan", row_tokens: NDArray[np.int64]) -> Itera
     row_loss_tokens = plan.amount_of_row("loss_tokens")
     uses_of_pack = np.bincount(plan.pack_of_row, minlength=len(packs))
     tokens_of_pack = packs.per_pack(packs.tokens.astype(np.int64))
+    is_used_piece = np.repeat(uses_of_pack > 0, np.diff(packs.offsets))
+    is_used = np.zeros(len(documents.group), np.bool_)
+    is_used[packs.document[is_used_piece]] = True
     quotas = _measure_quotas(plan) if plan.budget else {}
+
+    def count(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many documents are chosen, by group; the first count is of those in none."""
+        return np.bincount(documents.group[chosen] + 1, minlength=len(documents.groups) + 1)[1:]
+
+    used, unused = count(is_used), count(~is_used & ~documents.dropped)
+    dropped, offered = count(documents.dropped), count(np.ones(len(is_used), np.bool_))
     for group, name in enumerate(documents.groups):
-        first, last = plan.pack_starts[group], plan.pack_starts[group + 1]
-        uses = uses_of_pack[first:last]
-        of_group = plan.group_of_row == group
-        tokens = int(row_tokens[of_group].sum())
-        unique_tokens = int(tokens_of_pack[first:last][uses > 0].sum())
+        first_pack, end_pack = plan.pack_starts[group : group + 2]
+        uses = uses_of_pack[first_pack:end_pack]
+        rows = plan.group_of_row == group
+        tokens = int(row_tokens[rows].sum())
+        unique_tokens = int(tokens_of_pack[first_pack:end_pack][uses > 0].sum())
 
-        pieces = slice(packs.offsets[first], packs.offsets[last])
-        is_used = np.repeat(uses > 0, np.diff(packs.offsets[first : last + 1]))
-        piece_document = packs.document[pieces][is_used]
-        piece_end = packs.first_token[pieces][is_used] + packs.tokens[pieces][is_used]
-        length = documents.tokens[piece_document]
-        is_part = packs.tokens[pieces][is_used] < length
-        used = np.zeros(len(documents.group), np.bool_)
-        used[piece_document] = True
-        cut = np.zeros(len(documents.group), np.bool_)
-        cut[piece_document[is_part]] = True
-
-        offered = int(np.sum(documents.group == group))
-        dropped = int(np.sum(documents.dropped & (documents.group == group)))
+        pieces = slice(packs.offsets[first_pack], packs.offsets[end_pack])
+        chosen = is_used_piece[pieces]
+        document = packs.document[pieces][chosen]
+        length = documents.tokens[document]
+        is_part = packs.tokens[pieces][chosen] < length
+        is_before_cut = packs.first_token[pieces][chosen] + packs.tokens[pieces][chosen] < length
         yield GroupLedger(
             group=name,
             quota=quotas.get(name),
-            documents=offered,
-            documents_used=int(used.sum()),
-            documents_unused=len(documents.members(group)) - int(used.sum()),
-            documents_dropped=dropped,
-            documents_cut=int(cut.sum()),
-            cuts=int(np.sum(piece_end < length)),
-            packs=int(of_group.sum()),
+            documents=int(offered[group]),
+            documents_used=int(used[group]),
+            documents_unused=int(unused[group]),
+            documents_dropped=int(dropped[group]),
+            documents_cut=len(np.unique(document[is_part])),
+            cuts=int(is_before_cut.sum()),
+            packs=int(rows.sum()),
             tokens=tokens,
-            loss_tokens=int(row_loss_tokens[of_group].sum()),
+            loss_tokens=int(row_loss_tokens[rows].sum()),
             unique_tokens=unique_tokens,
             epochs=tokens / max(unique_tokens, 1),
             most_repeated=int(uses.max(initial=0)),
             effective_unique_tokens=effective_unique_tokens(unique_tokens, tokens),
-            fill=tokens / max(int(of_group.sum()) * plan.sequence_length, 1),
+            fill=tokens / max(int(rows.sum()) * plan.sequence_length, 1),
             longest_uncut=int(length[~is_part].max(initial=0)),
             shortest_cut=int(length[is_part].min()) if is_part.any() else None,
         )
