@@ -36,7 +36,7 @@ class Cursor(BaseModel):
         return cls(step=0, row=0, seconds=0.0, shards_fingerprint=shards_fingerprint, stage=stage)
 
     def require_same_run(self, shards_fingerprint: str, stage: StageTraining) -> None:
-        """Raise ResumeError unless shards, optimizer and seed are those of the checkpoint.
+        """Raise ResumeError unless the shards and what decides the weights are those of the checkpoint.
 
         The numbers of rows per step and of processes may differ: the run goes on at its row.
         """
@@ -46,7 +46,7 @@ class Cursor(BaseModel):
                 f" these have {shards_fingerprint}. Resume with the shards of that run, or"
                 " choose a new output folder."
             )
-        for name in ("optimizer", "seed"):
+        for name in ("optimizer", "adapter", "phases", "seed"):
             if getattr(stage, name) != getattr(self.stage, name):
                 raise ResumeError(
                     f"The checkpoint was trained with another `{name}`: {getattr(self.stage, name)!r}. Set it"

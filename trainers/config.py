@@ -54,13 +54,52 @@ class Optimizer(_Config):
     min_lr_ratio: float = Field(default=0.1, ge=0, le=1, description="Last learning rate / peak.")
     weight_decay: float = Field(default=0.1, ge=0, description="On matrices; not norms, biases, embeddings.")
     betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's averaging constants.")
+    embedding_lr: float | None = Field(
+        default=None, gt=0, description="Peak learning rate of input and output embeddings; null: as `lr`."
+    )
     grad_clip: float = Field(default=1.0, gt=0, description="Largest norm of the whole gradient.")
+
+
+class Phase(_Config):
+    """A stretch of a stage in which only some weights train."""
+
+    train: Literal["embeddings", "top_layers", "all"] = Field(
+        description="embeddings: of input and output; top_layers: these, the last norm and the last `layers`."
+    )
+    layers: int | None = Field(
+        default=None, gt=0, description="top_layers only: how many of the last layers."
+    )
+    steps: Steps | None = Field(default=None, description="Length; null for the last phase alone.")
+
+    @model_validator(mode="after")
+    def _layers_fit(self) -> "Phase":
+        if (self.layers is not None) != (self.train == "top_layers"):
+            raise ValueError("`layers` goes with `train: top_layers`, and `train: top_layers` needs it")
+        return self
+
+
+class Adapter(_Config):
+    """A low-rank adapter that trains in place of the model's own weights (Hu et al. 2021, "LoRA")."""
+
+    kind: Literal["lora", "qlora"] = Field(
+        default="lora", description="qlora: the frozen model in 4 bits, on a GPU only."
+    )
+    rank: int = Field(default=16, gt=0, description="Rank of each adapter matrix.")
+    alpha: int | None = Field(default=None, gt=0, description="Scale times rank; null: twice the rank.")
+    targets: Literal["all_linear"] | tuple[str, ...] = Field(
+        default="all_linear", description="Layers that get an adapter: all but embeddings and head, or names."
+    )
+    start: Literal["new", "continue"] = Field(
+        default="new", description="new: on the model as it is; continue: the adapter of the stage before."
+    )
 
 
 class StageTraining(_Config):
     """How one stage's shards are trained on. Row order is training order: nothing is shuffled here."""
 
     optimizer: Optimizer = Field(default_factory=Optimizer, description="AdamW and its schedule.")
+    adapter: Adapter | None = Field(default=None, description="Train an adapter; null: all weights.")
+    phases: tuple[Phase, ...] = Field(default=(), description="Which weights train when; empty: all, always.")
     rows_per_step: int = Field(default=16, gt=0, description="Rows in one step, over all processes.")
     micro_batch_rows: int = Field(default=1, gt=0, description="Rows in one forward pass of a process.")
     epochs: int = Field(default=1, gt=0, description="Passes over the shards, each in the same row order.")
@@ -77,6 +116,18 @@ class StageTraining(_Config):
     )
     gradient_checkpointing: bool = Field(default=False, description="Recompute activations to save memory.")
     seed: int = Field(default=17, ge=0, description="Seed of new weights and of dropout.")
+
+    @model_validator(mode="after")
+    def _phases_fit(self) -> "StageTraining":
+        if self.phases and self.adapter is not None:
+            raise ValueError(
+                "`phases` choose among the model's own weights, which an `adapter` leaves frozen"
+            )
+        if self.phases and (
+            [p.steps is None for p in self.phases] != [False] * (len(self.phases) - 1) + [True]
+        ):
+            raise ValueError("every phase but the last needs `steps`, and the last must have none")
+        return self
 
 
 class Train(_Config):

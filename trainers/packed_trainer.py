@@ -14,16 +14,19 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from trainers.checkpoint import PARTIAL, Cursor, publish, write_cursor
-from trainers.config import StageTraining, steps_of
+from trainers.config import Optimizer, StageTraining, steps_of
 from trainers.evaluate import score
 from trainers.journal import Journal
 from trainers.loader import RowDataset, StepSampler, collate
 from trainers.objective import PackedObjective
+from trainers.phases import frozen_parameters, phase_at
 from trainers.precision import in_bfloat16
 from trainers.progress import Progress
 from trainers.schedule import lr_factor
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from mixers.shards import Shards
 
 
@@ -71,7 +74,7 @@ class PackedTrainer(Trainer):
         """AdamW; weight decay on matrices, not on norms, biases and embeddings."""
         if self.optimizer is None:
             settings = self.run.stage.optimizer
-            groups = _parameter_groups(self.model, settings.weight_decay)
+            groups = _parameter_groups(self.model.model, settings)
             self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True)
         return self.optimizer
 
@@ -108,6 +111,14 @@ class PackedTrainer(Trainer):
             evaluation = score(self.model_wrapped, run.held_out, run.stage.micro_batch_rows, step)
         run.journal.add_evaluation(evaluation)
         run.progress.evaluation(evaluation)
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
+        phases = self.run.stage.phases
+        if phases:
+            phase = phase_at(self.state.global_step, phases, self.run.sampler.steps)
+            for parameter in frozen_parameters(self.model.model, phase):
+                parameter.grad = None
+        return super()._clip_grad_norm(model)
 
     def _evaluate(self, *_args: Any, **_kwargs: Any) -> dict[str, float]:
         self.score_held_out()
@@ -177,10 +188,14 @@ def _arguments(run: Run) -> TrainingArguments:
     return arguments
 
 
-def _parameter_groups(objective: PackedObjective, weight_decay: float) -> list[dict[str, Any]]:
-    model = objective.model
+def _parameter_groups(model: "PreTrainedModel", settings: Optimizer) -> list[dict[str, Any]]:
+    """Matrices, which decay; norms and biases; embeddings. The rate that is shown is that of the matrices."""
     embeddings = {id(m.weight) for m in (model.get_input_embeddings(), model.get_output_embeddings())}
-    trained = [p for p in model.parameters() if p.requires_grad]
-    matrices = [p for p in trained if p.ndim >= 2 and id(p) not in embeddings]
-    others = [p for p in trained if p.ndim < 2 or id(p) in embeddings]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    inner = [parameter for parameter in trained if id(parameter) not in embeddings]
+    embedding_lr = settings.embedding_lr if settings.embedding_lr is not None else settings.lr
+    return [
+        {"params": [p for p in inner if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in inner if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) in embeddings], "weight_decay": 0.0, "lr": embedding_lr},
+    ]

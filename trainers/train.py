@@ -129,6 +129,7 @@ def _train(
     os.environ.setdefault(
         "OMP_WAIT_POLICY", "PASSIVE"
     )  # on shared cores, threads that spin starve each other
+    from trainers.adapters import save_merged
     from trainers.isolation import prove_isolation
     from trainers.journal import Journal
     from trainers.loader import RowDataset, StepSampler
@@ -154,7 +155,7 @@ def _train(
     )
     total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
     tokenizer = tokenizer_of(tokenizer_folder, model)
-    causal_model = _model(checkpoint or model, shards, tokenizer, config)
+    causal_model = _model(model, checkpoint, shards, tokenizer, config)
     writes = sampler.process == 0
     if writes:
         shutil.rmtree(output / PARTIAL, ignore_errors=True)
@@ -184,7 +185,11 @@ def _train(
         progress.begin(run.tokens(cursor.step))
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         trainer.score_held_out()
-        trainer.save_model(str(output))
+        if config.adapter is None:
+            trainer.save_model(str(output))
+        elif writes:
+            save_merged(causal_model, config.adapter, output)
+            save_tokenizer(tokenizer, tokenizer_folder, output)
     result = TrainingResult(
         output=output,
         model=model.model_dump_json() if isinstance(model, SmallModel) else str(model),
@@ -206,21 +211,31 @@ def _train(
 
 
 def _model(
-    model: str | Path | SmallModel, shards: "Shards", tokenizer: Any, config: StageTraining
+    model: str | Path | SmallModel,
+    checkpoint: Path | None,
+    shards: "Shards",
+    tokenizer: Any,
+    config: StageTraining,
 ) -> "PreTrainedModel":
+    """The model at the start of this process: new, loaded, or as the checkpoint has it."""
+    from trainers.adapters import model_with_adapter
     from trainers.model import build_model, check_vocabulary, load_model, set_special_tokens, vocabulary_size
 
     largest = largest_id(shards)
-    if isinstance(model, SmallModel):
+    if config.adapter is not None:
+        if isinstance(model, SmallModel):
+            raise ValueError("An adapter needs a trained model under it, and this one is new. Name a model.")
+        loaded = model_with_adapter(model, config.adapter, checkpoint, config.seed)
+    elif isinstance(model, SmallModel) and checkpoint is None:
         vocabulary = vocabulary_size(max(largest, max(tokenizer.get_vocab().values()) if tokenizer else 0))
-        built = build_model(model, vocabulary, shards.sequence_length, config.seed)
-        set_special_tokens(built, tokenizer)
+        loaded = build_model(model, vocabulary, shards.sequence_length, config.seed)
+        set_special_tokens(loaded, tokenizer)
     else:
-        built = load_model(model)
-        check_vocabulary(built, largest)
+        loaded = load_model(checkpoint or str(model))
+    check_vocabulary(loaded, largest)
     if config.gradient_checkpointing:
-        built.activation_checkpointing_enable()
-    return built
+        loaded.activation_checkpointing_enable()
+    return loaded
 
 
 def _opening(model: "PreTrainedModel", run: Any, total_tokens: int, leak: float) -> str:
