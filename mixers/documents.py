@@ -32,18 +32,23 @@ class Documents:
         """Read the table that `mixers.plan.plan_mixture` describes.
 
         Raises:
-            ValueError: a column is missing, or a document has no tokens.
+            ValueError: a column is missing or has nulls, or a document has impossible lengths.
         """
         if missing := {"group", "tokens", "bytes", "atomic"} - set(table.column_names):
             raise ValueError(f"The documents lack the columns {sorted(missing)}.")
+        if empty := [name for name in table.column_names if name != "group" and table[name].null_count]:
+            raise ValueError(f"The documents' columns {empty} have nulls; only `group` may.")
         tokens = _integers(table, "tokens")
         if tokens.min(initial=1) < 1:
-            raise ValueError(
-                f"Document {tokens.argmin()} has no tokens; it should have its end token at least."
-            )
+            document = tokens.argmin()
+            raise ValueError(f"Document {document} has no tokens; it should have its end token at least.")
         loss_tokens = tokens - pieces_of(tokens, sequence_length)
         if "loss_tokens" in table.column_names:
             loss_tokens = np.where(tokens > sequence_length, loss_tokens, _integers(table, "loss_tokens"))
+        if (impossible := (loss_tokens < 0) | (loss_tokens > tokens)).any():
+            raise ValueError(
+                f"Document {impossible.argmax()} has more loss tokens than tokens, or less than 0."
+            )
         return cls(
             groups=tuple(groups),
             group=_positions(table["group"], groups),

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from mixers.plan import MixturePlan
 
 REPETITION_CONSTANT = 15.387756
-"""R*_D, fitted by Muennighoff et al. 2023, "Scaling Data-Constrained Language Models" (printed there as
-15.39)."""
+"""R*_D as fitted in appendix A of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models"."""
 
 
 class LedgerError(ValueError):
@@ -27,7 +26,7 @@ def effective_unique_tokens(unique: float, tokens: float) -> float:
     """How many unique tokens would be worth as much as `tokens` tokens of which `unique` are distinct.
 
     D' = U + U R* (1 - e^(-R / R*)), where R = tokens / unique - 1 counts the repetitions after the first
-    epoch: equation 5 of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models".
+    epoch (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", section 3.1).
     """
     if not unique:
         return 0.0

@@ -27,8 +27,8 @@ def quota_order(
 
     Args:
         amounts: shape (rows); what each row gives, the groups one after the other, each in its own order.
-        starts: shape (groups + 1); the rows of group g are ``starts[g]:starts[g + 1]``. They must give its
-            quota.
+        starts: shape (groups + 1); the rows of group g are ``starts[g]:starts[g + 1]``. They give at
+            least its quota.
         quotas: shape (groups).
 
     Returns:
@@ -83,8 +83,7 @@ def repeat_packs(
     """The packs of one group, epoch after epoch, until they give its quota.
 
     An epoch is divided into `EPOCH_BLOCKS` blocks that are the same in every epoch, and each block is
-    shuffled
-    anew: two copies of a document are at least 7/8 of an epoch apart, less one pack.
+    shuffled anew: two copies of a document are at least 7/8 of an epoch apart, less one pack.
 
     Args:
         amounts: shape (packs); what each pack gives.
@@ -110,7 +109,7 @@ def repeat_packs(
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def largest_deviation(amounts, group_of_row, shares):  # type: ignore[no-untyped-def]
-    """For each group, the largest distance to its share over all prefixes of rows.
+    """For each group, the largest distance from its share of a prefix of rows, over all prefixes.
 
     Args:
         amounts: shape (rows); what each row gives, in training order.

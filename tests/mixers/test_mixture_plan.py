@@ -207,6 +207,10 @@ def test_a_document_without_tokens_or_a_table_without_columns_is_refused():
     mixture = Mixture(tokens=5, weights={"a": 1})
     with pytest.raises(ValueError, match="Document 1 has no tokens"):
         plan_mixture(table(["a", "a"], [5, 0]), mixture, 0)
+    with pytest.raises(ValueError, match="Document 0 has more loss tokens"):
+        plan_mixture(table(["a"], [5], loss_tokens=[6]), mixture, 0)
+    with pytest.raises(ValueError, match=r"columns \['loss_tokens'\] have nulls"):
+        plan_mixture(table(["a"], [5], loss_tokens=pa.array([None], pa.int64())), mixture, 0)
     with pytest.raises(ValueError, match=r"lack the columns \['atomic', 'bytes'\]"):
         plan_mixture(table(["a"], [5]).drop_columns(["bytes", "atomic"]), mixture, 0)
 
