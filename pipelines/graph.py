@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.fingerprint import fingerprint
 from pipelines.inputs import Inputs
-from pipelines.recipe import Recipe
+from pipelines.recipe import Recipe, StageName
 from pipelines.stage import Stage
 from pipelines.stages.annotate import Annotate
 from pipelines.stages.duplicates import Candidates, Compared, Duplicates
@@ -74,12 +74,9 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
         selects.append(judged)
         tokenized = (*tokenized, Tokenize(name, made, judged, tokenizer))
     if "stage2" in recipe.mixtures:
-        mixes["stage2"] = _mix(recipe, "stage2", tokenized)
+        mixes["stage2"] = _mix(recipe, "stage2", tokenized, mixes["stage1"])
     if recipe.held_out.share > 0:
-        length = recipe.mixtures["stage1"].sequence_length
-        mixes[HELD_OUT] = HeldOutMix(
-            HELD_OUT, recipe.seed, length, tokenized, recipe.held_out.tokens_per_group
-        )
+        mixes[HELD_OUT] = _held_out(recipe, tokenized)
     shards = {name: Shards(name, mix, _data_fingerprint(recipe, name)) for name, mix in mixes.items()}
     return Graph(recipe, ingests, tuple(selects), tokenizer, mixes, shards)
 
@@ -117,10 +114,26 @@ def _select(recipe: Recipe, scope: str, made: tuple[PartStage, ...]) -> Select:
     )
 
 
-def _mix(recipe: Recipe, stage: str, tokenized: tuple[Tokenize, ...]) -> Mix:
-    mixture = recipe.mixtures[stage]  # type: ignore[index]
-    wanted = tuple(t for t in tokenized if t.parts.domain in mixture.weights)
-    return Mix(stage, recipe.seed, mixture.sequence_length, wanted, mixture)
+def _mix(
+    recipe: Recipe, stage: StageName, tokenized: tuple[Tokenize, ...], stage1: MixStage | None = None
+) -> Mix:
+    mixture = recipe.whole_mixtures[stage]
+    # With predicates of its own, a group may be fed by any source.
+    wanted = tuple(t for t in tokenized if mixture.groups or t.parts.domain in mixture.weights)
+    about = stage1 if mixture.qa_about else None
+    return Mix(stage, recipe.seed, mixture.sequence_length, wanted, mixture, about)
+
+
+def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
+    mixture = recipe.whole_mixtures["stage1"]
+    return HeldOutMix(
+        HELD_OUT,
+        recipe.seed,
+        mixture.sequence_length,
+        tokenized,
+        recipe.held_out.tokens_per_group,
+        tuple(mixture.predicates.items()),
+    )
 
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:

@@ -21,7 +21,7 @@ from pydantic import (
 
 from filters.minhash import MinHash
 from filters.rules import PRESETS, Rule, preset
-from mixers.budget import Mixture
+from mixers.budget import Mixture, include_mixtures
 from mixers.quantity import Quantity
 from pipelines.errors import UserError
 from pipelines.recipe_file import RecipeText, override, read_recipe_text, validation_error
@@ -171,6 +171,19 @@ class Recipe(BaseModel):
             raise ValueError("there is no `stage1`; a recipe with one mixture calls it stage1")
         return {name: mixtures[name] for name in ("stage1", "stage2") if name in mixtures}  # type: ignore[misc]
 
+    @model_validator(mode="after")
+    def _mixtures_resolve(self) -> Self:
+        about = {mixture.qa_about for mixture in self.mixtures.values()} - {None}
+        if self.mixtures["stage1"].qa_about or about - {"stage1"}:
+            raise ValueError("`qa_about` is for stage2, and names stage1")
+        assert self.whole_mixtures
+        return self
+
+    @property
+    def whole_mixtures(self) -> dict[StageName, Mixture]:
+        """The mixtures with those that they include put in their place. Raises MixtureError, a ValueError."""
+        return include_mixtures(self.mixtures)  # type: ignore[arg-type, return-value]
+
     def domain(self, source: str) -> str:
         """The group that the documents of `source` (or of a synthesis of that name) belong to."""
         return source if source in self.synthesize else (self.sources[source].domain or source)
@@ -211,9 +224,9 @@ class Recipe(BaseModel):
         fed = {self.domain(source) for source in self.sources}
         synthetic = set(self.synthesize)
         found: list[Problem] = []
-        for stage, mixture in self.mixtures.items():
+        for stage, mixture in self.whole_mixtures.items():
             available = fed | synthetic if stage == "stage2" else fed
-            for group in mixture.weights:
+            for group in mixture.weights.keys() - mixture.groups.keys():
                 if group not in available:
                     why = (
                         "synthesised documents enter from stage2 on"
@@ -226,16 +239,15 @@ class Recipe(BaseModel):
         return found
 
     def _synthesis_problems(self) -> list[Problem]:
-        stage1 = self.mixtures["stage1"].weights
+        known = {self.domain(source) for source in self.sources}
         return [
             (
                 ("synthesize", name, "domains"),
-                f"questions are asked about Stage 1 alone, and `{domain}` is not in its weights"
-                f" (there are: {', '.join(stage1)})",
+                f"no source has the domain `{domain}` (there are: {', '.join(sorted(known))})",
             )
             for name, synthesis in self.synthesize.items()
             for domain in synthesis.domains
-            if domain not in stage1
+            if domain not in known
         ]
 
     def _name_clashes(self) -> list[Problem]:

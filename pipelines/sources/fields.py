@@ -32,6 +32,9 @@ class Fields(BaseModel):
     text: str = Field(default="text", description="The document's text; not read where `messages` is set.")
     id: str | None = Field(default="id", description="Unique in the source; null: always <file>:<row>.")
     url: str | None = Field(default="url", description="Where the document comes from.")
+    parent_id: str | None = Field(
+        default="parent_id", description="The doc_id of the document that this one was made from."
+    )
     language: str | None = Field(default=None, description="The document's language; null: the source's.")
     license: str | None = Field(default=None, description="The document's license; null: the source's.")
 
@@ -124,10 +127,12 @@ class _Columns:
         self._ids: list[str] = []
         self._metadata: list[str] = []
         self._urls: list[str | None] = []
+        self._parent_ids: list[str | None] = []
         self._languages: list[str | None] = []
         self._licenses: list[str | None] = []
         named = (
             (fields.url, self._urls),
+            (fields.parent_id, self._parent_ids),
             (fields.language, self._languages),
             (fields.license, self._licenses),
         )
@@ -170,6 +175,7 @@ class _Columns:
             urls=self._urls or None,
             languages=self._languages or None,
             licenses=self._licenses or None,
+            parent_ids=self._parent_ids or None,
             messages=self._messages or None,
         )
 

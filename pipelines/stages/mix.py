@@ -6,6 +6,7 @@ No text, no ids: only lengths.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,15 +18,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixers.budget import Mixture, MixtureError
+from mixers.groups import assign_groups
 from mixers.ledger import Ledger
 from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
 from pipelines.stage import Stage, Task, TaskOutput
-from pipelines.stages.tokenize import Tokenize
+from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 
 FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
     "files.json", "documents.arrow", "segments.arrow", "rows.arrow", "ledger.json",
 )  # fmt: skip
+
+
+NO_REASON = pa.scalar(None, pa.string())
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,17 @@ class MixStage(Stage):
         """Whether it is made of the held-out documents, or of all others."""
 
     @abstractmethod
+    def groups(self, corpus: pa.Table) -> pa.ChunkedArray:
+        """The group of each document, or null; `corpus` has the columns that predicates may name."""
+
+    @abstractmethod
     def plan(self, documents: pa.Table) -> MixturePlan:
         """Choose, pack and order."""
+
+    def excluded(self, documents: pa.Table, workdir: Path) -> pa.ChunkedArray:
+        """Why a document must not take part; null where it may."""
+        reason = "not held out" if self.held_out else "held out for evaluation"
+        return pc.if_else(pc.not_equal(documents.column("held_out"), self.held_out), reason, NO_REASON)
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """All tokenized documents."""
@@ -66,13 +80,9 @@ class MixStage(Stage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Plan and keep the plan."""
         files, documents = self._documents(workdir)
-        chosen = pc.equal(documents.column("held_out"), self.held_out)
-        eligible = documents.filter(chosen)
-        try:
-            plan = self.plan(eligible.select(["group", "tokens", "bytes", "atomic", "loss_tokens"]))
-        except MixtureError as error:
-            raise UserError(str(error), place=f"mixtures.{self.scope}") from error
-        plan.ledger.check()
+        reasons = self.excluded(documents, workdir)
+        eligible = documents.filter(pc.is_null(reasons))
+        plan = self._plan(eligible)
         used = np.zeros(eligible.num_rows, bool)
         used[np.unique(plan.segments.column("document").to_numpy())] = True
         index = eligible.select(["file", "position", "row", "doc_id"]).append_column("used", pa.array(used))
@@ -81,7 +91,14 @@ class MixStage(Stage):
             with output.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
                 writer.write_table(table)
         output.write_json(LEDGER, orjson.loads(plan.ledger.model_dump_json()))
-        self._count(documents, eligible, used, plan, output)
+        groups = plan.ledger.groups
+        dropped = Counter(reasons.drop_null().to_pylist())
+        dropped |= {f"{group.group}: not needed": group.documents_unused for group in groups}
+        dropped |= {f"{group.group}: longer than a row": group.documents_dropped for group in groups}
+        dropped["in no group"] = eligible.num_rows - sum(group.documents for group in groups)
+        output.counts.flow("documents", entered=documents.num_rows, left=int(used.sum()), dropped=dropped)
+        output.counts.fact("rows", plan.rows.num_rows)
+        output.counts.fact("tokens", pc.sum(plan.rows.column("tokens")).as_py() or 0)
 
     def _documents(self, workdir: Path) -> tuple[list[list[str]], pa.Table]:
         files: list[list[str]] = []
@@ -89,7 +106,7 @@ class MixStage(Stage):
         for stage in self.tokenized:
             names = stage.manifest(workdir).part_names(".arrow")
             for name, table in zip(names, stage.files(workdir), strict=True):
-                tables.append(_index(table, len(files), stage.parts.domain))
+                tables.append(_index(table, len(files), stage))
                 files.append([stage.scope, name])
         if not tables:
             raise UserError(
@@ -98,22 +115,14 @@ class MixStage(Stage):
             )
         return files, pa.concat_tables(tables).combine_chunks()
 
-    def _count(
-        self,
-        documents: pa.Table,
-        eligible: pa.Table,
-        used: npt.NDArray[np.bool_],
-        plan: MixturePlan,
-        output: TaskOutput,
-    ) -> None:
-        aside = "held out for evaluation" if not self.held_out else "not held out"
-        groups = plan.ledger.groups
-        dropped = {f"{group.group}: not needed": group.documents_unused for group in groups}
-        dropped |= {f"{group.group}: longer than a row": group.documents_dropped for group in groups}
-        dropped |= {aside: documents.num_rows - eligible.num_rows}
-        output.counts.flow("documents", entered=documents.num_rows, left=int(used.sum()), dropped=dropped)
-        output.counts.fact("rows", plan.rows.num_rows)
-        output.counts.fact("tokens", pc.sum(plan.rows.column("tokens")).as_py() or 0)
+    def _plan(self, documents: pa.Table) -> MixturePlan:
+        try:
+            grouped = documents.append_column("group", self.groups(documents))
+            plan = self.plan(grouped.select(["group", "tokens", "bytes", "atomic", "loss_tokens"]))
+        except MixtureError as error:
+            raise UserError(str(error), place=f"mixtures.{self.scope}") from error
+        plan.ledger.check()
+        return plan
 
     def table(self, workdir: Path, name: str) -> pa.Table:
         """One of the tables of the finished plan, memory-mapped."""
@@ -126,6 +135,11 @@ class MixStage(Stage):
     def ledger(self, workdir: Path) -> Ledger:
         """The ledger of the finished plan."""
         return Ledger.model_validate_json((self.folder(workdir) / LEDGER).read_bytes())
+
+    def doc_ids(self, workdir: Path) -> pa.ChunkedArray:
+        """The documents that the plan contains."""
+        documents = self.table(workdir, DOCUMENTS)
+        return documents.column("doc_id").filter(documents.column("used"))
 
     def used_rows(self, workdir: Path, scope: str, part: str) -> npt.NDArray[np.int64]:
         """Rows of a source's part that the plan contains, ascending."""
@@ -143,11 +157,31 @@ class Mix(MixStage):
     name: ClassVar[str] = "mix"
     version: ClassVar[int] = 1
     mixture: Mixture
+    about: MixStage | None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The mixture and the seed."""
         return {"mixture": self.mixture.model_dump(mode="json"), "seed": self.seed}
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """The tokenized documents of all sources, and the plan that must contain the parents."""
+        return (*self.tokenized, *((self.about,) if self.about else ()))
+
+    def groups(self, corpus: pa.Table) -> pa.ChunkedArray:
+        """By the mixture's predicates."""
+        return assign_groups(corpus, self.mixture.predicates)
+
+    def excluded(self, documents: pa.Table, workdir: Path) -> pa.ChunkedArray:
+        """Besides held-out documents, questions about documents that the other plan does not contain."""
+        reasons = super().excluded(documents, workdir)
+        if self.about is None:
+            return reasons
+        parent = documents.column("parent_id")
+        astray = pc.and_(pc.is_valid(parent), pc.invert(pc.is_in(parent, self.about.doc_ids(workdir))))
+        why = pc.if_else(astray, f"about a document that is not in {self.about.scope}", NO_REASON)
+        return pc.coalesce(reasons, why)
 
     @property
     def held_out(self) -> bool:
@@ -166,6 +200,7 @@ class HeldOutMix(MixStage):
     name: ClassVar[str] = "mix"
     version: ClassVar[int] = 1
     tokens_per_group: int
+    predicates: tuple[tuple[str, str], ...]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -173,8 +208,13 @@ class HeldOutMix(MixStage):
         return {
             "sequence_length": self.sequence_length,
             "tokens_per_group": self.tokens_per_group,
+            "predicates": dict(self.predicates),
             "seed": self.seed,
         }
+
+    def groups(self, corpus: pa.Table) -> pa.ChunkedArray:
+        """By Stage 1's predicates; documents of no such group by their domain."""
+        return pc.coalesce(assign_groups(corpus, dict(self.predicates)), corpus.column("domain"))
 
     @property
     def held_out(self) -> bool:
@@ -186,20 +226,19 @@ class HeldOutMix(MixStage):
         return plan_held_out(documents, self.sequence_length, self.tokens_per_group, self.seed)
 
 
-def _index(table: pa.Table, file: int, domain: str) -> pa.Table:
+def _index(table: pa.Table, file: int, stage: Tokenize) -> pa.Table:
     rows = table.num_rows
-    group = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([domain]))
+    described = {
+        name: table.column(name) for name in (*DESCRIPTION, "held_out", "bytes", "atomic", "loss_tokens")
+    }
     return pa.table(
         {
             "file": np.full(rows, file, np.int32),
             "position": np.arange(rows, dtype=np.int64),
             "row": table.column("row"),
-            "doc_id": table.column("doc_id"),
-            "held_out": table.column("held_out"),
-            "group": group.cast(pa.string()),
+            "source": pa.repeat(stage.scope, rows),
+            "domain": pa.repeat(stage.parts.domain, rows),
             "tokens": pc.list_value_length(table.column("ids")).cast(pa.int64()),
-            "bytes": table.column("bytes"),
-            "atomic": table.column("atomic"),
-            "loss_tokens": table.column("loss_tokens"),
+            **described,
         }
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.fingerprint import file_hash
+from pipelines.fingerprint import file_hash, fingerprint
 from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.parts import PartStage, text_size
 from pipelines.stages.select import Select
@@ -26,15 +26,17 @@ from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
+DESCRIPTION = ("doc_id", "language", "license", "parent_id")
+"""Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
 
 
 @dataclass(frozen=True)
 class Tokenize(Stage):
     """One task a part. Output: `PART.arrow`, uncompressed, one row a kept document:
 
-    `row` int64 (in the part), `doc_id`, `held_out`, `bytes` int64, `atomic` bool, `loss_tokens` int64,
-    `ids` large_list of uint16 or int32 with the end token, `mask` large_list<uint8> or null (all tokens
-    train).
+    `row` int64 (in the part), `doc_id`, `language`, `license`, `parent_id`, `held_out`, `bytes` int64,
+    `atomic` bool, `loss_tokens` int64, `ids` large_list of uint16 or int32 with the end token, `mask`
+    large_list<uint8> or null (all tokens train).
     The file's metadata names the encoder and the part, so that a later run knows what it may copy.
     """
 
@@ -114,7 +116,8 @@ class Tokenize(Stage):
     ) -> tuple[pa.Table, Counter[str]]:
         if len(rows) == 0:
             return encoders.schema.empty_table(), Counter()
-        documents = pq.read_table(self.parts.folder(workdir) / part, columns=["doc_id", "text", "messages"])
+        columns = [*DESCRIPTION, "text", "messages"]
+        documents = pq.read_table(self.parts.folder(workdir) / part, columns=columns)
         output.counts.fact("text_bytes_read", text_size(documents.column("text")))
         documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
         chat = pc.is_valid(documents.column("messages"))
@@ -138,8 +141,8 @@ class Encoders:
 
     @property
     def fingerprint(self) -> str:
-        """What decides the ids."""
-        return self.text.fingerprint
+        """What decides the ids, those of conversations included."""
+        return fingerprint([self.text.fingerprint, self.files.chat_template])
 
     @cached_property
     def chat(self) -> ChatEncoder:
@@ -157,7 +160,7 @@ class Encoders:
         return pa.schema(
             [
                 ("row", pa.int64()),
-                ("doc_id", pa.string()),
+                *((name, pa.string()) for name in DESCRIPTION),
                 ("bytes", pa.int64()),
                 ("atomic", pa.bool_()),
                 ("loss_tokens", pa.int64()),
@@ -203,7 +206,7 @@ class Encoders:
         return pa.table(
             [
                 documents.column("row"),
-                documents.column("doc_id"),
+                *(documents.column(name) for name in DESCRIPTION),
                 pc.binary_length(documents.column("text")).cast(pa.int64()),
                 pa.array(np.full(rows, atomic)),
                 pa.array(np.asarray(loss_tokens, np.int64)),
