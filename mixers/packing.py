@@ -79,93 +79,108 @@ def pieces_of(lengths: NDArray[np.int64], sequence_length: int) -> NDArray[np.in
     return -(-lengths // sequence_length)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _best_fit(lengths, room_of_row, pieces):  # type: ignore[no-untyped-def]
-    """Lay out all documents; see the module's docstring for the rule.
+# The documents that wait stand in slots, the rows of an array with these columns. They are linked twice: in
+# order of arrival (EARLIER, LATER), and into one first-in-first-out queue per length (BEHIND). Those of one
+# length leave in order of arrival, so the oldest of all is at the head of its queue. A link to nothing is -1.
+DOCUMENT, LENGTH, EARLIER, LATER, BEHIND = range(5)
+# Of the queue of each length: the slots at its ends.
+HEAD, TAIL = range(2)
+# Of all that wait: the slots at the ends, and how many there are.
+OLDEST, NEWEST, COUNT = range(3)
 
-    A waiting document occupies a slot. Slots are linked twice: in order of arrival (`earlier`, `later`), and
-    into one first-in-first-out queue per length (`behind`); `has_queue` is a bitmap of the lengths waiting.
-    The documents of one length leave in order of arrival, so the oldest of all is always the first of its
-    queue.
-    """
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _best_fit(lengths, sequence_length, pieces):  # type: ignore[no-untyped-def]
+    """Lay out all documents by the rule in the module's docstring; returns the columns of a `Packing`."""
     offsets = np.empty(pieces + 1, np.int64)
     document = np.empty(pieces, np.int64)
     first_token = np.empty(pieces, np.int64)
     tokens = np.empty(pieces, np.int32)
 
-    slot_document = np.empty(WINDOW, np.int64)
-    slot_length = np.empty(WINDOW, np.int32)
-    earlier = np.full(WINDOW, -1, np.int32)
-    later = np.full(WINDOW, -1, np.int32)
-    behind = np.full(WINDOW, -1, np.int32)
-    free_slots = np.arange(WINDOW)
-    waiting = 0
-    oldest = newest = -1
-    queue_head = np.full(room_of_row + 1, -1, np.int32)
-    queue_tail = np.full(room_of_row + 1, -1, np.int32)
-    has_queue = np.zeros(room_of_row // 64 + 1, np.uint64)
+    slots = np.full((WINDOW, 5), -1)
+    free_slots = np.arange(WINDOW)  # free are those from waiting[COUNT] on
+    queues = np.full((sequence_length + 1, 2), -1)
+    has_queue = np.zeros(sequence_length // 64 + 1, np.uint64)  # a bitmap of the lengths that wait
+    waiting = np.array([-1, -1, 0])
 
-    packs = 0
-    placed = 0
-    arrived = 0
+    packs = placed = arrived = 0
     offsets[0] = 0
-    while waiting > 0 or arrived < len(lengths):
-        while arrived < len(lengths) and waiting < WINDOW:
+    while True:
+        while arrived < len(lengths) and waiting[COUNT] < WINDOW:
             length = lengths[arrived]
-            while length > room_of_row:
+            while length > sequence_length:
                 document[placed] = arrived
                 first_token[placed] = lengths[arrived] - length
-                tokens[placed] = room_of_row
+                tokens[placed] = sequence_length
                 placed += 1
                 packs += 1
                 offsets[packs] = placed
-                length -= room_of_row
-            slot = free_slots[waiting]
-            waiting += 1
-            slot_document[slot] = arrived
-            slot_length[slot] = length
-            earlier[slot] = newest
-            later[slot] = -1
-            if newest < 0:
-                oldest = slot
-            else:
-                later[newest] = slot
-            newest = slot
-            behind[slot] = -1
-            if queue_head[length] < 0:
-                queue_head[length] = slot
-                has_queue[length >> 6] |= np.uint64(1) << np.uint64(length & 63)
-            else:
-                behind[queue_tail[length]] = slot
-            queue_tail[length] = slot
+                length -= sequence_length
+            slot = free_slots[waiting[COUNT]]
+            slots[slot, DOCUMENT] = arrived
+            slots[slot, LENGTH] = length
+            _enqueue(slot, slots, queues, has_queue, waiting)
             arrived += 1
+        if waiting[COUNT] == 0:
+            return offsets[: packs + 1].copy(), document, first_token, tokens
 
-        room = room_of_row
-        length = slot_length[oldest]
+        room = sequence_length
+        length = slots[waiting[OLDEST], LENGTH]
         while length > 0:
-            slot = queue_head[length]
-            queue_head[length] = behind[slot]
-            if behind[slot] < 0:
-                has_queue[length >> 6] ^= np.uint64(1) << np.uint64(length & 63)
-            if earlier[slot] < 0:
-                oldest = later[slot]
-            else:
-                later[earlier[slot]] = later[slot]
-            if later[slot] < 0:
-                newest = earlier[slot]
-            else:
-                earlier[later[slot]] = earlier[slot]
-            waiting -= 1
-            free_slots[waiting] = slot
-            document[placed] = slot_document[slot]
-            first_token[placed] = lengths[slot_document[slot]] - length
+            slot = _dequeue(length, slots, queues, has_queue, waiting)
+            free_slots[waiting[COUNT]] = slot
+            document[placed] = slots[slot, DOCUMENT]
+            first_token[placed] = lengths[document[placed]] - length
             tokens[placed] = length
             placed += 1
             room -= length
             length = _next_length(has_queue, room)
         packs += 1
         offsets[packs] = placed
-    return offsets[: packs + 1].copy(), document, first_token, tokens
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _enqueue(slot, slots, queues, has_queue, waiting):  # type: ignore[no-untyped-def]
+    """Let the document in a slot wait as the newest."""
+    newest = waiting[NEWEST]
+    slots[slot, EARLIER] = newest
+    slots[slot, LATER] = -1
+    if newest < 0:
+        waiting[OLDEST] = slot
+    else:
+        slots[newest, LATER] = slot
+    waiting[NEWEST] = slot
+    waiting[COUNT] += 1
+
+    length = slots[slot, LENGTH]
+    slots[slot, BEHIND] = -1
+    if queues[length, HEAD] < 0:
+        queues[length, HEAD] = slot
+        has_queue[length >> 6] |= np.uint64(1) << np.uint64(length & 63)
+    else:
+        slots[queues[length, TAIL], BEHIND] = slot
+    queues[length, TAIL] = slot
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _dequeue(length, slots, queues, has_queue, waiting):  # type: ignore[no-untyped-def]
+    """Take the oldest document of this length, of which there is one, and return its slot."""
+    slot = queues[length, HEAD]
+    queues[length, HEAD] = slots[slot, BEHIND]
+    if slots[slot, BEHIND] < 0:
+        has_queue[length >> 6] ^= np.uint64(1) << np.uint64(length & 63)
+
+    earlier, later = slots[slot, EARLIER], slots[slot, LATER]
+    if earlier < 0:
+        waiting[OLDEST] = later
+    else:
+        slots[earlier, LATER] = later
+    if later < 0:
+        waiting[NEWEST] = earlier
+    else:
+        slots[later, EARLIER] = earlier
+    waiting[COUNT] -= 1
+    return slot
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
