@@ -57,6 +57,9 @@ def _print_summary(graph: Graph, workdir: Path, console: Console) -> None:
         facts = stage.mix.manifest(workdir).counts.facts
         table.add_row(name, f"{facts['rows']:,}", f"{facts['tokens']:,}", str(workdir / "shards" / name))
     console.print(table)
+    for name, mix in graph.mixes.items():
+        for constraint in mix.ledger(workdir).constraints:
+            console.print(f"{name}: {constraint}", style="yellow", highlight=False, markup=False)
     console.print(f"Report: {workdir / 'report.html'}", highlight=False)
     if graph.recipe.train:
         console.print(f"Next: coupage train {workdir} --stage stage1", highlight=False, soft_wrap=True)
@@ -99,6 +102,7 @@ def _describe(stage: Any) -> str:
     from rich.markup import escape
 
     colour = "green" if stage.state == "cached" else "yellow"
+    about = "" if stage.state == "cached" else "about "
     sizes = [
         f"{stage.tasks_done} tasks done" if stage.tasks_done else "",
         f"{stage.bytes / 1e6:,.1f} MB" if stage.bytes is not None else "",

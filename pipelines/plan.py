@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +25,13 @@ FINGERPRINT = re.compile(r"[0-9a-f]{32,}")
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """One stage of a plan. `documents`, `bytes` and `tokens` are None where they are not known yet."""
+    """One stage of a plan. `parts`, `bytes` and `tokens` are estimates before the run, None where unknown."""
 
     label: str
     kind: str
     state: str
     reasons: list[str]
-    tasks: int | None
+    parts: int | None
     tasks_done: int
     bytes: int | None
     tokens: int | None
@@ -52,7 +53,7 @@ def _planned(stage: Stage, graph: Graph, workdir: Path) -> PlannedStage:
         kind=stage.name,
         state=state,
         reasons=[] if manifest else list(_reasons(stage, workdir)),
-        tasks=len(manifest.tasks) if manifest else None,
+        parts=_parts(stage, manifest),
         tasks_done=len(manifest.tasks) if manifest else tasks_done,
         bytes=_bytes(stage, manifest),
         tokens=_tokens(stage, graph, manifest),
@@ -110,6 +111,16 @@ def _differences(old: Any, new: Any, place: str) -> Iterator[str]:
         before, after = str(old), str(new)
         readable = max(len(before), len(after)) <= LONGEST_SHOWN and not FINGERPRINT.fullmatch(after)
         yield f"{place}: {before} -> {after}" if readable else f"{place} changed"
+
+
+def _parts(stage: Stage, manifest: Manifest | None) -> int | None:
+    """Units of work; of an input that was not read yet about as many as its size says."""
+    if manifest:
+        return len(manifest.tasks)
+    size = stage.source.size() if isinstance(stage, Ingest) else None
+    return (
+        max(1, math.ceil(size / stage.part_bytes)) if size is not None and isinstance(stage, Ingest) else None
+    )
 
 
 def _bytes(stage: Stage, manifest: Manifest | None) -> int | None:
