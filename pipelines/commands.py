@@ -104,11 +104,10 @@ def _describe(stage: Any) -> str:
     colour = "green" if stage.state == "cached" else "yellow"
     about = "" if stage.state == "cached" else "about "
     sizes = [
-        f"{stage.tasks_done} tasks done" if stage.tasks_done else "",
+        f"{stage.tasks_done} tasks done" if stage.state == "resume" else "",
+        f"{about}{stage.parts:,} parts" if stage.parts is not None else "",
         f"{stage.bytes / 1e6:,.1f} MB" if stage.bytes is not None else "",
-        f"{'' if stage.state == 'cached' else 'about '}{stage.tokens:,} tokens"
-        if stage.tokens is not None
-        else "",
+        f"{about}{stage.tokens:,} tokens" if stage.tokens is not None else "",
         f"{stage.reusable_documents:,} documents encoded before" if stage.reusable_documents else "",
     ]
     state = f"[{colour}]{stage.state}[/{colour}]"
