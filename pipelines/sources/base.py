@@ -273,6 +273,11 @@ class SourceOptions(BaseModel):
         """The units within this source's limit."""
         return list(units if self.limit is None else Limit.parse(self.limit).apply(units, count))
 
+    def limited_size(self, size: int) -> int:
+        """Of `size` bytes those within a limit in bytes; a limit in documents cannot be told in bytes."""
+        limit = Limit.parse(self.limit).bytes if self.limit else None
+        return size if limit is None else min(size, limit)
+
     def build(self, name: str, base_folder: Path) -> Source:
         """The source called `name`; relative paths start at `base_folder`, the recipe's own folder."""
         raise NotImplementedError

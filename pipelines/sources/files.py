@@ -57,8 +57,8 @@ class FilesSource:
         return {"reader": "files", "files": files}
 
     def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size for file in self.files())
+        """Bytes of all files, within the limit."""
+        return self.config.limited_size(sum(file.size for file in self.files()))
 
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines, row groups or record batches; whole files where those are not to be had."""

@@ -91,10 +91,10 @@ class HubSource:
         }
 
     def size(self) -> int | None:
-        """Bytes of the split's files; None if the hub has not been asked."""
+        """Bytes of the split's files, within the limit; None if the hub has not been asked."""
         if self.folder is None and self.files is None:
             return None
-        return sum(file.size for file in self._files())
+        return self.config.limited_size(sum(file.size for file in self._files()))
 
     def units(self, part_bytes: int) -> list[Unit]:
         """As of the `files` reader: row groups, or whole files where those are compressed or lines."""

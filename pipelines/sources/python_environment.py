@@ -77,8 +77,8 @@ class PythonEnvironmentSource:
         }
 
     def size(self) -> int:
-        """Bytes of the files, or of the descriptions."""
-        return sum(sum(sizes) for _, sizes in self._sizes())
+        """Bytes of the files, or of the descriptions, within the limit."""
+        return self.config.limited_size(sum(sum(sizes) for _, sizes in self._sizes()))
 
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of a distribution's files; a unit's records are files, `start` and `stop` their numbers."""
