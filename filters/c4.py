@@ -1,13 +1,18 @@
-"""Signals of C4's document rules (Raffel et al. 2020, JMLR 21, section 2.2). They suppose that C4's line rules ran."""
+"""Signals of C4's document rules. They suppose that C4's line rules ran before, see `filters.c4_lines`.
+
+Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer", JMLR
+21, section 2.2.
+"""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from filters.characters import PUNCTUATION, TERMINAL, decode, step, width
+from filters.characters import PUNCTUATION, TERMINAL, decode, step
 from filters.kernel import kernel
-from filters.layout import line_ends_between
+from filters.lines import line_ends_between
 from filters.signal import count
+from filters.words import HAS_LETTER
 
 SIGNALS = (
     count(
@@ -19,10 +24,9 @@ SIGNALS = (
 
 
 @kernel
-def c4(data, begin, end, classes, words, count, row):
+def c4(data, begin, end, classes, words, row):
     """Fills `row` with the signals above."""
-    row[0] = _sentences(data, begin, classes, words, count)
-    row[1] = _lorem_ipsum(data, begin, end)
+    row[0], row[1] = _sentences_and_lorem_ipsum(data, begin, end, classes, words)
     brackets = 0
     for at in range(begin, end):
         brackets += data[at] == ord("{")
@@ -30,30 +34,36 @@ def c4(data, begin, end, classes, words, count, row):
 
 
 @kernel
-def _sentences(data, begin, classes, words, count):
-    """Sentences by the rules of spaCy's sentencizer, applied to each line on its own.
+def _sentences_and_lorem_ipsum(data, begin, end, classes, words):
+    """Sentences by the rules of spaCy's sentencizer, applied to each line on its own; and "lorem ipsum".
 
     After a terminal mark, the next word that is not punctuation starts a sentence, and so does white space
     wider than one space.
     """
-    sentences = 0
+    sentences = int(words.size > 0)
+    lorem_ipsum = 0
     seen_terminal = False
-    for index in range(count):
-        start = begin + words.starts[index]
-        stop = begin + words.ends[index]
-        previous = begin + words.ends[index - 1] if index else start
-        if index == 0:
-            sentences = 1
-        elif start > previous and not (start == previous + 1 and data[previous] == ord(" ")):
-            if line_ends_between(data, previous, start, classes) or seen_terminal:
+    previous = begin
+    for index in range(words.size):
+        word = words[index]
+        start, stop = begin + word.start, begin + word.end
+        if index and start > previous:
+            if start == previous + 1 and data[previous] == ord(" "):
+                if data[start] | 0x20 == ord("i") and data[previous - 1] | 0x20 == ord("m"):
+                    lorem_ipsum += starts_with(data, max(begin, start - 6), end, b"lorem ipsum")
+            elif seen_terminal or line_ends_between(data, previous, start, classes):
                 sentences += 1
                 seen_terminal = False
-        if classes[decode(data, start, stop)] & TERMINAL and width(data[start]) == stop - start:
+        previous = stop
+        if word.kind & HAS_LETTER:
+            sentences += seen_terminal
+            seen_terminal = False
+        elif word.length == 1 and classes[decode(data, start, stop)] & TERMINAL:
             seen_terminal = True
         elif seen_terminal and not _is_punctuation(data, start, stop, classes):
             sentences += 1
             seen_terminal = False
-    return sentences
+    return sentences, lorem_ipsum
 
 
 @kernel
@@ -64,15 +74,6 @@ def _is_punctuation(data, start, stop, classes):
             return False
         at = step(data, at, stop)
     return True
-
-
-@kernel
-def _lorem_ipsum(data, begin, end):
-    found = 0
-    for at in range(begin, end - 10):
-        if data[at] | 0x20 == ord("l") and starts_with(data, at, end, b"lorem ipsum"):
-            found += 1
-    return found
 
 
 @kernel

@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from filters.kernel import inline_kernel, kernel
+from filters.word_exceptions import exceptions
 
 SPACE = 1 << 0
 """`str.isspace`."""
@@ -52,6 +53,8 @@ CURRENCY = 1 << 15
 """A word of its own behind a digit."""
 BEFORE_STOP = 1 << 16
 """A full stop behind one of these, at the end of a run, is a word of its own."""
+EXCEPTION_START = 1 << 17
+"""Starts a word that the affix rules would take apart, such as an emoticon; see `filters.word_exceptions`."""
 
 _LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _SYMBOLS = (
@@ -125,6 +128,8 @@ def character_classes() -> np.ndarray:
     table[_points("§%=")] |= PREFIX
     table[(table & (LOWER | QUOTE)) != 0] |= BEFORE_STOP
     table[_points(_MARKS + "0123456789%²-+|")] |= BEFORE_STOP
+    starts = {word[0] for word in exceptions() if not word.isalnum()}
+    table[[ord(start) for start in starts]] |= EXCEPTION_START
     table.setflags(write=False)
     return table
 

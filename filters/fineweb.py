@@ -1,31 +1,23 @@
-"""Signals of FineWeb's own rules (Penedo et al. 2024, arXiv 2406.17557, section 3.6), counted as datatrove does."""
+"""Signals of FineWeb's own rules, counted as datatrove does.
+
+Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale", arXiv
+2406.17557, section 3.6.
+"""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from filters.characters import (
-    RUSSIAN_TERMINAL,
-    SPACE,
-    TERMINAL,
-    class_at,
-    class_before,
-    count_characters,
-    step,
-)
-from filters.hashing import find_slot, hash_bytes, slots_for
+from filters.characters import RUSSIAN_TERMINAL, TERMINAL, class_before
+from filters.hashing import clear, slots_for, was_seen
 from filters.kernel import kernel
 from filters.signal import ratio
 
 SIGNALS = (
     ratio("punctuated_line_fraction", "Lines that end with a terminal mark, of those that are not blank."),
-    ratio(
-        "punctuated_line_fraction_ru", "The same with closing quotes, ellipsis, colon and semicolon as well."
-    ),
+    ratio("punctuated_line_fraction_ru", "The same with Russian closing quotes, ellipsis, colon, semicolon."),
     ratio("short_line_fraction", "Lines of at most 30 characters, of those that are not blank."),
-    ratio(
-        "dup_nonblank_line_char_fraction", "Characters of lines met before, of all characters but newlines."
-    ),
+    ratio("dup_nonblank_line_char_fraction", "Characters of lines met before, of all but newlines."),
     ratio("newlines_per_word", "Newlines per word."),
 )
 
@@ -33,45 +25,25 @@ _SHORT_LINE = 30
 
 
 @kernel
-def fineweb(data, begin, end, classes, characters, count, scratch, row):
+def fineweb(data, begin, classes, characters, words, lines, scratch, row):
     """Fills `row` with the signals above."""
-    newlines = 0
-    for at in range(begin, end):
-        newlines += data[at] == 10
-    mask = slots_for(newlines + 1) - 1
-    seen = scratch.table[: mask + 1]
-    seen[:] = 0
-    lines = punctuated = punctuated_russian = short = repeated_characters = 0
-    start = begin
-    while start < end:
-        stop = start
-        while stop < end and data[stop] != 10:
-            stop += 1
-        if not _is_blank(data, start, stop, classes):
-            lines += 1
-            last = class_before(data, stop, start, classes)
-            punctuated += last & TERMINAL != 0
-            punctuated_russian += last & RUSSIAN_TERMINAL != 0
-            length = count_characters(data, start, stop)
-            short += length <= _SHORT_LINE
-            key = hash_bytes(data, start, stop)
-            slot = find_slot(seen, mask, key)
-            if seen[slot]:
-                repeated_characters += length
-            seen[slot] = key
-        start = stop + 1
-    row[0] = punctuated / max(lines, 1)
-    row[1] = punctuated_russian / max(lines, 1)
-    row[2] = short / max(lines, 1)
+    table = scratch.table[: slots_for(lines.size)]
+    clear(table)
+    full = punctuated = punctuated_russian = short = repeated_characters = 0
+    for index in range(lines.size):
+        line = lines[index]
+        if line.blank:
+            continue
+        full += 1
+        last = class_before(data, begin + line.end, begin + line.start, classes)
+        punctuated += last & TERMINAL != 0
+        punctuated_russian += last & RUSSIAN_TERMINAL != 0
+        short += line.length <= _SHORT_LINE
+        if was_seen(table, line.hash):
+            repeated_characters += line.length
+    newlines = lines.size - 1
+    row[0] = punctuated / max(full, 1)
+    row[1] = punctuated_russian / max(full, 1)
+    row[2] = short / max(full, 1)
     row[3] = repeated_characters / max(characters - newlines, 1)
-    row[4] = newlines / max(count, 1)
-
-
-@kernel
-def _is_blank(data, start, stop, classes):
-    at = start
-    while at < stop:
-        if not class_at(data, at, stop, classes) & SPACE:
-            return False
-        at = step(data, at, stop)
-    return True
+    row[4] = newlines / max(words.size, 1)

@@ -1,8 +1,8 @@
-"""Signals of Gopher's repetition rules (Rae et al. 2021, arXiv 2112.11446, table A1), counted as datatrove
-does.
+"""Signals of Gopher's repetition rules, counted as datatrove does.
 
-An n-gram can only repeat where the (n-1)-grams that begin and end it repeat. So each length is counted only
-at the positions that survived the one before, which in ordinary text are few after the third.
+Rae et al. 2021, arXiv 2112.11446, table A1. An n-gram can only repeat where the (n-1)-grams that begin and
+end it repeat. So each length is counted only at the positions that survived the one before, and in ordinary
+text these are few after the third.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.characters import SPACE, class_at, class_before, count_characters, step, step_back
-from filters.hashing import combine, find_slot, hash_bytes, mix, slots_for
+from filters.characters import count_characters
+from filters.hashing import clear, combine, hash_bytes, mix, slots_for, was_seen
 from filters.kernel import inline_kernel, kernel
+from filters.lines import strip_left, strip_right
 from filters.signal import ratio
 
 TOP_NGRAMS = (2, 3, 4)
@@ -36,137 +37,140 @@ SIGNALS = (
 
 
 @kernel
-def gopher_repetition(data, begin, end, classes, characters, words, count, scratch, row):
-    """Fills `row` with the signals above; needs `words.lengths`."""
+def gopher_repetition(data, begin, end, classes, characters, words, lines, scratch, row):
+    """Fills `row` with the signals above."""
     row[:] = 0.0
-    low, high = _strip(data, begin, end, classes)
-    paragraphs, repeated, repeated_characters = _repeats(data, low, high, 2, scratch)
+    if characters == 0:
+        return
+    paragraphs, repeated, repeated_characters = _repeated_paragraphs(
+        data, begin, end, classes, lines, scratch
+    )
     row[0] = repeated / max(paragraphs, 1)
-    row[1] = repeated_characters / max(characters, 1)
-    lines, repeated, repeated_characters = _repeats(data, begin, end, 1, scratch)
-    row[2] = repeated / max(lines, 1)
-    row[3] = repeated_characters / max(characters, 1)
-    _repeated_ngrams(words.hashes, words.lengths, count, characters, scratch, row[4:])
+    row[1] = repeated_characters / characters
+    parts, repeated, repeated_characters = _repeated_lines(lines, scratch)
+    row[2] = repeated / parts
+    row[3] = repeated_characters / characters
+    _repeated_ngrams(words, scratch, row[4:])
+    for index in range(4, row.size):
+        row[index] /= characters
 
 
 @kernel
-def _strip(data, begin, end, classes):
-    """The range `data[begin:end]` without white space at its ends."""
-    while begin < end and class_at(data, begin, end, classes) & SPACE:
-        begin = step(data, begin, end)
-    while begin < end and class_before(data, end, begin, classes) & SPACE:
-        end = step_back(data, end, begin)
-    return begin, end
+def _repeated_lines(lines, scratch):
+    """The lines of a text split at runs of newlines, those met before, and the characters of these.
 
-
-@kernel
-def _repeats(data, begin, end, newlines, scratch):
-    """Splits at runs of at least so many newlines; returns the parts, those seen before, and their
-    characters.
-
-    A text that starts or ends with such a run has an empty part there, as Python's `re.split` has it.
+    A text that starts or ends with a newline has an empty line there, as Python's `re.split` has it.
     """
-    parts = repeated = characters = 0
-    mask = slots_for(_count_newlines(data, begin, end) + 2) - 1
-    seen = scratch.table[: mask + 1]
-    seen[:] = 0
-    start = at = begin
-    while at <= end:
-        if at < end and data[at] != 10:
-            at += 1
-            continue
-        after = at
-        while after < end and data[after] == 10:
-            after += 1
-        if at < end and after - at < newlines:
-            at = after
-            continue
-        key = hash_bytes(data, start, at)
-        slot = find_slot(seen, mask, key)
-        if seen[slot]:
-            repeated += 1
-            characters += count_characters(data, start, at)
-        seen[slot] = key
-        parts += 1
-        if at == end:
-            break
-        start = at = after
-    return parts, repeated, characters
+    outer = 0
+    if lines.size > 1:
+        outer = (lines[0].length == 0) + (lines[lines.size - 1].length == 0)
+    parts = outer
+    repeated = outer == 2
+    characters = 0
+    table = scratch.table[: slots_for(lines.size)]
+    clear(table)
+    for index in range(lines.size):
+        if lines[index].length:
+            parts += 1
+            if was_seen(table, lines[index].hash):
+                repeated += 1
+                characters += lines[index].length
+    return max(parts, 1), repeated, characters
 
 
 @kernel
-def _count_newlines(data, begin, end):
-    found = 0
-    for at in range(begin, end):
-        found += data[at] == 10
-    return found
+def _repeated_paragraphs(data, begin, end, classes, lines, scratch):
+    """The paragraphs of a stripped text split at empty lines, those met before, and the characters of these."""
+    low = strip_left(data, begin, end, classes) - begin
+    high = strip_right(data, begin, end, classes) - begin
+    table = scratch.table[: slots_for(lines.size)]
+    clear(table)
+    paragraphs = repeated = repeated_characters = 0
+    key = np.uint64(0)
+    characters = -1
+    for index in range(lines.size + 1):
+        inside = index < lines.size and lines[index].end > low and lines[index].start < high
+        if inside and lines[index].length:
+            line = lines[index]
+            start, stop = max(line.start, low), min(line.end, high)
+            whole = start == line.start and stop == line.end
+            key = combine(key, line.hash if whole else hash_bytes(data, begin + start, begin + stop))
+            characters += 1 + (line.length if whole else count_characters(data, begin + start, begin + stop))
+        elif characters >= 0:
+            paragraphs += 1
+            if was_seen(table, mix(key) | np.uint64(1)):
+                repeated += 1
+                repeated_characters += characters
+            key = np.uint64(0)
+            characters = -1
+    return paragraphs, repeated, repeated_characters
 
 
 @kernel
-def _repeated_ngrams(hashes, lengths, words, characters, scratch, row):
-    """Characters in the most frequent 2- to 4-gram and in repeated 5- to 10-grams, as fractions of `characters`."""
+def _repeated_ngrams(words, scratch, row):
+    """Characters in the most frequent 2- to 4-gram, and in repeated 5- to 10-grams."""
     alive, keys, slots = scratch.alive, scratch.keys, scratch.slots
-    live = words
-    for index in range(words):
-        alive[index] = index
-        keys[index] = hashes[index]
-    for n in range(1, 11):
-        if n > 1:
-            live = _extend(hashes, alive, keys, live, n, words)
-        mask = slots_for(live) - 1
-        table, counts = scratch.table[: mask + 1], scratch.counts[: mask + 1]
-        table[:] = 0
-        counts[:] = 0
+    live = max(words.size - 1, 0)
+    for position in range(live):
+        alive[position] = position
+        keys[position] = combine(words[position].hash, words[position + 1].hash) | np.uint64(1)
+    for n in range(2, 11):
+        if n > 2:
+            live = _extend(words, alive, keys, live, n)
+        table = scratch.table[: slots_for(live)]
+        clear(table)
+        mask = table.size - 1
         for index in range(live):
-            slot = find_slot(table, mask, keys[index])
-            table[slot] = keys[index]
-            counts[slot] += 1
+            slot = np.int64(keys[index] & np.uint64(mask))
+            while table[slot].key != 0 and table[slot].key != keys[index]:
+                slot = (slot + 1) & mask
+            table[slot].key = keys[index]
+            table[slot].count += 1
             slots[index] = slot
-        if 2 <= n <= 4 and words >= n:
-            row[n - 2] = _top(lengths, alive, slots, counts, live, n) / characters
-        live = _keep_repeated(alive, keys, slots, counts, live)
+        if n <= 4 and words.size >= n:
+            row[n - 2] = _top(words, alive, slots, table, live, n)
+        live = _keep_repeated(alive, keys, slots, table, live)
         if n >= 5:
-            row[n - 2] = _duplicated(lengths, alive, slots, counts, live, n) / max(characters, 1)
+            row[n - 2] = _duplicated(words, alive, slots, table, live, n)
 
 
 @kernel
-def _extend(hashes, alive, keys, live, n, words):
+def _extend(words, alive, keys, live, n):
     """Turns the repeated (n-1)-grams into the n-grams that may repeat; returns how many there are."""
     kept = 0
     for index in range(live - 1):
         position = alive[index]
-        if alive[index + 1] == position + 1 and position + n <= words:
+        if alive[index + 1] == position + 1:
             alive[kept] = position
-            keys[kept] = mix(combine(keys[index], hashes[position + n - 1])) | np.uint64(1)
+            keys[kept] = combine(keys[index], words[position + n - 1].hash) | np.uint64(1)
             kept += 1
     return kept
 
 
 @kernel
-def _keep_repeated(alive, keys, slots, counts, live):
+def _keep_repeated(alive, keys, slots, table, live):
     """Keeps the n-grams that occur more than once; returns how many there are."""
     kept = 0
     for index in range(live):
-        if counts[slots[index]] > 1:
-            alive[kept] = alive[index]
-            keys[kept] = keys[index]
-            slots[kept] = slots[index]
-            kept += 1
+        alive[kept] = alive[index]
+        keys[kept] = keys[index]
+        slots[kept] = slots[index]
+        kept += table[slots[index]].count > 1
     return kept
 
 
 @kernel
-def _top(lengths, alive, slots, counts, live, n):
-    """Characters, with spaces between words, of all occurrences of the most frequent n-gram; the first one if tied."""
+def _top(words, alive, slots, table, live, n):
+    """Characters, with spaces between words, of all occurrences of the most frequent n-gram, of the first if tied."""
     position, most = 0, 1
     for index in range(live):
-        if counts[slots[index]] > most:
-            position, most = alive[index], counts[slots[index]]
-    return (_span(lengths, position, n) + n - 1) * most
+        if table[slots[index]].count > most:
+            position, most = alive[index], table[slots[index]].count
+    return (_span(words, position, n) + n - 1) * most
 
 
 @kernel
-def _duplicated(lengths, alive, slots, counts, live, n):
+def _duplicated(words, alive, slots, table, live, n):
     """Characters of n-grams met before, left to right and without overlap."""
     found = 0
     free = 0
@@ -174,17 +178,17 @@ def _duplicated(lengths, alive, slots, counts, live, n):
         if alive[index] < free:
             continue
         slot = slots[index]
-        if counts[slot] < 0:
-            found += _span(lengths, alive[index], n)
+        if table[slot].count < 0:
+            found += _span(words, alive[index], n)
             free = alive[index] + n
-        counts[slot] = -1
+        table[slot].count = -1
     return found
 
 
 @inline_kernel
-def _span(lengths, position, n):
+def _span(words, position, n):
     """Characters of the n words from `position` on."""
     total = 0
     for index in range(position, position + n):
-        total += lengths[index]
+        total += words[index].length
     return total

@@ -43,7 +43,7 @@ def mix(state):
 @inline_kernel
 def combine(state, value):
     """The hash of a sequence, one element longer."""
-    state = (state ^ value) * _MULTIPLIER
+    state = state * _MULTIPLIER + value
     return state ^ (state >> _HALF)
 
 
@@ -64,6 +64,31 @@ def hash_bytes(data, begin, end):
                 tail |= np.uint64(data[index]) << np.uint64(8 * (index - at))
         state = combine(state, tail)
     return mix(state) | np.uint64(1)
+
+
+ENTRY = np.dtype([("key", np.uint64), ("count", np.int64)])
+"""A slot of the hash table in which lines and n-grams are counted; key 0 is empty."""
+
+
+@kernel
+def clear(table):
+    """Empties an `ENTRY` table."""
+    for slot in range(table.size):
+        table[slot].key = 0
+        table[slot].count = 0
+
+
+@kernel
+def was_seen(table, key):
+    """Whether the key is in the table; it is afterwards."""
+    mask = table.size - 1
+    slot = np.int64(key & np.uint64(mask))
+    while table[slot].key != 0:
+        if table[slot].key == key:
+            return True
+        slot = (slot + 1) & mask
+    table[slot].key = key
+    return False
 
 
 @kernel

@@ -11,8 +11,8 @@ driver: Any = njit(cache=True, nogil=True, error_model="numpy")
 annotations: numba infers the types of its arguments at each call."""
 
 kernel: Any = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-"""Decorator of a compiled function that allocates nothing, and so need not count references to its arrays. Counting
-costs an atomic instruction at every call, which is more than most of these functions do."""
+"""Decorator of a compiled function that allocates nothing, and so need not count references to its arrays.
+Counting costs an atomic instruction at every call, which is more than most of these functions do."""
 
 inline_kernel: Any = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, inline="always")
 """The same for a few operations that are copied into their callers."""

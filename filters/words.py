@@ -27,11 +27,14 @@ from filters.characters import (
     BEFORE_STOP,
     CURRENCY,
     EDGE,
+    EXCEPTION_START,
     ICON,
+    LETTER,
     LOWER,
     PREFIX,
     QUOTE,
     SPACE,
+    SYMBOL,
     UPPER,
     character_classes,
     class_at,
@@ -49,25 +52,39 @@ WordDefinition = Literal["unicode", "whitespace"]
 WORD_DEFINITIONS: tuple[WordDefinition, ...] = get_args(WordDefinition)
 
 _UNITS = (
-    "km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph hPa Pa "
-    "mbar mb MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм мм² мм³ нм кг г мг м/с км/ч "
-    "кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб US$ C$ A$"
+    "km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph "
+    "hPa Pa mbar mb MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм мм² мм³ нм кг г "
+    "мг м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб US$ C$ A$"
 ).split()
 _LONGEST_UNIT = max(len(unit.encode()) for unit in _UNITS)
 _SLOTS = 8192
 
 
+WORD = np.dtype(
+    [
+        ("hash", np.uint64),  # of its bytes, never 0
+        ("start", np.int32),  # first byte, from the start of the document
+        ("end", np.int32),  # byte behind the last
+        ("length", np.int32),  # characters
+        ("kind", np.int32),  # IS_WORD | HAS_LETTER
+    ]
+)
+IS_WORD = 1
+"""Kind of a word with a character that is no symbol."""
+HAS_LETTER = 2
+"""Kind of a word with a letter."""
+
+_EXCEPTION = np.dtype([("hash", np.uint64), ("pieces", np.uint8, 3), ("marked", np.bool_)], align=True)
+
+
 class WordTables(NamedTuple):
-    """What the kernels of `unicode` look up."""
+    """What the kernels look up."""
 
     classes: np.ndarray
     """Class bits of each code point: uint32."""
-    keys: np.ndarray
-    """Open-addressing hash table of the exceptions: uint64 hashes, 0 where empty."""
-    pieces: np.ndarray
-    """uint8, (slots, 3): bytes of each piece of an exception, 0 where there is none."""
-    starts: np.ndarray
-    """bool, (256,): first bytes of exceptions that the affix rules take apart, such as emoticons."""
+    exceptions: np.ndarray
+    """Open-addressing hash table: the hash of an exception, 0 where empty; the bytes of its pieces; whether
+    it has characters other than letters and digits."""
     longest: int
     """Bytes of the longest exception."""
     units: np.ndarray
@@ -77,83 +94,153 @@ class WordTables(NamedTuple):
 @lru_cache(maxsize=1)
 def word_tables() -> WordTables:
     """The tables, built once."""
-    keys = np.zeros(_SLOTS, dtype=np.uint64)
-    pieces = np.zeros((_SLOTS, 3), dtype=np.uint8)
-    starts = np.zeros(256, dtype=np.bool_)
-    longest = 0
-    for word, parts in exceptions().items():
-        data = np.frombuffer(word.encode(), dtype=np.uint8)
-        slot = find_slot(keys, _SLOTS - 1, np.uint64(_hash(word)))
-        keys[slot] = _hash(word)
-        pieces[slot, : len(parts)] = [len(part.encode()) for part in parts]
-        starts[data[0]] |= len(parts) == 1 and not word.isalnum()
-        longest = max(longest, len(data))
+    table = np.zeros(_SLOTS, dtype=_EXCEPTION)
+    for word, pieces in exceptions().items():
+        key = _hash(word)
+        slot = find_slot(table["hash"].copy(), _SLOTS - 1, key)
+        table[slot]["hash"] = key
+        table[slot]["marked"] = not word.isalnum()
+        table[slot]["pieces"][: len(pieces)] = [len(piece.encode()) for piece in pieces]
+    longest = max(len(word.encode()) for word in exceptions())
     units = np.sort(np.array([_hash(unit) for unit in _UNITS], dtype=np.uint64))
-    return WordTables(character_classes(), keys, pieces, starts, longest, units)
+    return WordTables(character_classes(), table, longest, units)
 
 
-def _hash(word: str) -> int:
+def _hash(word: str) -> np.uint64:
     data = np.frombuffer(word.encode(), dtype=np.uint8)
-    return int(hash_bytes(data, 0, len(data)))
+    return np.uint64(hash_bytes(data, 0, len(data)))
 
 
 @kernel
-def whitespace_words(data, begin, end, tables, starts, ends, hashes):
-    """Words by the definition `whitespace`: fills `starts`, `ends`, `hashes`, returns the number of words."""
-    count = 0
+def whitespace_words(data, begin, end, tables, words):
+    """Writes the words by the definition `whitespace`; returns their number and that of all characters."""
+    count = characters = 0
     at = begin
     while at < end:
         start = at
         while at < end and not tables.classes[decode(data, at, end)] & SPACE:
             at = step(data, at, end)
+            characters += 1
         if at > start:
-            starts[count] = start - begin
-            ends[count] = at - begin
-            hashes[count] = hash_bytes(data, start, at)
-            count += 1
-        at = step(data, at, end)
-    return count
+            count = _write(data, start, at, tables.classes, begin, words, count)
+        if at < end:
+            at = step(data, at, end)
+            characters += 1
+    return count, characters
 
 
 @kernel
-def unicode_words(data, begin, end, tables, starts, ends, hashes):
-    """Words by the definition `unicode`: fills `starts`, `ends`, `hashes`, returns the number of words."""
-    count = 0
+def unicode_words(data, begin, end, tables, words):
+    """Writes the words by the definition `unicode`; returns their number and that of all characters."""
+    classes = tables.classes
+    count = characters = 0
     at = begin
     while at < end:
         start = at
-        letters = True
+        letters = 0
+        kind = np.uint32(0)
         while at < end:
             lead = data[at]
-            kind = tables.classes[lead] if lead < 0x80 else tables.classes[decode(data, at, end)]
+            kind = classes[lead] if lead < 0x80 else classes[decode(data, at, end)]
+            if kind & (ALPHA | PREFIX) != ALPHA:
+                break
+            letters += 1
+            at = at + 1 if lead < 0x80 else step(data, at, end)
+        split = at
+        rest = 0
+        while at < end:
+            kind = classes[decode(data, at, end)]
             if kind & SPACE:
                 break
-            letters &= kind & (ALPHA | PREFIX) == ALPHA
+            rest += 1
             at = step(data, at, end)
+        characters += letters + rest
         if at > start:
-            key = hash_bytes(data, start, at)
-            slot = _find_hash(key, tables) if at - start <= tables.longest else -1
-            if slot >= 0:
-                count = _emit_pieces(data, start, slot, tables, begin, starts, ends, hashes, count)
-            elif letters:
-                starts[count] = start - begin
-                ends[count] = at - begin
-                hashes[count] = key
-                count += 1
-            else:
-                first = count
-                count = _split_run(data, start, at, tables, begin, starts, ends, hashes, count)
-                if count > first + 1:
-                    count = _rejoin(data, tables, begin, starts, ends, hashes, first, count)
-        at = step(data, at, end)
+            count = _write_run(data, start, split, letters, rest, at, tables, begin, words, count)
+        if at < end:
+            at = step(data, at, end)
+            characters += 1
+    return count, characters
+
+
+@inline_kernel
+def _write_run(data, start, split, letters, rest, end, tables, base, words, count):
+    """Writes the words of the run `data[start:end]`, which has `letters` letters up to `split`, then `rest`
+    others.
+
+    Two kinds of run that make up most text are told apart without the general rules: letters alone, and
+    letters with one punctuation mark behind them.
+    """
+    key = hash_bytes(data, start, end)
+    slot = _find_hash(key, tables.exceptions) if end - start <= tables.longest else -1
+    if slot >= 0:
+        return _write_pieces(data, start, slot, tables, base, words, count)
+    if rest == 0 and tables.classes[decode(data, start, end)] & LETTER:
+        return _put(words, count, key, start - base, end - base, letters, IS_WORD | HAS_LETTER)
+    first = count
+    if rest == 1 and letters and _splits_off(data, start, split, end, tables.classes):
+        slot = _find_exception(data, start, split, tables)
+        if slot < 0:
+            count = _write(data, start, split, tables.classes, base, words, count)
+            return _write(data, split, end, tables.classes, base, words, count)
+        count = _write_pieces(data, start, slot, tables, base, words, count)
+        count = _write(data, split, end, tables.classes, base, words, count)
+    else:
+        count = _split_run(data, start, end, tables, base, words, count)
+    return _rejoin(data, tables, base, words, first, count) if count > first + 1 else count
+
+
+@kernel
+def _splits_off(data, start, split, end, classes):
+    """Whether the one character `data[split:end]` behind letters is a suffix for certain."""
+    if data[split] == ord("."):
+        return class_before(data, split, start, classes) & LOWER != 0
+    return classes[decode(data, split, end)] & EDGE != 0
+
+
+@inline_kernel
+def _put(words, count, key, start, end, length, kind):
+    """Writes one word; returns the new number of words."""
+    word = words[count]
+    word.hash = key
+    word.start = start
+    word.end = end
+    word.length = length
+    word.kind = kind
+    return count + 1
+
+
+@kernel
+def _write(data, start, stop, classes, base, words, count):
+    """Writes the word `data[start:stop]`; returns the new number of words."""
+    length = kind = 0
+    at = start
+    while at < stop:
+        character = classes[decode(data, at, stop)]
+        kind |= (character & SYMBOL == 0) | (character & LETTER != 0) * HAS_LETTER
+        length += 1
+        at = step(data, at, stop)
+    return _put(words, count, hash_bytes(data, start, stop), start - base, stop - base, length, kind)
+
+
+@kernel
+def _write_pieces(data, start, slot, tables, base, words, count):
+    """Writes the pieces of an exception; returns the new number of words."""
+    for piece in range(3):
+        size = np.int64(tables.exceptions[slot].pieces[piece])
+        if size:
+            count = _write(data, start, start + size, tables.classes, base, words, count)
+            start += size
     return count
 
 
 @inline_kernel
-def _find_hash(key, tables):
+def _find_hash(key, exceptions):
     """The slot of the exception with this hash, or -1."""
-    slot = find_slot(tables.keys, _SLOTS - 1, key)
-    return slot if tables.keys[slot] else -1
+    slot = np.int64(key & np.uint64(_SLOTS - 1))
+    while exceptions[slot].hash != 0 and exceptions[slot].hash != key:
+        slot = (slot + 1) & (_SLOTS - 1)
+    return slot if exceptions[slot].hash else -1
 
 
 @kernel
@@ -161,89 +248,55 @@ def _find_exception(data, begin, end, tables):
     """The slot of the exception `data[begin:end]`, or -1."""
     if end <= begin or end - begin > tables.longest:
         return -1
-    return _find_hash(hash_bytes(data, begin, end), tables)
+    return _find_hash(hash_bytes(data, begin, end), tables.exceptions)
 
 
 @kernel
-def _emit(data, start, stop, base, starts, ends, hashes, count):
-    """Writes one word; returns the new number of words."""
-    starts[count] = start - base
-    ends[count] = stop - base
-    hashes[count] = hash_bytes(data, start, stop)
-    return count + 1
-
-
-@kernel
-def _emit_pieces(data, start, slot, tables, base, starts, ends, hashes, count):
-    """Writes the pieces of an exception; returns the new number of words."""
-    for piece in range(3):
-        size = np.int64(tables.pieces[slot, piece])
-        if size:
-            count = _emit(data, start, start + size, base, starts, ends, hashes, count)
-            start += size
-    return count
-
-
-@kernel
-def _emit_checked(data, start, stop, tables, base, starts, ends, hashes, count):
-    """Writes one word, or its pieces if it is an exception; returns the new number of words."""
-    slot = _find_exception(data, start, stop, tables)
-    if slot >= 0:
-        return _emit_pieces(data, start, slot, tables, base, starts, ends, hashes, count)
-    return _emit(data, start, stop, base, starts, ends, hashes, count)
-
-
-@kernel
-def _split_run(data, begin, end, tables, base, starts, ends, hashes, count):
+def _split_run(data, begin, end, tables, base, words, count):
     """Takes apart the run `data[begin:end]`, which is no exception; returns the new number of words.
 
-    Suffixes are found from the outside in: they are written behind the last word as they come, then turned
-    around.
+    Suffixes come off from the outside in. They wait at the far end of `words`, which no run can reach before
+    them.
     """
     low, high = begin, end
-    suffixes = 0
-    room = starts.size
+    waiting = 0
+    room = words.size
     while low < high:
         if _find_exception(data, low, high, tables) >= 0:
             break
         prefix = _prefix(data, low, high, tables.classes)
         if prefix and _find_exception(data, low + prefix, high, tables) >= 0:
-            count = _emit(data, low, low + prefix, base, starts, ends, hashes, count)
+            count = _write(data, low, low + prefix, tables.classes, base, words, count)
             low += prefix
             break
         suffix = _suffix(data, low + prefix, high, tables)
-        if suffix and _find_exception(data, low, high - suffix, tables) >= 0:
-            suffixes += 1
-            _emit(data, high - suffix, high, base, starts, ends, hashes, room - suffixes)
-            high -= suffix
-            break
-        if not prefix and not suffix:
-            break
-        if prefix:
-            count = _emit(data, low, low + prefix, base, starts, ends, hashes, count)
-            low += prefix
         if suffix:
-            suffixes += 1
-            _emit(data, high - suffix, high, base, starts, ends, hashes, room - suffixes)
+            waiting += 1
+            _write(data, high - suffix, high, tables.classes, base, words, room - waiting)
             high -= suffix
+            if _find_exception(data, low, high, tables) >= 0:
+                break
+        if prefix:
+            count = _write(data, low, low + prefix, tables.classes, base, words, count)
+            low += prefix
+        elif not suffix:
+            break
     if low < high:
-        count = _split_middle(data, low, high, tables, base, starts, ends, hashes, count)
-    for index in range(room - suffixes, room):
-        starts[count] = starts[index]
-        ends[count] = ends[index]
-        hashes[count] = hashes[index]
+        count = _split_middle(data, low, high, tables, base, words, count)
+    for index in range(room - waiting, room):
+        words[count] = words[index]
         count += 1
     return count
 
 
 @kernel
-def _split_middle(data, begin, end, tables, base, starts, ends, hashes, count):
+def _split_middle(data, begin, end, tables, base, words, count):
     """Splits at infixes what is left between prefixes and suffixes, unless it is an exception or an address."""
     slot = _find_exception(data, begin, end, tables)
     if slot >= 0:
-        return _emit_pieces(data, begin, slot, tables, base, starts, ends, hashes, count)
+        return _write_pieces(data, begin, slot, tables, base, words, count)
     if is_address(data, begin, end, tables.classes):
-        return _emit(data, begin, end, base, starts, ends, hashes, count)
+        return _write(data, begin, end, tables.classes, base, words, count)
     piece = at = begin
     while at < end:
         size = _infix(data, begin, at, end, tables.classes)
@@ -252,37 +305,41 @@ def _split_middle(data, begin, end, tables, base, starts, ends, hashes, count):
             continue
         if at > begin:
             if at > piece:
-                count = _emit_checked(data, piece, at, tables, base, starts, ends, hashes, count)
-            count = _emit(data, at, at + size, base, starts, ends, hashes, count)
+                count = _write(data, piece, at, tables.classes, base, words, count)
+            count = _write(data, at, at + size, tables.classes, base, words, count)
             piece = at + size
         at += size
     if piece < end:
-        count = _emit_checked(data, piece, end, tables, base, starts, ends, hashes, count)
+        count = _write(data, piece, end, tables.classes, base, words, count)
     return count
 
 
 @kernel
-def _rejoin(data, tables, base, starts, ends, hashes, first, count):
-    """Joins words of one run that together are an exception: `)` `:` is `):`. Returns the new number of words."""
-    kept = first
-    index = first
+def _rejoin(data, tables, base, words, first, count):
+    """Joins neighbours in a run that together are an exception: `)` and `:` are `):`; returns the number of
+    words.
+
+    An exception has at most as many pieces as the affix rules make of it, so the joined words fit where they
+    were.
+    """
+    kept = index = first
     while index < count:
+        start = base + words[index].start
         last = index
-        start = starts[index]
-        if tables.starts[data[base + start]]:
-            for other in range(min(index + 4, count - 1), index, -1):
-                if ends[other] - start <= tables.longest:
-                    slot = _find_exception(data, base + start, base + ends[other], tables)
-                    if slot >= 0 and tables.pieces[slot, 1] == 0:
-                        last = other
-                        break
-        if last > index:
-            _emit(data, base + start, base + ends[last], base, starts, ends, hashes, kept)
+        slot = -1
+        if class_at(data, start, data.size, tables.classes) & EXCEPTION_START:
+            last = min(index + 4, count - 1)
+            while last > index:
+                slot = _find_exception(data, start, base + words[last].end, tables)
+                if slot >= 0 and tables.exceptions[slot].marked:
+                    break
+                slot = -1
+                last -= 1
+        if slot >= 0:
+            kept = _write_pieces(data, start, slot, tables, base, words, kept)
         else:
-            starts[kept] = start
-            ends[kept] = ends[index]
-            hashes[kept] = hashes[index]
-        kept += 1
+            words[kept] = words[index]
+            kept += 1
         index = last + 1
     return kept
 
@@ -324,11 +381,10 @@ def _suffix(data, begin, end, tables):
     kind = classes[point]
     if point == ord("."):
         return _stop_suffix(data, begin, last, classes)
-    if point == ord("s") or point == ord("S"):
-        if last > begin:
-            mark = step_back(data, last, begin)
-            if data[mark] == ord("'") or decode(data, mark, last) == 0x2019:
-                return end - mark
+    if (point == ord("s") or point == ord("S")) and last > begin:
+        mark = step_back(data, last, begin)
+        if data[mark] == ord("'") or decode(data, mark, last) == 0x2019:
+            return end - mark
     if kind & EDGE:
         if point == 0x2026 and last > begin:
             before = step_back(data, last, begin)
