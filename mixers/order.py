@@ -82,8 +82,9 @@ def repeat_packs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The packs of one group, epoch after epoch, until they give its quota.
 
-    An epoch is divided into `EPOCH_BLOCKS` blocks that are the same in every epoch, and each block is
-    shuffled anew: two copies of a document are at least 7/8 of an epoch apart, less one pack.
+    The packs are shuffled, since packing lays out long documents first, and divided into `EPOCH_BLOCKS`
+    blocks that are the same in every epoch; each block is shuffled anew in each epoch. So two copies of a
+    document are at least 7/8 of an epoch apart, less one pack.
 
     Args:
         amounts: shape (packs); what each pack gives.
@@ -95,8 +96,9 @@ def repeat_packs(
     """
     packs, epochs = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
     missing = quota
+    shuffled = rng.permutation(len(amounts))
     while missing > 0:
-        order = np.arange(len(amounts))
+        order = shuffled.copy()
         for block in np.array_split(order, EPOCH_BLOCKS):
             rng.shuffle(block)
         given = np.cumsum(amounts[order])

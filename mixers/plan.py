@@ -17,7 +17,7 @@ from mixers.layout import Layout
 from mixers.ledger import Ledger
 from mixers.measure import measure
 from mixers.order import quota_order, repeat_packs
-from mixers.packing import WINDOW, join, pack
+from mixers.packing import join, pack
 
 
 class MixturePlan(Layout):
@@ -57,7 +57,7 @@ def plan_mixture(documents: pa.Table, mixture: Mixture, seed: int) -> MixturePla
     for group, quota in enumerate(quotas):
         members = _shuffled(read, group, seed)
         enough = np.searchsorted(np.cumsum(read.amount(mixture.unit)[members]), quota) + 1
-        chosen = members[: enough + WINDOW]  # with a window to spare, no row has to be packed from scraps
+        chosen = members[:enough]  # and no more: rows of long documents would crowd out the others
         packings.append(pack(read.tokens[chosen], mixture.sequence_length).renamed(chosen))
     packs, starts = join(packings)
     amounts = packs.per_pack(read.amount_of_pieces(packs, mixture.unit))

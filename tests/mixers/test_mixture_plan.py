@@ -235,3 +235,17 @@ def test_held_out_of_nothing_is_empty():
     plan = plan_held_out(corpus({}), 64, 100, 0)
     assert len(plan) == len(plan.segments) == 0
     plan.ledger.check()
+
+
+def test_documents_are_drawn_whatever_their_length():
+    rng = np.random.default_rng(4)
+    short = rng.random(4000) < 0.8
+    tokens = np.where(short, rng.integers(20, 400, 4000), rng.integers(600, 4000, 4000))
+    share = tokens[short].sum() / tokens.sum()
+    mixture = Mixture(tokens=int(tokens.sum() // 4), weights={"web": 1}, sequence_length=512)
+    plan = plan_mixture(table(["web"] * 4000, tokens), mixture, seed=1)
+    segments = plan.segments.to_pandas()
+    for part in (segments, segments[segments.row < len(plan) // 3]):
+        drawn = part.tokens[short[part.document]].sum() / part.tokens.sum()
+        assert drawn == pytest.approx(share, abs=0.05)
+    assert plan.ledger.groups[0].fill > 0.995
