@@ -1,14 +1,13 @@
 """Real tokens trained per second, forward and backward, against the usual ways to batch the same documents.
 
-python benchmarks/training.py [--rounds N] [--hidden N] [--layers N] [--vocabulary N] [--dtype
-float32|bfloat16]
+python benchmarks/training.py [--rounds N] [--hidden N] [--layers N] [--vocabulary N] [--tokens N] [--dtype T]
 
 The documents have log-normal lengths with a median of 150 tokens, none longer than 4,096. Every way trains
 the same Qwen3-shaped model on the same documents, with the loss of the same tokens:
 
 packed      ours: rows of 4,096 tokens, attention document by document, loss in chunks
-padded      plain `transformers.Trainer` batches: documents in random order, padded to the longest of the
-batch grouped     the same with `group_by_length`: megabatches of 50 batches sorted by length
+padded      plain `transformers.Trainer` batches: documents in random order, padded to the longest one
+grouped     the same with `group_by_length`: megabatches of 50 batches sorted by length
 masked row  the packed rows with a block-diagonal mask for scaled dot-product attention
 
 Padded batches hold as many documents as a packed row does on average, so that a batch has about as many real
@@ -20,7 +19,7 @@ little.
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,16 +34,15 @@ from trainers.objective import PackedObjective
 
 ROW = 4096
 MEDIAN = 150
-Step = Callable[[Any], Tensor]
 
 
 @dataclass
 class Way:
-    """Batches of one way, the loss of a batch, and how many real tokens it has."""
+    """Batches of one way, the loss of a batch, and how many tokens they train."""
 
     batches: list[Any]
-    loss: Step
-    tokens: list[int]
+    loss: Callable[[Any], Tensor]
+    tokens: int
 
 
 def documents(tokens: int, vocabulary: int, seed: int) -> list[np.ndarray]:
@@ -127,31 +125,21 @@ def ways(arguments: argparse.Namespace, model: Any, objective: PackedObjective) 
         "masked row": (masked_rows(packed), plain),
     }
     return {
-        name: Way(batches, loss, [int((b["labels"] != IGNORED).sum()) for b in batches])
+        name: Way(batches, loss, sum(int((b["labels"] != IGNORED).sum()) for b in batches))
         for name, (batches, loss) in kinds.items()
     }
 
 
-def measure(
-    way: Way, numbers: list[int], optimizer: torch.optim.Optimizer, dtype: torch.dtype
-) -> tuple[float, float]:
-    """Trained tokens per wall second and per CPU second over the batches with these numbers."""
+def measure(way: Way, optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> tuple[float, float]:
+    """Trained tokens per wall second and per CPU second over all batches."""
     wall, cpu = time.perf_counter(), time.process_time()
-    for number in numbers:
+    for batch in way.batches:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            loss = way.loss(way.batches[number])
+            loss = way.loss(batch)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    tokens = sum(way.tokens[number] for number in numbers)
-    return tokens / (time.perf_counter() - wall), tokens / (time.process_time() - cpu)
-
-
-def rounds(way: Way, count: int) -> Iterator[list[int]]:
-    """A spread of batches for each round: evenly spaced, so that grouped batches of all lengths take part."""
-    per_round = max(1, len(way.batches) // count)
-    for number in range(count):
-        yield [(number + count * place) % len(way.batches) for place in range(per_round)]
+    return way.tokens / (time.perf_counter() - wall), way.tokens / (time.process_time() - cpu)
 
 
 def main() -> None:
@@ -159,8 +147,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for name, default in (
-        ("rounds", 5),
-        ("tokens", 80_000),
+        ("rounds", 3),
+        ("tokens", 24_000),
         ("hidden", 256),
         ("layers", 4),
         ("vocabulary", 8192),
@@ -182,18 +170,15 @@ def main() -> None:
     found = ways(arguments, plain_model, objective)
     dtype = getattr(torch, arguments.dtype)
     speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
-    plans = {name: list(rounds(way, arguments.rounds)) for name, way in found.items()}
     optimizers = {
         name: torch.optim.AdamW(
             (packed_model if name == "packed" else plain_model).parameters(), lr=1e-4, fused=True
         )
         for name in found
     }
-    for name, way in found.items():
-        measure(way, [0], optimizers[name], dtype)  # warm up
-    for number in range(arguments.rounds):
+    for _ in range(arguments.rounds):
         for name, way in found.items():
-            speeds[name].append(measure(way, plans[name][number], optimizers[name], dtype))
+            speeds[name].append(measure(way, optimizers[name], dtype))
     print(
         f"{torch.get_num_threads()} threads, {plain_model.num_parameters():,} parameters, {arguments.dtype}"
     )

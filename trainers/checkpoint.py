@@ -4,9 +4,12 @@ A checkpoint is written to `.partial/checkpoint-<step>`, flushed, and renamed in
 inside says how many rows the run has consumed, of which shards, under which settings.
 """
 
+import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +20,7 @@ from trainers.errors import ResumeError
 PARTIAL = ".partial"
 _PREFIX = "checkpoint-"
 _CURSOR = "cursor.json"
+_LOCK = ".lock"
 
 
 class Cursor(BaseModel):
@@ -52,6 +56,21 @@ class Cursor(BaseModel):
                     f"The checkpoint was trained with another `{name}`: {getattr(self.stage, name)!r}. Set it"
                     " back to resume, or choose a new output folder."
                 )
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Keep other processes from training into `output`; raise ResumeError when one does so already."""
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ResumeError(
+                f"Another process is training in {output}. Wait for it or stop it (workers may outlive the"
+                " launcher that started them), or choose another output folder."
+            ) from None
+        yield
 
 
 def write_cursor(checkpoint: Path, cursor: Cursor) -> None:

@@ -114,7 +114,7 @@ def _sums_per_row(
     import torch
     import torch.distributed as dist
 
-    from trainers.loader import RowDataset, StepSampler, collate
+    from trainers.loader import RowDataset, StepSampler, collate, to_device
 
     processes, process = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
     sampler = StepSampler(
@@ -124,11 +124,7 @@ def _sums_per_row(
     rows = RowDataset(shards)
     sums = torch.zeros(2, len(shards), dtype=torch.float64)
     for numbers in sampler:
-        batch = collate([rows[number] for number in numbers])
-        batch = {
-            key: value.to(device) if isinstance(value, torch.Tensor) else value
-            for key, value in batch.items()
-        }
+        batch = to_device(collate([rows[number] for number in numbers]), device)
         output = objective(**batch, per_token=True)
         ends = torch.from_numpy(np.cumsum(shards.row_lengths[numbers]))
         row = torch.tensor(numbers, dtype=torch.int64)[

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from trainers.errors import IsolationError
-from trainers.loader import Row, collate
+from trainers.loader import Row, collate, to_device
 
 _DOCUMENTS = 8
 _TOKENS_PER_DOCUMENT = 256
@@ -28,12 +28,15 @@ class IsolationProof(NamedTuple):
 
 
 @torch.no_grad()
-def prove_isolation(logits: Callable[..., Tensor], rows: Sequence[Row]) -> IsolationProof:
+def prove_isolation(
+    logits: Callable[..., Tensor], rows: Sequence[Row], device: torch.device | str = "cpu"
+) -> IsolationProof:
     """Perturb the middle document of a pack and require that the logits of the others stay.
 
     Args:
         logits: Called with a batch's entries as keyword arguments; gives `[tokens, vocabulary]`.
         rows: Rows whose documents make the pack; the first few documents are used, cut to a moderate length.
+        device: Where the model is.
 
     Raises:
         IsolationError: The others' logits changed by more than a ten-thousandth of the perturbed document's
@@ -41,7 +44,7 @@ def prove_isolation(logits: Callable[..., Tensor], rows: Sequence[Row]) -> Isola
     """
     documents = _documents(rows)
     middle = len(documents) // 2
-    batch = collate([_pack(documents)])
+    batch = to_device(collate([_pack(documents)]), torch.device(device))
     before = logits(**batch)
     start, stop = (int(b) for b in batch["cu_seq_lens_q"][middle : middle + 2])
     batch["input_ids"] = batch["input_ids"].clone()

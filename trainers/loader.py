@@ -83,6 +83,11 @@ def collate(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """The same batch with its tensors on `device`."""
+    return {name: x.to(device) if isinstance(x, torch.Tensor) else x for name, x in batch.items()}
+
+
 def _trained(row: Row) -> np.ndarray:
     mask = row.assistant_masks
     return np.ones(len(row.input_ids), bool) if mask is None else np.asarray(mask, bool)

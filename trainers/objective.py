@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from trainers.loader import Row, collate
+from trainers.loader import Row, collate, to_device
 from trainers.loss import linear_cross_entropy, next_tokens, token_losses
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class PackedObjective(nn.Module):
         """Whether logits are hidden states times output embeddings, with no bias, factor or cap after it."""
         batch = collate([Row(np.arange(2), np.array([2]), None)])
         del batch["labels"]
-        batch = {k: v.to(self.model.device) if isinstance(v, Tensor) else v for k, v in batch.items()}
+        batch = to_device(batch, self.model.device)
         logits = self.logits(**batch)
         product = self._hidden(batch.pop("input_ids"), batch) @ self._head().T
         return bool(torch.allclose(logits.float(), product.float(), rtol=1e-3, atol=1e-4))

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from trainers.adapters import save_merged
 from trainers.checkpoint import PARTIAL, Cursor, publish, write_cursor
 from trainers.config import Optimizer, StageTraining, steps_of
 from trainers.evaluate import score
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mixers.shards import Shards
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """What one process of a training run works with."""
 
@@ -43,12 +44,18 @@ class Run:
     progress: Progress
     cursor: Cursor
     save_tokenizer: Callable[[Path], None]
-    started: float
+    started: float = 0.0
+    evaluating: float = 0.0
+
+    def begin(self) -> None:
+        """Start the clock."""
+        self.started, self.evaluating = time.monotonic(), 0.0
+        self.progress.begin(self.tokens(self.cursor.step))
 
     @property
     def seconds(self) -> float:
-        """Wall-clock seconds, those before a resume included."""
-        return self.cursor.seconds + time.monotonic() - self.started
+        """Wall-clock seconds of training so far, those before a resume included, evaluations left out."""
+        return self.cursor.seconds + time.monotonic() - self.started - self.evaluating
 
     def tokens(self, step: int) -> int:
         """Tokens consumed when `step` steps are done."""
@@ -109,6 +116,7 @@ class PackedTrainer(Trainer):
             return
         with self.accelerator.autocast():
             evaluation = score(self.model_wrapped, run.held_out, run.stage.micro_batch_rows, step)
+        run.evaluating += evaluation.seconds
         run.journal.add_evaluation(evaluation)
         run.progress.evaluation(evaluation)
 
@@ -141,6 +149,15 @@ class PackedTrainer(Trainer):
             )
             publish(partial, self.run.output, self.run.stage.keep_checkpoints)
         self.accelerator.wait_for_everyone()
+
+    def save_final(self) -> None:
+        """Save the trained model as an ordinary folder at the run's output, an adapter merged into it."""
+        adapter = self.run.stage.adapter
+        if adapter is None:
+            self.save_model(str(self.run.output))
+        elif self.args.should_save:
+            save_merged(self.accelerator.unwrap_model(self.model).model, adapter, self.run.output)
+            self.run.save_tokenizer(self.run.output)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         if self.args.should_save:

@@ -2,15 +2,16 @@
 
 import json
 import os
+import resource
 import shutil
-import time
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainers.checkpoint import PARTIAL, Cursor, checkpoints, read_cursor, write_json
+from trainers.checkpoint import PARTIAL, Cursor, checkpoints, locked, read_cursor, write_json
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.evaluate import Evaluation, largest_id
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from mixers.shards import Shards
+    from trainers.loader import StepSampler
+    from trainers.packed_trainer import Run
 
 RESULT = "training.json"
 
@@ -27,8 +30,10 @@ RESULT = "training.json"
 class TrainingResult:
     """What a finished stage of training was and gave; `training.json` holds the same.
 
-    `evaluations` are in step order: the first is before the first step, the last after the last. Without
-    held-out shards there are none.
+    `seconds` are those of training alone, without evaluations. `fill` is the share of the rows' places that
+    hold tokens. `peak_memory` is in bytes, of the GPU if there is one, else of the process. `evaluations`
+    are in step order: the first is before the first step, the last after the last. Without held-out shards
+    there are none.
     """
 
     output: Path
@@ -38,14 +43,19 @@ class TrainingResult:
     rows: int
     steps: int
     tokens: int
+    predicted_tokens: int
     seconds: float
+    flops_per_second: float
+    flops_utilisation: float | None
+    fill: float
+    peak_memory: int
     final_loss: float | None
     isolation: dict[str, float]
     evaluations: list[Evaluation]
 
     @property
     def tokens_per_second(self) -> float:
-        """Real tokens trained per second, evaluations and checkpoints included."""
+        """Real tokens trained per second."""
         return self.tokens / max(self.seconds, 1e-9)
 
 
@@ -81,11 +91,12 @@ def train(
     shards = Shards.open(shards_folder)
     if not len(shards):
         raise ValueError(f"{shards_folder} holds no rows to train on.")
-    checkpoint = _checkpoint_to_continue(output, shards.fingerprint, config, resume)
-    if (output / RESULT).exists():
-        return read_result(output)
     held_out_shards = None if held_out is None else Shards.open(held_out)
-    with _quiet_transformers():
+    first_process = os.environ.get("RANK", "0") == "0"
+    with locked(output) if first_process else nullcontext(), _quiet_transformers():
+        checkpoint = _checkpoint_to_continue(output, shards.fingerprint, config, resume)
+        if (output / RESULT).exists():
+            return read_result(output)
         return _train(shards, config, model, output, tokenizer_folder, held_out_shards, checkpoint)
 
 
@@ -126,41 +137,29 @@ def _train(
     held_out: "Shards | None",
     continued: tuple[Path, Cursor] | None,
 ) -> TrainingResult:
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "PASSIVE"
-    )  # on shared cores, threads that spin starve each other
-    from trainers.adapters import save_merged
+    # On shared cores, threads that spin while they wait starve each other. Read when torch is first loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from trainers.isolation import prove_isolation
     from trainers.journal import Journal
-    from trainers.loader import RowDataset, StepSampler
+    from trainers.loader import RowDataset
     from trainers.model import save_tokenizer, tokenizer_of
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer, Run
     from trainers.precision import autocast
     from trainers.progress import Progress
 
-    started = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
     checkpoint, cursor = continued or (None, Cursor.start(shards.fingerprint, config))
     dataset = RowDataset(shards, config.epochs)
-    sampler = StepSampler(
-        len(dataset),
-        config.rows_per_step,
-        config.micro_batch_rows,
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
-        process=int(os.environ.get("RANK", "0")),
-        first_step=cursor.step,
-        first_row=cursor.row,
-        last_step=config.max_steps,
-    )
-    total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
-    tokenizer = tokenizer_of(tokenizer_folder, model)
-    causal_model = _model(model, checkpoint, shards, tokenizer, config)
+    sampler = _sampler(len(dataset), config, cursor)
     writes = sampler.process == 0
     if writes:
         shutil.rmtree(output / PARTIAL, ignore_errors=True)
     journal = Journal(output / "metrics.jsonl", writes)
-    journal.rewind(cursor.step if continued else -1)
+    journal.rewind(cursor.step if checkpoint else -1)
+    tokenizer = tokenizer_of(tokenizer_folder, model)
+    causal_model = _model(model, checkpoint, shards, tokenizer, config)
+    total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
     with Progress(sampler.steps, total_tokens, writes) as progress:
         run = Run(
             stage=config,
@@ -172,42 +171,74 @@ def _train(
             progress=progress,
             cursor=cursor,
             save_tokenizer=lambda folder: save_tokenizer(tokenizer, tokenizer_folder, folder),
-            started=started,
         )
         trainer = PackedTrainer(PackedObjective(causal_model), run)
         with autocast(config.dtype):
-            proof = prove_isolation(
-                trainer.model.logits, [dataset[row] for row in range(min(8, len(shards)))]
-            )
+            first_rows = [dataset[number] for number in range(min(8, len(shards)))]
+            proof = prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
         progress.note(_opening(causal_model, run, total_tokens, proof.other_change))
         if checkpoint is None:
             trainer.score_held_out()
-        progress.begin(run.tokens(cursor.step))
+        run.begin()
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        seconds = run.seconds
         trainer.score_held_out()
-        if config.adapter is None:
-            trainer.save_model(str(output))
-        elif writes:
-            save_merged(causal_model, config.adapter, output)
-            save_tokenizer(tokenizer, tokenizer_folder, output)
-    result = TrainingResult(
-        output=output,
-        model=model.model_dump_json() if isinstance(model, SmallModel) else str(model),
-        shards_fingerprint=shards.fingerprint,
-        parameters=causal_model.num_parameters(),
-        rows=sampler.rows_before(sampler.steps),
-        steps=sampler.steps,
-        tokens=total_tokens,
-        seconds=round(run.seconds, 3),
-        final_loss=journal.last_loss,
-        isolation=proof._asdict(),
-        evaluations=journal.evaluations,
-    )
+    result = _result(model, causal_model, run, proof._asdict(), seconds)
+    trainer.save_final()
     if writes:
         value = asdict(result) | {"stage": config.model_dump(), "tokens_per_second": result.tokens_per_second}
         del value["output"]
         write_json(output / RESULT, value)
     return result
+
+
+def _sampler(total_rows: int, config: StageTraining, cursor: Cursor) -> "StepSampler":
+    from trainers.loader import StepSampler
+
+    return StepSampler(
+        total_rows,
+        config.rows_per_step,
+        config.micro_batch_rows,
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        process=int(os.environ.get("RANK", "0")),
+        first_step=cursor.step,
+        first_row=cursor.row,
+        last_step=config.max_steps,
+    )
+
+
+def _result(
+    model: str | Path | SmallModel,
+    trained: "PreTrainedModel",
+    run: "Run",
+    isolation: dict[str, float],
+    seconds: float,
+) -> TrainingResult:
+    from trainers.flops import peak_flops, training_flops, workload
+
+    shards, sampler = run.dataset.shards, run.sampler
+    rows = sampler.rows_before(sampler.steps)
+    work = workload(shards, rows)
+    flops_per_second = training_flops(trained, work) / max(seconds, 1e-9)
+    peak = peak_flops()
+    return TrainingResult(
+        output=run.output,
+        model=model.model_dump_json() if isinstance(model, SmallModel) else str(model),
+        shards_fingerprint=shards.fingerprint,
+        parameters=trained.num_parameters(),
+        rows=rows,
+        steps=sampler.steps,
+        tokens=work.tokens,
+        predicted_tokens=work.predicted,
+        seconds=round(seconds, 3),
+        flops_per_second=flops_per_second,
+        flops_utilisation=None if peak is None else flops_per_second / (peak * sampler.processes),
+        fill=work.tokens / (rows * shards.sequence_length),
+        peak_memory=_peak_memory(),
+        final_loss=run.journal.last_loss,
+        isolation=isolation,
+        evaluations=run.journal.evaluations,
+    )
 
 
 def _model(
@@ -238,7 +269,15 @@ def _model(
     return loaded
 
 
-def _opening(model: "PreTrainedModel", run: Any, total_tokens: int, leak: float) -> str:
+def _peak_memory() -> int:
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _opening(model: "PreTrainedModel", run: "Run", total_tokens: int, leak: float) -> str:
     sampler = run.sampler
     text = (
         f"{model.num_parameters():,} parameters, {total_tokens:,} tokens in {sampler.steps} steps of"

@@ -1,5 +1,6 @@
 """Runs of the trainer in processes of their own, which are killed on the way."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -28,7 +29,6 @@ def launch(
     return subprocess.Popen(
         [sys.executable, *command, stage.model_dump_json(), model.model_dump_json()],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-        start_new_session=True,
     )
 
 
@@ -46,8 +46,12 @@ def train_and_kill(
     run = launch(processes, shards, stage, model, output, tokenizer, held_out)
     while run.poll() is None and _steps_done(output) < step:
         time.sleep(0.002)
-    os.killpg(run.pid, signal.SIGKILL)
+    run.kill()
     run.wait()
+    for marker in output.glob("*.pid"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(marker.stem), signal.SIGKILL)
+        marker.unlink()
     assert not (output / "training.json").exists()
 
 

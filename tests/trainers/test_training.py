@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.trainers.killing import train_and_kill
 from tests.trainers.shards_folder import documents, pack, write_shards
-from trainers.checkpoint import checkpoints
+from trainers.checkpoint import checkpoints, locked
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.train import TrainingResult, read_result, train
@@ -125,6 +125,13 @@ def test_an_existing_run_is_not_overwritten(
 ) -> None:
     with pytest.raises(ResumeError, match="--resume"):
         train(shards, stage, small, undisturbed.output)
+
+
+def test_two_runs_never_share_an_output(
+    tmp_path: Path, shards: Path, small: SmallModel, stage: StageTraining
+) -> None:
+    with locked(tmp_path / "run"), pytest.raises(ResumeError, match="Another process"):
+        train(shards, stage, small, tmp_path / "run")
 
 
 def test_other_shards_are_refused(
