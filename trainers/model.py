@@ -94,7 +94,10 @@ def tokenizer_of(tokenizer_folder: Path | None, model: "str | Path | SmallModel"
         return AutoTokenizer.from_pretrained(str(tokenizer_folder), trust_remote_code=False)
     if isinstance(model, SmallModel):
         return None
-    return AutoTokenizer.from_pretrained(str(model), trust_remote_code=False)
+    try:
+        return AutoTokenizer.from_pretrained(str(model), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{model} has no tokenizer to save with the trained model: {error}") from error
 
 
 def save_tokenizer(tokenizer: Any, tokenizer_folder: Path | None, folder: Path) -> None:
