@@ -20,21 +20,16 @@ def is_address(data, begin, end, classes):
     expression). Each `@` is tried as the end of the user part; a host contains none, so all trials together
     are linear.
     """
-    if not _has_stop(data, begin, end):
+    stops = 0
+    for at in range(begin, end):
+        stops += data[at] == ord(".")
+    if stops == 0:
         return False
     start = _after_scheme(data, begin, end, classes)
     if _is_host_and_path(data, start, end, classes) or _is_host_and_path(data, begin, end, classes):
         return True
     for at in range(begin + 1, end - 1):
         if data[at] == ord("@") and _is_host_and_path(data, at + 1, end, classes):
-            return True
-    return False
-
-
-@kernel
-def _has_stop(data, begin, end):
-    for at in range(begin + 1, end - 1):
-        if data[at] == ord("."):
             return True
     return False
 

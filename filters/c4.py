@@ -81,7 +81,7 @@ def starts_with(data, at, end, phrase):
     """Whether `data[at:end]` starts with a phrase of lower-case ASCII letters and spaces, in any case."""
     if at + len(phrase) > end:
         return False
-    for index in range(len(phrase)):
-        if data[at + index] | 0x20 != phrase[index]:
-            return False
-    return True
+    index = 0
+    while index < len(phrase) and data[at + index] | 0x20 == phrase[index]:
+        index += 1
+    return index == len(phrase)

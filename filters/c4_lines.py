@@ -39,7 +39,7 @@ class LineEdit(NamedTuple):
 
     texts: pa.LargeStringArray
     counts: dict[str, int]
-    """`lines` = `kept` + the lines removed by each reason; `citations` counts the marks removed from kept lines."""
+    """`lines` = `kept` + those removed, by reason; `citations`: marks removed from kept lines."""
 
 
 def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> LineEdit:

@@ -69,7 +69,7 @@ def candidate_pairs(keys: np.ndarray, documents: np.ndarray) -> CandidatePairs:
 
 @kernel
 def _partners(index, size):
-    """How many of the documents before the one at `index` of a bucket it is compared with: hubs, neighbours."""
+    """With how many earlier documents of its bucket the one at `index` is compared: hubs, neighbours."""
     if size <= WHOLE_BUCKET:
         return index, 0
     hubs = min(index, HUBS)
@@ -110,13 +110,14 @@ def verified(a: np.ndarray, b: np.ndarray, texts: Texts, ngram: int) -> np.ndarr
     Args:
         a: Rows of `texts`.
         b: Rows of `texts`, one for each in `a`.
-        texts: The documents; the shingle sets of all that are in a pair are held in memory, 8 bytes a
-        shingle. ngram: Words in a shingle.
+        texts: The documents. The shingle sets of those in a pair are held in memory, 8 bytes a shingle.
+        ngram: Words in a shingle.
     """
     buffers = text_buffers(texts)
     rows, positions = np.unique(np.concatenate((a, b)).astype(np.int64), return_inverse=True)
     sets, bounds = _shingle_sets(buffers.data, buffers.offsets, rows, word_folding(), ngram)
-    return _jaccard(positions[: len(a)], positions[len(a) :], sets, bounds)
+    similarity: np.ndarray = _jaccard(positions[: len(a)], positions[len(a) :], sets, bounds)
+    return similarity
 
 
 @driver
@@ -238,7 +239,7 @@ def _adjacency(a: np.ndarray, b: np.ndarray, weights: np.ndarray, groups: int) -
 
 @driver
 def _choose(order, group, heads, tails, weights, count):
-    """For each document in `order` its survivor, itself if it survives, and the similarity; -1 for the others."""
+    """The survivor of each document in `order`, itself if it survives, and the similarity; else -1."""
     kept_doc = np.full(count, -1, dtype=np.int64)
     best = np.zeros(count)
     survivor = np.full(heads.size - 1, -1, dtype=np.int64)

@@ -13,13 +13,14 @@ DROPPED = 0
 SEPARATOR = 1
 """Folds to a gap between words: white space, punctuation, symbols, controls."""
 IDEOGRAPH = 1 << 31
-"""Flag of a folded code point that is a word by itself: Han, kana, and other scripts written without spaces."""
+"""Flag of a folded code point that is a word by itself: Han, kana, other scripts without spaces."""
 
 # Thai, Lao, Myanmar, Khmer, kana, Han: scripts that do not put spaces between words.
 _UNSPACED = (
-    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3021, 0x3029),
-    (0x3031, 0x3035), (0x303B, 0x303C), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF),
-    (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF), (0xFF66, 0xFF9D), (0x1B000, 0x1B16F), (0x20000, 0x323AF),
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007),
+    (0x3021, 0x3029), (0x3031, 0x3035), (0x303B, 0x303C), (0x3040, 0x30FF), (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF),
+    (0xFF66, 0xFF9D), (0x1B000, 0x1B16F), (0x20000, 0x323AF),
 )  # fmt: skip
 
 
@@ -48,8 +49,10 @@ def word_folding() -> np.ndarray:
         if category in ("Mn", "Me", "Cf"):
             table[point] = DROPPED
         elif category[0] in "LNM":
-            form = "NFC" if _is_hangul(point) else "NFKD"
-            base = unicodedata.normalize(form, chr(point)).lower()[0]
+            character = chr(point)
+            if not _is_hangul(point):
+                character = unicodedata.normalize("NFKD", character)
+            base = character.lower()[0]
             table[point] = ord(base) if base.isalnum() else point
     for first, last in _UNSPACED:
         block = table[first : last + 1]
@@ -58,5 +61,5 @@ def word_folding() -> np.ndarray:
 
 
 def _is_hangul(point: int) -> bool:
-    """Whether a code point is a Hangul syllable, which decomposes into letters rather than a letter and accents."""
+    """Whether a code point is a Hangul syllable, which decomposes into letters, not accents."""
     return 0xAC00 <= point <= 0xD7A3

@@ -41,7 +41,7 @@ _SLOTS = 64
 
 @lru_cache(maxsize=1)
 def stop_word_table() -> tuple[np.ndarray, np.ndarray]:
-    """A hash table of the stop words: hashes (uint64), and the bit of each (uint32), Russian in the upper half."""
+    """A hash table of the stop words: hashes (uint64), and bits (uint32), Russian in the upper half."""
     keys = np.zeros(_SLOTS, dtype=np.uint64)
     bits = np.zeros(_SLOTS, dtype=np.uint32)
     for words, shift in ((ENGLISH_STOP_WORDS, 0), (RUSSIAN_STOP_WORDS, 16)):
@@ -56,7 +56,7 @@ def stop_word_table() -> tuple[np.ndarray, np.ndarray]:
 
 @kernel
 def gopher_quality(data, begin, end, classes, words, stop_keys, stop_bits, row):
-    """Fills `row` with the signals above; returns the lines of the document as `str.splitlines` counts them."""
+    """Fills `row` with the signals above; returns the lines as `str.splitlines` counts them."""
     non_symbol = non_symbol_characters = alpha = 0
     lines = bullets = ellipsis_ends = 0
     stop_words = np.uint32(0)

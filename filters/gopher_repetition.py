@@ -65,7 +65,7 @@ def _repeated_lines(lines, scratch):
     if lines.size > 1:
         outer = (lines[0].length == 0) + (lines[lines.size - 1].length == 0)
     parts = outer
-    repeated = outer == 2
+    repeated = outer // 2
     characters = 0
     table = scratch.table[: slots_for(lines.size)]
     clear(table)
@@ -80,7 +80,7 @@ def _repeated_lines(lines, scratch):
 
 @kernel
 def _repeated_paragraphs(data, begin, end, classes, lines, scratch):
-    """The paragraphs of a stripped text split at empty lines, those met before, and the characters of these."""
+    """The paragraphs of a stripped text, between empty lines; those met before; the characters of these."""
     low = strip_left(data, begin, end, classes) - begin
     high = strip_right(data, begin, end, classes) - begin
     table = scratch.table[: slots_for(lines.size)]
@@ -161,7 +161,7 @@ def _keep_repeated(alive, keys, slots, table, live):
 
 @kernel
 def _top(words, alive, slots, table, live, n):
-    """Characters, with spaces between words, of all occurrences of the most frequent n-gram, of the first if tied."""
+    """Characters of all occurrences of the most frequent n-gram (the first if tied), spaces included."""
     position, most = 0, 1
     for index in range(live):
         if table[slots[index]].count > most:

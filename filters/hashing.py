@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
@@ -18,9 +18,9 @@ _MIX = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def load64(typing_context: Any, data: Any, at: Any) -> Any:
-    """The eight bytes of a uint8 array from byte `at` on, as one little-endian number; unaligned, unchecked."""
+    """The eight bytes of a uint8 array from byte `at` on, as a little-endian number; unchecked."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -102,7 +102,7 @@ def slots_for(count):
 
 @inline_kernel
 def find_slot(table, mask, key):
-    """The slot in `table[: mask + 1]` that holds `key`, or the empty slot where it belongs. Keys are never 0."""
+    """The slot in `table[: mask + 1]` that holds `key`, never 0, or the empty slot where it belongs."""
     slot = np.int64(key & np.uint64(mask))
     while table[slot] != 0 and table[slot] != key:
         slot = (slot + 1) & mask

@@ -35,9 +35,7 @@ class MinHash(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ngram: int = Field(default=5, ge=1, description="Words in a shingle.")
-    bands: int = Field(
-        default=14, ge=1, description="Bands of the signature; one equal band makes a candidate."
-    )
+    bands: int = Field(default=14, ge=1, description="Bands; one equal band makes a candidate.")
     rows: int = Field(default=8, ge=1, description="Hash values in a band.")
     verify: float = Field(
         default=0.8, gt=0, le=1, description="Smallest true Jaccard similarity of a duplicate."
@@ -45,7 +43,7 @@ class MinHash(BaseModel):
     seed: int = Field(default=1, ge=0, description="Seed of the hash functions.")
 
     def signatures(self, texts: Texts) -> pa.FixedSizeListArray:
-        """The signature of each text: fixed_size_list<uint32>[bands * rows], all ones where there are no words."""
+        """The signature of each text: fixed_size_list<uint32>[bands * rows]; without words all bits set."""
         buffers = text_buffers(texts)
         size = self.bands * self.rows
         generator = np.random.Generator(np.random.PCG64(self.seed))
@@ -64,8 +62,8 @@ class MinHash(BaseModel):
         size = self.bands * self.rows
         if signatures.type.list_size != size:
             raise ValueError(
-                f"Signatures have {signatures.type.list_size} values, not {self.bands} bands of {self.rows} rows. "
-                "Compute them again with this configuration."
+                f"Signatures have {signatures.type.list_size} values, not {self.bands} bands of "
+                f"{self.rows} rows. Compute them again with this configuration."
             )
         values = signatures.flatten().to_numpy().reshape(-1, self.bands, self.rows)
         keys = _band_keys(values)
@@ -74,7 +72,7 @@ class MinHash(BaseModel):
 
 @driver
 def _sign(data, offsets, folding, ngram, multipliers, increments, values):
-    """Lowers each row of `values`, uint32 of shape (documents, hashes), to the minima of a document's shingles."""
+    """Lowers each row of `values`, uint32 (documents, hashes), to the minima of a document's shingles."""
     shingles = np.empty(1 << 16, dtype=np.uint64)
     for document in range(values.shape[0]):
         begin, end = offsets[document], offsets[document + 1]
@@ -86,7 +84,7 @@ def _sign(data, offsets, folding, ngram, multipliers, increments, values):
 
 @kernel
 def _lower(shingles, multipliers, increments, minima):
-    """Takes shingles into the minima of the permutations `multiplier * hash + increment` of 32-bit numbers."""
+    """Takes shingles into the minima of `multiplier * hash + increment`, permutations of 32-bit numbers."""
     for shingle in shingles:
         key = np.uint32(shingle >> np.uint64(32))
         for index in range(minima.size):

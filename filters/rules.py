@@ -49,7 +49,7 @@ class Rule(BaseModel):
 
 
 def _rules(preset: str, thresholds: Mapping[str, tuple[str, float]]) -> tuple[Rule, ...]:
-    """Rules from {key: (signal, threshold)}; the key says by `min_` or `max_` which kind of threshold it is."""
+    """Rules from {key: (signal, threshold)}; the key starts with the kind of threshold, min or max."""
     return tuple(
         Rule(name=f"{preset}.{key}", signal=signal, **{key[:3]: float(threshold)})
         for key, (signal, threshold) in thresholds.items()
@@ -157,4 +157,5 @@ def all_failed(signals: pa.Table, rules: Sequence[Rule]) -> dict[str, int]:
 
 
 def _values(signals: pa.Table, rule: Rule) -> np.ndarray:
-    return signals.column(rule.signal).to_numpy()
+    values: np.ndarray = signals.column(rule.signal).to_numpy()
+    return values

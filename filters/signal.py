@@ -1,4 +1,4 @@
-"""What a signal is: one number that describes a document, computed once and compared with thresholds later."""
+"""What a signal is: a number that describes a document, computed once, compared with thresholds later."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-Texts = pa.LargeStringArray | pa.StringArray | pa.ChunkedArray
+Texts: TypeAlias = "pa.LargeStringArray | pa.StringArray | pa.ChunkedArray"
 
 _LONGEST_DOCUMENT = 2**31 - 1
 

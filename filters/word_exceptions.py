@@ -69,9 +69,9 @@ def _contractions() -> list[tuple[str, ...]]:
 def exceptions() -> dict[str, tuple[str, ...]]:
     """Each exception and its pieces, in lower case, capitalised, and with a typographic apostrophe."""
     pieces = [tuple(item.split("|")) for item in _SPLIT.split()]
-    pieces += [("i",) + item[1:] for item in pieces if item[0] == "I"]
+    pieces += [("i", *item[1:]) for item in pieces if item[0] == "I"]
     pieces += _contractions()
-    pieces += [(item[0].capitalize(),) + item[1:] for item in pieces if item[0] not in ("y", "y'")]
+    pieces += [(item[0].capitalize(), *item[1:]) for item in pieces if item[0] not in ("y", "y'")]
     pieces += [
         (form,)
         for word in _DROPPED_G.split()

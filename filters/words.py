@@ -52,9 +52,9 @@ WordDefinition = Literal["unicode", "whitespace"]
 WORD_DEFINITIONS: tuple[WordDefinition, ...] = get_args(WordDefinition)
 
 _UNITS = (
-    "km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph "
-    "hPa Pa mbar mb MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм мм² мм³ нм кг г "
-    "мг м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб US$ C$ A$"
+    "km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h "
+    "kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм "
+    "мм² мм³ нм кг г мг м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб US$ C$ A$"
 ).split()
 _LONGEST_UNIT = max(len(unit.encode()) for unit in _UNITS)
 _SLOTS = 8192
@@ -142,7 +142,7 @@ def unicode_words(data, begin, end, tables, words):
         while at < end:
             lead = data[at]
             kind = classes[lead] if lead < 0x80 else classes[decode(data, at, end)]
-            if kind & (ALPHA | PREFIX) != ALPHA:
+            if kind & (ALPHA | PREFIX | SPACE) != ALPHA:
                 break
             letters += 1
             at = at + 1 if lead < 0x80 else step(data, at, end)
@@ -165,11 +165,10 @@ def unicode_words(data, begin, end, tables, words):
 
 @inline_kernel
 def _write_run(data, start, split, letters, rest, end, tables, base, words, count):
-    """Writes the words of the run `data[start:end]`, which has `letters` letters up to `split`, then `rest`
-    others.
+    """Writes the words of the run `data[start:end]`: `letters` letters up to `split`, then `rest` others.
 
-    Two kinds of run that make up most text are told apart without the general rules: letters alone, and
-    letters with one punctuation mark behind them.
+    Two kinds of run that make up most text need no general rules: letters alone, and letters with one
+    punctuation mark behind them.
     """
     key = hash_bytes(data, start, end)
     slot = _find_hash(key, tables.exceptions) if end - start <= tables.longest else -1
@@ -291,7 +290,7 @@ def _split_run(data, begin, end, tables, base, words, count):
 
 @kernel
 def _split_middle(data, begin, end, tables, base, words, count):
-    """Splits at infixes what is left between prefixes and suffixes, unless it is an exception or an address."""
+    """Splits at infixes what is left between the affixes, unless it is an exception or an address."""
     slot = _find_exception(data, begin, end, tables)
     if slot >= 0:
         return _write_pieces(data, begin, slot, tables, base, words, count)
@@ -316,11 +315,9 @@ def _split_middle(data, begin, end, tables, base, words, count):
 
 @kernel
 def _rejoin(data, tables, base, words, first, count):
-    """Joins neighbours in a run that together are an exception: `)` and `:` are `):`; returns the number of
-    words.
+    """Joins neighbours in a run that together are an exception: `)` and `:` are `):`; returns their number.
 
-    An exception has at most as many pieces as the affix rules make of it, so the joined words fit where they
-    were.
+    An exception has no more pieces than the affix rules make of it, so it fits where they were.
     """
     kept = index = first
     while index < count:

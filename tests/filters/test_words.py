@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from filters.words import WORD, unicode_words, whitespace_words, word_tables
+from tests.filters.strategies import documents
+
+
+def split(text: str, kernel=unicode_words) -> list[str]:
+    data = np.frombuffer(text.encode(), dtype=np.uint8)
+    words = np.empty(len(data), dtype=WORD)
+    count, characters = kernel(data, 0, len(data), word_tables(), words)
+    assert characters == len(text)
+    found = [bytes(data[word["start"] : word["end"]]).decode() for word in words[:count]]
+    assert [len(word) for word in found] == words["length"][:count].tolist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Hello, world!", "Hello , world !"),
+        ("They'd've said: don't.", "They 'd 've said : do n't ."),
+        ("cannot gonna", "can not gon na"),
+        ("user-id cannot-do", "user - id cannot - do"),
+        ("(see above): yes", "( see above ): yes"),
+        ("e.g. the U.S. and Ph.D. at 10a.m.", "e.g. the U.S. and Ph.D. at 10 a.m."),
+        ("It costs US$5, 20€ or 50%.", "It costs US$ 5 , 20 € or 50 % ."),
+        ("5km 3-day 1-2 10MB", "5 km 3 - day 1 - 2 10 MB"),
+        ("well-known and/or either/or x=y", "well - known and/or either / or x = y"),
+        ("wait... what?! no..", "wait ... what ? ! no .."),
+        ("end.Start a.b 1,000 a,b", "end . Start a.b 1,000 a , b"),
+        ("James' dog's 'quoted'", "James ' dog 's ' quoted '"),
+        ("see http://example.com/a?b=c, me@mail.org", "see http://example.com/a?b=c , me@mail.org"),
+        ("www.x.co.uk:8080/path (https://a.io)", "www.x.co.uk:8080/path ( https://a.io )"),
+        ("a -- b—c d–e", "a -- b — c d – e"),
+        ("«Привет», — сказал он…", "« Привет » , — сказал он …"),
+        ("что-то т.е. 5кг", "что - то т.е . 5 кг"),
+        (":-) ok :) foo:)", ":-) ok :) foo :)"),
+        ("hi👍🏽there ©2024", "hi 👍 🏽there © 2024"),
+        ("°C. 20°C.", "° C . 20 ° C ."),
+        ("漢字かな。次", "漢字かな。次"),
+    ],
+)
+def test_unicode_words_follow_the_affix_rules(text: str, words: str) -> None:
+    assert split(text) == words.split()
+
+
+@given(documents)
+def test_unicode_words_are_the_text_without_white_space(text: str) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    words = split(text)
+    assert "".join(words) == "".join(text.split())
+    assert all(words)
+
+
+@given(documents)
+def test_whitespace_words_are_those_of_str_split(text: str) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    assert split(text, whitespace_words) == text.split()
+
+
+@pytest.mark.parametrize(
+    "character", ["!", ")", "(", ".", "'", "─", "👍", "\u200b", "\u0301", "@", "-", "a@", "a.", "/"]
+)
+def test_long_runs_are_split_completely(character: str) -> None:
+    text = character * 200_000
+    assert "".join(split(text)) == text
+
+
+def test_bytes_that_are_not_utf8_do_not_crash() -> None:
+    data = np.frombuffer(b"\xff\xfe ok \xed\xa0\x80 \xf0\x9f end\xc3", dtype=np.uint8)
+    words = np.empty(len(data), dtype=WORD)
+    count, _ = unicode_words(data, 0, len(data), word_tables(), words)
+    assert 0 < count <= len(data)
+    assert words["end"][:count].max() <= len(data)
