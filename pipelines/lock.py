@@ -22,6 +22,6 @@ def locked(folder: Path) -> Iterator[None]:
             raise WorkError(
                 "another run is working in this folder",
                 file=str(folder),
-                mend="Wait for it to end, stop it, or choose another folder with --workdir.",
+                mend="Wait for it to end, stop it, or choose another folder.",
             ) from error
         yield

@@ -112,9 +112,9 @@ class Source(Protocol):
 def tasks(units: list[Unit], part_bytes: int) -> list[list[Unit]]:
     """Group consecutive units into tasks of up to `part_bytes`, so that many small files make one part."""
     grouped: list[list[Unit]] = []
-    filled = part_bytes
+    filled = 0
     for unit in units:
-        if filled + unit.bytes > part_bytes:
+        if not grouped or filled + unit.bytes > part_bytes:
             grouped.append([])
             filled = 0
         grouped[-1].append(unit)
@@ -127,6 +127,7 @@ class Labels:
     """What is said of every document of a source whose record does not say it."""
 
     source: str
+    """Begins every doc_id, unless it is empty."""
     domain: str
     language: str | None = None
     license: str | None = None

@@ -119,7 +119,8 @@ class _Columns:
     def __init__(self, field_map: FieldMap, file: str) -> None:
         fields = field_map.fields
         self._labels = field_map.labels
-        self._prefix = f"{field_map.labels.source}/"
+        source = field_map.labels.source
+        self._prefix = f"{source}/" if source else ""
         self._file = file
         self._id = fields.id
         self._texts: list[str] = []

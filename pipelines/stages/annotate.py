@@ -51,7 +51,7 @@ class Annotate(Stage):
         """Annotate one part."""
         part = pq.read_table(self.parts.folder(workdir) / task["part"], columns=["doc_id", "text"])
         texts = part.column("text")
-        sidecar = compute_signals(texts).add_column(0, "doc_id", part.column("doc_id"))
+        sidecar = self.signals(texts).add_column(0, "doc_id", part.column("doc_id"))
         sidecar = sidecar.append_column("content_hash", content_hash(texts))
         if self.minhash:
             keys = self.minhash.band_keys(self.minhash.signatures(texts))
@@ -59,6 +59,10 @@ class Annotate(Stage):
         output.write_table(task["part"], sidecar)
         output.counts.flow("documents", entered=part.num_rows, left=sidecar.num_rows)
         output.counts.fact("text_bytes_read", text_size(texts))
+
+    def signals(self, texts: pa.ChunkedArray) -> pa.Table:
+        """A column for each signal."""
+        return compute_signals(texts)
 
 
 def sidecars(stage: Annotate, workdir: Path, columns: list[str]) -> pa.Table:

@@ -202,3 +202,8 @@ def test_small_units_are_grouped(read):
     assert [len(group) for group in groups] == [10] * 10
     assert [unit for group in groups for unit in group] == units
     assert tasks([], 10) == []
+
+
+def test_an_empty_file_may_come_first(read):
+    units = read({"a.jsonl": b"", "b.jsonl": LINE}, "*.jsonl").units
+    assert [[unit.file for unit in group] for group in tasks(units, 10)] == [["a.jsonl"], ["b.jsonl"]]
