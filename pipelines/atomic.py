@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ TEMPORARY = ".writing-"
 def atomic_path(final: Path) -> Iterator[Path]:
     """Give a temporary path beside `final`; on success flush the file and rename it, on failure remove it."""
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.parent / f"{TEMPORARY}{os.getpid()}-{final.name}"
+    temporary = final.parent / f"{TEMPORARY}{platform.node()}-{os.getpid()}-{final.name}"
     try:
         yield temporary
         with temporary.open("rb") as file:

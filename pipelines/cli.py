@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Never
@@ -35,8 +34,11 @@ def run(
     recipe: RecipeName,
     workdir: WorkDir = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage, e.g. select.")] = None,
-    executor: Annotated[str, typer.Option(help="Where to run: local.")] = "local",
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = os.cpu_count() or 1,
+    executor: Annotated[str, typer.Option(help="Where to run: local, slurm or ray.")] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tasks at a time; local: by default one a core; slurm, ray: no limit."),
+    ] = None,
     set_: Settings = [],  # noqa: B006
 ) -> None:
     """Build what RECIPE describes: parts, verdicts, tokenizer, shards and a report.

@@ -29,19 +29,22 @@ from pipelines.seal import RUN_SEAL, check_run, recorded_settings, seal_run
 
 
 def run_recipe(
-    name: str, workdir: Path | None, until: str | None, executor: str, workers: int, assignments: list[str]
+    name: str,
+    workdir: Path | None,
+    until: str | None,
+    executor: str,
+    workers: int | None,
+    assignments: list[str],
 ) -> None:
     """`coupage run`."""
     from pipelines.progress import Progress
     from pipelines.run import RunOptions, run
 
-    if executor != "local":
-        raise UserError(f"there is no executor `{executor}`", mend="Executors: local.")
     recipe = load_recipe(name, assignments)
     console = Console(stderr=True)
     folder = workdir or default_workdir(recipe)
     with Progress(console) as progress:
-        graph = run(recipe, find_recipe(name).parent, RunOptions(folder, workers, until), progress)
+        graph = run(recipe, find_recipe(name).parent, RunOptions(folder, workers, until, executor), progress)
     if until is None:
         _print_summary(graph, folder, Console())
 

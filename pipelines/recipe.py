@@ -24,6 +24,7 @@ from filters.rules import PRESETS, Rule, preset
 from mixers.budget import Mixture, include_mixtures
 from mixers.quantity import Quantity
 from pipelines.errors import UserError
+from pipelines.executors.config import ExecutorSettings
 from pipelines.recipe_file import RecipeText, override, read_recipe_text, validation_error
 from pipelines.sources.config import SourceConfig
 from pipelines.synthesis.config import SynthesisConfig
@@ -163,6 +164,7 @@ class Recipe(BaseModel):
     train: Train | None = Field(
         None, description="The training of each stage; null when only shards are wanted."
     )
+    executor: ExecutorSettings = ExecutorSettings()
 
     @field_validator("mixtures")
     @classmethod

@@ -16,7 +16,8 @@ import orjson
 from pipelines.atomic import remove_unfinished, write_bytes
 from pipelines.counts import total
 from pipelines.errors import UserError, WorkError
-from pipelines.executors.local import WorkerPool
+from pipelines.executors.base import Executor
+from pipelines.executors.registry import make_executor
 from pipelines.graph import Graph, build_graph
 from pipelines.inputs import LiveInputs
 from pipelines.lock import locked
@@ -33,23 +34,24 @@ class RunOptions:
     """How to run, as opposed to what."""
 
     workdir: Path
-    workers: int
+    workers: int | None = None
     until: str | None = None
+    executor: str = "local"
 
 
 def run(recipe: Recipe, base_folder: Path, options: RunOptions, progress: Progress) -> Graph:
     """Run what is not finished. Raises UserError or WorkError; finished parts are always kept."""
-    with locked(options.workdir):
+    executor = make_executor(options.executor, recipe.executor, options.workers, progress.warn)
+    with locked(options.workdir), executor:
         (options.workdir / RUN_SEAL).unlink(missing_ok=True)
         inputs = LiveInputs.for_run(base_folder, options.workdir)
         inputs.pin(recipe, options.workdir)
         graph = build_graph(recipe, inputs)
         stages = _until(list(graph.stages()), options.until)
-        with WorkerPool(options.workers, progress.warn) as pool:
-            for stage in stages:
-                run_stage(stage, options.workdir, pool, progress)
-                if isinstance(stage, Ingest):
-                    _check_quarantine(stage, options.workdir, recipe.quarantine.max_share)
+        for stage in stages:
+            run_stage(stage, options.workdir, executor, progress)
+            if isinstance(stage, Ingest):
+                _check_quarantine(stage, options.workdir, recipe.quarantine.max_share)
         if options.until is None:
             _publish(graph, recipe, options.workdir)
     return graph
@@ -66,7 +68,7 @@ def _until(stages: list[Stage], name: str | None) -> list[Stage]:
     return stages[: last + 1]
 
 
-def run_stage(stage: Stage, workdir: Path, pool: WorkerPool, progress: Progress) -> None:
+def run_stage(stage: Stage, workdir: Path, executor: Executor, progress: Progress) -> None:
     """Run one stage unless it is finished."""
     folder = stage.folder(workdir)
     if _finished(folder, workdir):
@@ -75,7 +77,7 @@ def run_stage(stage: Stage, workdir: Path, pool: WorkerPool, progress: Progress)
     started = time.monotonic()
     tasks = _task_count(stage, workdir, folder)
     progress.start(stage, tasks, [r for r in map(lambda n: read_receipt(folder, n), range(tasks)) if r])
-    pool.run_stage(stage, workdir, tasks, progress.advance)
+    executor.run_stage(stage, workdir, tasks, progress.advance)
     _conclude(stage, workdir, tasks, started)
     progress.end(stage)
 

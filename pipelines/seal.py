@@ -21,8 +21,8 @@ from pipelines.manifest import (
 RUN_SEAL = "run.json"
 TRAINING_SEAL = "seal.json"
 LOCK = ".lock"
-# Stages have manifests, training has a seal of its own, and the links lead into stages.
-COVERED_ELSEWHERE = {"stages", "train", "shards", "tokenizer"}
+# Stages have manifests, training has a seal of its own, links lead into stages, and logs are no result.
+COVERED_ELSEWHERE = {"stages", "train", "shards", "tokenizer", "logs"}
 
 
 def seal_run(graph: Graph, workdir: Path) -> None:

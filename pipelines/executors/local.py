@@ -13,7 +13,6 @@ import os
 import pickle
 import signal
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,20 +23,11 @@ from typing import Any, Self
 
 from datatrove.executor.base import DistributedEnvVars, PipelineExecutor
 
-from pipelines.errors import CoupageError, WorkError
+from pipelines.errors import WorkError
+from pipelines.executors.base import ATTEMPTS, ONE_THREAD, missing_tasks, portable
 from pipelines.executors.step import StageStep
 from pipelines.manifest import Receipt
 from pipelines.stage import Stage, read_receipt
-from tokenizer_tools.backends import SINGLE_THREAD
-
-ATTEMPTS = 3
-ONE_THREAD = SINGLE_THREAD | {
-    "NUMBA_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "POLARS_MAX_THREADS": "1",
-}
-"""Workers are processes, so each of them uses one thread."""
 
 
 class LocalExecutor(PipelineExecutor):  # type: ignore[misc]
@@ -120,7 +110,7 @@ class WorkerPool:
         times.
         """
         folder = stage.folder(workdir)
-        waiting = deque(rank for rank in range(tasks) if read_receipt(folder, rank) is None)
+        waiting = deque(missing_tasks(folder, tasks))
         attempts = dict.fromkeys(waiting, 0)
         executor = pickle.dumps(LocalExecutor(stage, workdir, tasks))
         self._start_workers(min(self.size, len(waiting)))
@@ -224,30 +214,10 @@ def _work(connection: Connection) -> None:
             pickle.loads(pickled).run_rank(rank)
             connection.send("done")
         except Exception as error:
-            connection.send(_portable(error))
+            connection.send(portable(error))
 
 
 def _die_with_parent() -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def _portable(error: Exception) -> CoupageError:
-    """The error as one that pickles, with the traceback of anything unexpected."""
-    if isinstance(error, CoupageError):
-        return error
-    if isinstance(error, OSError):
-        return WorkError(f"{type(error).__name__}: {error}", mend=_mend_of(error))
-    return WorkError(
-        f"{type(error).__name__}: {error}\n{traceback.format_exc()}",
-        mend="This is a defect; please report it.",
-    )
-
-
-def _mend_of(error: OSError) -> str:
-    import errno
-
-    if error.errno == errno.ENOSPC:
-        return "The disk is full. Make room and run the same command: finished parts are kept."
-    return "Mend the cause and run the same command: finished parts are kept."
