@@ -1,6 +1,6 @@
 """Real tokens trained per second, forward and backward, against the usual ways to batch the same documents.
 
-python benchmarks/training.py [--rounds N] [--hidden N] [--layers N] [--vocabulary N] [--tokens N] [--dtype T]
+python benchmarks/training.py [--rounds N] [--sample N] [--hidden N] [--layers N] [--vocabulary N] [--dtype T]
 
 The documents have log-normal lengths with a median of 150 tokens, none longer than 4,096. Every way trains
 the same Qwen3-shaped model on the same documents, with the loss of the same tokens:
@@ -10,10 +10,10 @@ padded      plain `transformers.Trainer` batches: documents in random order, pad
 grouped     the same with `group_by_length`: megabatches of 50 batches sorted by length
 masked row  the packed rows with a block-diagonal mask for scaled dot-product attention
 
-Padded batches hold as many documents as a packed row does on average, so that a batch has about as many real
-tokens. The ways take turns, round by round, in the same process; given are medians of the rounds and the
-spread. CPU time of all threads is measured (as well as wall time), so that other work on the machine matters
-little.
+Padded batches hold as many documents as a packed row does on average, so that a batch has about as many
+real tokens. There are enough documents for a whole megabatch. Of each way's batches, in their order, every
+few-th is trained on, with another start in each round; the ways take turns. Given are medians of the rounds
+and the spread, by wall time and by CPU time of all threads, in which other work matters little.
 """
 
 import argparse
@@ -34,15 +34,16 @@ from trainers.objective import PackedObjective
 
 ROW = 4096
 MEDIAN = 150
+MEGABATCH = 50  # batches that transformers' group_by_length sorts together
 
 
 @dataclass
 class Way:
-    """Batches of one way, the loss of a batch, and how many tokens they train."""
+    """What each batch holds, how it becomes tensors, and its loss."""
 
-    batches: list[Any]
-    loss: Callable[[Any], Tensor]
-    tokens: int
+    contents: list[list[np.ndarray]]
+    batch: Callable[[list[np.ndarray]], dict[str, Any]]
+    loss: Callable[[dict[str, Any]], Tensor]
 
 
 def documents(tokens: int, vocabulary: int, seed: int) -> list[np.ndarray]:
@@ -71,9 +72,8 @@ def best_fit(found: list[np.ndarray]) -> list[list[np.ndarray]]:
     return rows
 
 
-def packed_batches(found: list[np.ndarray]) -> list[dict[str, Any]]:
-    rows = best_fit(found)
-    return [collate([Row(np.concatenate(row), np.array([len(d) for d in row]), None)]) for row in rows]
+def flat(row: list[np.ndarray]) -> dict[str, Any]:
+    return collate([Row(np.concatenate(row), np.array([len(document) for document in row]), None)])
 
 
 def pad(batch: list[np.ndarray]) -> dict[str, Tensor]:
@@ -89,57 +89,54 @@ def pad(batch: list[np.ndarray]) -> dict[str, Tensor]:
     }
 
 
-def padded_batches(found: list[np.ndarray], size: int, grouped: bool, seed: int) -> list[dict[str, Tensor]]:
-    order = np.random.default_rng(seed).permutation(len(found)).tolist()
+def batches(found: list[np.ndarray], size: int, grouped: bool) -> list[list[np.ndarray]]:
+    order = np.random.default_rng(2).permutation(len(found)).tolist()
     if grouped:
-        mega = 50 * size
+        mega = MEGABATCH * size
         parts = [order[start : start + mega] for start in range(0, len(order), mega)]
         order = [n for part in parts for n in sorted(part, key=lambda n: len(found[n]), reverse=True)]
-    batches = [[found[n] for n in order[start : start + size]] for start in range(0, len(order), size)]
-    return [pad(batch) for batch in batches]
+    return [[found[n] for n in order[start : start + size]] for start in range(0, len(order), size)]
 
 
-def masked_rows(packed: list[dict[str, Any]]) -> list[dict[str, Tensor]]:
-    batches = []
-    for batch in packed:
-        document = torch.repeat_interleave(batch["cu_seq_lens_q"].diff())
-        causal = torch.ones(len(document), len(document), dtype=torch.bool).tril()
-        mask = (document[:, None] == document[None, :]) & causal
-        names = ("input_ids", "position_ids", "labels")
-        batches.append({n: batch[n] for n in names} | {"attention_mask": mask[None, None]})
-    return batches
+def masked(row: list[np.ndarray]) -> dict[str, Tensor]:
+    batch = flat(row)
+    document = torch.repeat_interleave(batch["cu_seq_lens_q"].diff())
+    causal = torch.ones(len(document), len(document), dtype=torch.bool).tril()
+    mask = (document[:, None] == document[None, :]) & causal
+    names = ("input_ids", "position_ids", "labels")
+    return {name: batch[name] for name in names} | {"attention_mask": mask[None, None]}
 
 
-def ways(arguments: argparse.Namespace, model: Any, objective: PackedObjective) -> dict[str, Way]:
-    found = documents(arguments.tokens, arguments.vocabulary, seed=1)
-    packed = packed_batches(found)
-    size = round(len(found) / len(packed))
+def ways(vocabulary: int, model: Any, objective: PackedObjective) -> dict[str, Way]:
+    found = documents(MEGABATCH * ROW, vocabulary, seed=1)
+    rows = best_fit(found)
+    size = round(len(found) / len(rows))
 
     def plain(batch: dict[str, Tensor]) -> Tensor:
         return model(**batch, use_cache=False).loss
 
-    kinds = {
-        "packed": (packed, lambda batch: objective(**batch)["loss"]),
-        "padded": (padded_batches(found, size, False, 2), plain),
-        "grouped": (padded_batches(found, size, True, 2), plain),
-        "masked row": (masked_rows(packed), plain),
-    }
     return {
-        name: Way(batches, loss, sum(int((b["labels"] != IGNORED).sum()) for b in batches))
-        for name, (batches, loss) in kinds.items()
+        "packed": Way(rows, flat, lambda batch: objective(**batch)["loss"]),
+        "padded": Way(batches(found, size, grouped=False), pad, plain),
+        "grouped": Way(batches(found, size, grouped=True), pad, plain),
+        "masked row": Way(rows, masked, plain),
     }
 
 
-def measure(way: Way, optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> tuple[float, float]:
-    """Trained tokens per wall second and per CPU second over all batches."""
+def measure(
+    way: Way, start: int, every: int, optimizer: torch.optim.Optimizer, dtype: torch.dtype
+) -> tuple[float, float]:
+    """Trained tokens per wall second and per CPU second over each `every`-th batch from `start`."""
+    sample = [way.batch(contents) for contents in way.contents[start::every]]
     wall, cpu = time.perf_counter(), time.process_time()
-    for batch in way.batches:
+    for batch in sample:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
             loss = way.loss(batch)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    return way.tokens / (time.perf_counter() - wall), way.tokens / (time.process_time() - cpu)
+    tokens = sum(int((batch["labels"] != IGNORED).sum()) for batch in sample)
+    return tokens / (time.perf_counter() - wall), tokens / (time.process_time() - cpu)
 
 
 def main() -> None:
@@ -148,7 +145,7 @@ def main() -> None:
     )
     for name, default in (
         ("rounds", 3),
-        ("tokens", 24_000),
+        ("sample", 5),
         ("hidden", 256),
         ("layers", 4),
         ("vocabulary", 8192),
@@ -167,7 +164,7 @@ def main() -> None:
     objective = PackedObjective(packed_model)
     plain_model = build_model(shape, arguments.vocabulary, ROW, seed=0)
     plain_model.set_attn_implementation("sdpa")
-    found = ways(arguments, plain_model, objective)
+    found = ways(arguments.vocabulary, plain_model, objective)
     dtype = getattr(torch, arguments.dtype)
     speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
     optimizers = {
@@ -176,9 +173,11 @@ def main() -> None:
         )
         for name in found
     }
-    for _ in range(arguments.rounds):
+    every = MEGABATCH // arguments.sample
+    for number in range(arguments.rounds):
+        start = (2 * number + 1) * every // (2 * arguments.rounds)
         for name, way in found.items():
-            speeds[name].append(measure(way, optimizers[name], dtype))
+            speeds[name].append(measure(way, start, every, optimizers[name], dtype))
     print(
         f"{torch.get_num_threads()} threads, {plain_model.num_parameters():,} parameters, {arguments.dtype}"
     )

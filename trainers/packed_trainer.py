@@ -72,6 +72,10 @@ class PackedTrainer(Trainer):
         self.run = run
         super().__init__(objective, _arguments(run), collate, run.dataset, callbacks=[_EvaluateEvery(run)])
         self.remove_callback(PrinterCallback)
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise ValueError(
+                "FSDP and DeepSpeed are not supported. Launch with torchrun, without their settings."
+            )
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Batches of this process alone; the sampler has already dealt the rows to the processes."""

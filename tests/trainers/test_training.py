@@ -164,6 +164,14 @@ def test_a_second_stage_starts_from_the_first(
     assert AutoTokenizer.from_pretrained(second.output).eos_token == "<end>"
 
 
+def test_bfloat16_learns_like_float32(
+    undisturbed: TrainingResult, tmp_path: Path, shards: Path, small: SmallModel, stage: StageTraining
+) -> None:
+    rounded = train(shards, stage.model_copy(update={"dtype": "bfloat16"}), small, tmp_path / "rounded")
+    assert rounded.final_loss == pytest.approx(undisturbed.final_loss, rel=0.05)
+    assert all(tensor.dtype == torch.float32 for tensor in _weights(rounded.output).values())
+
+
 def test_a_diverging_run_stops(tmp_path: Path, shards: Path, small: SmallModel, stage: StageTraining) -> None:
     optimizer = stage.optimizer.model_copy(update={"lr": 1e30})
     with pytest.raises(FloatingPointError, match=r"optimizer\.lr"):
