@@ -98,7 +98,9 @@ class Progress:
 
     def warn(self, message: str) -> None:
         """Say something that should not be missed."""
-        self._console.print(f"warning: {message}", style="yellow", highlight=False, markup=False)
+        self._console.print(
+            f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True
+        )
 
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-3)
