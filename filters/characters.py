@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from filters.hashing import load64, trailing_zeros
 from filters.kernel import inline_kernel, kernel
 from filters.word_exceptions import exceptions
 
@@ -85,6 +86,14 @@ _UNCASED = (
     "2ff0-30ff 31c0-31ef 3200-4dbf 4e00-9fff ac00-d7af f900-faff fb1d-fbb1 fbd3-fd3d fd50-fdc7 fdf0-fdfb "
     "fe30-fe4f fe70-fefc 1ee00-1eebb 1f200-1f2ff 20000-2a6df 2a700-2ebef 2f800-2fa1f"
 )
+
+_BYTES = 0x0101010101010101
+_ONES = np.uint64(_BYTES)
+_HIGH_BITS = np.uint64(0x80 * _BYTES)
+_LOW_BITS = np.uint64(0x7F * _BYTES)
+_CASE_BITS = np.uint64(0x20 * _BYTES)
+_FROM_A = np.uint64((0x80 - ord("a")) * _BYTES)
+_BEHIND_Z = np.uint64((0x80 - ord("z") - 1) * _BYTES)
 
 
 def _ranges(text: str) -> list[int]:
@@ -178,6 +187,36 @@ def step_back(data, at, begin):
     floor = max(begin, at - 3)
     while at > floor and (data[at] & 0xC0) == 0x80:
         at -= 1
+    return at
+
+
+@kernel
+def ascii_letters_end(data, at, end):
+    """The position of the first byte in `data[at:end]` that is no ASCII letter, eight bytes at a time."""
+    while at + 8 <= end:
+        block = load64(data, at)
+        low_bits = (block | _CASE_BITS) & _LOW_BITS
+        letter = (low_bits + _FROM_A) & ~(low_bits + _BEHIND_Z) & ~block & _HIGH_BITS
+        if letter != _HIGH_BITS:
+            return at + (trailing_zeros(letter ^ _HIGH_BITS) >> 3)
+        at += 8
+    while at < end and 97 <= data[at] | 0x20 <= 122:
+        at += 1
+    return at
+
+
+@kernel
+def find_byte(data, at, end, byte):
+    """The position of the first `byte` in `data[at:end]`, eight bytes at a time; `end` if there is none."""
+    pattern = np.uint64(byte) * _ONES
+    while at + 8 <= end:
+        differing = load64(data, at) ^ pattern
+        found = (differing - _ONES) & ~differing & _HIGH_BITS
+        if found:
+            return at + (trailing_zeros(found) >> 3)
+        at += 8
+    while at < end and data[at] != byte:
+        at += 1
     return at
 
 

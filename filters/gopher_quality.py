@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from filters.characters import LINE_BREAK, class_before, decode
+from filters.characters import LINE_BREAK, class_before, decode, find_byte
 from filters.hashing import find_slot, hash_bytes
 from filters.kernel import inline_kernel, kernel
 from filters.lines import line_ends_between
@@ -95,15 +95,20 @@ def gopher_quality(data, begin, end, classes, words, stop_keys, stop_bits, row):
 @kernel
 def _count_symbols(data, begin, end):
     """Occurrences of `#`, and of `...` (not overlapping) and `…`."""
-    hashes = ellipses = stops = 0
+    hashes = ellipses = 0
     for at in range(begin, end):
-        lead = data[at]
-        hashes += lead == ord("#")
-        if lead == ord("."):
-            stops = stops + 1 if at > begin and data[at - 1] == ord(".") else 1
-            ellipses += stops % 3 == 0
-        elif lead == 0xE2:
-            ellipses += _is_ellipsis(data, at, end)
+        hashes += data[at] == ord("#")
+    at = find_byte(data, begin, end, ord("."))
+    while at < end:
+        after = at
+        while after < end and data[after] == ord("."):
+            after += 1
+        ellipses += (after - at) // 3
+        at = find_byte(data, after, end, ord("."))
+    at = find_byte(data, begin, end, 0xE2)
+    while at < end:
+        ellipses += _is_ellipsis(data, at, end)
+        at = find_byte(data, at + 1, end, 0xE2)
     return hashes, ellipses
 
 

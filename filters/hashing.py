@@ -30,6 +30,16 @@ def load64(typing_context: Any, data: Any, at: Any) -> Any:
     return types.uint64(data, types.int64), codegen
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def trailing_zeros(typing_context: Any, number: Any) -> Any:
+    """The zero bits below the lowest one of a uint64; 64 if there is no one."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), codegen
+
+
 @inline_kernel
 def mix(state):
     """Spreads a number over all 64 bits; one to one."""

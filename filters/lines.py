@@ -6,7 +6,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.characters import LINE_BREAK, SPACE, class_at, class_before, count_characters, step, step_back
+from filters.characters import (
+    LINE_BREAK,
+    SPACE,
+    class_at,
+    class_before,
+    count_characters,
+    find_byte,
+    step,
+    step_back,
+)
 from filters.hashing import hash_bytes
 from filters.kernel import kernel
 
@@ -36,16 +45,16 @@ def newline_lines(data, begin, end, classes, lines):
     """Writes one `LINE` for each part between newlines, as `str.split` makes them; returns their number."""
     count = 0
     start = begin
-    for at in range(begin, end + 1):
-        if at == end or data[at] == 10:
-            line = lines[count]
-            line.hash = hash_bytes(data, start, at)
-            line.start = start - begin
-            line.end = at - begin
-            line.length = count_characters(data, start, at)
-            line.blank = strip_left(data, start, at, classes) == at
-            count += 1
-            start = at + 1
+    while start <= end:
+        stop = find_byte(data, start, end, 10)
+        line = lines[count]
+        line.hash = hash_bytes(data, start, stop)
+        line.start = start - begin
+        line.end = stop - begin
+        line.length = count_characters(data, start, stop)
+        line.blank = strip_left(data, start, stop, classes) == stop
+        count += 1
+        start = stop + 1
     return count
 
 

@@ -36,6 +36,7 @@ from filters.characters import (
     SPACE,
     SYMBOL,
     UPPER,
+    ascii_letters_end,
     character_classes,
     class_at,
     class_before,
@@ -57,7 +58,8 @@ _UNITS = (
     "мм² мм³ нм кг г мг м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб US$ C$ A$"
 ).split()
 _LONGEST_UNIT = max(len(unit.encode()) for unit in _UNITS)
-_SLOTS = 8192
+_SLOTS = 4096
+_MARKED = 3
 
 
 WORD = np.dtype(
@@ -74,8 +76,6 @@ IS_WORD = 1
 HAS_LETTER = 2
 """Kind of a word with a letter."""
 
-_EXCEPTION = np.dtype([("hash", np.uint64), ("pieces", np.uint8, 3), ("marked", np.bool_)], align=True)
-
 
 class WordTables(NamedTuple):
     """What the kernels look up."""
@@ -83,8 +83,9 @@ class WordTables(NamedTuple):
     classes: np.ndarray
     """Class bits of each code point: uint32."""
     exceptions: np.ndarray
-    """Open-addressing hash table: the hash of an exception, 0 where empty; the bytes of its pieces; whether
-    it has characters other than letters and digits."""
+    """Open-addressing hash table: the hash of an exception, 0 where empty: uint64."""
+    pieces: np.ndarray
+    """uint8, (slots, 4): bytes of an exception's pieces; whether it has more than letters and digits."""
     longest: int
     """Bytes of the longest exception."""
     units: np.ndarray
@@ -94,16 +95,16 @@ class WordTables(NamedTuple):
 @lru_cache(maxsize=1)
 def word_tables() -> WordTables:
     """The tables, built once."""
-    table = np.zeros(_SLOTS, dtype=_EXCEPTION)
+    table = np.zeros(_SLOTS, dtype=np.uint64)
+    sizes = np.zeros((_SLOTS, 4), dtype=np.uint8)
     for word, pieces in exceptions().items():
-        key = _hash(word)
-        slot = find_slot(table["hash"].copy(), _SLOTS - 1, key)
-        table[slot]["hash"] = key
-        table[slot]["marked"] = not word.isalnum()
-        table[slot]["pieces"][: len(pieces)] = [len(piece.encode()) for piece in pieces]
+        slot = find_slot(table, _SLOTS - 1, _hash(word))
+        table[slot] = _hash(word)
+        sizes[slot, : len(pieces)] = [len(piece.encode()) for piece in pieces]
+        sizes[slot, _MARKED] = not word.isalnum()
     longest = max(len(word.encode()) for word in exceptions())
     units = np.sort(np.array([_hash(unit) for unit in _UNITS], dtype=np.uint64))
-    return WordTables(character_classes(), table, longest, units)
+    return WordTables(character_classes(), table, sizes, longest, units)
 
 
 def _hash(word: str) -> np.uint64:
@@ -136,48 +137,50 @@ def unicode_words(data, begin, end, tables, words):
     count = characters = 0
     at = begin
     while at < end:
+        if data[at] == ord(" "):
+            at += 1
+            characters += 1
+            continue
         start = at
-        letters = 0
-        kind = np.uint32(0)
-        while at < end:
-            lead = data[at]
-            kind = classes[lead] if lead < 0x80 else classes[decode(data, at, end)]
-            if kind & (ALPHA | PREFIX | SPACE) != ALPHA:
-                break
+        at = ascii_letters_end(data, start, end)
+        letters = at - start
+        while at < end and classes[decode(data, at, end)] & (ALPHA | PREFIX | SPACE) == ALPHA:
             letters += 1
-            at = at + 1 if lead < 0x80 else step(data, at, end)
-        split = at
-        rest = 0
-        while at < end:
-            kind = classes[decode(data, at, end)]
-            if kind & SPACE:
-                break
-            rest += 1
             at = step(data, at, end)
-        characters += letters + rest
+        split = at
+        marks = 0
+        while at < end and not classes[decode(data, at, end)] & SPACE:
+            marks += 1
+            at = step(data, at, end)
+        characters += letters + marks
         if at > start:
-            count = _write_run(data, start, split, letters, rest, at, tables, begin, words, count)
-        if at < end:
+            count = _write_run(data, start, split, letters, marks, at, tables, begin, words, count)
+        else:
             at = step(data, at, end)
             characters += 1
     return count, characters
 
 
 @inline_kernel
-def _write_run(data, start, split, letters, rest, end, tables, base, words, count):
-    """Writes the words of the run `data[start:end]`: `letters` letters up to `split`, then `rest` others.
+def _write_run(data, start, split, letters, marks, end, tables, base, words, count):
+    """Writes the words of the run `data[start:end]`: `letters` letters up to `split`, then `marks` others.
 
-    Two kinds of run that make up most text need no general rules: letters alone, and letters with one
-    punctuation mark behind them.
+    Most runs are letters alone and need no further rules.
     """
     key = hash_bytes(data, start, end)
     slot = _find_hash(key, tables.exceptions) if end - start <= tables.longest else -1
     if slot >= 0:
         return _write_pieces(data, start, slot, tables, base, words, count)
-    if rest == 0 and tables.classes[decode(data, start, end)] & LETTER:
+    if marks == 0 and tables.classes[decode(data, start, end)] & LETTER:
         return _put(words, count, key, start - base, end - base, letters, IS_WORD | HAS_LETTER)
+    return _write_marked_run(data, start, split, marks == 1 and letters > 0, end, tables, base, words, count)
+
+
+@kernel
+def _write_marked_run(data, start, split, one_mark, end, tables, base, words, count):
+    """Writes the words of a run that is no exception; `one_mark`: letters up to `split`, one other."""
     first = count
-    if rest == 1 and letters and _splits_off(data, start, split, end, tables.classes):
+    if one_mark and _splits_off(data, start, split, end, tables.classes):
         slot = _find_exception(data, start, split, tables)
         if slot < 0:
             count = _write(data, start, split, tables.classes, base, words, count)
@@ -212,8 +215,9 @@ def _put(words, count, key, start, end, length, kind):
 @kernel
 def _write(data, start, stop, classes, base, words, count):
     """Writes the word `data[start:stop]`; returns the new number of words."""
-    length = kind = 0
-    at = start
+    at = ascii_letters_end(data, start, stop)
+    length = at - start
+    kind = IS_WORD | HAS_LETTER if length else 0
     while at < stop:
         character = classes[decode(data, at, stop)]
         kind |= (character & SYMBOL == 0) | (character & LETTER != 0) * HAS_LETTER
@@ -226,7 +230,7 @@ def _write(data, start, stop, classes, base, words, count):
 def _write_pieces(data, start, slot, tables, base, words, count):
     """Writes the pieces of an exception; returns the new number of words."""
     for piece in range(3):
-        size = np.int64(tables.exceptions[slot].pieces[piece])
+        size = np.int64(tables.pieces[slot, piece])
         if size:
             count = _write(data, start, start + size, tables.classes, base, words, count)
             start += size
@@ -236,10 +240,8 @@ def _write_pieces(data, start, slot, tables, base, words, count):
 @inline_kernel
 def _find_hash(key, exceptions):
     """The slot of the exception with this hash, or -1."""
-    slot = np.int64(key & np.uint64(_SLOTS - 1))
-    while exceptions[slot].hash != 0 and exceptions[slot].hash != key:
-        slot = (slot + 1) & (_SLOTS - 1)
-    return slot if exceptions[slot].hash else -1
+    slot = find_slot(exceptions, _SLOTS - 1, key)
+    return slot if exceptions[slot] else -1
 
 
 @kernel
@@ -259,28 +261,38 @@ def _split_run(data, begin, end, tables, base, words, count):
     """
     low, high = begin, end
     waiting = 0
+    slot = -1
     room = words.size
     while low < high:
-        if _find_exception(data, low, high, tables) >= 0:
+        if _is_plain(data, low, high):
+            slot = _find_exception(data, low, high, tables)
             break
         prefix = _prefix(data, low, high, tables.classes)
-        if prefix and _find_exception(data, low + prefix, high, tables) >= 0:
-            count = _write(data, low, low + prefix, tables.classes, base, words, count)
-            low += prefix
-            break
         suffix = _suffix(data, low + prefix, high, tables)
+        if not prefix and not suffix:
+            break
+        if prefix:
+            slot = _find_exception(data, low + prefix, high, tables)
+            if slot >= 0:
+                count = _write(data, low, low + prefix, tables.classes, base, words, count)
+                low += prefix
+                break
         if suffix:
             waiting += 1
             _write(data, high - suffix, high, tables.classes, base, words, room - waiting)
             high -= suffix
-            if _find_exception(data, low, high, tables) >= 0:
+            slot = _find_exception(data, low, high, tables)
+            if slot >= 0:
                 break
         if prefix:
             count = _write(data, low, low + prefix, tables.classes, base, words, count)
             low += prefix
-        elif not suffix:
+        slot = _find_exception(data, low, high, tables)
+        if slot >= 0:
             break
-    if low < high:
+    if slot >= 0:
+        count = _write_pieces(data, low, slot, tables, base, words, count)
+    elif low < high:
         count = _split_middle(data, low, high, tables, base, words, count)
     for index in range(room - waiting, room):
         words[count] = words[index]
@@ -289,18 +301,25 @@ def _split_run(data, begin, end, tables, base, words, count):
 
 
 @kernel
+def _is_plain(data, begin, end):
+    """Whether `data[begin:end]` is ASCII letters or ASCII digits alone, which no affix rule splits."""
+    at = begin
+    while at < end and _is_digit(data, at, begin, end):
+        at += 1
+    return at == end or (at == begin and ascii_letters_end(data, begin, end) == end)
+
+
+@kernel
 def _split_middle(data, begin, end, tables, base, words, count):
-    """Splits at infixes what is left between the affixes, unless it is an exception or an address."""
-    slot = _find_exception(data, begin, end, tables)
-    if slot >= 0:
-        return _write_pieces(data, begin, slot, tables, base, words, count)
-    if is_address(data, begin, end, tables.classes):
+    """Splits at infixes what is left between the affixes and is no exception, unless it is an address."""
+    if _is_plain(data, begin, end) or is_address(data, begin, end, tables.classes):
         return _write(data, begin, end, tables.classes, base, words, count)
     piece = at = begin
     while at < end:
-        size = _infix(data, begin, at, end, tables.classes)
+        at = ascii_letters_end(data, at, end)
+        size = _infix(data, begin, at, end, tables.classes) if at < end else 0
         if size == 0:
-            at = step(data, at, end)
+            at = step(data, at, end) if at < end else end
             continue
         if at > begin:
             if at > piece:
@@ -328,7 +347,7 @@ def _rejoin(data, tables, base, words, first, count):
             last = min(index + 4, count - 1)
             while last > index:
                 slot = _find_exception(data, start, base + words[last].end, tables)
-                if slot >= 0 and tables.exceptions[slot].marked:
+                if slot >= 0 and tables.pieces[slot, _MARKED]:
                     break
                 slot = -1
                 last -= 1
@@ -418,15 +437,14 @@ def _stop_suffix(data, begin, last, classes):
 def _unit_suffix(data, begin, last, end, tables):
     """Bytes of the unit of measure behind a digit at the end of `data[begin:end]`."""
     at = last
-    while at > begin and end - at <= _LONGEST_UNIT:
-        if _is_digit(data, at, begin, end):
-            return 0
-        if _is_digit(data, at - 1, begin, end):
-            key = hash_bytes(data, at, end)
-            index = np.searchsorted(tables.units, key)
-            return end - at if index < tables.units.size and tables.units[index] == key else 0
-        at = step_back(data, at, begin)
-    return 0
+    floor = max(begin, end - 1 - _LONGEST_UNIT)
+    while at > floor and not _is_digit(data, at, begin, end):
+        at -= 1
+    if at == last or not _is_digit(data, at, begin, end):
+        return 0
+    key = hash_bytes(data, at + 1, end)
+    index = np.searchsorted(tables.units, key)
+    return end - at - 1 if index < tables.units.size and tables.units[index] == key else 0
 
 
 @kernel
