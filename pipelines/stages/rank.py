@@ -46,9 +46,7 @@ class Rank(Stage):
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """All documents."""
-        return {
-            "documents": sum(a.manifest(workdir).counts.flows["documents"].left for a in self.annotations)
-        }
+        return {"documents": sum(sum(annotation.parts.part_rows(workdir)) for annotation in self.annotations)}
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Sort by the policy and group by normalised text."""

@@ -70,9 +70,7 @@ class Select(Stage):
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """All documents."""
         return {
-            "documents": sum(
-                a.manifest(workdir).counts.flows["documents"].left for a in self.rank.annotations
-            )
+            "documents": sum(sum(annotation.parts.part_rows(workdir)) for annotation in self.rank.annotations)
         }
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
