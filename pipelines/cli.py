@@ -17,6 +17,10 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_help=True)
 app.add_typer(recipe_app, name="recipe")
+tokenizer_app = typer.Typer(help="Measure, train and extend tokenizers.", no_args_is_help=True)
+app.add_typer(tokenizer_app, name="tokenizer")
+shards_app = typer.Typer(help="Look into shards, export them to other trainers.", no_args_is_help=True)
+app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
 
@@ -27,6 +31,15 @@ Settings = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES...",
+        help="Files with a column `text`, optionally `id`: .parquet, .jsonl, .jsonl.gz, .jsonl.zst.",
+    ),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one a core by default.")]
 
 
 @app.command()
@@ -100,6 +113,125 @@ def train(
     from pipelines.commands import train_stage
 
     train_stage(run_or_shards, stage, resume, set_)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's folder or hub id; alone: the folder of a run.")],
+    shards: Annotated[Path | None, typer.Argument(help="A folder of shards.")] = None,
+    base: Annotated[str | None, typer.Option(help="Another model to score beside it.")] = None,
+    json: Json = False,
+) -> None:
+    """Score a model by loss and bits per byte of each group.
+
+    Given a run alone, score the model it trained on the documents it held out.
+    """
+    from pipelines.standalone.evaluate import show_scores
+
+    show_scores(model, shards, base, json)
+
+
+@app.command()
+def annotate(
+    files: Files,
+    output: Output,
+    rules: Annotated[
+        list[str], typer.Option(metavar="PRESET", help="Judge by this preset, e.g. gopher_quality.")
+    ] = [],  # noqa: B006
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="A threshold, e.g. gopher_quality.min_words=20."),
+    ] = [],  # noqa: B006
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Compute the quality signals of documents, and judge them by rules: signals.parquet."""
+    from pipelines.standalone.annotate import annotate_files
+
+    annotate_files(files, output, rules, set_, workers, json)
+
+
+@app.command()
+def dedup(
+    files: Files,
+    output: Output,
+    ngram: Annotated[int | None, typer.Option(help="Words in a shingle; 5 by default.")] = None,
+    bands: Annotated[int | None, typer.Option(help="Bands of the signature; 14 by default.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Hash values in a band; 8 by default.")] = None,
+    verify: Annotated[
+        float | None, typer.Option(help="Smallest true similarity of a duplicate; 0.8 by default.")
+    ] = None,
+    exact_only: Annotated[bool, typer.Option("--exact-only", help="Leave near duplicates alone.")] = False,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Find exact and near duplicates: duplicates.parquet, and the other documents in kept/.
+
+    Of several the longest is kept, of equally long ones the first.
+    """
+    from pipelines.standalone.dedup import dedup_files
+
+    shape = {"ngram": ngram, "bands": bands, "rows": rows, "verify": verify}
+    dedup_files(files, output, shape, exact_only, workers, json)
+
+
+@tokenizer_app.command("report")
+def tokenizer_report(
+    tokenizer: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
+    files: Files,
+    json: Json = False,
+) -> None:
+    """Measure how well a tokenizer fits documents."""
+    from pipelines.standalone.tokenizer import show_report
+
+    show_report(tokenizer, files, json)
+
+
+@tokenizer_app.command("train")
+def tokenizer_train(
+    files: Files,
+    output: Output,
+    vocabulary_size: Annotated[int | None, typer.Option(help="Tokens in all; 32768 by default.")] = None,
+) -> None:
+    """Train a byte-level BPE tokenizer on documents."""
+    from pipelines.standalone.tokenizer import train
+
+    train(files, output, vocabulary_size)
+
+
+@tokenizer_app.command("extend")
+def tokenizer_extend(
+    base: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
+    files: Files,
+    output: Output,
+    tokens: Annotated[int, typer.Option(help="Tokens to add at most.")],
+) -> None:
+    """Add the tokens that shorten documents most; everything else is cut as before."""
+    from pipelines.standalone.tokenizer import extend
+
+    extend(base, files, output, tokens)
+
+
+@shards_app.command("info")
+def shards_info(
+    folder: Annotated[Path, typer.Argument(help="A folder of shards.")], json: Json = False
+) -> None:
+    """Show what shards hold: rows, tokens and groups."""
+    from pipelines.standalone.shards import show_shards
+
+    show_shards(folder, json)
+
+
+@shards_app.command("export")
+def shards_export(
+    folder: Annotated[Path, typer.Argument(help="A folder of shards.")],
+    output: Output,
+    format: Annotated[str, typer.Option(help="megatron, datatrove, mosaic or jsonl.")],
+) -> None:
+    """Write the rows, in training order, in the format of another trainer."""
+    from pipelines.standalone.shards import export
+
+    export(folder, output, format)
 
 
 @recipe_app.command("list")

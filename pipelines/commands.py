@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
@@ -16,6 +14,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.graph import Graph, build_graph
 from pipelines.inputs import LiveInputs, RecordedInputs
 from pipelines.manifest import Damaged
+from pipelines.printing import print_json
 from pipelines.recipe import (
     Recipe,
     find_recipe,
@@ -77,7 +76,7 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     graph = build_graph(recipe, LiveInputs.for_run(find_recipe(name).parent, folder))
     stages = make_plan(graph, folder)
     if json:
-        _print_json([asdict(stage) for stage in stages])
+        print_json([asdict(stage) for stage in stages])
         return
     by_label = {stage.label: stage for stage in stages}
     tree = Tree(f"[bold]{recipe.name}[/bold] in {folder}")
@@ -140,7 +139,7 @@ def show_report(folder: Path, json: bool) -> None:
 
     graph = open_run(folder)
     if json:
-        _print_json(gather_report(graph, folder))
+        print_json(gather_report(graph, folder))
         return
     write_report(graph, folder)
     seal_run(graph, folder)
@@ -157,7 +156,7 @@ def inspect_documents(
 
     documents = find_documents(open_run(folder), folder, Wanted(reason, source, kept), number)
     if json:
-        _print_json(documents)
+        print_json(documents)
         return
     console = Console()
     for document in documents:
@@ -174,7 +173,7 @@ def verify_run(folder: Path, json: bool) -> None:
         )
     damages = list(check_run(folder))
     if json:
-        _print_json([{"file": str(damage.file), "what": damage.what} for damage in damages])
+        print_json([{"file": str(damage.file), "what": damage.what} for damage in damages])
     elif not damages:
         print("every hash, count and sum is right")
     if damages:
@@ -188,7 +187,7 @@ def list_recipes(json: bool) -> None:
     """`coupage recipe list`."""
     recipes = {name: load_recipe(str(path)) for name, path in shipped_recipes().items()}
     if json:
-        _print_json({name: recipe.description for name, recipe in recipes.items()})
+        print_json({name: recipe.description for name, recipe in recipes.items()})
         return
     table = Table("recipe", "what it builds")
     for name, recipe in recipes.items():
@@ -228,14 +227,14 @@ def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
     path = find_recipe(name)
     recipe = validate_recipe(override(read_recipe_text(path), assignments))
     if json:
-        _print_json({"name": recipe.name, "valid": True})
+        print_json({"name": recipe.name, "valid": True})
     else:
         print(f"{path} is valid")
 
 
 def print_schema() -> None:
     """`coupage recipe schema`."""
-    _print_json(recipe_schema())
+    print_json(recipe_schema())
 
 
 def train_stage(run_or_shards: Path, stage: str, resume: bool, assignments: list[str]) -> None:
@@ -252,7 +251,3 @@ def train_stage(run_or_shards: Path, stage: str, resume: bool, assignments: list
             file=str(run_or_shards),
             mend="Run the recipe first: `coupage run RECIPE`.",
         )
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")

@@ -110,6 +110,9 @@ def test_train_both_stages_from_a_run(coupage, run_copy):
         result = json.loads((run_copy / "train" / stage / "training.json").read_text())
         assert result["steps"] == steps
         assert set(result["evaluations"][-1]["groups"]) == {"web", "law"}
+    scored = json.loads(coupage("evaluate", run_copy, "--json").stdout)["model"]["groups"]
+    for group, score in result["evaluations"][-1]["groups"].items():
+        assert scored[group]["loss"] == pytest.approx(score["loss"], rel=1e-3)
     assert "stage2" in json.loads((run_copy / "report.json").read_text())["training"]
     coupage("verify", run_copy)
     model = run_copy / "train" / "stage2" / "model.safetensors"

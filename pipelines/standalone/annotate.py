@@ -1,0 +1,119 @@
+"""`coupage annotate`: the quality signals of documents, and what rule presets say about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from filters.rules import PRESETS, Rule, all_failed, first_failed
+from filters.signals import SIGNALS
+from pipelines.atomic import atomic_path
+from pipelines.errors import UserError
+from pipelines.printing import print_json
+from pipelines.recipe import Rules
+from pipelines.stage import ROW_GROUP
+from pipelines.stages.annotate import Annotate
+from pipelines.stages.ingest import Ingest
+from pipelines.standalone.files import SCOPE, ingest
+from pipelines.standalone.folder import Job, do
+from pipelines.standalone.options import configured
+from pipelines.standalone.quarantine import QUARANTINE, publish_quarantine, tell
+
+FILE = "signals.parquet"
+SCHEMA = pa.schema(
+    [
+        ("doc_id", pa.string()),
+        *((signal.name, signal.type) for signal in SIGNALS.values()),
+        ("keep", pa.bool_()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+def annotate_files(
+    files: list[str],
+    output: Path,
+    presets: list[str],
+    assignments: list[str],
+    workers: int | None,
+    json: bool,
+) -> None:
+    """`coupage annotate`."""
+    rules = _rules(presets, assignments)
+    parts = ingest(files)
+    annotation = Annotate(SCOPE, parts, None)
+    job = Job(
+        command="annotate",
+        settings={"rules": {rule.name: [rule.signal, rule.min, rule.max] for rule in rules}},
+        stages=(parts, annotation),
+        results=(FILE, QUARANTINE),
+        publish=lambda work, output: _publish(parts, annotation, rules, work, output),
+    )
+    summary = do(job, output, workers)
+    tell(summary["bad_records"], f"see {output / QUARANTINE}")
+    if json:
+        print_json(summary)
+    else:
+        _print(summary, output, Console())
+
+
+def _rules(presets: list[str], assignments: list[str]) -> tuple[Rule, ...]:
+    mend = (
+        f"Presets for --rules: {', '.join(PRESETS)}. "
+        "--set replaces a threshold of one of them: --set gopher_quality.min_words=20."
+    )
+    thresholds = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise UserError(f"--set {assignment}: there is no `=` in it", mend=mend)
+        thresholds[key] = value
+    return configured(Rules, {"use": list(dict.fromkeys(presets)), "thresholds": thresholds}, mend).rules()
+
+
+def _publish(
+    parts: Ingest, annotation: Annotate, rules: tuple[Rule, ...], work: Path, output: Path
+) -> dict[str, Any]:
+    """Write `signals.parquet` part by part, and judge each document."""
+    bad_records = publish_quarantine(parts, work, output)
+    reasons: Counter[str | None] = Counter()
+    failed: Counter[str] = Counter()
+    with (
+        atomic_path(output / FILE) as path,
+        pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer,
+    ):
+        for name in parts.part_names(work):
+            signals = pq.read_table(annotation.folder(work) / name, columns=SCHEMA.names[:-2])
+            reason = first_failed(signals, rules)
+            judged = signals.append_column("keep", reason.is_null()).append_column("reason", reason)
+            writer.write_table(judged.cast(SCHEMA), row_group_size=ROW_GROUP)
+            reasons.update({each["values"]: each["counts"] for each in pc.value_counts(reason).to_pylist()})
+            failed.update(all_failed(signals, rules))
+    kept = reasons.pop(None, 0)
+    return {
+        "documents": kept + reasons.total(),
+        "kept": kept,
+        "dropped": {rule.name: reasons[rule.name] for rule in rules if reasons[rule.name]},
+        "failed": {rule.name: failed[rule.name] for rule in rules},
+        "bad_records": bad_records,
+    }
+
+
+def _print(summary: dict[str, Any], output: Path, console: Console) -> None:
+    if summary["failed"]:
+        table = Table("rule", "dropped by it", "fail it")
+        for rule, failed in summary["failed"].items():
+            table.add_row(rule, f"{summary['dropped'].get(rule, 0):,}", f"{failed:,}")
+        console.print(table)
+    console.print(
+        f"{summary['documents']:,} documents, {summary['kept']:,} kept: {output / FILE}",
+        highlight=False,
+        soft_wrap=True,
+    )

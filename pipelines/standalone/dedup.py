@@ -1,0 +1,99 @@
+"""`coupage dedup`: exact and near duplicates among documents, the evidence, and what is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from filters.minhash import MinHash
+from pipelines.printing import print_json
+from pipelines.stages.duplicates import Candidates, Compared, Duplicates
+from pipelines.stages.ingest import Ingest
+from pipelines.stages.rank import Rank
+from pipelines.standalone.files import SCOPE, ingest
+from pipelines.standalone.folder import Job, do
+from pipelines.standalone.kept import EVIDENCE, Kept, Signatures, Survivors
+from pipelines.standalone.options import configured
+from pipelines.standalone.quarantine import QUARANTINE, publish_quarantine, tell
+
+KEPT = "kept"
+
+
+def dedup_files(
+    files: list[str],
+    output: Path,
+    shape: dict[str, float | None],
+    exact_only: bool,
+    workers: int | None,
+    json: bool,
+) -> None:
+    """`coupage dedup`; `shape` holds the fields of MinHash that were given."""
+    minhash = configured(MinHash, shape, "`coupage dedup --help` says what the options mean.")
+    parts = ingest(files)
+    signatures = Signatures(SCOPE, parts, None if exact_only else minhash)
+    rank = Rank(SCOPE, (signatures,), (0,), ("length",), exact=True)
+    candidates = Candidates(SCOPE, rank, minhash)
+    compared = Compared(SCOPE, candidates)
+    duplicates = Duplicates(SCOPE, compared)
+    survivors = Survivors(SCOPE, rank, None if exact_only else duplicates, minhash.verify)
+    kept = Kept(SCOPE, parts, survivors)
+    near = () if exact_only else (candidates, compared, duplicates)
+    job = Job(
+        command="dedup",
+        settings={"exact": True, "minhash": None if exact_only else minhash.model_dump()},
+        stages=(parts, signatures, rank, *near, survivors, kept),
+        results=(EVIDENCE, KEPT, QUARANTINE),
+        publish=lambda work, output: _publish(parts, survivors, kept, work, output),
+    )
+    summary = do(job, output, workers)
+    tell(summary["bad_records"], f"see {output / QUARANTINE}")
+    if json:
+        print_json(summary)
+    else:
+        _print(summary, output, Console())
+
+
+def _publish(parts: Ingest, survivors: Survivors, kept: Kept, work: Path, output: Path) -> dict[str, Any]:
+    """Give the stages' files their places among the results."""
+    bad_records = publish_quarantine(parts, work, output)
+    _place(survivors.folder(work) / EVIDENCE, output / EVIDENCE)
+    (output / KEPT).mkdir()
+    for name in kept.manifest(work).part_names(".parquet"):
+        _place(kept.folder(work) / name, output / KEPT / name)
+    facts = survivors.manifest(work).counts.facts
+    documents = sum(parts.part_rows(work))
+    return {
+        "documents": documents,
+        "kept": documents - facts["exact"] - facts["minhash"],
+        "duplicates": {method: facts[method] for method in ("exact", "minhash")},
+        "repeated_ids": facts["repeated_ids"],
+        "bad_records": bad_records,
+    }
+
+
+def _place(source: Path, target: Path) -> None:
+    """Give a file of the work folder a second name, or copy it where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _print(summary: dict[str, Any], output: Path, console: Console) -> None:
+    duplicates = summary["duplicates"]
+    console.print(
+        f"{summary['documents']:,} documents, {summary['kept']:,} kept: {output / KEPT}\n"
+        f"{duplicates['exact']:,} exact and {duplicates['minhash']:,} near duplicates: {output / EVIDENCE}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if summary["repeated_ids"]:
+        console.print(
+            f"{summary['repeated_ids']:,} documents have an id that stood before; such ids name several",
+            highlight=False,
+            soft_wrap=True,
+        )
