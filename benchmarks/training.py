@@ -1,6 +1,6 @@
 """Real tokens trained per second, forward and backward, against the usual ways to batch the same documents.
 
-python benchmarks/training.py [--rounds N] [--sample N] [--hidden N] [--layers N] [--vocabulary N] [--dtype T]
+python benchmarks/training.py [--rounds N] [--ways NAME...] [--hidden N] [--layers N] [--vocabulary N]
 
 The documents have log-normal lengths with a median of 150 tokens, none longer than 4,096. Every way trains
 the same Qwen3-shaped model on the same documents, with the loss of the same tokens:
@@ -11,9 +11,10 @@ grouped     the same with `group_by_length`: megabatches of 50 batches sorted by
 masked row  the packed rows with a block-diagonal mask for scaled dot-product attention
 
 Padded batches hold as many documents as a packed row does on average, so that a batch has about as many
-real tokens. There are enough documents for a whole megabatch. Of each way's batches, in their order, every
-few-th is trained on, with another start in each round; the ways take turns. Given are medians of the rounds
-and the spread, by wall time and by CPU time of all threads, in which other work matters little.
+real tokens. There are enough documents for a whole megabatch. A round trains on all batches of a way, for its
+few long batches cost most; but on every tenth of `padded`, which are in random order and slow. The ways take
+turns. Given are medians of the rounds and the spread, by wall time and by CPU time of all threads, in which
+other work matters little.
 """
 
 import argparse
@@ -124,18 +125,19 @@ def ways(vocabulary: int, model: Any, objective: PackedObjective) -> dict[str, W
 
 
 def measure(
-    way: Way, start: int, every: int, optimizer: torch.optim.Optimizer, dtype: torch.dtype
+    way: Way, sample: list[list[np.ndarray]], optimizer: torch.optim.Optimizer, dtype: torch.dtype
 ) -> tuple[float, float]:
-    """Trained tokens per wall second and per CPU second over each `every`-th batch from `start`."""
-    sample = [way.batch(contents) for contents in way.contents[start::every]]
+    """Trained tokens per wall second and per CPU second over the batches of `sample`."""
+    tokens = 0
     wall, cpu = time.perf_counter(), time.process_time()
-    for batch in sample:
+    for contents in sample:
+        batch = way.batch(contents)
+        tokens += int((batch["labels"] != IGNORED).sum())
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
             loss = way.loss(batch)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    tokens = sum(int((batch["labels"] != IGNORED).sum()) for batch in sample)
     return tokens / (time.perf_counter() - wall), tokens / (time.process_time() - cpu)
 
 
@@ -145,13 +147,14 @@ def main() -> None:
     )
     for name, default in (
         ("rounds", 3),
-        ("sample", 5),
         ("hidden", 256),
         ("layers", 4),
         ("vocabulary", 8192),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
+    names = ["packed", "padded", "grouped", "masked row"]
+    parser.add_argument("--ways", nargs="+", choices=names, default=names, help="packed is needed for ratios")
     arguments = parser.parse_args()
     shape = SmallModel(
         hidden_size=arguments.hidden,
@@ -165,6 +168,7 @@ def main() -> None:
     plain_model = build_model(shape, arguments.vocabulary, ROW, seed=0)
     plain_model.set_attn_implementation("sdpa")
     found = ways(arguments.vocabulary, plain_model, objective)
+    found = {name: found[name] for name in arguments.ways}
     dtype = getattr(torch, arguments.dtype)
     speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
     optimizers = {
@@ -173,11 +177,10 @@ def main() -> None:
         )
         for name in found
     }
-    every = MEGABATCH // arguments.sample
     for number in range(arguments.rounds):
-        start = (2 * number + 1) * every // (2 * arguments.rounds)
         for name, way in found.items():
-            speeds[name].append(measure(way, start, every, optimizers[name], dtype))
+            sample = way.contents[number % 10 :: 10] if name == "padded" else way.contents
+            speeds[name].append(measure(way, sample, optimizers[name], dtype))
     print(
         f"{torch.get_num_threads()} threads, {plain_model.num_parameters():,} parameters, {arguments.dtype}"
     )

@@ -91,7 +91,9 @@ def train(
     shards = Shards.open(shards_folder)
     if not len(shards):
         raise ValueError(f"{shards_folder} holds no rows to train on.")
-    held_out_shards = None if held_out is None else Shards.open(held_out)
+    held_out_shards = Shards.open(held_out) if held_out is not None else None
+    if not held_out_shards:  # none asked for, or a folder without rows
+        held_out_shards = None
     first_process = os.environ.get("RANK", "0") == "0"
     with locked(output) if first_process else nullcontext(), _quiet_transformers():
         checkpoint = _checkpoint_to_continue(output, shards.fingerprint, config, resume)

@@ -1,11 +1,18 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from tests.trainers.shards_folder import VOCABULARY, documents, pack, write_shards
 from trainers.config import Optimizer, SmallModel, StageTraining
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny models gain nothing from threads, and the runs that are killed have one too: the same bits."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
