@@ -12,7 +12,6 @@ from rich.table import Table
 
 from pipelines.errors import UserError, WorkError
 from pipelines.graph import HELD_OUT, Graph
-from pipelines.lock import locked
 from pipelines.recipe_file import override, parse_recipe_text
 from pipelines.report import write_report
 from pipelines.seal import RUN_SEAL, TRAINING_SEAL, seal_run, seal_training
@@ -33,18 +32,17 @@ def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments
         )
     output = workdir / "train" / stage
     start = _start_of_stage(config, workdir, stage)
-    with locked(output):
-        (output / TRAINING_SEAL).unlink(missing_ok=True)
-        result = _train(
-            workdir / "shards" / stage,
-            _stage_config(config, stage),
-            start,
-            output,
-            workdir / "tokenizer",
-            workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
-            resume,
-        )
-        seal_training(output)
+    (output / TRAINING_SEAL).unlink(missing_ok=True)
+    result = _train(
+        workdir / "shards" / stage,
+        _stage_config(config, stage),
+        start,
+        output,
+        workdir / "tokenizer",
+        workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
+        resume,
+    )
+    seal_training(output)
     (workdir / RUN_SEAL).unlink(missing_ok=True)
     write_report(graph, workdir)
     seal_run(graph, workdir)
@@ -57,9 +55,8 @@ def train_shards(shards: Path, stage: str, resume: bool, assignments: list[str])
     """Train on a folder of shards; the settings come from `--set train...` alone."""
     config = _overridden(Train(), assignments)
     output = Path("runs") / f"{shards.resolve().name}-{stage}"
-    with locked(output):
-        result = _train(shards, _stage_config(config, stage), config.model, output, None, None, resume)
-        seal_training(output)
+    result = _train(shards, _stage_config(config, stage), config.model, output, None, None, resume)
+    seal_training(output)
     _print_result(result, Console())
 
 
