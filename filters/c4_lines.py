@@ -14,17 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from filters.c4 import starts_with
-from filters.characters import (
-    LINE_BREAK,
-    SPACE,
-    character_classes,
-    class_at,
-    class_before,
-    decode,
-    step,
-    step_back,
-)
+from filters.characters import LINE_BREAK, SPACE, character_classes, class_at, decode, find_byte, step
 from filters.kernel import kernel
+from filters.lines import strip_left, strip_right
 from filters.texts import Texts, text_array, text_buffers
 
 _REASONS = ("kept", "too_long_word", "no_terminal_punctuation", "too_few_words", "javascript", "policy")
@@ -74,15 +66,15 @@ def _edit(data, offsets, classes, terminal_punctuation, edited, new_offsets, cou
         at, end = offsets[document], offsets[document + 1]
         while at < end:
             stop, after = _line_end(data, at, end, classes)
-            low, high = _strip(data, at, stop, classes)
+            low = strip_left(data, at, stop, classes)
+            high = strip_right(data, low, stop, classes)
             verdict, cited = _judge(data, low, high, classes, terminal_punctuation)
             counts[verdict] += 1
             if verdict == _KEPT:
                 counts[_CITATIONS] += cited
                 size = _append_line(data, low, high, classes, edited, first, size)
             at = after
-        while size > first and class_before(edited, size, first, classes) & SPACE:
-            size = step_back(edited, size, first)
+        size = strip_right(edited, first, size, classes)
         new_offsets[document + 1] = size
 
 
@@ -90,22 +82,15 @@ def _edit(data, offsets, classes, terminal_punctuation, edited, new_offsets, cou
 def _line_end(data, at, end, classes):
     """Where the line from `at` on ends, and where the next begins."""
     while at < end:
-        if class_at(data, at, end, classes) & LINE_BREAK:
+        lead = data[at]
+        # All line breaks are controls, or start with one of these bytes.
+        if (lead < 0x20 or lead == 0xC2 or lead == 0xE2) and class_at(data, at, end, classes) & LINE_BREAK:
             after = step(data, at, end)
-            if data[at] == 13 and after < end and data[after] == 10:
+            if lead == 13 and after < end and data[after] == 10:
                 after += 1
             return at, after
-        at = step(data, at, end)
+        at += 1
     return end, end
-
-
-@kernel
-def _strip(data, begin, end, classes):
-    while begin < end and class_at(data, begin, end, classes) & SPACE:
-        begin = step(data, begin, end)
-    while begin < end and class_before(data, end, begin, classes) & SPACE:
-        end = step_back(data, end, begin)
-    return begin, end
 
 
 @kernel
@@ -127,14 +112,16 @@ def _measure(data, begin, end, classes):
     words = longest = length = cited = 0
     at = begin
     while at < end:
-        if class_at(data, at, end, classes) & SPACE:
+        lead = data[at]
+        if classes[lead if lead < 0x80 else decode(data, at, end)] & SPACE:
             length = 0
         else:
             words += length == 0
             length += 1
             longest = max(longest, length)
-            cited += _citation(data, at, end) > 0
-        at = step(data, at, end)
+            if lead == ord("["):
+                cited += _citation(data, at, end) > 0
+        at = at + 1 if lead < 0x80 else step(data, at, end)
     return words, longest, cited
 
 
@@ -225,13 +212,12 @@ def _append_line(data, begin, end, classes, edited, first, size):
     at = begin
     while at < end:
         mark = _citation(data, at, end)
-        if mark:
-            at += mark
-            continue
-        after = step(data, at, end)
-        if size > first or not classes[decode(data, at, end)] & SPACE:
-            for index in range(at, after):
-                edited[size] = data[index]
-                size += 1
-        at = after
+        at += mark
+        stop = end if at >= end else find_byte(data, at + (mark == 0), end, ord("["))
+        if size == first:
+            at = strip_left(data, at, stop, classes)
+        for index in range(at, stop):
+            edited[size + index - at] = data[index]
+        size += stop - at
+        at = stop
     return size

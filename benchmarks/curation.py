@@ -1,0 +1,352 @@
+"""Quality rules and near-duplicates: speed and decisions beside datatrove, rensa and datasketch.
+
+python benchmarks/curation.py [--megabytes N] [FILES...]
+
+Needs `pip install spacy nltk rensa datasketch "xxhash<4"` beside this package (datatrove 0.10.1 hands xxhash text,
+which xxhash 4 refuses). FILES are .jsonl with a `text` field, or plain text; without any, the documentation inside
+the running Python installation is read. Every program gets the same documents in the same process on one thread.
+CPU time counts, so other work on the machine matters little: the only run of a peer, the fastest of three of ours.
+Decisions are compared document by document.
+"""
+
+import argparse
+import ast
+import json
+import os
+import random
+import sys
+import sysconfig
+import tempfile
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import numpy as np
+import pyarrow as pa
+from datasketch import MinHash as DatasketchMinHash
+from datatrove.data import Document
+from datatrove.pipeline.dedup import minhash as peer_minhash
+from datatrove.pipeline.filters import (
+    C4QualityFilter,
+    FineWebQualityFilter,
+    GopherQualityFilter,
+    GopherRepetitionFilter,
+)
+from datatrove.utils.logging import logger
+from datatrove.utils.text import split_into_parts
+from rensa import RMinHash
+
+from filters.c4_lines import edit_lines
+from filters.duplicates import candidate_pairs, survivors, verified
+from filters.exact import content_hash
+from filters.minhash import MinHash
+from filters.rules import PRESETS, first_failed
+from filters.signals import compute_signals
+
+Result = TypeVar("Result")
+THRESHOLD = 0.8
+NGRAM = 5
+
+
+def installed_documentation() -> Iterator[str]:
+    """The text files and docstrings that came with the running Python and its packages."""
+    roots = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
+    for path in sorted(path for root in roots for path in root.rglob("*")):
+        if path.suffix in (".md", ".rst", ".txt") or path.name == "METADATA":
+            yield path.read_text(encoding="utf-8", errors="replace")
+        elif path.suffix == ".py":
+            try:
+                tree = ast.parse(path.read_bytes())
+            except (SyntaxError, ValueError):
+                continue
+            documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+            found = (ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, documented))
+            yield "\n\n".join(docstring for docstring in found if docstring)
+
+
+def read(paths: list[Path]) -> Iterator[str]:
+    for path in paths:
+        if path.suffix == ".jsonl":
+            with path.open(encoding="utf-8") as lines:
+                yield from (json.loads(line)["text"] for line in lines)
+        else:
+            yield path.read_text(encoding="utf-8", errors="replace")
+
+
+def take(texts: Iterable[str], size: float) -> list[str]:
+    """Different documents of at least 200 and at most 100,000 characters, until they have `size` bytes."""
+    taken: dict[str, None] = {}
+    total = 0
+    for text in texts:
+        text = text.encode("utf-8", "replace").decode()
+        if 200 <= len(text) <= 100_000 and text not in taken:
+            taken[text] = None
+            total += len(text.encode())
+            if total >= size:
+                break
+    return list(taken)
+
+
+def measure(work: Callable[[], Result], repeat: int = 1) -> tuple[Result, float]:
+    """The result and the CPU seconds of the fastest of some repetitions."""
+    best = float("inf")
+    for _ in range(repeat):
+        start = time.process_time()
+        result = work()
+        best = min(best, time.process_time() - start)
+    return result, best
+
+
+class Report:
+    """Prints each result as megabytes a second and as a multiple of the peer's."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def line(self, name: str, seconds: float, peer: float | None = None, note: str = "") -> None:
+        ratio = "" if peer is None else f"{peer / seconds:7.0f} x"
+        print(f"{name:44s} {self.size / seconds / 1e6:8.2f} MB/s {ratio:>10s}  {note}", flush=True)
+
+
+def dropped(peer: object, texts: list[str]) -> list[bool]:
+    """Whether a datatrove filter drops each text, asked on its own."""
+    found = []
+    for text in texts:
+        split_into_parts.cache_clear()
+        verdict = peer.filter(Document(text=text, id="0"))
+        found.append(verdict is not True)
+    return found
+
+
+def agreement(ours: Iterable[bool], theirs: Iterable[bool]) -> str:
+    equal = [a == b for a, b in zip(ours, theirs, strict=True)]
+    return f"{sum(equal)} of {len(equal)} decisions equal ({100 * sum(equal) / len(equal):.2f} %)"
+
+
+def compare_filters(texts: list[str], report: Report) -> None:
+    array = pa.array(texts, pa.large_string())
+
+    def ours(preset: str, edit: bool) -> list[bool]:
+        source = edit_lines(array, terminal_punctuation=False).texts if edit else array
+        return first_failed(compute_signals(source), PRESETS[preset]).is_valid().to_pylist()
+
+    peers = {
+        "gopher_repetition": GopherRepetitionFilter(),
+        "gopher_quality": GopherQualityFilter(),
+        "c4": C4QualityFilter(filter_no_terminal_punct=False),
+        "fineweb": FineWebQualityFilter(),
+    }
+    for preset, peer in peers.items():
+        theirs, peer_seconds = measure(lambda peer=peer: dropped(peer, texts))
+        mine, seconds = measure(lambda preset=preset: ours(preset, preset == "c4"), repeat=3)
+        report.line(f"datatrove {preset}", peer_seconds)
+        report.line(
+            f"coupage   {preset} (all signals computed)", seconds, peer_seconds, agreement(mine, theirs)
+        )
+
+    def chain() -> list[bool]:
+        found = []
+        for text in texts:
+            document = Document(text=text, id="0")
+            found.append(not all(peer.filter(document) is True for peer in peers.values()))
+        return found
+
+    def our_chain() -> list[bool]:
+        edited = edit_lines(array, terminal_punctuation=False).texts
+        rules = [rule for preset in peers for rule in PRESETS[preset]]
+        return first_failed(compute_signals(edited), rules).is_valid().to_pylist()
+
+    theirs, peer_seconds = measure(chain)
+    mine, seconds = measure(our_chain, repeat=3)
+    report.line("datatrove FineWeb chain", peer_seconds)
+    report.line(
+        "coupage   FineWeb chain (edit, signals, rules)", seconds, peer_seconds, agreement(mine, theirs)
+    )
+
+
+def shingles(text: str) -> list[str]:
+    words = text.lower().split()
+    return [" ".join(words[at : at + NGRAM]) for at in range(max(1, len(words) - NGRAM + 1))]
+
+
+def compare_signatures(texts: list[str], report: Report) -> None:
+    array = pa.array(texts, pa.large_string())
+    hasher = MinHash()
+    size = hasher.bands * hasher.rows
+
+    def datatrove() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            step = peer_minhash.MinhashDedupSignature(folder)
+            for text in texts:
+                found = step.get_shingles(text)
+                if found.size:
+                    step.get_signature(found)
+
+    def rensa() -> None:
+        for text in texts:
+            peer = RMinHash(num_perm=size, seed=1)
+            peer.update(shingles(text))
+            peer.digest()
+
+    def datasketch() -> None:
+        for text in texts:
+            peer = DatasketchMinHash(num_perm=size)
+            peer.update_batch([shingle.encode() for shingle in shingles(text)])
+
+    _, seconds = measure(lambda: hasher.signatures(array), repeat=3)
+    for name, work in (("datatrove", datatrove), ("rensa", rensa), ("datasketch", datasketch)):
+        _, peer_seconds = measure(work)
+        report.line(f"{name} signatures", peer_seconds)
+        report.line(f"coupage beside {name}", seconds, peer_seconds)
+
+
+def with_copies(texts: list[str], share: float = 0.2) -> list[str]:
+    """The texts, and of a share of them a copy in which up to every fourteenth word is another."""
+    generator = random.Random(17)
+    copies = []
+    for text in generator.sample(texts, int(share * len(texts))):
+        pieces = text.split(" ")
+        rate = generator.uniform(0, 0.07)
+        copies.append(
+            " ".join(generator.choice(pieces) if generator.random() < rate else piece for piece in pieces)
+        )
+    return texts + copies
+
+
+def root_mean_square(errors: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def compare_estimates(texts: list[str]) -> None:
+    """Errors of the similarity that signatures estimate, ours and datasketch's, on the same pairs."""
+    copies = with_copies(texts[:2000], 1.0)
+    half = len(copies) // 2
+    hasher = MinHash(bands=16, rows=8)
+    arrays = [
+        pa.array([" ".join(t.lower().split()) for t in part]) for part in (copies[:half], copies[half:])
+    ]
+    order = random.Random(17).sample(range(half), half)
+    arrays[0] = arrays[0].take(pa.array(order))
+    truth = verified(np.arange(half), np.arange(half) + half, pa.concat_arrays(arrays), NGRAM)
+    ours = np.equal(
+        *(hasher.signatures(part).flatten().to_numpy().reshape(half, -1) for part in arrays)
+    ).mean(axis=1)
+    errors = []
+    exact = []
+    for a, b in zip(*(part.to_pylist() for part in arrays), strict=True):
+        sets = [{shingle.encode() for shingle in shingles(text)} for text in (a, b)]
+        peers = [DatasketchMinHash(num_perm=128) for _ in sets]
+        for peer, found in zip(peers, sets, strict=True):
+            peer.update_batch(found)
+        exact.append(len(sets[0] & sets[1]) / len(sets[0] | sets[1]))
+        errors.append(peers[0].jaccard(peers[1]) - exact[-1])
+    print(
+        f"error of 128 values on {half} pairs (root mean square): "
+        f"coupage {root_mean_square(ours - truth):.4f}, datasketch {root_mean_square(np.array(errors)):.4f}"
+    )
+
+
+def deduplicate(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Our stages: which documents are kept, and in favour of whom the others go."""
+    array = pa.array(texts, pa.large_string())
+    hasher = MinHash()
+    keys = hasher.band_keys(hasher.signatures(array)).flatten().to_numpy().reshape(-1, hasher.bands)
+    documents = np.arange(len(texts))
+    bands = [candidate_pairs(keys[:, band], documents) for band in range(hasher.bands)]
+    pairs = np.unique(np.concatenate([band.a * len(texts) + band.b for band in bands]))
+    a, b = np.divmod(pairs, len(texts))
+    hashes = np.array(content_hash(array).to_numpy(zero_copy_only=False), dtype="S16")
+    _, groups = np.unique(hashes, return_inverse=True)
+    found = survivors(
+        documents, groups, a, b, verified(a, b, array, NGRAM), np.ones(len(texts), dtype=bool), THRESHOLD
+    )
+    return found.kept, found.kept_doc
+
+
+def deduplicate_with_datatrove(texts: list[str]) -> set[int]:
+    """datatrove's four stages: the documents it keeps."""
+    documents = [Document(text=text, id=str(number)) for number, text in enumerate(texts)]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        config = peer_minhash.MinhashConfig()
+        peer_minhash.MinhashDedupSignature(str(root / "a"), config).run(documents)
+        for bucket in range(config.num_buckets):
+            step = peer_minhash.MinhashDedupBuckets(str(root / "a"), str(root / "b"), config=config)
+            step.run(None, bucket, config.num_buckets)
+        peer_minhash.MinhashDedupCluster(str(root / "b"), str(root / "c"), config).run(None, 0, 1)
+        kept = peer_minhash.MinhashDedupFilter(str(root / "c")).run(documents, 0, 1)
+        return {int(document.id) for document in kept}
+
+
+def compare_deduplication(texts: list[str]) -> None:
+    copies = with_copies(texts)
+    report = Report(sum(len(text.encode()) for text in copies))
+    (kept, kept_doc), seconds = measure(lambda: deduplicate(copies), repeat=2)
+    theirs, peer_seconds = measure(lambda: deduplicate_with_datatrove(copies))
+    report.line("datatrove, four stages", peer_seconds, note=f"keeps {len(theirs)} of {len(copies)}")
+    report.line("coupage, verified", seconds, peer_seconds, f"keeps {int(kept.sum())} of {len(copies)}")
+
+    generator = random.Random(17)
+    sources = generator.sample(range(len(texts)), len(copies) - len(texts))
+    a, b = np.array(sources), np.arange(len(texts), len(copies))
+    similar = verified(a, b, pa.array(copies, pa.large_string()), NGRAM) >= THRESHOLD
+    found = ~kept[b[similar]] | ~kept[a[similar]]
+    print(
+        f"planted pairs with similarity >= {THRESHOLD}: {int(similar.sum())}, found {100 * found.mean():.1f} %"
+    )
+    gone = np.flatnonzero(kept_doc >= 0)
+    evidence = [set_similarity(copies[document], copies[kept_doc[document]]) for document in gone]
+    print(f"removed: {len(gone)}; least similarity with the survivor, by Python sets: {min(evidence):.4f}")
+
+
+def set_similarity(a: str, b: str) -> float:
+    """The Jaccard similarity of two texts without any kernel: sets of tuples of `str` words."""
+
+    def shingle_set(text: str) -> set[tuple[str, ...]]:
+        folded = "".join(
+            ""
+            if unicodedata.category(c) in ("Mn", "Me", "Cf")
+            else c
+            if unicodedata.category(c)[0] in "LNM"
+            else " "
+            for c in unicodedata.normalize("NFKD", text).lower()
+        )
+        words = folded.split()
+        size = min(NGRAM, len(words))
+        return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}
+
+    first, second = shingle_set(a), shingle_set(b)
+    return len(first & second) / len(first | second)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--megabytes", type=float, default=40.0)
+    arguments = parser.parse_args()
+    logger.remove()
+    texts = take(
+        read(arguments.files) if arguments.files else installed_documentation(), arguments.megabytes * 1e6
+    )
+    if not texts:
+        sys.exit("No document of 200 to 100,000 characters in these files.")
+    report = Report(sum(len(text.encode()) for text in texts))
+    print(f"{len(texts)} documents, {report.size / 1e6:.1f} MB")
+    warm = pa.array(texts[:20], pa.large_string())
+    compute_signals(edit_lines(warm).texts)
+    deduplicate([*texts[:20], texts[0]])
+    compare_filters(texts, report)
+    compare_signatures(texts, report)
+    compare_estimates(texts)
+    compare_deduplication(texts)
+
+
+if __name__ == "__main__":
+    main()
