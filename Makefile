@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench-curation clean
 
 demo: $(VENV)/demo
 	$(BIN)/coupage run quickstart
@@ -21,6 +21,15 @@ check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Peers in an environment of their own: datatrove needs an older xxhash.
+bench-curation: .venv-bench/ready
+	.venv-bench/bin/python benchmarks/curation.py
+
+.venv-bench/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --editable . spacy nltk rensa datasketch 'xxhash<4'
+	touch $@
+
 $(VENV)/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
@@ -32,4 +41,4 @@ $(VENV)/test: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs build *.egg-info
+	rm -rf $(VENV) .venv-bench runs build *.egg-info
