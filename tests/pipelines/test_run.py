@@ -194,3 +194,14 @@ def test_same_documents_in_another_file_name_are_another_input(coupage, tmp_path
     plan = json.loads(coupage("plan", recipe, "--workdir", tmp_path / "run", "--json").stdout)
     states = {stage["label"]: stage["state"] for stage in plan}
     assert (states["ingest web"], states["ingest law"]) == ("cached", "run")
+
+
+def test_a_repeated_id_is_dropped_and_counted(coupage, tmp_path):
+    corpus = write_corpus(tmp_path / "corpus", documents=60)
+    lines = (corpus / "law.jsonl").read_text().splitlines()
+    lines[7] = json.dumps({**json.loads(lines[7]), "id": "3"})
+    (corpus / "law.jsonl").write_text("\n".join(lines))
+    recipe = write_recipe(tmp_path / "recipe.yaml", corpus)
+    coupage("run", recipe, "--workdir", tmp_path / "run", "--until", "select")
+    dropped = new_since({}, tmp_path / "run")["select documents"].counts.flows["documents"].dropped
+    assert dropped["repeated doc_id"] == 1
