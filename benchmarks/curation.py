@@ -2,17 +2,16 @@
 
 python benchmarks/curation.py [--megabytes N] [FILES...]
 
-Needs `pip install spacy nltk rensa datasketch "xxhash<4"` beside this package (datatrove 0.10.1 hands xxhash text,
-which xxhash 4 refuses). FILES are .jsonl with a `text` field, or plain text; without any, the documentation inside
-the running Python installation is read. Every program gets the same documents in the same process on one thread.
-CPU time counts, so other work on the machine matters little: the only run of a peer, the fastest of three of ours.
-Decisions are compared document by document.
+Needs `pip install spacy nltk rensa datasketch "xxhash<4"` beside this package (datatrove 0.10.1 hands xxhash
+text, which xxhash 4 refuses). FILES are .jsonl with a `text` field, or plain text; without any, the
+documentation inside the running Python installation is read. Every program gets the same documents in the
+same process. What counts is CPU time, of all threads, so other work on the machine matters little: that of
+the only run of a peer, and that of the fastest of three of ours. Decisions are compared document by document.
 """
 
 import argparse
 import ast
 import json
-import os
 import random
 import sys
 import sysconfig
@@ -23,11 +22,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
-    os.environ[variable] = "1"
-
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from datasketch import MinHash as DatasketchMinHash
 from datatrove.data import Document
 from datatrove.pipeline.dedup import minhash as peer_minhash
@@ -157,15 +154,26 @@ def compare_filters(texts: list[str], report: Report) -> None:
         return found
 
     def our_chain() -> list[bool]:
-        edited = edit_lines(array, terminal_punctuation=False).texts
         rules = [rule for preset in peers for rule in PRESETS[preset]]
+        edited = edit_lines(array, terminal_punctuation=False).texts
         return first_failed(compute_signals(edited), rules).is_valid().to_pylist()
 
+    def our_chain_in_their_order() -> list[bool]:
+        gopher = [*PRESETS["gopher_repetition"], *PRESETS["gopher_quality"]]
+        before = first_failed(compute_signals(array), gopher).is_valid()
+        edited = edit_lines(array, terminal_punctuation=False).texts
+        after = first_failed(compute_signals(edited), [*PRESETS["c4"], *PRESETS["fineweb"]]).is_valid()
+        return pc.or_(before, after).to_pylist()
+
     theirs, peer_seconds = measure(chain)
-    mine, seconds = measure(our_chain, repeat=3)
     report.line("datatrove FineWeb chain", peer_seconds)
+    mine, seconds = measure(our_chain, repeat=3)
     report.line(
         "coupage   FineWeb chain (edit, signals, rules)", seconds, peer_seconds, agreement(mine, theirs)
+    )
+    mine, seconds = measure(our_chain_in_their_order, repeat=3)
+    report.line(
+        "coupage   its order (signals, edit, signals)", seconds, peer_seconds, agreement(mine, theirs)
     )
 
 
@@ -296,9 +304,7 @@ def compare_deduplication(texts: list[str]) -> None:
     a, b = np.array(sources), np.arange(len(texts), len(copies))
     similar = verified(a, b, pa.array(copies, pa.large_string()), NGRAM) >= THRESHOLD
     found = ~kept[b[similar]] | ~kept[a[similar]]
-    print(
-        f"planted pairs with similarity >= {THRESHOLD}: {int(similar.sum())}, found {100 * found.mean():.1f} %"
-    )
+    print(f"planted pairs with similarity >= {THRESHOLD}: {similar.sum()}, found {100 * found.mean():.1f} %")
     gone = np.flatnonzero(kept_doc >= 0)
     evidence = [set_similarity(copies[document], copies[kept_doc[document]]) for document in gone]
     print(f"removed: {len(gone)}; least similarity with the survivor, by Python sets: {min(evidence):.4f}")

@@ -183,7 +183,12 @@ def step(data, at, end):
 @kernel
 def step_back(data, at, begin):
     """The byte position of the character before `at`; `at` is greater than `begin`."""
-    at -= 1
+    return start_of_character(data, at - 1, begin)
+
+
+@kernel
+def start_of_character(data, at, begin):
+    """The first byte of the character that byte `at` belongs to."""
     floor = max(begin, at - 3)
     while at > floor and (data[at] & 0xC0) == 0x80:
         at -= 1

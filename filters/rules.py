@@ -70,23 +70,23 @@ _GOPHER_QUALITY = {
     "min_stop_words": ("stop_words_en", 2),
 }
 
+
+def _repetition(top: tuple[float, ...], duplicate: tuple[float, ...]) -> dict[str, tuple[str, float]]:
+    """Thresholds over the characters in the most frequent, and in repeated, n-grams of each length."""
+    tops = {f"max_top_{n}gram_chars": f"top_{n}gram_char_fraction" for n in TOP_NGRAMS}
+    duplicates = {f"max_dup_{n}gram_chars": f"dup_{n}gram_char_fraction" for n in DUPLICATE_NGRAMS}
+    named = zip((tops | duplicates).items(), top + duplicate, strict=True)
+    return {key: (signal, threshold) for (key, signal), threshold in named}
+
+
 # Rae et al. 2021, table A1.
-_TOP_THRESHOLDS = (0.20, 0.18, 0.16)
-_DUPLICATE_THRESHOLDS = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
 _GOPHER_REPETITION = {
     "min_characters": ("characters", 1),
     "max_dup_paragraphs": ("dup_paragraph_fraction", 0.3),
     "max_dup_paragraph_chars": ("dup_paragraph_char_fraction", 0.2),
     "max_dup_lines": ("dup_line_fraction", 0.3),
     "max_dup_line_chars": ("dup_line_char_fraction", 0.2),
-    **{
-        f"max_top_{n}gram_chars": (f"top_{n}gram_char_fraction", threshold)
-        for n, threshold in zip(TOP_NGRAMS, _TOP_THRESHOLDS, strict=True)
-    },
-    **{
-        f"max_dup_{n}gram_chars": (f"dup_{n}gram_char_fraction", threshold)
-        for n, threshold in zip(DUPLICATE_NGRAMS, _DUPLICATE_THRESHOLDS, strict=True)
-    },
+    **_repetition((0.20, 0.18, 0.16), (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)),
 }
 
 # Raffel et al. 2020 (JMLR 21), section 2.2.
@@ -104,18 +104,36 @@ _FINEWEB = {
     "max_newlines_per_word": ("newlines_per_word", 0.3),
 }
 
-PRESETS: dict[str, tuple[Rule, ...]] = {
-    "gopher_quality": _rules("gopher_quality", _GOPHER_QUALITY),
-    "gopher_repetition": _rules("gopher_repetition", _GOPHER_REPETITION),
-    "c4": _rules("c4", _C4),
-    "fineweb": _rules("fineweb", _FINEWEB),
-    "gopher_quality_ru": _rules(
-        "gopher_quality_ru", {**_GOPHER_QUALITY, "min_stop_words": ("stop_words_ru", 2)}
-    ),
-    "fineweb_ru": _rules(
-        "fineweb_ru", {**_FINEWEB, "min_punctuated_lines": ("punctuated_line_fraction_ru", 0.12)}
-    ),
+# Penedo et al. 2025, "FineWeb2" (arXiv 2506.20920), pipeline and `configs/rus_Cyrl.yml`. The terminal marks
+# are ours.
+_GOPHER_QUALITY_RU = {
+    **_GOPHER_QUALITY,
+    "max_mean_word_length": ("mean_word_length", 11),
+    "min_alpha_words": ("alpha_word_fraction", 0.713),
+    "min_stop_words": ("stop_words_ru", 2),
 }
+_GOPHER_REPETITION_RU = {
+    "min_characters": ("characters", 1),
+    "max_dup_lines": ("dup_line_fraction", 0.322),
+    **_repetition((0.184, 0.164, 0.146), (0.168, 0.156, 0.145, 0.133, 0.121, 0.109)),
+}
+_FINEWEB_RU = {
+    "min_punctuated_lines": ("punctuated_line_fraction_ru", 0.231),
+    "max_dup_line_chars": ("dup_nonblank_line_char_fraction", 0.1),
+    "max_newlines_per_word": ("newlines_per_word", 0.139),
+}
+
+_THRESHOLDS: dict[str, Mapping[str, tuple[str, float]]] = {
+    "gopher_quality": _GOPHER_QUALITY,
+    "gopher_repetition": _GOPHER_REPETITION,
+    "c4": _C4,
+    "fineweb": _FINEWEB,
+    "gopher_quality_ru": _GOPHER_QUALITY_RU,
+    "gopher_repetition_ru": _GOPHER_REPETITION_RU,
+    "fineweb_ru": _FINEWEB_RU,
+}
+
+PRESETS: dict[str, tuple[Rule, ...]] = {name: _rules(name, found) for name, found in _THRESHOLDS.items()}
 
 
 def preset(name: str, overrides: Mapping[str, float] | None = None) -> tuple[Rule, ...]:

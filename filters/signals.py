@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters import c4, fineweb, gopher_quality, gopher_repetition, layout
+from filters.characters import start_of_character
 from filters.hashing import ENTRY, slots_for
 from filters.kernel import driver
 from filters.lines import LINE, count_newlines, newline_lines
@@ -30,6 +31,9 @@ SIGNALS: dict[str, Signal] = {
     for signal in family.SIGNALS
 }
 
+_LONGEST_READ = 1 << 23
+"""Bytes of a document that are read; what it needs in memory is at most about 75 times as much."""
+
 _QUALITY = len(layout.SIGNALS)
 _REPETITION = _QUALITY + len(gopher_quality.SIGNALS)
 _C4 = _REPETITION + len(gopher_repetition.SIGNALS)
@@ -44,6 +48,9 @@ _fineweb = fineweb.fineweb
 
 def compute_signals(texts: Texts, words: WordDefinition = "unicode") -> pa.Table:
     """The signals of each document: one row per text, one column per entry of `SIGNALS`, no nulls.
+
+    A document of more than 8 MiB, some eight novels, is described by its first 8 MiB, so that memory is
+    bounded whatever is in it; only the signal `bytes` counts all.
 
     Args:
         texts: A string or large_string column without nulls.
@@ -101,8 +108,11 @@ def _fill(data, offsets, tables, whitespace, stop_keys, stop_bits, table):
     scratch = _room(1 << 16, 1 << 12, 1 << 14)
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
+        row[0] = end - begin
+        if end - begin > _LONGEST_READ:
+            end = start_of_character(data, begin + _LONGEST_READ, begin)
         if end - begin > scratch.words.size:
-            scratch = _room(2 * (end - begin), scratch.lines.size, scratch.alive.size)
+            scratch = _room(end - begin, scratch.lines.size, scratch.alive.size)
         if whitespace:
             count, characters = whitespace_words(data, begin, end, tables, scratch.words)
         else:
@@ -113,7 +123,6 @@ def _fill(data, offsets, tables, whitespace, stop_keys, stop_bits, table):
             scratch = Scratch(scratch.words, room.lines, room.alive, room.keys, room.slots, room.table)
         words = scratch.words[:count]
         lines = scratch.lines[: newline_lines(data, begin, end, classes, scratch.lines)]
-        row[0] = end - begin
         row[1] = characters
         row[2] = count
         row[3] = _gopher_quality(

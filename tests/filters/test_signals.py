@@ -137,6 +137,16 @@ def test_a_batch_is_the_sum_of_its_documents() -> None:
         assert row == signals(text)
 
 
+@pytest.mark.parametrize("piece", ["!", "я ", "word and 漢字, "])
+def test_of_a_huge_document_the_beginning_is_read(piece: str) -> None:
+    text = piece * (12 * 2**20 // len(piece.encode()))
+    found = signals(text)
+    assert found.pop("bytes") == len(text.encode())
+    beginning = signals(text.encode()[: 2**23].decode(errors="ignore"))
+    beginning.pop("bytes")
+    assert found == beginning
+
+
 def test_a_slice_of_an_array_is_read_as_such() -> None:
     array = pa.array(["first", "second one", "third"], pa.large_string())
     assert compute_signals(array.slice(1, 1)).to_pylist()[0] == signals("second one")
