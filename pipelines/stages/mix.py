@@ -30,7 +30,7 @@ FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
 )  # fmt: skip
 
 
-NO_REASON = pa.scalar(None, pa.string())
+NO_REASON = pa.nulls(1, pa.string())[0]
 
 
 @dataclass(frozen=True)
