@@ -62,11 +62,11 @@ def compute_signals(texts: Texts, words: WordDefinition = "unicode") -> pa.Table
     if words not in WORD_DEFINITIONS:
         raise ValueError(f"Unknown word definition {words!r}. Use one of {', '.join(WORD_DEFINITIONS)}.")
     buffers = text_buffers(texts)
-    table = np.zeros((len(SIGNALS), len(buffers.offsets) - 1))
+    table = np.zeros((len(buffers.offsets) - 1, len(SIGNALS)))
     stop_keys, stop_bits = gopher_quality.stop_word_table()
     _fill(buffers.data, buffers.offsets, word_tables(), words == "whitespace", stop_keys, stop_bits, table)
     columns = [
-        pa.array(values).cast(signal.type) for signal, values in zip(SIGNALS.values(), table, strict=True)
+        pa.array(values).cast(signal.type) for signal, values in zip(SIGNALS.values(), table.T, strict=True)
     ]
     return pa.table(columns, names=list(SIGNALS))
 
@@ -102,12 +102,12 @@ def _room(size, lines, words):
 
 @driver
 def _fill(data, offsets, tables, whitespace, stop_keys, stop_bits, table):
-    """Fills the columns of `table`, float64 of shape (signals, documents)."""
+    """Fills the rows of `table`, float64 of shape (documents, signals)."""
     classes = tables.classes
-    row = np.zeros(table.shape[0])
     scratch = _room(1 << 16, 1 << 12, 1 << 14)
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
+        row = table[document]
         row[0] = end - begin
         if end - begin > _LONGEST_READ:
             end = start_of_character(data, begin + _LONGEST_READ, begin)
@@ -131,4 +131,3 @@ def _fill(data, offsets, tables, whitespace, stop_keys, stop_bits, table):
         _gopher_repetition(data, begin, end, classes, characters, words, lines, scratch, row[_REPETITION:_C4])
         _c4(data, begin, end, classes, words, row[_C4:_FINEWEB])
         _fineweb(data, begin, classes, characters, words, lines, scratch, row[_FINEWEB:])
-        table[:, document] = row
