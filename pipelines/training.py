@@ -105,15 +105,15 @@ def _train(
     held_out: Path | None,
     resume: bool,
 ) -> TrainingResult:
+    from trainers.errors import IsolationError
+    from trainers.train import train
+
     try:
-        from trainers.errors import IsolationError
-        from trainers.train import train
+        return train(shards, config, model, output, tokenizer, held_out, resume)  # type: ignore[arg-type]
     except ImportError as error:
         raise UserError(
             f"training needs more packages: {error}", mend="Install them: pip install 'coupage[train]'"
         ) from error
-    try:
-        return train(shards, config, model, output, tokenizer, held_out, resume)  # type: ignore[arg-type]
     except IsolationError as error:
         raise WorkError(str(error)) from error
     except FloatingPointError as error:
