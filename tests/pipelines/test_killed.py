@@ -34,7 +34,8 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(coupage, recipe
             start_new_session=True,
         )
         _wait_for_progress(workdir, running)
-        time.sleep(rng.uniform(0, 1.0))
+        time.sleep(rng.uniform(0, 0.3))
+        assert running.poll() is None, "the run ended before it was killed"
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     coupage("run", recipe, "--workdir", workdir, "--workers", 3)
