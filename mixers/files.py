@@ -1,19 +1,38 @@
-"""Files that are complete whenever they exist."""
+"""Files that are complete whenever they have their final name, and the hash that names their bytes."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import xxhash
+
+TEMPORARY = ".writing-"
+"""Prefix of a file that is being written; one that a killed writer left behind may be removed."""
+
 
 @contextmanager
 def finished_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write under; the file takes its own name once all of it is on disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Give a temporary path beside `path`; the file takes its own name once all of it is on disk.
+
+    When the block fails, nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY}{platform.node()}-{os.getpid()}-{path.name}")
     try:
         yield temporary
-        with open(temporary, "rb") as file:
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def hash_file(path: str | os.PathLike[str]) -> str:
+    """xxh3_128 of a file's bytes, 32 hexadecimal digits."""
+    digest = xxhash.xxh3_128()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

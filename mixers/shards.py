@@ -21,7 +21,7 @@ import xxhash
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mixers.files import finished_file
+from mixers.files import finished_file, hash_file
 from mixers.ledger import Ledger
 
 INDEX_FILE = "coupage.json"
@@ -435,15 +435,6 @@ def _map_batches(folder: Path, file: ShardFile) -> list[pa.RecordBatch]:
     if sum(len(batch) for batch in batches) != file.rows:
         raise ShardError(f"{path} does not hold the {file.rows} rows of its index. Build the shards again.")
     return batches
-
-
-def hash_file(path: str | os.PathLike[str]) -> str:
-    """xxh3_128 of a file's bytes, in hexadecimal."""
-    digest = xxhash.xxh3_128()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _json(content: object) -> str:

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import orjson
 import pyarrow as pa
 
+from mixers.files import hash_file
 from pipelines.atomic import write_bytes
 from pipelines.errors import UserError
-from pipelines.fingerprint import file_hash, fingerprint
+from pipelines.fingerprint import fingerprint
 from pipelines.recipe import Recipe
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.config import SourceConfig
@@ -73,7 +74,7 @@ class LiveInputs:
         if path.exists():
             files = [path] if path.is_file() else [path / name for name in TOKENIZER_FILES]
             return BaseTokenizer(
-                str(path), None, fingerprint({file.name: file_hash(file) for file in files if file.is_file()})
+                str(path), None, fingerprint({file.name: hash_file(file) for file in files if file.is_file()})
             )
         revision = self.pins.get(_tokenizer_key(base))
         return BaseTokenizer(base, revision, f"{base}@{revision}")

@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
+from mixers.files import hash_file
 from pipelines.atomic import write_bytes
 from pipelines.counts import Counts
-from pipelines.fingerprint import canonical_json, file_hash, fingerprint
+from pipelines.fingerprint import canonical_json, fingerprint
 
 MANIFEST = "manifest.json"
 
@@ -137,7 +138,7 @@ def check_files(folder: Path, manifest: Manifest) -> Iterator[Damage]:
             yield Damage(path, "is missing")
         elif path.stat().st_size != record.bytes:
             yield Damage(path, f"has {path.stat().st_size} bytes instead of {record.bytes}")
-        elif file_hash(path) != record.hash:
+        elif hash_file(path) != record.hash:
             yield Damage(path, "has changed: its hash is not the recorded one")
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.relative_to(folder).as_posix() not in known:

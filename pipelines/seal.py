@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.fingerprint import file_hash
+from mixers.files import hash_file
 from pipelines.graph import Graph
 from pipelines.manifest import (
     MANIFEST,
@@ -88,7 +88,7 @@ def _sealable(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _records(folder: Path, files: Iterable[Path]) -> dict[str, dict[str, Any]]:
     return {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "hash": file_hash(path)}
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "hash": hash_file(path)}
         for path in files
     }
 
@@ -98,7 +98,7 @@ def _check(folder: Path, records: dict[str, dict[str, Any]], present: Iterable[P
         path = folder / name
         if not path.is_file():
             yield Damage(path, "is missing")
-        elif path.stat().st_size != record["bytes"] or file_hash(path) != record["hash"]:
+        elif path.stat().st_size != record["bytes"] or hash_file(path) != record["hash"]:
             yield Damage(path, "has changed: its hash is not the recorded one")
     for path in present:
         if path.relative_to(folder).as_posix() not in records:

@@ -19,10 +19,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.atomic import atomic_path, write_bytes
+from mixers.files import finished_file, hash_file
+from pipelines.atomic import write_bytes
 from pipelines.counts import Counts
 from pipelines.errors import WorkError
-from pipelines.fingerprint import canonical_json, file_hash, fingerprint
+from pipelines.fingerprint import canonical_json, fingerprint
 from pipelines.manifest import FileRecord, Manifest, Receipt, read_manifest
 
 Task = dict[str, Any]
@@ -114,10 +115,10 @@ class TaskOutput:
     @contextmanager
     def file(self, name: str, rows: int = 0) -> Iterator[Path]:
         """Give a path to write the file `name` to; it is hashed and takes its name when the block ends."""
-        with atomic_path(self.folder / name) as temporary:
+        with finished_file(self.folder / name) as temporary:
             yield temporary
             record = FileRecord(
-                name=name, bytes=temporary.stat().st_size, rows=rows, hash=file_hash(temporary)
+                name=name, bytes=temporary.stat().st_size, rows=rows, hash=hash_file(temporary)
             )
         self._files.append(record)
 
@@ -134,7 +135,7 @@ class TaskOutput:
     def adopt(self, name: str, rows: int = 0) -> None:
         """Record a file that was written under its final name by other means."""
         path = self.folder / name
-        self._files.append(FileRecord(name=name, bytes=path.stat().st_size, rows=rows, hash=file_hash(path)))
+        self._files.append(FileRecord(name=name, bytes=path.stat().st_size, rows=rows, hash=hash_file(path)))
 
     def write_receipt(self) -> Receipt:
         """End the task."""

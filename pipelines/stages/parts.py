@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -89,10 +89,3 @@ def slices_by_text(table: pa.Table, limit: int) -> Iterator[pa.Table]:
 def text_size(texts: pa.ChunkedArray) -> int:
     """UTF-8 bytes of a column of texts."""
     return int(pc.sum(pc.binary_length(texts)).as_py() or 0)
-
-
-def read_columns(folder: Path, names: Sequence[str], columns: list[str]) -> pa.Table:
-    """The given columns of Parquet files, one under the other."""
-    return pa.concat_tables(
-        [pq.read_table(folder / name, columns=columns, memory_map=True) for name in names]
-    )

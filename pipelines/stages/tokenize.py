@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.fingerprint import file_hash, fingerprint
+from mixers.files import hash_file
+from pipelines.fingerprint import fingerprint
 from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.parts import PartStage, text_size
 from pipelines.stages.select import Select
@@ -74,7 +75,7 @@ class Tokenize(Stage):
         rows = np.flatnonzero(verdict.column("keep").to_numpy())
         identity = {
             b"encoder": encoders.fingerprint.encode(),
-            b"part": file_hash(self.parts.folder(workdir) / part).encode(),
+            b"part": hash_file(self.parts.folder(workdir) / part).encode(),
         }
         earlier = self._encoded_earlier(workdir, name, identity, rows)
         known = np.concatenate(

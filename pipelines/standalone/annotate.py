@@ -14,7 +14,7 @@ from rich.table import Table
 
 from filters.rules import PRESETS, Rule, all_failed, first_failed
 from filters.signals import SIGNALS
-from pipelines.atomic import atomic_path
+from mixers.files import finished_file
 from pipelines.errors import UserError
 from pipelines.printing import print_json
 from pipelines.recipe import Rules
@@ -86,7 +86,7 @@ def _publish(
     reasons: Counter[str | None] = Counter()
     failed: Counter[str] = Counter()
     with (
-        atomic_path(output / FILE) as path,
+        finished_file(output / FILE) as path,
         pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer,
     ):
         for name in parts.part_names(work):

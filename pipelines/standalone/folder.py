@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from pipelines.atomic import TEMPORARY, write_bytes
+from mixers.files import TEMPORARY
+from pipelines.atomic import write_bytes
 from pipelines.errors import UserError
 from pipelines.executors.local import WorkerPool
 from pipelines.fingerprint import fingerprint

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipelines.atomic import atomic_path
+from mixers.files import finished_file
 from pipelines.errors import UserError
 from pipelines.sources.base import QUARANTINE_SCHEMA, Quarantine
 from pipelines.stages.ingest import Ingest, quarantined
@@ -24,7 +24,7 @@ def publish_quarantine(ingest: Ingest, work: Path, output: Path) -> dict[str, in
     reasons: Counter[str] = Counter()
     first: dict[str, str] | None = None
     with (
-        atomic_path(output / QUARANTINE) as path,
+        finished_file(output / QUARANTINE) as path,
         pq.ParquetWriter(path, QUARANTINE_SCHEMA, compression="zstd") as writer,
     ):
         for table in quarantined(ingest, work):

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,22 @@ def _wait_for_progress(workdir: Path, running: subprocess.Popen) -> None:
 def _finished_work(workdir: Path) -> set[str]:
     found = [*workdir.glob("stages/*/receipts/*.json"), *workdir.glob("stages/*/manifest.json")]
     return {str(path.relative_to(workdir)) for path in found}
+
+
+def test_what_a_killed_writer_of_shards_left_behind_is_cleared_away(coupage, recipe, run_copy):
+    (folder,) = run_copy.glob("stages/shards-stage1-*")
+    (folder / "manifest.json").unlink()
+    kill_in_the_middle = f"""if True:
+        import os, pathlib, signal
+        from mixers.files import finished_file
+        with finished_file(pathlib.Path({str(folder)!r}) / "dataset" / "data-00000-of-00001.arrow") as path:
+            path.write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", kill_in_the_middle], env=environment())
+    assert [path for path in (folder / "dataset").iterdir() if path.read_bytes() == b"half"]
+    coupage("run", recipe, "--workdir", run_copy)
+    coupage("verify", run_copy)
 
 
 @dataclass(frozen=True)
