@@ -1,4 +1,4 @@
-"""Loss and bits per byte of each group on held-out shards.
+"""Loss and bits per byte of each group, and of each language in it, on held-out shards.
 
 Bits per byte compares models with different tokenizers. For a group with documents of B bytes in T tokens,
 of which N are predicted with a summed loss of L nats:
@@ -12,17 +12,22 @@ formula counts each of them at the mean of those that are, instead of as free.
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from trainers.config import Dtype
 
 if TYPE_CHECKING:
     from mixers.shards import Shards
     from trainers.objective import PackedObjective
+
+UNKNOWN = "unknown"
+"""The language of documents that have none."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,18 @@ class GroupScore:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of every group and of all together after `step` optimizer steps."""
+    """Scores of every group and of all together after `step` optimizer steps.
+
+    `languages` holds the scores of each language over all groups, `group_languages` those of each language
+    in each group. Both are empty where the languages of the documents were not given.
+    """
 
     step: int
     seconds: float
     total: GroupScore
     groups: dict[str, GroupScore]
+    languages: dict[str, GroupScore] = field(default_factory=dict)
+    group_languages: dict[str, dict[str, GroupScore]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain types, for JSON."""
@@ -52,12 +63,26 @@ class Evaluation:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Evaluation":
         """The reverse of `to_json`."""
-        groups = {name: GroupScore(**score) for name, score in value["groups"].items()}
-        return cls(value["step"], value["seconds"], GroupScore(**value["total"]), groups)
+
+        def scores(found: dict[str, Any]) -> dict[str, GroupScore]:
+            return {name: GroupScore(**score) for name, score in found.items()}
+
+        return cls(
+            value["step"],
+            value["seconds"],
+            GroupScore(**value["total"]),
+            scores(value["groups"]),
+            scores(value.get("languages", {})),
+            {name: scores(found) for name, found in value.get("group_languages", {}).items()},
+        )
 
 
 def evaluate(
-    model: str | Path, shards_folder: Path, micro_batch_rows: int = 1, dtype: Dtype = "auto"
+    model: str | Path,
+    shards_folder: Path,
+    micro_batch_rows: int = 1,
+    dtype: Dtype = "auto",
+    languages: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Score a model folder (or hub id) on a shards folder.
 
@@ -66,6 +91,7 @@ def evaluate(
         shards_folder: Held-out shards.
         micro_batch_rows: Rows in one forward pass.
         dtype: Precision of matrix products, as `StageTraining.dtype`.
+        languages: The language of each document by its id; those that are not in it count as `unknown`.
 
     Raises:
         ValueError: The folder holds no shards, or ids that the model has no embedding for.
@@ -79,10 +105,16 @@ def evaluate(
     loaded = load_model(model).to(default_device())
     check_vocabulary(loaded, largest_id(shards))
     with autocast(dtype):
-        return score(PackedObjective(loaded), shards, micro_batch_rows)
+        return score(PackedObjective(loaded), shards, micro_batch_rows, languages=languages)
 
 
-def score(objective: "PackedObjective", shards: "Shards", micro_batch_rows: int, step: int = 0) -> Evaluation:
+def score(
+    objective: "PackedObjective",
+    shards: "Shards",
+    micro_batch_rows: int,
+    step: int = 0,
+    languages: Mapping[str, str] | None = None,
+) -> Evaluation:
     """Score an objective where it is; in distributed runs every process scores its share of the rows.
 
     Args:
@@ -90,6 +122,7 @@ def score(objective: "PackedObjective", shards: "Shards", micro_batch_rows: int,
         shards: Held-out shards.
         micro_batch_rows: Rows in one forward pass.
         step: Optimizer steps done so far, for the record.
+        languages: As in `evaluate`.
     """
     import torch
 
@@ -97,9 +130,9 @@ def score(objective: "PackedObjective", shards: "Shards", micro_batch_rows: int,
     training = objective.training
     objective.eval()
     with torch.no_grad():
-        nats, predicted = _sums_per_row(objective, shards, micro_batch_rows)
+        nats, predicted = _sums_per_segment(objective, shards, micro_batch_rows)
     objective.train(training)
-    return _evaluation(shards, nats, predicted, step, time.monotonic() - started)
+    return _evaluation(shards, nats, predicted, step, time.monotonic() - started, languages)
 
 
 def largest_id(shards: "Shards") -> int:
@@ -107,10 +140,10 @@ def largest_id(shards: "Shards") -> int:
     return max((int(shards[row].input_ids.max()) for row in range(len(shards))), default=0)
 
 
-def _sums_per_row(
+def _sums_per_segment(
     objective: "PackedObjective", shards: "Shards", micro_batch_rows: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Summed loss in nats, and predicted tokens, of each row; float64 `[rows]` both."""
+    """Summed loss in nats, and predicted tokens, of each segment; float64 `[segments]` both."""
     import torch
     import torch.distributed as dist
 
@@ -122,16 +155,19 @@ def _sums_per_row(
     )
     device = next(objective.parameters()).device
     rows = RowDataset(shards)
-    sums = torch.zeros(2, len(shards), dtype=torch.float64)
+    table = shards.segments
+    lengths = table["tokens"].to_numpy()
+    first = np.searchsorted(table["row"].to_numpy(), np.arange(len(shards) + 1))
+    sums = torch.zeros(2, len(lengths), dtype=torch.float64)
     for numbers in sampler:
         batch = to_device(collate([rows[number] for number in numbers]), device)
         output = objective(**batch, per_token=True)
-        ends = torch.from_numpy(np.cumsum(shards.row_lengths[numbers]))
-        row = torch.tensor(numbers, dtype=torch.int64)[
-            torch.searchsorted(ends, output["positions"].cpu(), right=True)
-        ]
-        sums[0].index_add_(0, row, output["losses"].double().cpu())
-        sums[1].index_add_(0, row, torch.ones(len(row), dtype=torch.float64))
+        segments = np.concatenate([np.arange(first[row], first[row + 1]) for row in numbers])
+        ends = torch.from_numpy(np.cumsum(lengths[segments]))
+        places = torch.searchsorted(ends, output["positions"].cpu(), right=True)
+        segment = torch.from_numpy(segments)[places]
+        sums[0].index_add_(0, segment, output["losses"].double().cpu())
+        sums[1].index_add_(0, segment, torch.ones(len(segment), dtype=torch.float64))
     if processes > 1:
         sums = sums.to(device)
         dist.all_reduce(sums)
@@ -140,25 +176,35 @@ def _sums_per_row(
 
 
 def _evaluation(
-    shards: "Shards", nats: np.ndarray, predicted: np.ndarray, step: int, seconds: float
+    shards: "Shards",
+    nats: np.ndarray,
+    predicted: np.ndarray,
+    step: int,
+    seconds: float,
+    languages: Mapping[str, str] | None,
 ) -> Evaluation:
-    names, group_of_row = np.unique(shards.row_groups, return_inverse=True)
     segments = shards.segments
-    group_of_segment = group_of_row[segments["row"].to_numpy()]
-
-    def per_group(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-        return np.bincount(codes, weights=values, minlength=len(names))
-
-    sums = np.stack(
-        [
-            per_group(group_of_row, nats),
-            per_group(group_of_row, predicted),
-            per_group(group_of_segment, segments["tokens"].to_numpy()),
-            per_group(group_of_segment, segments["bytes"].to_numpy()),
-        ]
+    groups = np.array(shards.row_groups)[segments["row"].to_numpy()]
+    sums = np.stack([nats, predicted, segments["tokens"].to_numpy(), segments["bytes"].to_numpy()])
+    total = _group_score(*sums.sum(axis=1))
+    if languages is None:
+        return Evaluation(step, seconds, total, _scores(groups, sums))
+    language = np.array([languages.get(document, UNKNOWN) for document in segments["doc_id"].to_pylist()])
+    return Evaluation(
+        step,
+        seconds,
+        total,
+        _scores(groups, sums),
+        _scores(language, sums),
+        {str(name): _scores(language[groups == name], sums[:, groups == name]) for name in np.unique(groups)},
     )
-    groups = {str(name): _group_score(*sums[:, code]) for code, name in enumerate(names)}
-    return Evaluation(step, seconds, _group_score(*sums.sum(axis=1)), groups)
+
+
+def _scores(names: npt.NDArray[np.str_], sums: np.ndarray) -> dict[str, GroupScore]:
+    """The score of the segments of each name; `names` is `[segments]`, `sums` `[4, segments]`."""
+    found, codes = np.unique(names, return_inverse=True)
+    totals = [np.bincount(codes, weights=values, minlength=len(found)) for values in sums]
+    return {str(name): _group_score(*of_name) for name, *of_name in zip(found, *totals, strict=True)}
 
 
 def _group_score(nats: float, predicted: float, tokens: float, size: float) -> GroupScore:

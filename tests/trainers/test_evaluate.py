@@ -22,23 +22,27 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory, small: SmallModel) ->
     return folder
 
 
-def _direct(model_folder: Path, shards: Shards) -> dict[str, tuple[float, float]]:
+def _direct(
+    model_folder: Path, shards: Shards, languages: dict[str, str] | None = None
+) -> dict[object, tuple[float, float]]:
+    """Loss and bits per byte of each group, or with `languages` of each (group, language)."""
     model = AutoModelForCausalLM.from_pretrained(model_folder)
     segments = shards.segments.to_pylist()
     nats, predicted, tokens, size = (defaultdict(float) for _ in range(4))
     for row, found in enumerate(shards):
         start = 0
         for segment in (s for s in segments if s["row"] == row):
+            key = (found.group, languages.get(segment["doc_id"], "unknown")) if languages else found.group
             stop = start + segment["tokens"]
             ids = torch.tensor(found.input_ids[start:stop].astype("int64"))
             with torch.no_grad():
                 log_probabilities = model(input_ids=ids[None]).logits[0].log_softmax(-1)
             for place in range(1, len(ids)):
                 if found.assistant_masks is None or found.assistant_masks[start + place]:
-                    nats[found.group] -= float(log_probabilities[place - 1, ids[place]])
-                    predicted[found.group] += 1
-            tokens[found.group] += len(ids)
-            size[found.group] += segment["bytes"]
+                    nats[key] -= float(log_probabilities[place - 1, ids[place]])
+                    predicted[key] += 1
+            tokens[key] += len(ids)
+            size[key] += segment["bytes"]
             start = stop
     losses = {group: nats[group] / predicted[group] for group in nats}
     return {g: (loss, loss / math.log(2) * tokens[g] / size[g]) for g, loss in losses.items()}
@@ -55,6 +59,27 @@ def test_each_group_is_scored_as_if_directly(
     }
     assert found.total.tokens == Shards.open(held_out).tokens
     assert found.groups["chat"].predicted_tokens < found.groups["chat"].tokens / 2 + 20
+    assert Evaluation.from_json(found.to_json()) == found
+
+
+def test_each_language_of_a_group_is_scored_as_if_directly(model_folder: Path, held_out: Path) -> None:
+    languages = {f"doc-{number}": ("ru", "en")[number % 2] for number in range(10)}
+    found = evaluate(model_folder, held_out, 2, dtype="float32", languages=languages)
+    scores = {
+        (group, language): (score.loss, score.bits_per_byte)
+        for group, of_group in found.group_languages.items()
+        for language, score in of_group.items()
+    }
+    expected = _direct(model_folder, Shards.open(held_out), languages)
+    assert scores == {key: pytest.approx(score, rel=1e-5) for key, score in expected.items()}
+    assert set(found.languages) == {"ru", "en", "unknown"}
+    for language, score in found.languages.items():
+        assert score.predicted_tokens == sum(
+            of_group[language].predicted_tokens
+            for of_group in found.group_languages.values()
+            if language in of_group
+        )
+    assert found.groups == evaluate(model_folder, held_out, 2, dtype="float32").groups
     assert Evaluation.from_json(found.to_json()) == found
 
 
