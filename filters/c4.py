@@ -8,10 +8,13 @@ Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Te
 
 from __future__ import annotations
 
+import numpy as np
+
 from filters.characters import PUNCTUATION, TERMINAL, decode, step
+from filters.documents import Documents
 from filters.kernel import kernel
 from filters.lines import line_ends_between
-from filters.signal import count
+from filters.signal import Family, count
 from filters.words import HAS_LETTER
 
 SIGNALS = (
@@ -23,8 +26,22 @@ SIGNALS = (
 )
 
 
+def _measure(documents: Documents, table: np.ndarray) -> None:
+    _fill(documents.data, documents.starts, documents.ends, documents.classes, *documents.words, table)
+
+
+FAMILY = Family(SIGNALS, _measure)
+
+
 @kernel
-def c4(data, begin, end, classes, words, row):
+def _fill(data, starts, ends, classes, words, first, table):
+    for document in range(starts.size):
+        found = words[first[document] : first[document + 1]]
+        _fill_row(data, starts[document], ends[document], classes, found, table[document])
+
+
+@kernel
+def _fill_row(data, begin, end, classes, words, row):
     """Fills `row` with the signals above."""
     row[0], row[1] = _sentences_and_lorem_ipsum(data, begin, end, classes, words)
     brackets = 0

@@ -8,10 +8,13 @@ Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text
 
 from __future__ import annotations
 
+import numpy as np
+
 from filters.characters import RUSSIAN_TERMINAL, TERMINAL, class_before
-from filters.hashing import clear, slots_for, was_seen
-from filters.kernel import kernel
-from filters.signal import ratio
+from filters.documents import Documents, most_parts
+from filters.hashing import ENTRY, clear, slots_for, was_seen
+from filters.kernel import driver, kernel
+from filters.signal import Family, ratio
 
 SIGNALS = (
     ratio("punctuated_line_fraction", "Lines that end with a terminal mark, of those that are not blank."),
@@ -24,10 +27,29 @@ SIGNALS = (
 _SHORT_LINE = 30
 
 
+def _measure(documents: Documents, table: np.ndarray) -> None:
+    words = np.diff(documents.words.first)
+    characters = documents.characters
+    _fill(documents.data, documents.starts, documents.classes, characters, words, *documents.lines, table)
+
+
+FAMILY = Family(SIGNALS, _measure)
+
+
+@driver
+def _fill(data, starts, classes, characters, words, lines, first, table):
+    entries = np.empty(slots_for(most_parts(first)), dtype=ENTRY)
+    for document in range(starts.size):
+        found = lines[first[document] : first[document + 1]]
+        size = characters[document], words[document]
+        _fill_row(data, starts[document], classes, size, found, entries, table[document])
+
+
 @kernel
-def fineweb(data, begin, classes, characters, words, lines, scratch, row):
-    """Fills `row` with the signals above."""
-    table = scratch.table[: slots_for(lines.size)]
+def _fill_row(data, begin, classes, size, lines, entries, row):
+    """Fills `row` with the signals above; `size` is the number of characters and words."""
+    characters, words = size
+    table = entries[: slots_for(lines.size)]
     clear(table)
     full = punctuated = punctuated_russian = short = repeated_characters = 0
     for index in range(lines.size):
@@ -46,4 +68,4 @@ def fineweb(data, begin, classes, characters, words, lines, scratch, row):
     row[1] = punctuated_russian / max(full, 1)
     row[2] = short / max(full, 1)
     row[3] = repeated_characters / max(characters - newlines, 1)
-    row[4] = newlines / max(words.size, 1)
+    row[4] = newlines / max(words, 1)

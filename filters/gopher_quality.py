@@ -13,10 +13,11 @@ from functools import lru_cache
 import numpy as np
 
 from filters.characters import LINE_BREAK, class_before, decode, find_byte
+from filters.documents import Documents
 from filters.hashing import find_slot, hash_bytes
 from filters.kernel import inline_kernel, kernel
 from filters.lines import line_ends_between
-from filters.signal import count, ratio
+from filters.signal import Family, count, ratio
 from filters.words import HAS_LETTER, IS_WORD
 
 SIGNALS = (
@@ -43,7 +44,7 @@ _RUSSIAN_BITS = 32
 
 
 @lru_cache(maxsize=1)
-def stop_word_table() -> tuple[np.ndarray, np.ndarray]:
+def _stop_word_table() -> tuple[np.ndarray, np.ndarray]:
     """A hash table of the stop words: hashes and bits, both uint64; the Russian bits in the upper half."""
     keys = np.zeros(_SLOTS, dtype=np.uint64)
     bits = np.zeros(_SLOTS, dtype=np.uint64)
@@ -57,9 +58,33 @@ def stop_word_table() -> tuple[np.ndarray, np.ndarray]:
     return keys, bits
 
 
+def _measure(documents: Documents, table: np.ndarray) -> None:
+    _fill(
+        documents.data,
+        documents.starts,
+        documents.ends,
+        documents.classes,
+        *documents.words,
+        *_stop_word_table(),
+        table,
+    )
+
+
+FAMILY = Family(SIGNALS, _measure)
+
+
 @kernel
-def gopher_quality(data, begin, end, classes, words, stop_keys, stop_bits, row):
-    """Fills `row` with the signals above; returns the lines as `str.splitlines` counts them."""
+def _fill(data, starts, ends, classes, words, first, stop_keys, stop_bits, table):
+    for document in range(starts.size):
+        found = words[first[document] : first[document + 1]]
+        _fill_row(
+            data, starts[document], ends[document], classes, found, stop_keys, stop_bits, table[document]
+        )
+
+
+@kernel
+def _fill_row(data, begin, end, classes, words, stop_keys, stop_bits, row):
+    """Fills `row` with the signals above."""
     non_symbol = non_symbol_characters = alpha = 0
     lines = bullets = ellipsis_ends = 0
     stop_words = np.uint64(0)
@@ -92,7 +117,6 @@ def gopher_quality(data, begin, end, classes, words, stop_keys, stop_bits, row):
     row[6] = alpha / max(words.size, 1)
     row[7] = _bits_set(stop_words & np.uint64(0xFFFFFFFF))
     row[8] = _bits_set(stop_words >> np.uint64(_RUSSIAN_BITS))
-    return lines
 
 
 @kernel

@@ -9,13 +9,16 @@ text these are few after the third.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from filters.characters import count_characters
-from filters.hashing import clear, combine, hash_bytes, mix, slots_for, was_seen
-from filters.kernel import inline_kernel, kernel
+from filters.documents import Documents, most_parts
+from filters.hashing import ENTRY, clear, combine, hash_bytes, mix, slots_for, was_seen
+from filters.kernel import driver, inline_kernel, kernel
 from filters.lines import strip_left, strip_right
-from filters.signal import ratio
+from filters.signal import Family, ratio
 
 TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
@@ -36,8 +39,60 @@ SIGNALS = (
 )
 
 
+def _measure(documents: Documents, table: np.ndarray) -> None:
+    _fill(
+        documents.data,
+        documents.starts,
+        documents.ends,
+        documents.classes,
+        documents.characters,
+        *documents.words,
+        *documents.lines,
+        table,
+    )
+
+
+FAMILY = Family(SIGNALS, _measure)
+
+
+class _Scratch(NamedTuple):
+    """Room for counting what repeats among the words and lines of one document."""
+
+    alive: np.ndarray
+    """Positions where an n-gram may repeat: int32, one a word."""
+    keys: np.ndarray
+    """Hashes of the n-grams there: uint64."""
+    slots: np.ndarray
+    """Their slots in `table`: int32."""
+    table: np.ndarray
+    """Hash table of `ENTRY`."""
+
+
+@driver
+def _fill(data, starts, ends, classes, characters, words, first_word, lines, first_line, table):
+    most_words, most_lines = most_parts(first_word), most_parts(first_line)
+    scratch = _Scratch(
+        np.empty(most_words, dtype=np.int32),
+        np.empty(most_words, dtype=np.uint64),
+        np.empty(most_words, dtype=np.int32),
+        np.empty(slots_for(max(most_words, most_lines)), dtype=ENTRY),
+    )
+    for document in range(starts.size):
+        _fill_row(
+            data,
+            starts[document],
+            ends[document],
+            classes,
+            characters[document],
+            words[first_word[document] : first_word[document + 1]],
+            lines[first_line[document] : first_line[document + 1]],
+            scratch,
+            table[document],
+        )
+
+
 @kernel
-def gopher_repetition(data, begin, end, classes, characters, words, lines, scratch, row):
+def _fill_row(data, begin, end, classes, characters, words, lines, scratch, row):
     """Fills `row` with the signals above."""
     row[:] = 0.0
     if characters == 0:

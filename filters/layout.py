@@ -1,8 +1,15 @@
 """Signals of a document's size."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
-from filters.signal import count
+import numpy as np
+
+from filters.documents import Documents
+from filters.kernel import kernel
+from filters.lines import count_lines
+from filters.signal import Family, count
 
 SIGNALS = (
     count("bytes", "Bytes of UTF-8."),
@@ -10,3 +17,19 @@ SIGNALS = (
     count("words", "Words by the chosen definition; by `unicode`, punctuation marks are words too."),
     count("lines", "Lines as str.splitlines counts them."),
 )
+
+
+def _measure(documents: Documents, table: np.ndarray) -> None:
+    table[:, 0] = documents.ends - documents.starts
+    table[:, 1] = documents.characters
+    table[:, 2] = np.diff(documents.words.first)
+    _count_lines(documents.data, documents.starts, documents.ends, documents.classes, table)
+
+
+@kernel
+def _count_lines(data, starts, ends, classes, table):
+    for document in range(starts.size):
+        table[document, 3] = count_lines(data, starts[document], ends[document], classes)
+
+
+FAMILY = Family(SIGNALS, _measure)

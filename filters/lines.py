@@ -75,6 +75,13 @@ def strip_right(data, begin, end, classes):
 
 
 @kernel
+def count_lines(data, begin, end, classes):
+    """Lines of a text as `str.splitlines` counts them."""
+    lines = line_ends_between(data, begin, end, classes)
+    return lines + (begin < end and class_before(data, end, begin, classes) & LINE_BREAK == 0)
+
+
+@kernel
 def line_ends_between(data, begin, end, classes):
     """Lines that end in the white space `data[begin:end]`, as `str.splitlines` counts them."""
     lines = 0

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+
+from filters.documents import Documents
 
 
 class Signal(NamedTuple):
@@ -13,6 +17,14 @@ class Signal(NamedTuple):
     name: str
     type: pa.DataType
     doc: str
+
+
+class Family(NamedTuple):
+    """Signals that are computed together."""
+
+    signals: tuple[Signal, ...]
+    measure: Callable[[Documents, np.ndarray], None]
+    """Fills the second argument, float64 of shape (documents, signals), for the documents in the first."""
 
 
 def count(name: str, doc: str) -> Signal:

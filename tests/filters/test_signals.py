@@ -137,6 +137,24 @@ def test_a_batch_is_the_sum_of_its_documents() -> None:
         assert row == signals(text)
 
 
+def test_a_signal_is_the_same_when_it_is_asked_for_alone() -> None:
+    texts = pa.array(["One two. Three!\n- four #5", "", "a b a b\n\na b"], pa.large_string())
+    whole = compute_signals(texts)
+    for name in SIGNALS:
+        alone = compute_signals(texts, names=[name])
+        assert alone.column_names == [name]
+        assert alone.column(name).equals(whole.column(name))
+    some = ["words", "bytes", "sentences"]
+    assert compute_signals(texts, names=some).column_names == ["bytes", "words", "sentences"]
+
+
+def test_documents_do_not_depend_on_their_neighbours() -> None:
+    texts = [f"Document {n} has line {n % 7}.\n" * (n % 50) for n in range(3000)]
+    whole = compute_signals(pa.array(texts))
+    rows = [0, 1, 999, 1500, 2049, 2999]
+    assert whole.take(rows).to_pylist() == [signals(texts[row]) for row in rows]
+
+
 @pytest.mark.parametrize("piece", ["!", "я ", "word and 漢字, "])
 def test_of_a_huge_document_the_beginning_is_read(piece: str) -> None:
     text = piece * (12 * 2**20 // len(piece.encode()))
@@ -169,3 +187,5 @@ def test_nulls_and_unknown_definitions_are_refused() -> None:
         compute_signals(pa.array(["a"]), "syllables")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not int64"):
         compute_signals(pa.array([1]))
+    with pytest.raises(ValueError, match="Unknown signals: wrods"):
+        compute_signals(pa.array(["a"]), names=["words", "wrods"])

@@ -1,0 +1,121 @@
+"""What several families of signals need of a batch of documents: its words, its lines."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from filters.characters import character_classes, count_characters
+from filters.kernel import driver, kernel
+from filters.lines import LINE, count_newlines, newline_lines
+from filters.words import WORD, WordDefinition, WordTables, unicode_words, whitespace_words, word_tables
+
+
+class Parts(NamedTuple):
+    """Words or lines of documents, end to end: those of document `i` are `items[first[i]:first[i + 1]]`."""
+
+    items: np.ndarray
+    first: np.ndarray
+    """int64, one more than there are documents."""
+
+
+class Documents:
+    """A batch of documents, `data[starts[i]:ends[i]]` each; what is found in them is found when first asked.
+
+    Args:
+        data: UTF-8 bytes: uint8.
+        starts: First byte of each document: int64.
+        ends: The byte behind its last: int64.
+        definition: What a word is.
+    """
+
+    def __init__(
+        self, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, definition: WordDefinition
+    ) -> None:
+        self.data = data
+        self.starts = starts
+        self.ends = ends
+        self.definition = definition
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Class bits of each code point, see `filters.characters`."""
+        return character_classes()
+
+    @property
+    def tables(self) -> WordTables:
+        """What the word kernels look up."""
+        return word_tables()
+
+    @cached_property
+    def characters(self) -> np.ndarray:
+        """Characters of each document: int64."""
+        characters: np.ndarray = _characters(self.data, self.starts, self.ends)
+        return characters
+
+    @cached_property
+    def words(self) -> Parts:
+        """The words of each document: `WORD`."""
+        return Parts(*_words(self.data, self.starts, self.ends, self.tables, self.definition == "whitespace"))
+
+    @cached_property
+    def lines(self) -> Parts:
+        """What stands between the newlines of each document: `LINE`."""
+        return Parts(*_lines(self.data, self.starts, self.ends, self.classes))
+
+
+@driver
+def _characters(data, starts, ends):
+    characters = np.empty(starts.size, dtype=np.int64)
+    for document in range(starts.size):
+        characters[document] = count_characters(data, starts[document], ends[document])
+    return characters
+
+
+@driver
+def _words(data, starts, ends, tables, whitespace):
+    words = np.empty(_bytes(starts, ends), dtype=WORD)
+    first = np.zeros(starts.size + 1, dtype=np.int64)
+    for document in range(starts.size):
+        begin, end = starts[document], ends[document]
+        room = words[first[document] :]
+        if whitespace:
+            found, _ = whitespace_words(data, begin, end, tables, room)
+        else:
+            found, _ = unicode_words(data, begin, end, tables, room)
+        first[document + 1] = first[document] + found
+    return words, first
+
+
+@driver
+def _lines(data, starts, ends, classes):
+    count = starts.size
+    for document in range(starts.size):
+        count += count_newlines(data, starts[document], ends[document])
+    lines = np.empty(count, dtype=LINE)
+    first = np.zeros(starts.size + 1, dtype=np.int64)
+    for document in range(starts.size):
+        found = newline_lines(data, starts[document], ends[document], classes, lines[first[document] :])
+        first[document + 1] = first[document] + found
+    return lines, first
+
+
+@kernel
+def _bytes(starts, ends):
+    total = 0
+    for document in range(starts.size):
+        total += ends[document] - starts[document]
+    return total
+
+
+@kernel
+def most_parts(first):
+    """The most parts that one document has."""
+    most = 0
+    for document in range(first.size - 1):
+        most = max(most, first[document + 1] - first[document])
+    return most
