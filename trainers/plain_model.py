@@ -1,0 +1,97 @@
+"""A causal model with its tokenizer as plain transformers runs them: with a cache, one text after another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from trainers.config import Dtype
+
+
+@dataclass(frozen=True)
+class PlainModel:
+    """A loaded causal language model, on the default device, and its tokenizer."""
+
+    model: Any
+    """A `transformers.PreTrainedModel`."""
+    tokenizer: Any
+    """A `transformers.PreTrainedTokenizerBase`."""
+
+    @classmethod
+    def load(cls, name: str | Path, dtype: Dtype = "auto") -> Self:
+        """Load a hub id or a local folder. No code from the hub or the folder is ever executed.
+
+        Args:
+            name: The model.
+            dtype: Of the weights; `auto`: bfloat16 where the hardware multiplies it fast, else float32.
+
+        Raises:
+            ValueError: It has no tokenizer.
+            OSError: It is not there, or not a model.
+        """
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        from trainers.model import tokenizer_of
+        from trainers.precision import default_device, in_bfloat16
+
+        precision = torch.bfloat16 if in_bfloat16(dtype) else torch.float32
+        model = AutoModelForCausalLM.from_pretrained(str(name), dtype=precision, trust_remote_code=False)
+        return cls(model.to(default_device()).eval(), tokenizer_of(None, str(name)))
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens the model has positions for; None where it does not say."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+    def encode(self, text: str, begins: bool = True) -> list[int]:
+        """The ids of a text; `begins`: with the token that begins one, where the tokenizer adds it."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=begins)["input_ids"]
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, without special tokens."""
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    def continue_texts(self, prompts: Sequence[str], new_tokens: int, batch_size: int) -> list[str]:
+        """Continue each text greedily by at most `new_tokens` tokens, fewer where the model ends it."""
+        ids = [self.encode(prompt) for prompt in prompts]
+        found = [""] * len(prompts)
+        by_length = sorted(range(len(ids)), key=lambda number: -len(ids[number]))
+        for start in range(0, len(ids), batch_size):
+            numbers = by_length[start : start + batch_size]
+            made = self._continue([ids[number] for number in numbers], new_tokens)
+            for number, continuation in zip(numbers, made, strict=True):
+                found[number] = self.decode(continuation)
+        return found
+
+    def _continue(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        import torch
+        from transformers import GenerationConfig
+
+        ends = self._end_ids()
+        longest = max(map(len, prompts))
+        padding = [longest - len(prompt) for prompt in prompts]
+        ids = torch.tensor([[0] * left + prompt for left, prompt in zip(padding, prompts, strict=True)])
+        mask = torch.tensor([[0] * left + [1] * (longest - left) for left in padding])
+        settings = GenerationConfig(
+            max_new_tokens=new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=ends[0] if ends else 0
+        )
+        device = self.model.device
+        with torch.no_grad():
+            made = self.model.generate(
+                ids.to(device), attention_mask=mask.to(device), generation_config=settings, use_cache=True
+            )
+        return [_before(row, ends) for row in made[:, longest:].tolist()]
+
+    def _end_ids(self) -> list[int]:
+        """The tokens that end a text: the model's generation defaults, else the tokenizer's."""
+        ends = self.model.generation_config.eos_token_id
+        if ends is None:
+            ends = self.tokenizer.eos_token_id
+        return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
+def _before(ids: list[int], ends: list[int]) -> list[int]:
+    return ids[: next((place for place, token in enumerate(ids) if token in ends), len(ids))]
