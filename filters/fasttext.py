@@ -30,10 +30,10 @@ STRETCHES = 3
 """Where a document is longer than the sample, as many stretches of equal length are read: its beginning, its
 middle, its end. They start and end between characters, and are separate words."""
 
-_END = b"</s>"
-_LABEL = b"__label__"
+END_OF_TEXT = b"</s>"
+LABEL_PREFIX = b"__label__"
 _BASIS, _PRIME = 2166136261, 16777619
-_WORD_NGRAM_FACTOR = np.uint64(116049371)
+WORD_NGRAM_FACTOR = np.uint64(116049371)
 _CACHE_BYTES = 1 << 21
 _NO_WORD = -1
 _SIGMOID_STEPS, _SIGMOID_BOUND = 512, 8
@@ -177,7 +177,7 @@ def _dictionary(model: ModelFile) -> _Dictionary:
     if model.kept_buckets is not None:
         bucket_rows = np.full(max(1, model.buckets), -1, np.int32)
         bucket_rows[model.kept_buckets[:, 0]] = model.kept_buckets[:, 1] + model.words
-    end = np.frombuffer(_END, np.uint8)
+    end = np.frombuffer(END_OF_TEXT, np.uint8)
     end_row = _find(end, 0, len(end), _key(end, 0, len(end)), model.data, starts, ends, keys, ids)
     return _Dictionary(
         model.data,
@@ -186,9 +186,9 @@ def _dictionary(model: ModelFile) -> _Dictionary:
         model.words,
         keys,
         ids,
-        np.frombuffer(_LABEL, np.uint8),
+        np.frombuffer(LABEL_PREFIX, np.uint8),
         end_row if end_row < model.words else -1,
-        int(_fnv(end, 0, len(end))),
+        int(fnv(end, 0, len(end))),
         model.buckets,
         bucket_rows,
         model.minn,
@@ -267,20 +267,20 @@ def _read(data, at, end, dictionary, matrix, cache, ring, tokens, count, total):
     """
     mask = cache.keys.size - 1
     while True:
-        while at < end and _is_space(data[at]):
+        while at < end and is_space(data[at]):
             at += 1
         if at == end:
             return tokens, count, False
         begin = at
-        while at < end and not _is_space(data[at]):
+        while at < end and not is_space(data[at]):
             at += 1
-        if _is_end(data, begin, at):
+        if is_end_of_text(data, begin, at):
             return tokens, count, True
         key = _key(data, begin, at)
         slot = np.int64(key & np.uint64(mask))
         if cache.keys[slot] != key:
             cache.keys[slot] = key
-            cache.hashes[slot] = _fnv(data, begin, at)
+            cache.hashes[slot] = fnv(data, begin, at)
             cache.rows[slot] = _word_rows(data, begin, at, key, dictionary, matrix, cache.sums[slot])
         found = cache.rows[slot]
         if found == _NO_WORD:
@@ -313,7 +313,7 @@ def _word_rows(data, begin, end, key, dictionary, matrix, total):
     if word >= 0:
         _add(matrix, word, total)
         count = 1
-    elif _starts_with(data, begin, end, dictionary.label):
+    elif starts_with(data, begin, end, dictionary.label):
         return _NO_WORD
     # Of `<word>`, with the brackets; a bracket alone does not count.
     start = begin - 1
@@ -353,7 +353,7 @@ def _add_word_ngrams(state, tokens, dictionary, matrix, ring, total):
     count = 0
     for back in range(1, min(tokens, ring.size) + 1):
         place = (tokens - back) % ring.size
-        ring[place] = ring[place] * _WORD_NGRAM_FACTOR + value
+        ring[place] = ring[place] * WORD_NGRAM_FACTOR + value
         count += _add_bucket(ring[place], dictionary, matrix, total)
     ring[tokens % ring.size] = value
     return count
@@ -378,12 +378,14 @@ def _add(matrix, row, total):
 
 
 @inline_kernel
-def _is_space(byte):
+def is_space(byte):
+    """Whether a byte separates tokens."""
     return byte == 32 or 9 <= byte <= 13 or byte == 0
 
 
 @inline_kernel
-def _is_end(data, begin, end):
+def is_end_of_text(data, begin, end):
+    """Whether a token is `</s>`."""
     return (
         end - begin == 4
         and data[begin] == 60
@@ -394,7 +396,8 @@ def _is_end(data, begin, end):
 
 
 @kernel
-def _starts_with(data, begin, end, prefix):
+def starts_with(data, begin, end, prefix):
+    """Whether `data[begin:end]` starts with the bytes of `prefix`."""
     if end - begin < prefix.size:
         return False
     for index in range(prefix.size):  # noqa: SIM110 (kernels have no generators)
@@ -415,7 +418,8 @@ def _fnv_byte(state, byte):
 
 
 @kernel
-def _fnv(data, begin, end):
+def fnv(data, begin, end):
+    """The hash by which fastText knows a token: uint32."""
     state = np.uint32(_BASIS)
     for at in range(begin, end):
         state = _fnv_byte(state, data[at])

@@ -24,9 +24,9 @@ Matrix: TypeAlias = npt.NDArray[np.float32]
 HIERARCHICAL_SOFTMAX, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 """Losses, as numbered in the file."""
 
-_MAGIC = 793712314
-_NEWEST_VERSION = 12
-_SUPERVISED = 3
+MAGIC = 793712314
+NEWEST_VERSION = 12
+SUPERVISED = 3
 _CENTROIDS = 256
 _LABEL = "__label__"
 _MOST_LABELLED = 1e14
@@ -74,12 +74,12 @@ def parse_model(data: bytes | memoryview) -> ModelFile:
     """
     reader = _Reader(data)
     magic, version = reader.numbers("2i")
-    if magic != _MAGIC:
+    if magic != MAGIC:
         raise ValueError("This is no fastText model: its first four bytes are others.")
-    if version > _NEWEST_VERSION:
-        raise ValueError(f"This fastText model has format {version}; up to {_NEWEST_VERSION} is understood.")
+    if version > NEWEST_VERSION:
+        raise ValueError(f"This fastText model has format {version}; up to {NEWEST_VERSION} is understood.")
     dim, _, _, _, _, word_ngrams, loss, model, buckets, minn, maxn, _, _ = reader.numbers("12id")
-    if model != _SUPERVISED:
+    if model != SUPERVISED:
         raise ValueError("This fastText model holds word vectors. Give a classifier, with labels.")
     if version == 11:
         maxn = 0  # Before version 12, classifiers had no character n-grams.
