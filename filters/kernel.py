@@ -13,7 +13,7 @@ from numba import njit
 @cache
 def _source_stamp() -> tuple[float, int]:
     """Changes when any file of this package does."""
-    stats = [path.stat() for path in Path(__file__).parent.glob("*.py")]
+    stats = [path.stat() for path in Path(__file__).parent.rglob("*.py")]
     return max(stat.st_mtime for stat in stats), sum(stat.st_size for stat in stats)
 
 

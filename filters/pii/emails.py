@@ -1,0 +1,87 @@
+"""Email addresses.
+
+After datatrove's `PIIFormatter` (an RFC 5322 expression), narrowed to what addresses look like in practice:
+the local part has letters, digits and `._%+-`, at most 64 of them, and the domain ends in a top-level domain
+that exists, so that `package@1.2.3`, `logo@2x.png` and `unit@.service` are none. Left as they are: the
+domains that RFC 2606 reserves for examples, the account `git@` of repositories, and names behind another `@`.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+from filters.kernel import kernel
+from filters.pii.text import ALNUM, CLASSES, LABEL, LETTER, MAIL, byte_at, byte_before, run_end, word_at
+from filters.pii.top_level_domains import LONGEST, is_top_level_domain
+
+_LONGEST_LOCAL_PART = 64
+_LONGEST_DOMAIN = 253
+
+
+@kernel
+def email(data, at, floor, end, top_level_domains):
+    """The start of the address whose `@` is at `at`, and its end, which is 0 if there is none."""
+    start = _local_part(data, at, floor)
+    if start == at or byte_before(data, start, floor) == ord("@"):
+        return start, 0
+    if at - start == 3 and word_at(data, start, at, b"git") == at:
+        return start, 0
+    return start, _domain_end(data, at + 1, end, top_level_domains)
+
+
+@kernel
+def _local_part(data, at, floor):
+    """Where the local part before `at` starts; `at` if there is none."""
+    start = at
+    while start > floor and CLASSES[data[start - 1]] & MAIL:
+        start -= 1
+        if at - start > _LONGEST_LOCAL_PART:
+            return at
+        if data[start] == ord(".") and (start + 1 == at or data[start + 1] == ord(".")):
+            start += 1
+            break
+    while start < at and CLASSES[data[start]] & ALNUM == 0:
+        start += 1
+    return start
+
+
+@kernel
+def _domain_end(data, at, end, top_level_domains):
+    """Where the longest domain from `at` on ends; 0 if there is none, or it is kept for examples."""
+    limit = min(end, at + _LONGEST_DOMAIN)
+    found = 0
+    example = False
+    previous = label = at
+    while label < limit and CLASSES[data[label]] & ALNUM:
+        stop = run_end(data, label, limit, LABEL)
+        open_ended = data[stop - 1] != ord("-")
+        while data[stop - 1] == ord("-"):
+            stop -= 1
+        if label > at and _ends_domain(data, label, stop, end, top_level_domains):
+            found = stop
+            example = _is_example(data, previous, label, stop)
+        if not open_ended or byte_at(data, stop, limit) != ord("."):
+            break
+        previous, label = label, stop + 1
+    return 0 if example else found
+
+
+@kernel
+def _ends_domain(data, label, stop, end, top_level_domains):
+    """Whether the label is a top-level domain, and no call or other address."""
+    after = byte_at(data, stop, end)
+    if after == ord("(") or after == ord("@") or CLASSES[after] & ALNUM or not 2 <= stop - label <= LONGEST:
+        return False
+    if run_end(data, label, stop, LETTER) < stop:
+        return word_at(data, label, stop, b"xn--") >= 0
+    return is_top_level_domain(data, label, stop, top_level_domains)
+
+
+@kernel
+def _is_example(data, previous, label, stop):
+    if word_at(data, previous, label, b"example.") != label:
+        return False
+    found = False
+    for name in (b"com", b"org", b"net"):
+        found |= word_at(data, label, stop, name) == stop
+    return found
