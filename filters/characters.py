@@ -56,6 +56,10 @@ BEFORE_STOP = 1 << 16
 """A full stop behind one of these, at the end of a run, is a word of its own."""
 EXCEPTION_START = 1 << 17
 """Starts a word that the affix rules would take apart, such as an emoticon; see `filters.word_exceptions`."""
+MATH = 1 << 18
+"""A mathematical symbol or letter beyond ASCII: category Sm, superscripts and subscripts, `ℝ`, `𝑥`."""
+MARK = 1 << 19
+"""Belongs to the character before it, or is not seen: categories M* and Cf."""
 
 _LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _SYMBOLS = (
@@ -79,6 +83,9 @@ _TERMINAL = (
     "16e98 1bc9f 1da88"
 )
 
+# Super- and subscripts, letter-like symbols such as ℕ, mathematical letters.
+_MATH = "b2-b3 b9 2070-209c 2102 210a-2113 2115 2119-211d 2124 2128 212c-212d 212f-2131 2133-2134 1d400-1d7ff"
+
 # Scripts without case, which the infix rules take block by block: Hebrew, Arabic, Indic, Hangul, Ethiopic,
 # CJK.
 _UNCASED = (
@@ -88,8 +95,8 @@ _UNCASED = (
 )
 
 _BYTES = 0x0101010101010101
-_ONES = np.uint64(_BYTES)
-_HIGH_BITS = np.uint64(0x80 * _BYTES)
+ONES = np.uint64(_BYTES)
+HIGH_BITS = np.uint64(0x80 * _BYTES)
 _LOW_BITS = np.uint64(0x7F * _BYTES)
 _CASE_BITS = np.uint64(0x20 * _BYTES)
 _FROM_A = np.uint64((0x80 - ord("a")) * _BYTES)
@@ -121,11 +128,15 @@ def character_classes() -> np.ndarray:
     table[(major == "L") | (major == "N")] |= WORD
     table[major == "P"] |= PUNCTUATION
     table[category == "So"] |= ICON
+    table[(major == "M") | (category == "Cf")] |= MARK
     table[(category == "Lu") | (category == "Ll") | (category == "Lt")] |= ALPHA
     table[category == "Ll"] |= LOWER
     table[category == "Lu"] |= UPPER
     table[_ranges(_UNCASED)] |= ALPHA | LOWER | UPPER
     table[_points("_")] |= WORD
+    table[category == "Sm"] |= MATH
+    table[:128] &= ~np.uint32(MATH)
+    table[_ranges(_MATH)] |= MATH
     table[_points(_LINE_BREAKS)] |= LINE_BREAK
     table[_points(_SYMBOLS)] |= SYMBOL
     table[_ranges(_TERMINAL)] |= SYMBOL | TERMINAL | RUSSIAN_TERMINAL
@@ -195,15 +206,20 @@ def start_of_character(data, at, begin):
     return at
 
 
+@inline_kernel
+def ascii_letters(block):
+    """The high bit of each of the eight bytes in `block` that is an ASCII letter."""
+    low_bits = (block | _CASE_BITS) & _LOW_BITS
+    return (low_bits + _FROM_A) & ~(low_bits + _BEHIND_Z) & ~block & HIGH_BITS
+
+
 @kernel
 def ascii_letters_end(data, at, end):
     """The position of the first byte in `data[at:end]` that is no ASCII letter, eight bytes at a time."""
     while at + 8 <= end:
-        block = load64(data, at)
-        low_bits = (block | _CASE_BITS) & _LOW_BITS
-        letter = (low_bits + _FROM_A) & ~(low_bits + _BEHIND_Z) & ~block & _HIGH_BITS
-        if letter != _HIGH_BITS:
-            return at + (trailing_zeros(letter ^ _HIGH_BITS) >> 3)
+        letters = ascii_letters(load64(data, at))
+        if letters != HIGH_BITS:
+            return at + (trailing_zeros(letters ^ HIGH_BITS) >> 3)
         at += 8
     while at < end and 97 <= data[at] | 0x20 <= 122:
         at += 1
@@ -213,10 +229,10 @@ def ascii_letters_end(data, at, end):
 @kernel
 def find_byte(data, at, end, byte):
     """The position of the first `byte` in `data[at:end]`, eight bytes at a time; `end` if there is none."""
-    pattern = np.uint64(byte) * _ONES
+    pattern = np.uint64(byte) * ONES
     while at + 8 <= end:
         differing = load64(data, at) ^ pattern
-        found = (differing - _ONES) & ~differing & _HIGH_BITS
+        found = (differing - ONES) & ~differing & HIGH_BITS
         if found:
             return at + (trailing_zeros(found) >> 3)
         at += 8

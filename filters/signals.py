@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 import pyarrow as pa
 
-from filters import c4, fineweb, gopher_quality, gopher_repetition, layout
+from filters import c4, code, fineweb, gopher_quality, gopher_repetition, layout, math, scripts
 from filters.characters import start_of_character
 from filters.documents import Documents
 from filters.signal import Family, Signal
@@ -20,6 +20,9 @@ FAMILIES: tuple[Family, ...] = (
     gopher_repetition.FAMILY,
     c4.FAMILY,
     fineweb.FAMILY,
+    code.FAMILY,
+    math.FAMILY,
+    scripts.FAMILY,
 )
 
 SIGNALS: dict[str, Signal] = {signal.name: signal for family in FAMILIES for signal in family.signals}
