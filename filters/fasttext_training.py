@@ -288,10 +288,10 @@ def _file(
     """The bytes of a `.bin` file; see `filters.fasttext_file`."""
     negatives, update_rate, window = 5, 100, 5  # The library's defaults, which mean nothing here.
     buckets = training.buckets if training.ngrams > 1 else 0
-    arguments = (training.dimensions, window, training.epochs, training.min_count, negatives)
-    arguments += (training.ngrams, SOFTMAX, SUPERVISED, buckets, 0, 0, update_rate)
+    learning = (training.dimensions, window, training.epochs, training.min_count, negatives)
+    shape = (training.ngrams, SOFTMAX, SUPERVISED, buckets, 0, 0, update_rate)
     parts = [
-        struct.pack("<2i12id", MAGIC, NEWEST_VERSION, *arguments, 1e-4),
+        struct.pack("<2i12id", MAGIC, NEWEST_VERSION, *learning, *shape, 1e-4),
         struct.pack("<3i2q", len(words.starts) + len(names), len(words.starts), len(names), words.tokens, -1),
     ]
     for start, end, count in zip(words.starts, words.ends, words.counts, strict=True):

@@ -20,7 +20,8 @@ class LinearHead(NamedTuple):
         """The probability of each label: float32, shape (documents, labels)."""
         scores = embeddings.astype(np.float64) @ self.weights.T.astype(np.float64) + self.bias
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        probabilities: npt.NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+        return probabilities.astype(np.float32)
 
 
 def train_head(

@@ -157,6 +157,12 @@ class Classifier(BaseModel):
         return {label: Condition.parse(text) for label, text in self.relabel.items()}
 
     @property
+    def score_label(self) -> str | None:
+        """The label whose probability is the score; None where it gives labels, or a number of its own."""
+        two = isinstance(self.train, dict) and len(self.train) == 2 and not self.relabel
+        return self.positive or (next(iter(self.train)) if two and isinstance(self.train, dict) else None)
+
+    @property
     def training_sources(self) -> list[str]:
         """The sources of the recipe that it learns from."""
         return list(dict.fromkeys(e.source for e in self.examples if isinstance(e, FromSource)))

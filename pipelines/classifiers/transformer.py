@@ -1,9 +1,9 @@
 """Transformers as classifiers: a sequence classifier, or embeddings for a linear head.
 
 Weights come from safetensors alone and no code of a model's author is run. Texts are cut to `max_length`
-tokens, sorted by length and read in batches of about `batch_tokens`. On a GPU the weights are bfloat16 (float16
-where it has none), on a CPU float32. The same texts on the same machine give the same numbers: batches depend on
-nothing but the part.
+tokens, sorted by length and read in batches of about `batch_tokens`. On a GPU the weights are bfloat16
+(float16 where it has none), on a CPU float32. The same texts on the same machine give the same numbers:
+batches depend on nothing but the part.
 """
 
 from __future__ import annotations
