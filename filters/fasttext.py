@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from filters.characters import start_of_character
 from filters.fasttext_file import HIERARCHICAL_SOFTMAX, SOFTMAX, ModelFile, parse_model
-from filters.hashing import find_slot, hash_bytes, slots_for
+from filters.hashing import find_slot, hash_bytes, ones, slots_for
 from filters.kernel import driver, inline_kernel, kernel
 from filters.texts import Texts, text_buffers
 
@@ -58,8 +58,10 @@ class _Dictionary(NamedTuple):
     """Row of `</s>`, -1 if it is not in the dictionary."""
     end_hash: int
     buckets: int
-    bucket_rows: npt.NDArray[np.int32]
-    """Row of each bucket, -1 where it was pruned; empty where all are kept, in order."""
+    kept: npt.NDArray[np.uint64]
+    """In a pruned model a bit for each bucket, 1 where it has a row; empty where all have."""
+    kept_before: npt.NDArray[np.int32]
+    """How many buckets are kept before those of each element of `kept`: the rows are in their order."""
     minn: int
     maxn: int
     word_ngrams: int
@@ -117,7 +119,7 @@ class FastText:
             else np.empty((0, 2), np.int32),
             _sigmoid_table(),
         )
-        return cls(model.labels, model.dim, _dictionary(model), model.input, output)
+        return cls(model.labels, model.dim, _dictionary(model), _ordered(model), output)
 
     def predict(
         self, texts: Texts, sample_bytes: int | None = None
@@ -173,10 +175,11 @@ def _dictionary(model: ModelFile) -> _Dictionary:
     slots = slots_for(len(starts))
     keys, ids = np.zeros(slots, np.uint64), np.zeros(slots, np.int32)
     _index(model.data, starts, ends, keys, ids)
-    bucket_rows = np.empty(0, np.int32)
+    bits = np.zeros(0, np.uint64)
     if model.kept_buckets is not None:
-        bucket_rows = np.full(max(1, model.buckets), -1, np.int32)
-        bucket_rows[model.kept_buckets[:, 0]] = model.kept_buckets[:, 1] + model.words
+        flags = np.zeros(64 * (model.buckets // 64 + 1), np.uint8)
+        flags[model.kept_buckets[:, 0]] = 1
+        bits = np.packbits(flags, bitorder="little").view(np.uint64)
     end = np.frombuffer(END_OF_TEXT, np.uint8)
     end_row = _find(end, 0, len(end), _key(end, 0, len(end)), model.data, starts, ends, keys, ids)
     return _Dictionary(
@@ -190,11 +193,23 @@ def _dictionary(model: ModelFile) -> _Dictionary:
         end_row if end_row < model.words else -1,
         int(fnv(end, 0, len(end))),
         model.buckets,
-        bucket_rows,
+        bits,
+        (np.cumsum(np.bitwise_count(bits), dtype=np.int32) - np.bitwise_count(bits)).astype(np.int32),
         model.minn,
         model.maxn,
         model.word_ngrams,
     )
+
+
+def _ordered(model: ModelFile) -> npt.NDArray[np.float32]:
+    """The input matrix, in a pruned model with the rows of kept buckets in the order of the buckets."""
+    if model.kept_buckets is None:
+        return model.input
+    _, first = np.unique(model.kept_buckets[::-1, 0], return_index=True)
+    rows = model.kept_buckets[::-1, 1][first] + model.words
+    matrix = np.concatenate([model.input[: model.words], model.input[rows]])
+    matrix.setflags(write=False)
+    return matrix
 
 
 def _label_tree(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
@@ -288,7 +303,8 @@ def _read(data, at, end, dictionary, matrix, cache, ring, tokens, count, total):
         if found:
             _add(cache.sums, slot, total)
         count += found
-        count += _add_word_ngrams(cache.hashes[slot], tokens, dictionary, matrix, ring, total)
+        if ring.size:
+            count += _add_word_ngrams(cache.hashes[slot], tokens, dictionary, matrix, ring, total)
         tokens += 1
 
 
@@ -328,7 +344,7 @@ def _word_rows(data, begin, end, key, dictionary, matrix, total):
         length = 1
         while length <= dictionary.maxn:
             if length >= dictionary.minn and not (length == 1 and start < begin):
-                count += _add_bucket(np.uint64(state), dictionary, matrix, total)
+                count += _add_bucket(state % np.uint32(dictionary.buckets), dictionary, matrix, total)
             if at > end:
                 break
             if at == end:
@@ -354,21 +370,24 @@ def _add_word_ngrams(state, tokens, dictionary, matrix, ring, total):
     for back in range(1, min(tokens, ring.size) + 1):
         place = (tokens - back) % ring.size
         ring[place] = ring[place] * WORD_NGRAM_FACTOR + value
-        count += _add_bucket(ring[place], dictionary, matrix, total)
+        bucket = ring[place] % np.uint64(dictionary.buckets)
+        count += _add_bucket(bucket, dictionary, matrix, total)
     ring[tokens % ring.size] = value
     return count
 
 
-@inline_kernel
-def _add_bucket(state, dictionary, matrix, total):
-    """Adds the row of a hashed n-gram, if it has one; returns how many rows that is."""
-    bucket = np.int64(state % np.uint64(dictionary.buckets))
-    row = dictionary.words + bucket
-    if dictionary.bucket_rows.size:
-        row = np.int64(dictionary.bucket_rows[bucket])
-    if row >= 0:
-        _add(matrix, row, total)
-    return np.int64(row >= 0)
+@kernel
+def _add_bucket(bucket, dictionary, matrix, total):
+    """Adds the row of a bucket of n-grams, if it has one; returns how many rows that is."""
+    row = np.int64(bucket)
+    if dictionary.kept.size:
+        bits = dictionary.kept[row >> 6]
+        place = np.uint64(row & 63)
+        if not (bits >> place) & np.uint64(1):
+            return 0
+        row = dictionary.kept_before[row >> 6] + ones(bits & ((np.uint64(1) << place) - np.uint64(1)))
+    _add(matrix, dictionary.words + row, total)
+    return 1
 
 
 @inline_kernel

@@ -40,6 +40,16 @@ def trailing_zeros(typing_context: Any, number: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def ones(typing_context: Any, number: Any) -> Any:
+    """The bits of a uint64 that are one."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), codegen
+
+
 @inline_kernel
 def mix(state):
     """Spreads a number over all 64 bits; one to one."""
