@@ -118,17 +118,42 @@ def train(
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's folder or hub id; alone: the folder of a run.")],
-    shards: Annotated[Path | None, typer.Argument(help="A folder of shards.")] = None,
-    base: Annotated[str | None, typer.Option(help="Another model to score beside it.")] = None,
+    shards: Annotated[Path | None, typer.Argument(help="A folder of held-out shards.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Another model to score beside it; of a run: what it started from.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Tasks of lm-evaluation-harness.")
+    ] = None,
+    num_fewshot: Annotated[
+        int | None, typer.Option(help="Examples before each question; by default what the task says.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many questions of each task.")] = None,
+    include: Annotated[list[str], typer.Option(metavar="FOLDER", help="Task files (YAML) of your own.")] = [],  # noqa: B006
+    language_swap: Annotated[
+        bool, typer.Option("--language-swap", help="How often it goes on in another language.")
+    ] = False,
+    prompts: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Prompts for that; by default held-out beginnings.")
+    ] = None,
+    retrieval: Annotated[
+        bool, typer.Option("--retrieval", help="Whether it finds facts hidden in long texts.")
+    ] = False,
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="E.g. evaluate.retrieval.lengths=[2048,4096]."),
+    ] = [],  # noqa: B006
     json: Json = False,
 ) -> None:
-    """Score a model by loss and bits per byte of each group.
+    """Score a model beside its base: bits per byte, benchmarks, language, facts in long texts.
 
-    Given a run alone, score the model it trained on the documents it held out.
+    Given a run alone, score the model it trained on the documents it held out, and ask it what the recipe's
+    `evaluate` asks.
     """
-    from pipelines.standalone.evaluate import show_scores
+    from pipelines.standalone.evaluate import Options, show_scores
 
-    show_scores(model, shards, base, json)
+    options = Options(tasks, num_fewshot, limit, include, language_swap, prompts, retrieval, set_)
+    show_scores(model, shards, base, options, json)
 
 
 @app.command()

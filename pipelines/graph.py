@@ -139,7 +139,7 @@ def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     """The fingerprint of those parts of the recipe that decide a stage's shards."""
     synthesis_matters = stage != "stage1" and bool(recipe.synthesize)
-    content = recipe.model_dump(mode="json", exclude={"train", "description", "executor"})
+    content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
     needed = {stage, "stage1"} if synthesis_matters else {stage}
     content["mixtures"] = {name: mixture for name, mixture in content["mixtures"].items() if name in needed}

@@ -24,6 +24,7 @@ from filters.rules import PRESETS, Rule, preset
 from mixers.budget import Mixture, include_mixtures
 from mixers.quantity import Quantity
 from pipelines.errors import UserError
+from pipelines.evaluation.config import Evaluate
 from pipelines.executors.config import ExecutorSettings
 from pipelines.recipe_file import RecipeText, override, read_recipe_text, validation_error
 from pipelines.sources.config import SourceConfig
@@ -163,6 +164,9 @@ class Recipe(BaseModel):
     mixtures: dict[StageName, Mixture] = Field(min_length=1, description="Stage 1 and Stage 2.")
     train: Train | None = Field(
         None, description="The training of each stage; null when only shards are wanted."
+    )
+    evaluate: Evaluate | None = Field(
+        None, description="What is measured after training, beside the model it started from."
     )
     executor: ExecutorSettings = ExecutorSettings()
 

@@ -83,7 +83,7 @@ class Harness:
         import lm_eval
         from lm_eval.models.huggingface import HFLM
 
-        self._require(task.task)
+        self.require(task.task)
         with _quiet():
             loaded = self._tasks.load([task.task])
             for each in loaded["tasks"].values():
@@ -92,8 +92,8 @@ class Harness:
             found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=False)
         return _score(task.task, found)
 
-    def _require(self, name: str) -> None:
-        """Raise ValueError where no task is called `name`, here or in the library."""
+    def require(self, name: str) -> None:
+        """Raise ValueError where no task, group or tag has this name, here or in the library."""
         from lm_eval.tasks import TaskManager
 
         if name not in self._tasks.all_tasks:

@@ -1,68 +1,109 @@
-"""`coupage evaluate`: loss and bits per byte of a model on shards, beside another model's."""
+"""`coupage evaluate`: what a model is worth, beside another one."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import yaml
+from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pipelines.errors import UserError
-from pipelines.graph import HELD_OUT
+from pipelines.evaluation.config import Evaluate
+from pipelines.evaluation.evaluate import Subjects, evaluate_models
+from pipelines.evaluation.tables import print_scores
 from pipelines.printing import print_json
+from pipelines.recipe_file import override, parse_recipe_text, validation_error
 from pipelines.standalone.shards import open_shards
 from tokenizer_tools.load import HUB_ID, TokenizerError, load_tokenizer
 
-if TYPE_CHECKING:
-    from trainers.evaluate import Evaluation, GroupScore
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for, on top of a run's recipe."""
+
+    tasks: str | None
+    num_fewshot: int | None
+    limit: int | None
+    include: list[str]
+    language_swap: bool
+    prompts: str | None
+    retrieval: bool
+    settings: list[str]
 
 
-def show_scores(model: str, shards: Path | None, base: str | None, json: bool) -> None:
-    """`coupage evaluate`; without `shards`, `model` is a run."""
-    if shards is None:
-        model, shards = _trained(Path(model))
-    tokenizer = open_shards(shards).tokenizer_hash
-    models = {"model": model, **({"base": base} if base else {})}
-    for name in models.values():
-        _check_model(name, tokenizer)
-    scores = {role: _evaluate(name, shards) for role, name in models.items()}
+def show_scores(model: str, shards: Path | None, base: str | None, options: Options, json: bool) -> None:
+    """`coupage evaluate`; a run may stand in the place of a model."""
+    subjects, recipe_asks = _subjects(model, shards, base)
+    asked = _asked(recipe_asks, options)
+    if subjects.shards is None and not asked.needs_generation:
+        raise UserError(
+            "this is not a run, and without shards or --tasks there is nothing to measure",
+            file=model,
+            mend="Give shards as well, coupage evaluate MODEL SHARDS, or --tasks; or the folder of a run.",
+        )
+    for name in subjects.models.values():
+        _check_model(name, subjects.shards)
+    scores = evaluate_models(subjects, asked)
     if json:
-        found = {role: {"name": models[role], **score.to_json()} for role, score in scores.items()}
-        print_json({"shards": str(shards), **found})
+        shown = {role: score.to_json() for role, score in scores.items()}
+        print_json({"shards": str(subjects.shards) if subjects.shards else None, **shown})
     else:
-        _print(scores, Console())
+        print_scores(scores, Console())
 
 
-def _trained(run: Path) -> tuple[str, Path]:
-    """The model of the last stage that was trained, and the held-out shards."""
-    trained = [run / "train" / stage for stage in ("stage2", "stage1")]
-    model = next((folder for folder in trained if (folder / "training.json").is_file()), None)
-    if model is None:
+def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjects, Evaluate]:
+    """What is evaluated, and what a run's recipe asks for."""
+    if shards is None and (Path(model) / "recipe.json").is_file():
+        from pipelines.commands import open_run
+        from pipelines.evaluation.run import last_trained
+
+        graph = open_run(Path(model))
+        return last_trained(graph, Path(model), base), graph.recipe.evaluate or Evaluate()
+    return Subjects({"model": model, **({"base": base} if base else {})}, shards), Evaluate()
+
+
+def _asked(asked: Evaluate, options: Options) -> Evaluate:
+    """What the recipe asks for, with what the command line says in its place."""
+    values: dict[str, Any] = asked.model_dump(mode="json", exclude_unset=True)
+    if options.tasks is not None:
+        values["harness"] = [{"task": name.strip()} for name in options.tasks.split(",") if name.strip()]
+    given = {"num_fewshot": options.num_fewshot, "limit": options.limit}
+    given = {name: value for name, value in given.items() if value is not None}
+    values["harness"] = [{**task, **given} for task in values.get("harness", [])]
+    if options.include:
+        values["include"] = options.include
+    if options.language_swap or options.prompts:
+        swap = values.get("language_swap") or {}
+        values["language_swap"] = swap | ({"file": options.prompts} if options.prompts else {})
+    if options.retrieval:
+        values["retrieval"] = values.get("retrieval") or {}
+    text = parse_recipe_text(yaml.safe_dump({"evaluate": values}), "--set")
+    values = override(text, options.settings).values
+    if set(values) != {"evaluate"}:
         raise UserError(
-            "this is not a run with a trained model",
-            file=str(run),
-            mend="Give a model and a folder of shards, or first: coupage train RUN.",
+            "--set: only keys under `evaluate` matter here",
+            mend="Write --set evaluate.retrieval.texts=5.",
         )
-    shards = run / "shards" / HELD_OUT
-    if not shards.is_dir():
-        raise UserError(
-            "the run holds out no documents",
-            file=str(run),
-            mend="Give shards as well: coupage evaluate MODEL SHARDS; or set `held_out.share` in the recipe.",
-        )
-    return str(model), shards
+    try:
+        return Evaluate.model_validate(values["evaluate"])
+    except ValidationError as error:
+        raise validation_error(text, error, Evaluate) from error
 
 
-def _check_model(model: str, expected: str) -> None:
+def _check_model(model: str, shards: Path | None) -> None:
     """Warn of a model with another tokenizer than that of the shards, where it says which it has.
 
     Raises UserError for what can be no model.
     """
     if not Path(model).is_dir() and not HUB_ID.fullmatch(model):
         raise UserError("there is no model", file=model, mend="Give its folder or a hub id, owner/name.")
+    if shards is None:
+        return
+    expected = open_shards(shards).tokenizer_hash
     try:
         found = load_tokenizer(model).hash
     except TokenizerError:
@@ -73,35 +114,3 @@ def _check_model(model: str, expected: str) -> None:
             "if its ids differ, the scores mean nothing",
             file=sys.stderr,
         )
-
-
-def _evaluate(model: str, shards: Path) -> Evaluation:
-    try:
-        from trainers.evaluate import evaluate
-
-        return evaluate(model, shards)
-    except ImportError as error:
-        raise UserError(
-            f"evaluation needs more packages: {error}", mend="Install them: pip install 'coupage[train]'"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise UserError(str(error), file=model) from error
-
-
-def _print(scores: dict[str, Evaluation], console: Console) -> None:
-    table = Table("group", "tokens", "loss", "bits/byte")
-    if "base" in scores:
-        table.add_column("base loss")
-        table.add_column("base bits/byte")
-    for name in sorted(scores["model"].groups):
-        _add_row(table, escape(name), [evaluation.groups[name] for evaluation in scores.values()])
-    _add_row(table, "all", [evaluation.total for evaluation in scores.values()])
-    console.print(table)
-
-
-def _add_row(table: Table, name: str, scores: list[GroupScore]) -> None:
-    cells = [f"{scores[0].tokens:,}"]
-    for score in scores:
-        bits = score.bits_per_byte
-        cells += [f"{score.loss:.3f}", "" if bits is None else f"{bits:.3f}"]
-    table.add_row(name, *cells)

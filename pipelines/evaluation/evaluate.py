@@ -1,0 +1,171 @@
+"""Everything that is asked of a model and of the one beside it, with the same texts for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixers.shards import Shards
+from pipelines.errors import UserError
+from pipelines.evaluation.config import Evaluate
+from pipelines.evaluation.held_out import text_pieces
+from pipelines.evaluation.language_swap import (
+    Prompt,
+    SwapScore,
+    choose_prompts,
+    held_out_prompts,
+    score_swaps,
+)
+from pipelines.evaluation.prompt_file import read_prompts
+
+if TYPE_CHECKING:
+    from trainers.evaluate import Evaluation
+    from trainers.harness import Harness, TaskScore
+    from trainers.plain_model import PlainModel
+    from trainers.retrieval import Haystack, RetrievalScore
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is evaluated, and on what."""
+
+    models: Mapping[str, str]
+    """Folders or hub ids by role: `model`, and `base` where there is one. The first one's tokenizer must be
+    that of the shards."""
+    shards: Path | None = None
+    """Held-out shards; None where nothing asked for needs them."""
+    languages: Mapping[str, str] | None = None
+    """The language of each held-out document, by its id."""
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """What one model got; None and nothing where it was not asked."""
+
+    name: str
+    held_out: Evaluation | None = None
+    harness: Mapping[str, TaskScore] | None = None
+    language_swap: Mapping[str, SwapScore] | None = None
+    retrieval: list[RetrievalScore] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types, for JSON; the scores on held-out documents stand at the top."""
+        found: dict[str, Any] = {"name": self.name}
+        if self.held_out is not None:
+            found |= self.held_out.to_json()
+        if self.harness is not None:
+            found["harness"] = {name: score.to_json() for name, score in self.harness.items()}
+        if self.language_swap is not None:
+            found["language_swap"] = {name: score.to_json() for name, score in self.language_swap.items()}
+        if self.retrieval is not None:
+            found["retrieval"] = [score.to_json() for score in self.retrieval]
+        return found
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What all models are given: made once, with the first model's tokenizer."""
+
+    prompts: list[Prompt]
+    haystacks: list[Haystack]
+
+
+def open_harness(asked: Evaluate) -> Harness | None:
+    """The harness, if tasks are asked for.
+
+    Raises UserError where it is not installed, or a folder or a task is not there.
+    """
+    if not asked.harness:
+        return None
+    try:
+        from trainers.harness import Harness
+
+        harness = Harness([Path(folder) for folder in asked.include])
+        for task in asked.harness:
+            harness.require(task.task)
+    except ImportError as error:
+        raise UserError(
+            f"benchmarks need more packages: {error}", mend="Install them: pip install 'coupage[evaluate]'"
+        ) from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return harness
+
+
+def evaluate_models(subjects: Subjects, asked: Evaluate) -> dict[str, ModelScores]:
+    """The scores of each model, by its role: on held-out shards where there are any, and what is asked.
+
+    Raises UserError where a model, the shards or a task cannot be used as asked.
+    """
+    harness = open_harness(asked)
+    texts: Texts | None = None
+    found = {}
+    for role, name in subjects.models.items():
+        with _user_errors(name):
+            scores = ModelScores(name, _held_out(name, subjects))
+            if asked.needs_generation:
+                from trainers.plain_model import PlainModel
+
+                model = PlainModel.load(name)
+                texts = texts or _texts(model, subjects.shards, asked)
+                scores = _asked_scores(scores, model, harness, texts, asked)
+        found[role] = scores
+    return found
+
+
+@contextmanager
+def _user_errors(model: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(
+            f"evaluation needs more packages: {error}", mend="Install them: pip install 'coupage[train]'"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(str(error), file=model) from error
+
+
+def _held_out(name: str, subjects: Subjects) -> Evaluation | None:
+    if subjects.shards is None:
+        return None
+    from trainers.evaluate import evaluate
+
+    return evaluate(name, subjects.shards, languages=subjects.languages)
+
+
+def _asked_scores(
+    scores: ModelScores, model: PlainModel, harness: Harness | None, texts: Texts, asked: Evaluate
+) -> ModelScores:
+    from trainers.retrieval import score_retrieval
+
+    if harness is not None:
+        found = {task.task: harness.run(model, task, asked.batch_size) for task in asked.harness}
+        scores = replace(scores, harness=found)
+    if asked.language_swap is not None:
+        swaps = score_swaps(model, texts.prompts, asked.language_swap, asked.batch_size)
+        scores = replace(scores, language_swap=swaps)
+    if asked.retrieval is not None:
+        scores = replace(scores, retrieval=score_retrieval(model, texts.haystacks))
+    return scores
+
+
+def _texts(model: PlainModel, shards: Path | None, asked: Evaluate) -> Texts:
+    from trainers.retrieval import make_haystacks
+
+    pieces = list(text_pieces(Shards.open(shards))) if shards else []
+    prompts: list[Prompt] = []
+    if (swap := asked.language_swap) is not None:
+        chosen = choose_prompts(read_prompts(swap.file), swap) if swap.file else None
+        prompts = held_out_prompts(pieces, swap, model) if chosen is None else chosen
+        if not prompts:
+            raise ValueError(
+                "There are no prompts whose language is sure. Give a file of prompts, or set"
+                " evaluate.language_swap.prompt_tokens or min_score lower."
+            )
+    haystacks: list[Haystack] = []
+    if asked.retrieval is not None:
+        haystacks = make_haystacks([model.decode(piece) for piece in pieces], asked.retrieval, model)
+    return Texts(prompts, haystacks)
