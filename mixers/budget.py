@@ -13,6 +13,7 @@ from mixers.quantity import Quantity
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Epochs = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 Unit = Literal["tokens", "loss_tokens"]
+Overflow = Literal["drop", "truncate_context"]
 
 
 class MixtureError(ValueError):
@@ -42,6 +43,11 @@ class Mixture(BaseModel):
         "fail",
         description="When a group cannot fill its share within its epochs: fail, repeat it further, or give "
         "what it lacks to the other groups by their weights.",
+    )
+    overflow: Overflow = Field(
+        "drop",
+        description="A conversation or question longer than a row is dropped, or loses the beginning of what "
+        "stands before its first answer.",
     )
     groups: dict[str, str] = Field(
         default_factory=dict,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mixers.budget import Supply, Unit
+from mixers.budget import Overflow, Supply, Unit
 from mixers.packing import Packing, pieces_of
 
 
@@ -21,14 +21,19 @@ class Documents:
     group: NDArray[np.int32]
     """Position in `groups`; -1 where the document belongs to none of them."""
     tokens: NDArray[np.int64]
+    """Those that are packed."""
+    skipped: NDArray[np.int64]
+    """Tokens before them that are left out: context for which the row has no room."""
     loss_tokens: NDArray[np.int64]
     """Tokens that bear loss, after the cuts that the document needs."""
     bytes: NDArray[np.int64]
     dropped: NDArray[np.bool_]
-    """Atomic and longer than a row."""
+    """Atomic and longer than a row, with too little context to leave out."""
 
     @classmethod
-    def read(cls, table: pa.Table, groups: Sequence[str], sequence_length: int) -> Self:
+    def read(
+        cls, table: pa.Table, groups: Sequence[str], sequence_length: int, overflow: Overflow = "drop"
+    ) -> Self:
         """Read the table that `mixers.plan.plan_mixture` describes.
 
         Raises:
@@ -42,6 +47,13 @@ class Documents:
         if tokens.min(initial=1) < 1:
             document = tokens.argmin()
             raise ValueError(f"Document {document} has no tokens; it should have its end token at least.")
+        too_long = table["atomic"].to_numpy() & (tokens > sequence_length)
+        excess = np.where(too_long, tokens - sequence_length, 0)
+        can_shrink = np.zeros(len(tokens), np.bool_)
+        if overflow == "truncate_context":
+            can_shrink = too_long & (excess < _integers(table, "context"))
+        skipped = np.where(can_shrink, excess, 0)
+        tokens = tokens - skipped
         loss_tokens = tokens - pieces_of(tokens, sequence_length)
         if "loss_tokens" in table.column_names:
             loss_tokens = np.where(tokens > sequence_length, loss_tokens, _integers(table, "loss_tokens"))
@@ -53,9 +65,10 @@ class Documents:
             groups=tuple(groups),
             group=_positions(table["group"], groups),
             tokens=tokens,
+            skipped=skipped,
             loss_tokens=loss_tokens,
             bytes=_integers(table, "bytes"),
-            dropped=table["atomic"].to_numpy() & (tokens > sequence_length),
+            dropped=too_long & ~can_shrink,
         )
 
     def members(self, group: int) -> NDArray[np.int64]:

@@ -75,9 +75,10 @@ class Layout:
         piece = self.packs.offsets[packs][row] + position
 
         document = self.packs.document[piece]
-        first_token = self.packs.first_token[piece]
+        skipped = self.documents.skipped[document]
+        first_token = skipped + self.packs.first_token[piece]
         tokens = self.packs.tokens[piece]
-        size, length = self.documents.bytes[document], self.documents.tokens[document]
+        size, length = self.documents.bytes[document], skipped + self.documents.tokens[document]
         bytes_before, bytes_until = size * first_token // length, size * (first_token + tokens) // length
         return pa.table(
             {

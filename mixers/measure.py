@@ -56,6 +56,7 @@ def _measure_groups(layout: Layout, row_tokens: NDArray[np.int64]) -> Iterator[G
         return np.bincount(documents.group[chosen] + 1, minlength=len(documents.groups) + 1)[1:]
 
     used, unused = count(is_used), count(~is_used & ~documents.dropped)
+    shortened = count(is_used & (documents.skipped > 0))
     dropped, offered = count(documents.dropped), count(np.ones(len(is_used), np.bool_))
     for group, name in enumerate(documents.groups):
         first_pack, end_pack = layout.pack_starts[group : group + 2]
@@ -77,6 +78,7 @@ def _measure_groups(layout: Layout, row_tokens: NDArray[np.int64]) -> Iterator[G
             documents_used=int(used[group]),
             documents_unused=int(unused[group]),
             documents_dropped=int(dropped[group]),
+            documents_shortened=int(shortened[group]),
             documents_cut=len(np.unique(document[is_part])),
             cuts=int(is_before_cut.sum()),
             packs=int(rows.sum()),

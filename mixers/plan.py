@@ -38,7 +38,10 @@ def plan_mixture(documents: pa.Table, mixture: Mixture, seed: int) -> MixturePla
             - group: string or dictionary; documents of groups without a weight, or of none, are not used;
             - tokens: integer, at least 1, the end token included;
             - bytes: integer, size of the text in UTF-8;
-            - atomic: bool, never cut (a chat, a question with its answer); dropped if longer than a row;
+            - atomic: bool, never cut (a chat, a question with its answer); what is longer than a row follows
+              `mixture.overflow`;
+            - context, needed for ``overflow: truncate_context``: integer, tokens before the first that bears
+              loss. What is too long loses its first tokens, if one of the context at least is left;
             - loss_tokens, optional: integer, tokens that bear loss: ``sum(assistant_mask[1:])``. Without the
               column, and in documents longer than a row, all do but the first of the document or of its part.
         mixture: quotas, row length, epochs.
@@ -49,7 +52,7 @@ def plan_mixture(documents: pa.Table, mixture: Mixture, seed: int) -> MixturePla
         ValueError: a column is missing or holds impossible lengths.
     """
     names = sorted(mixture.weights)
-    read = Documents.read(documents, names, mixture.sequence_length)
+    read = Documents.read(documents, names, mixture.sequence_length, mixture.overflow)
     budget = solve_budget(mixture, read.supply())
     quotas = np.array([budget.quotas[name] for name in names], np.int64)
 

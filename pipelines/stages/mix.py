@@ -106,19 +106,20 @@ class MixStage(Stage):
         for stage in self.tokenized:
             names = stage.manifest(workdir).part_names(".arrow")
             for name, table in zip(names, stage.files(workdir), strict=True):
-                tables.append(_index(table, len(files), stage))
+                tables.append(_index(table, len(files), stage, self.sequence_length))
                 files.append([stage.scope, name])
         if not tables:
             raise UserError(
                 "no source gave a document",
                 mend="`coupage report` shows what was dropped and why; mend the sources.",
             )
-        return files, pa.concat_tables(tables).combine_chunks()
+        # Synthesised documents have no columns of classifiers.
+        return files, pa.concat_tables(tables, promote_options="default").combine_chunks()
 
     def _plan(self, documents: pa.Table) -> MixturePlan:
         try:
             grouped = documents.append_column("group", self.groups(documents))
-            plan = self.plan(grouped.select(["group", "tokens", "bytes", "atomic", "loss_tokens"]))
+            plan = self.plan(grouped.select(["group", "tokens", "bytes", "atomic", "context", "loss_tokens"]))
         except MixtureError as error:
             raise UserError(str(error), place=f"mixtures.{self.scope}") from error
         plan.ledger.check()
@@ -226,10 +227,12 @@ class HeldOutMix(MixStage):
         return plan_held_out(documents, self.sequence_length, self.tokens_per_group, self.seed)
 
 
-def _index(table: pa.Table, file: int, stage: Tokenize) -> pa.Table:
+def _index(table: pa.Table, file: int, stage: Tokenize, sequence_length: int) -> pa.Table:
     rows = table.num_rows
+    tokens = pc.list_value_length(table.column("ids")).cast(pa.int64())
     described = {
-        name: table.column(name) for name in (*DESCRIPTION, "held_out", "bytes", "atomic", "loss_tokens")
+        name: table.column(name)
+        for name in (*DESCRIPTION, *stage.select.described, "bytes", "atomic", "loss_tokens")
     }
     return pa.table(
         {
@@ -237,8 +240,20 @@ def _index(table: pa.Table, file: int, stage: Tokenize) -> pa.Table:
             "position": np.arange(rows, dtype=np.int64),
             "row": table.column("row"),
             "source": pa.repeat(stage.scope, rows),
-            "domain": pa.repeat(stage.parts.domain, rows),
-            "tokens": pc.list_value_length(table.column("ids")).cast(pa.int64()),
+            "tokens": tokens,
+            "context": _context(table.column("mask"), tokens.to_numpy() > sequence_length),
             **described,
         }
     )
+
+
+def _context(masks: pa.ChunkedArray, asked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """For the documents asked about, tokens before the first trained one; 0 where there is no mask."""
+    context = np.zeros(len(masks), np.int64)
+    documents = np.flatnonzero(asked & masks.is_valid().to_numpy())
+    chosen = masks.take(pa.array(documents)).combine_chunks()
+    starts = chosen.offsets.to_numpy() - chosen.offsets[0].as_py() if len(chosen) else np.zeros(1, np.int64)
+    trained = np.append(np.flatnonzero(chosen.flatten().to_numpy()), starts[-1])
+    first = trained[np.searchsorted(trained, starts[:-1])]
+    context[documents] = np.minimum(first, starts[1:]) - starts[:-1]
+    return context

@@ -137,6 +137,38 @@ def test_documents_of_other_groups_and_of_none_are_left_alone():
     assert set(used % 3) == {0}
 
 
+@given(st.data())
+@settings(deadline=None)
+def test_a_conversation_longer_than_a_row_loses_the_beginning_of_its_context(data):
+    tokens = np.array(data.draw(st.lists(st.integers(2, 200), min_size=1, max_size=60)))
+    context = np.array([data.draw(st.integers(0, int(n) - 1)) for n in tokens])
+    loss = tokens - np.maximum(context, 1)
+    documents = table(["qa"] * len(tokens), tokens, atomic=True, context=context, loss_tokens=loss)
+    mixture = Mixture(
+        tokens=int(tokens.sum()), weights={"qa": 1}, sequence_length=64, overflow="truncate_context",
+        on_shortage="repeat",
+    )  # fmt: skip
+    excess = np.maximum(tokens - 64, 0)
+    fits = (excess == 0) | (excess < context)
+    if not fits.any():
+        with pytest.raises(MixtureError):
+            plan_mixture(documents, mixture, 0)
+        return
+    plan = plan_mixture(documents, mixture, 0)
+    plan.ledger.check()
+    segments = plan.segments.to_pydict()
+    for document, first, length in zip(
+        segments["document"], segments["first_token"], segments["tokens"], strict=True
+    ):
+        assert first == excess[document] and length == tokens[document] - excess[document]
+        assert first == 0 or first < context[document]
+    (entry,) = plan.ledger.groups
+    assert set(segments["document"]) == set(np.flatnonzero(fits).tolist())
+    assert entry.documents_dropped == (~fits).sum()
+    assert entry.documents_shortened == (fits & (excess > 0)).sum()
+    assert entry.loss_tokens == sum(loss[document] for document in segments["document"])
+
+
 def test_atomic_documents_longer_than_a_row_are_dropped_and_counted():
     documents = table(["qa"] * 4, [10, 70, 64, 65], atomic=[True, True, True, False])
     plan = plan_mixture(documents, Mixture(tokens=139, weights={"qa": 1}, sequence_length=64), 0)

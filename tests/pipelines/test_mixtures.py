@@ -89,3 +89,51 @@ def test_mistakes_are_told(coupage, mixed, change, message):
     run, _ = mixed
     failed = coupage("run", run.parent / "recipe.yaml", "--workdir", run, "--set", change, code=2)
     assert message in failed.stderr and "Traceback" not in failed.stderr
+
+
+CONVERSATIONS = """\
+name: long
+sources:
+  chat: {{reader: files, path: {corpus}/chat.jsonl, messages: messages}}
+dedup: {{minhash: null}}
+held_out: {{share: 0%}}
+tokenizer: {{base: {tokenizer}}}
+mixtures:
+  stage1:
+    {{tokens: 2k, sequence_length: 256, unit: loss_tokens, on_shortage: repeat, overflow: {overflow},
+      weights: {{chat: 1}}}}
+"""
+
+
+def test_a_conversation_longer_than_a_row_keeps_its_question_and_answer(tmp_path, coupage, base_tokenizer):
+    from datasets import load_from_disk
+    from transformers import PreTrainedTokenizerFast
+
+    rng = random.Random(9)
+    questions, answers = ([f"{kind} {n} {document(rng, 4)}" for n in range(8)] for kind in ("Why", "So"))
+    passages = [document(rng, 60 if n % 2 else 4) for n in range(8)]
+    with (tmp_path / "chat.jsonl").open("w") as file:
+        for passage, question, answer in zip(passages, questions, answers, strict=True):
+            asked = {"role": "user", "content": f"{passage}\n{question}"}
+            messages = [asked, {"role": "assistant", "content": answer}]
+            file.write(json.dumps({"messages": messages}) + "\n")
+
+    def built(overflow):
+        recipe = tmp_path / f"{overflow}.yaml"
+        recipe.write_text(CONVERSATIONS.format(corpus=tmp_path, tokenizer=base_tokenizer, overflow=overflow))
+        run = tmp_path / overflow
+        coupage("run", recipe, "--workdir", run)
+        coupage("verify", run)
+        (ledger,) = json.loads((run / "shards/stage1/ledger.json").read_text())["groups"]
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(base_tokenizer / "tokenizer.json"))
+        rows = load_from_disk(str(run / "shards/stage1"))["input_ids"]
+        return ledger, "\n".join(tokenizer.decode(list(row)) for row in rows)
+
+    ledger, text = built("drop")
+    assert (ledger["documents_dropped"], ledger["documents_shortened"]) == (4, 0)
+    ledger, text = built("truncate_context")
+    assert (ledger["documents_dropped"], ledger["documents_shortened"]) == (0, 4)
+    assert all(
+        question in text and answer in text for question, answer in zip(questions, answers, strict=True)
+    )
+    assert all((passage in text) == (n % 2 == 0) for n, passage in enumerate(passages))
