@@ -11,6 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.atomic import write_bytes
+from pipelines.evaluation.run import kept_scores
+from pipelines.evaluation.tables import sheets
 from pipelines.graph import Graph
 from pipelines.stages.ingest import Ingest, quarantined
 from pipelines.stages.parts import PartStage
@@ -31,8 +33,10 @@ def write_report(graph: Graph, workdir: Path) -> None:
     environment = Environment(
         loader=PackageLoader("pipelines"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    tables = {name: list(sheets(list(found.values()))) for name, found in content["evaluation"].items()}
     for name, template in FILES.items():
-        write_bytes(workdir / name, environment.get_template(template).render(content).encode())
+        text = environment.get_template(template).render(content, evaluation_tables=tables)
+        write_bytes(workdir / name, text.encode())
 
 
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
@@ -48,6 +52,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "tokenizer": _tokenizer(graph, workdir),
         "mixtures": {name: mix.ledger(workdir).model_dump(mode="json") for name, mix in graph.mixes.items()},
         "training": _training(workdir),
+        "evaluation": kept_scores(workdir),
         "stages": [
             {
                 "stage": stage.label,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import UserError, WorkError
+from pipelines.evaluation.evaluate import open_harness
+from pipelines.evaluation.run import asked_after, evaluate_stage, forget_scores
+from pipelines.evaluation.tables import print_scores
 from pipelines.graph import HELD_OUT, Graph
 from pipelines.recipe_file import override, parse_recipe_text
 from pipelines.report import write_report
@@ -30,6 +34,9 @@ def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments
             file=str(workdir),
             mend=f"It has: {', '.join(graph.recipe.mixtures)}.",
         )
+    asked = asked_after(graph, stage)
+    if asked is not None:
+        open_harness(asked)  # what is missing is said before training, not after
     output = workdir / "train" / stage
     start = _start_of_stage(config, workdir, stage)
     (output / TRAINING_SEAL).unlink(missing_ok=True)
@@ -43,12 +50,24 @@ def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments
         resume,
     )
     seal_training(output)
+    forget_scores(workdir, stage)
+    _publish(graph, workdir)
+    console = Console()
+    _print_result(result, console)
+    if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
+        console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
+    elif asked is not None:
+        print_scores(evaluate_stage(graph, workdir, stage, asked), console)
+        _publish(graph, workdir)
+    if stage == "stage1" and "stage2" in graph.shards:
+        console.print(f"Next: coupage train {workdir} --stage stage2", highlight=False, soft_wrap=True)
+
+
+def _publish(graph: Graph, workdir: Path) -> None:
+    """Write the report again, and seal the run with it."""
     (workdir / RUN_SEAL).unlink(missing_ok=True)
     write_report(graph, workdir)
     seal_run(graph, workdir)
-    _print_result(result, Console())
-    if stage == "stage1" and "stage2" in graph.shards:
-        Console().print(f"Next: coupage train {workdir} --stage stage2", highlight=False, soft_wrap=True)
 
 
 def train_shards(shards: Path, stage: str, resume: bool, assignments: list[str]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from pipelines.atomic import write_bytes
 from pipelines.errors import UserError
-from pipelines.evaluation.evaluate import Subjects
+from pipelines.evaluation.config import Evaluate
+from pipelines.evaluation.evaluate import Subjects, evaluate_models
 from pipelines.evaluation.held_out import languages_of
 from pipelines.graph import HELD_OUT, Graph
 
@@ -15,6 +18,37 @@ FOLDER = "evaluate"
 """In a run: what evaluation after training gave, `stage1.json` and `stage2.json`."""
 
 STAGES = ("stage1", "stage2")
+
+
+def asked_after(graph: Graph, stage: str) -> Evaluate | None:
+    """What the recipe asks of the model that `stage` leaves; None: nothing."""
+    asked = graph.recipe.evaluate
+    return asked if asked is not None and stage in asked.after else None
+
+
+def evaluate_stage(graph: Graph, workdir: Path, stage: str, asked: Evaluate) -> list[dict[str, Any]]:
+    """Evaluate the model of `stage` beside what training started from, and keep the scores in the run."""
+    scores = evaluate_models(trained_stage(graph, workdir, stage), asked)
+    found = {role: score.to_json() for role, score in scores.items()}
+    path = _kept(workdir, stage)
+    path.parent.mkdir(exist_ok=True)
+    write_bytes(path, orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    return list(found.values())
+
+
+def forget_scores(workdir: Path, stage: str) -> None:
+    """Remove the scores of an earlier model of `stage`."""
+    _kept(workdir, stage).unlink(missing_ok=True)
+
+
+def kept_scores(workdir: Path) -> dict[str, dict[str, Any]]:
+    """The scores that evaluation after each stage gave, by role."""
+    kept = {stage: _kept(workdir, stage) for stage in STAGES}
+    return {stage: orjson.loads(path.read_bytes()) for stage, path in kept.items() if path.is_file()}
+
+
+def _kept(workdir: Path, stage: str) -> Path:
+    return workdir / FOLDER / f"{stage}.json"
 
 
 def last_trained(graph: Graph, workdir: Path, base: str | None = None) -> Subjects:

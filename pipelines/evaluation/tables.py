@@ -1,91 +1,115 @@
-"""The scores of a model beside its base's, as tables."""
+"""The scores of a model beside its base's, as tables of text: for a terminal and for the report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.evaluation.evaluate import ModelScores
-from trainers.evaluate import Evaluation, GroupScore
-from trainers.harness import TaskScore
+Scores = dict[str, Any]
+"""What `ModelScores.to_json` gives of one model."""
 
 
-def print_scores(scores: Mapping[str, ModelScores], console: Console) -> None:
-    """One table for each thing that was asked; with two models, the second one's columns say `base`."""
-    for table in _tables(list(scores.values())):
+@dataclass(frozen=True)
+class Sheet:
+    """A table; `name_columns` of its columns are names, the others numbers."""
+
+    title: str
+    columns: list[str]
+    name_columns: int
+    rows: list[list[str]] = field(default_factory=list)
+
+
+def print_scores(models: Sequence[Scores], console: Console) -> None:
+    """A table for each thing that was asked."""
+    for sheet in sheets(models):
+        table = Table(title=sheet.title, title_justify="left")
+        for number, column in enumerate(sheet.columns):
+            table.add_column(column, justify="left" if number < sheet.name_columns else "right")
+        for row in sheet.rows:
+            table.add_row(*map(escape, row))
         console.print(table)
 
 
-def _tables(models: list[ModelScores]) -> Iterator[Table]:
-    if held_out := [model.held_out for model in models if model.held_out]:
-        yield _held_out_table(held_out)
-    if harness := [model.harness for model in models if model.harness]:
-        yield _harness_table(harness)
-    if swaps := [model.language_swap for model in models if model.language_swap]:
-        table = _table(len(swaps), ["goes on from", "prompts"], ["judged", "changed", "into"])
-        for language in swaps[0]:
-            cells = []
-            for score in (found[language] for found in swaps):
-                into = ", ".join(f"{name} {count}" for name, count in score.into.items())
-                cells += [str(score.judged), "" if score.rate is None else f"{score.rate:.1%}", into]
-            table.add_row(language, str(swaps[0][language].prompts), *cells)
-        yield table
-    if retrieval := [model.retrieval for model in models if model.retrieval]:
-        candidates = retrieval[0][0].candidates
-        table = _table(len(retrieval), ["tokens", "depth", "facts"], ["said", f"best of {candidates}"])
-        for same in zip(*retrieval, strict=True):
-            cells = [cell for score in same for cell in (f"{score.exact:.1%}", f"{score.ranked:.1%}")]
-            table.add_row(f"{same[0].length:,}", f"{same[0].depth:.0%}", str(same[0].facts), *cells)
-        yield table
+def sheets(models: Sequence[Scores]) -> Iterator[Sheet]:
+    """A table for each thing that was asked of these models; the second one's columns say `base`."""
+    makers = {"groups": _held_out, "harness": _harness, "language_swap": _swaps, "retrieval": _retrieval}
+    for what, maker in makers.items():
+        if what in models[0]:
+            yield maker(models)
 
 
-def _table(models: int, columns: list[str], of_each: list[str]) -> Table:
-    return Table(*columns, *of_each, *(f"base {name}" for name in of_each if models > 1))
+def _sheet(title: str, names: list[str], counts: list[str], of_each: list[str], models: int) -> Sheet:
+    base = [f"base {name}" for name in of_each if models > 1]
+    return Sheet(title, [*names, *counts, *of_each, *base], len(names))
 
 
-def _held_out_table(models: list[Evaluation]) -> Table:
-    table = _table(len(models), ["group", "tokens"], ["loss", "bits/byte"])
-    for group in sorted(models[0].groups):
-        _add_row(table, escape(group), [model.groups[group] for model in models])
-        for language in models[0].group_languages.get(group, {}):
-            of_language = [model.group_languages[group][language] for model in models]
-            _add_row(table, f"  {escape(language)}", of_language)
-    _add_row(table, "all", [model.total for model in models])
-    for language in models[0].languages:
-        _add_row(table, f"  {escape(language)}", [model.languages[language] for model in models])
-    return table
+def _held_out(models: Sequence[Scores]) -> Sheet:
+    sheet = _sheet("Held-out documents", ["group"], ["tokens"], ["loss", "bits/byte"], len(models))
+
+    def add(name: str, scores: list[Scores]) -> None:
+        cells = [_number(s[what], 3) for s in scores for what in ("loss", "bits_per_byte")]
+        sheet.rows.append([name, f"{scores[0]['tokens']:,}", *cells])
+
+    first = models[0]
+    for group in sorted(first["groups"]):
+        add(group, [model["groups"][group] for model in models])
+        for language in first["group_languages"].get(group, {}):
+            add(f"  {language}", [model["group_languages"][group][language] for model in models])
+    add("all", [model["total"] for model in models])
+    for language in first["languages"]:
+        add(f"  {language}", [model["languages"][language] for model in models])
+    return sheet
 
 
-def _add_row(table: Table, name: str, scores: list[GroupScore]) -> None:
-    cells = [f"{scores[0].tokens:,}"]
-    for score in scores:
-        bits = score.bits_per_byte
-        cells += [f"{score.loss:.3f}", "" if bits is None else f"{bits:.3f}"]
-    table.add_row(name, *cells)
+def _harness(models: Sequence[Scores]) -> Sheet:
+    sheet = _sheet("Benchmarks", ["task", "metric"], ["shots", "questions"], ["score", "±"], len(models))
+
+    def add(name: str, scores: list[Scores]) -> None:
+        first = scores[0]
+        counts = [_number(first[what]) for what in ("num_fewshot", "questions")]
+        for metric in first["metrics"]:
+            pairs = [(score["metrics"][metric], score["errors"].get(metric)) for score in scores]
+            cells = [_number(number, 4) for pair in pairs for number in pair]
+            sheet.rows.append([name, metric, *counts, *cells])
+        if not first["metrics"]:  # a tag
+            for part in first["parts"]:
+                add(part, [score["parts"][part] for score in scores])
+
+    for name in models[0]["harness"]:
+        add(name, [model["harness"][name] for model in models])
+    return sheet
 
 
-def _harness_table(models: list[Mapping[str, TaskScore]]) -> Table:
-    table = _table(len(models), ["task", "shots", "questions", "metric"], ["score", "±"])
-    for name in models[0]:
-        _add_task(table, name, [model[name] for model in models])
-    return table
+def _swaps(models: Sequence[Scores]) -> Sheet:
+    of_each = ["judged", "changed", "into"]
+    sheet = _sheet("Generations that change language", ["prompts in"], ["prompts"], of_each, len(models))
+    for language, first in models[0]["language_swap"].items():
+        row = [language, _number(first["prompts"])]
+        for score in (model["language_swap"][language] for model in models):
+            into = ", ".join(f"{name} {count}" for name, count in score["into"].items())
+            row += [_number(score["judged"]), _share(score["rate"]), into]
+        sheet.rows.append(row)
+    return sheet
 
 
-def _add_task(table: Table, name: str, scores: list[TaskScore]) -> None:
-    """A row for each metric; a tag, which has none, shows its tasks."""
-    first = scores[0]
-    for metric in first.metrics:
-        cells = []
-        for score in scores:
-            error = score.errors.get(metric)
-            cells += [f"{score.metrics[metric]:.4f}", "" if error is None else f"{error:.4f}"]
-        shots, questions = (
-            "" if number is None else f"{number:,}" for number in (first.num_fewshot, first.questions)
-        )
-        table.add_row(escape(name), shots, questions, escape(metric), *cells)
-    if not first.metrics:
-        for part in first.parts:
-            _add_task(table, part, [score.parts[part] for score in scores])
+def _retrieval(models: Sequence[Scores]) -> Sheet:
+    first = models[0]["retrieval"]
+    of_each = ["said", f"best of {first[0]['candidates']}"]
+    sheet = _sheet("Facts in long texts", [], ["tokens", "depth", "facts"], of_each, len(models))
+    for same in zip(*(model["retrieval"] for model in models), strict=True):
+        place = [_number(same[0]["length"]), f"{same[0]['depth']:.0%}", _number(same[0]["facts"])]
+        sheet.rows.append([*place, *(_share(score[what]) for score in same for what in ("exact", "ranked"))])
+    return sheet
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

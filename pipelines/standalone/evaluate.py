@@ -47,12 +47,11 @@ def show_scores(model: str, shards: Path | None, base: str | None, options: Opti
         )
     for name in subjects.models.values():
         _check_model(name, subjects.shards)
-    scores = evaluate_models(subjects, asked)
+    scores = {role: found.to_json() for role, found in evaluate_models(subjects, asked).items()}
     if json:
-        shown = {role: score.to_json() for role, score in scores.items()}
-        print_json({"shards": str(subjects.shards) if subjects.shards else None, **shown})
+        print_json({"shards": str(subjects.shards) if subjects.shards else None, **scores})
     else:
-        print_scores(scores, Console())
+        print_scores(list(scores.values()), Console())
 
 
 def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjects, Evaluate]:

@@ -61,7 +61,7 @@ def chains(tmp_path_factory) -> dict[str, str]:
 
 def show(scores) -> str:
     output = io.StringIO()
-    print_scores(scores, Console(file=output, width=200))
+    print_scores([score.to_json() for score in scores.values()], Console(file=output, width=200))
     return output.getvalue()
 
 

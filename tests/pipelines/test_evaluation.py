@@ -1,0 +1,65 @@
+"""The recipe's `evaluate`: after training, beside what it started from, kept in the run and its report."""
+
+import json
+
+import pytest
+
+TASK = """\
+task: our_exam
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {data}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{question}}}}"
+doc_to_choice: [ "yes", "no"]
+doc_to_target: 0
+metric_list: [{{metric: acc}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def evaluated(coupage, recipe, finished, tmp_path_factory):
+    """A run whose Stage 1 is trained and evaluated."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("evaluated")
+    run = shutil.copytree(finished, folder / "run", symlinks=True)
+    (folder / "tasks").mkdir()
+    data = folder / "tasks" / "exam.jsonl"
+    data.write_text("".join(json.dumps({"question": f"Is {n} a number?"}) + "\n" for n in range(8)))
+    (folder / "tasks" / "exam.yaml").write_text(TASK.format(data=data))
+    asked = "evaluate={harness: [{task: our_exam, limit: 3}], include: [tasks], after: [stage1]}"
+    coupage("run", recipe, "--workdir", run, "--set", asked)
+    short = ["--set", "train.stage1.max_steps=3", "--set", "train.stage2.max_steps=2"]
+    shown = coupage("train", run, "--stage", "stage1", *short, cwd=folder).stdout
+    assert "our_exam" in shown and "Held-out documents" in shown
+    return run
+
+
+def test_scores_are_kept_in_the_run_and_its_report(coupage, evaluated):
+    scores = json.loads((evaluated / "evaluate" / "stage1.json").read_text())["model"]
+    assert scores["harness"]["our_exam"]["questions"] == 3
+    trained = json.loads((evaluated / "train" / "stage1" / "training.json").read_text())["evaluations"][-1]
+    for group, score in trained["groups"].items():
+        assert scores["groups"][group]["loss"] == pytest.approx(score["loss"], rel=1e-3)
+        of_languages = scores["group_languages"][group].values()
+        assert sum(score["tokens"] for score in of_languages) == scores["groups"][group]["tokens"]
+    assert json.loads((evaluated / "report.json").read_text())["evaluation"]["stage1"]["model"] == scores
+    assert "our_exam" in (evaluated / "report.html").read_text()
+    coupage("verify", evaluated)
+
+
+def test_stage_2_of_a_new_model_stands_beside_stage_1(coupage, evaluated):
+    folder = evaluated.parent
+    coupage("train", evaluated, "--stage", "stage2", "--set", "train.stage2.max_steps=2", cwd=folder)
+    assert not (evaluated / "evaluate" / "stage2.json").exists()  # after: [stage1]
+    found = json.loads(coupage("evaluate", evaluated, "--limit", 2, "--json", cwd=folder).stdout)
+    kept = json.loads((evaluated / "evaluate" / "stage1.json").read_text())["model"]
+    assert found["base"]["name"] == kept["name"] != found["model"]["name"]
+    assert found["base"]["total"]["loss"] == pytest.approx(kept["total"]["loss"])
+    assert found["model"]["harness"]["our_exam"]["questions"] == 2
+
+
+def test_a_missing_task_is_told_before_training(coupage, evaluated):
+    refused = coupage("train", evaluated, "--stage", "stage1", "--resume", cwd=evaluated, code=2)
+    assert "tasks is not a folder" in refused.stderr
