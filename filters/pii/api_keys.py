@@ -31,6 +31,8 @@ from filters.pii.text import (
     run_end,
     starts_apart,
     word_at,
+    word_before,
+    word_list,
 )
 
 _FEWEST_CHARACTERS = 8
@@ -121,6 +123,10 @@ _ALPHABETS = np.array([rule.alphabet for rule in _BY_ANCHOR])
 _SHORTEST = np.array([rule.shortest for rule in _BY_ANCHOR])
 _LONGEST = np.array([rule.longest or rule.shortest for rule in _BY_ANCHOR])
 _ANCHOR_BYTES = np.array([ord(rule.prefix[_anchor(rule.prefix)]) for rule in _BY_ANCHOR])
+_BEFORE_ANCHOR = np.zeros((256, 256), dtype=np.bool_)
+for _rule in _RULES:
+    if _anchor(_rule.prefix) >= 2:
+        _BEFORE_ANCHOR[tuple(_rule.prefix[_anchor(_rule.prefix) - 2 :][:2].encode())] = True
 _FIRST_RULE = np.searchsorted(_ANCHOR_BYTES, np.arange(257))
 
 ANCHORS = "".join(sorted({chr(byte) for byte in _ANCHOR_BYTES}))
@@ -130,6 +136,10 @@ ANCHORS = "".join(sorted({chr(byte) for byte in _ANCHOR_BYTES}))
 @kernel
 def prefixed_key(data, at, floor, end):
     """Where the key starts and ends whose prefix has its rarest byte at `at`; the end is 0 if none does."""
+    if (data[at] == ord("-") or data[at] == ord("_")) and (
+        at < floor + 2 or not _BEFORE_ANCHOR[data[at - 2], data[at - 1]]
+    ):
+        return at, 0
     for rule in range(_FIRST_RULE[data[at]], _FIRST_RULE[data[at] + 1]):
         start = at - _ANCHORS[rule]
         if start < floor or not _has_prefix(data, start, end, rule):
@@ -140,7 +150,7 @@ def prefixed_key(data, at, floor, end):
             _SHORTEST[rule] <= stop - body <= _LONGEST[rule]
             and _is_apart(data, start, stop, floor, end)
             and is_random(data, body, stop, _FEWEST_CHARACTERS)
-            and word_at(data, stop - 7, stop, b"example") < 0
+            and not _is_example(data, body, stop)
         ):
             return start, stop
     return at, 0
@@ -197,22 +207,15 @@ def telegram_token_end(data, at, floor, end):
     return stop if apart and is_random(data, colon + 3, stop, _FEWEST_CHARACTERS) else 0
 
 
-_NAMES = (
-    b"secret",
-    b"token",
-    b"passwd",
-    b"password",
-    b"apikey",
-    b"api_key",
-    b"api-key",
-    b"secretkey",
-    b"secret_key",
-    b"secret-key",
-    b"accesskey",
-    b"access_key",
-    b"access-key",
-    b"auth_key",
+_SECRETS = word_list(
+    "secret passwd password apikey api_key api-key secretkey secret_key secret-key "
+    "accesskey access_key access-key authkey auth_key auth-key"
 )
+_TOKEN = word_list("token")
+_TOKENS = word_list(
+    "access api auth bearer bot github gitlab hf personal refresh security session slack telegram"
+)
+_EXAMPLE = word_list("example*")
 _SHORTEST_SECRET, _LONGEST_SECRET = 16, 128
 _FEWEST_SECRET_CHARACTERS = 10
 
@@ -232,8 +235,20 @@ def assigned_secret_end(data, at, floor, end):
         return 0
     changes = 0
     for index in range(at + 2, stop):
+        if data[index] == ord(".") and data[index - 1] == ord("."):
+            return 0
         changes += _changes(data[index - 1], data[index])
-    return stop if 4 * changes >= size and is_random(data, at + 1, stop, _FEWEST_SECRET_CHARACTERS) else 0
+    random = 4 * changes >= size and is_random(data, at + 1, stop, _FEWEST_SECRET_CHARACTERS)
+    return stop if random and not _is_example(data, at + 1, stop) else 0
+
+
+@kernel
+def _is_example(data, at, stop):
+    """Whether a key says that it is an example, as those in documentation do."""
+    for index in range(at, stop - 6):
+        if data[index] | 0x20 == ord("e") and word_at(data, index, stop, _EXAMPLE) >= 0:
+            return True
+    return False
 
 
 @kernel
@@ -262,11 +277,14 @@ def _assigns(data, at, floor):
     quote = byte_before(data, here, floor)
     if quote == ord('"') or quote == ord("'"):
         here -= 1
-    for name in _NAMES:
-        start = here - len(name)
-        if start >= floor and word_at(data, start, here, name) == here:
-            return True
-    return False
+    token = word_before(data, here, floor, _TOKEN)
+    if token < 0:
+        return word_before(data, here, floor, _SECRETS) >= 0
+    before = byte_before(data, token, floor)
+    joined = before == ord("_") or before == ord("-")
+    if not joined and CLASSES[before] & ALNUM == 0:
+        return True
+    return word_before(data, token - joined, floor, _TOKENS) >= 0
 
 
 @kernel

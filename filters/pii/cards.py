@@ -10,9 +10,23 @@ Issuer ranges after ISO/IEC 7812 as published by the schemes: Visa 4; Mastercard
 from __future__ import annotations
 
 from filters.kernel import kernel
-from filters.pii.text import CLASSES, DIGIT, byte_at, byte_before, ends_apart, number, run_end, starts_apart
+from filters.pii.text import (
+    CLASSES,
+    DIGIT,
+    any_of,
+    byte_at,
+    byte_before,
+    context_before,
+    ends_apart,
+    number,
+    run_end,
+    starts_apart,
+    word_list,
+)
 
 _MOST = 19
+_REACH = 32
+_WORDS = word_list("card* visa mastercard pan карт*")
 _SHAPES = (0x4444, 0x465, 0x464, 0x44443)
 
 
@@ -23,8 +37,8 @@ def card_end(data, at, floor, end):
     if first > _MOST or (first != 4 and first < 14) or not starts_apart(data, at, floor):
         return 0
     if first > 4:
-        numbered_path = byte_before(data, at, floor) == ord("/")
-        return at + first if not numbered_path and _is_card(data, at, at + first, end, first) else 0
+        plain = first <= 16 and _is_card(data, at, at + first, end, first)
+        return at + first if plain and not _in_formula(data, at, at + first, floor, end) else 0
     separator = byte_at(data, at + 4, end)
     if separator != ord(" ") and separator != ord("-"):
         return 0
@@ -42,6 +56,19 @@ def card_end(data, at, floor, end):
             if shape == known and _is_card(data, at, stop, end, digits):
                 found = stop
     return found
+
+
+@kernel
+def _in_formula(data, at, stop, floor, end):
+    """Whether digits alone are an operand or argument, as random seeds and coefficients are in code."""
+    after = byte_at(data, stop, end)
+    if after == ord("*") or after == ord("/") or after == ord("^"):
+        return True
+    here = at
+    while here > max(floor, at - 4) and data[here - 1] == ord(" "):
+        here -= 1
+    before = byte_before(data, here, floor)
+    return any_of(before, b"([{*+-/^,") and not context_before(data, at, floor, _REACH, _WORDS)
 
 
 @kernel

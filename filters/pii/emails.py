@@ -11,11 +11,25 @@ domains that RFC 2606 reserves for examples, the account `git@` of repositories,
 from __future__ import annotations
 
 from filters.kernel import kernel
-from filters.pii.text import ALNUM, CLASSES, LABEL, LETTER, MAIL, byte_at, byte_before, run_end, word_at
+from filters.pii.text import (
+    ALNUM,
+    CLASSES,
+    LABEL,
+    LETTER,
+    MAIL,
+    byte_at,
+    byte_before,
+    run_end,
+    word_at,
+    word_list,
+)
 from filters.pii.top_level_domains import LONGEST, is_top_level_domain
 
 _LONGEST_LOCAL_PART = 64
 _LONGEST_DOMAIN = 253
+_NOT_A_MAILBOX = word_list("git")
+_EXAMPLES = word_list("example.com example.org example.net")
+_PUNYCODE = word_list("xn--*")
 
 
 @kernel
@@ -24,7 +38,7 @@ def email(data, at, floor, end, top_level_domains):
     start = _local_part(data, at, floor)
     if start == at or byte_before(data, start, floor) == ord("@"):
         return start, 0
-    if at - start == 3 and word_at(data, start, at, b"git") == at:
+    if at - start == 3 and word_at(data, start, at, _NOT_A_MAILBOX) == at:
         return start, 0
     return start, _domain_end(data, at + 1, end, top_level_domains)
 
@@ -59,7 +73,7 @@ def _domain_end(data, at, end, top_level_domains):
             stop -= 1
         if label > at and _ends_domain(data, label, stop, end, top_level_domains):
             found = stop
-            example = _is_example(data, previous, label, stop)
+            example = word_at(data, previous, stop, _EXAMPLES) == stop
         if not open_ended or byte_at(data, stop, limit) != ord("."):
             break
         previous, label = label, stop + 1
@@ -73,15 +87,5 @@ def _ends_domain(data, label, stop, end, top_level_domains):
     if after == ord("(") or after == ord("@") or CLASSES[after] & ALNUM or not 2 <= stop - label <= LONGEST:
         return False
     if run_end(data, label, stop, LETTER) < stop:
-        return word_at(data, label, stop, b"xn--") >= 0
+        return word_at(data, label, stop, _PUNYCODE) >= 0
     return is_top_level_domain(data, label, stop, top_level_domains)
-
-
-@kernel
-def _is_example(data, previous, label, stop):
-    if word_at(data, previous, label, b"example.") != label:
-        return False
-    found = False
-    for name in (b"com", b"org", b"net"):
-        found |= word_at(data, label, stop, name) == stop
-    return found

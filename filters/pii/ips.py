@@ -29,21 +29,14 @@ from filters.pii.text import (
     number,
     run_end,
     starts_apart,
+    word_list,
 )
 
 _LEAST_LARGEST_OCTET = 32
+_FEWEST_DIGITS = 6
 _VERSION_REACH = 20
-_VERSION_WORDS = (
-    b"v",
-    b"ver",
-    b"build",
-    b"rev",
-    b"version*",
-    b"release*",
-    b"firmware*",
-    "вер".encode(),
-    "верси*".encode(),
-    "сборк*".encode(),
+_VERSION_WORDS = word_list(
+    "v ver build rev version* release* firmware* section* chapter* вер верси* сборк* раздел* пункт*"
 )
 
 # RFC 6890 and its successors, as `ipaddress.IPv4Address.is_global` of Python 3.13 has them, and multicast.
@@ -65,7 +58,7 @@ _RESERVED_V4 = np.array(
 @kernel
 def ipv4_end(data, at, floor, end):
     """Where the public address ends that starts with the digit at `at`; 0 if there is none."""
-    address = largest = 0
+    address = largest = digits = 0
     stop = at
     for index in range(4):
         if index:
@@ -79,7 +72,12 @@ def ipv4_end(data, at, floor, end):
             return 0
         address = address << 8 | octet
         largest = max(largest, octet)
-    if largest < _LEAST_LARGEST_OCTET or not _stands_apart(data, at, stop, floor, end):
+        digits += stop - first
+    if (
+        largest < _LEAST_LARGEST_OCTET
+        or digits < _FEWEST_DIGITS
+        or not _stands_apart(data, at, stop, floor, end)
+    ):
         return 0
     for index in range(_RESERVED_V4.shape[0]):
         if address & _RESERVED_V4[index, 1] == _RESERVED_V4[index, 0]:

@@ -5,7 +5,9 @@ international (E.164) with `+` and 10 to 13 digits, of which Russian (`+7`) and 
 have 11; or it has the shape in which Russian or North American numbers are written, that is how its digits
 are grouped. A group may be in brackets, and between groups stand a space, a hyphen, a full stop or several of
 them. North American numbers obey the numbering plan: area and exchange start with 2 to 9. Shapes that are
-also those of other numbers, such as digits alone, need a word like `phone` or `тел` before them.
+also those of other numbers, such as digits alone, need a word like `phone` or `тел` before them; Russian
+mobile numbers, any word in Cyrillic. Left as they are: the numbers 555-0100 to 555-0199, which are kept for
+fiction.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -19,35 +21,22 @@ from filters.pii.text import (
     byte_at,
     byte_before,
     context_before,
+    cyrillic_before,
     ends_apart,
     run_end,
     starts_apart,
+    word_list,
 )
 
-_REACH = 32
-_WORDS = (
-    b"ph",
-    b"tel",
-    b"cell",
-    b"call",
-    b"fax",
-    b"sms",
-    b"phone*",
-    b"telephone*",
-    b"mobile*",
-    b"whatsapp*",
-    b"viber*",
-    "тел*".encode(),
-    "моб*".encode(),
-    "сот*".encode(),
-    "факс*".encode(),
-    "звон*".encode(),
+_REACH = 24
+_WORDS = word_list(
+    "ph tel cell call fax sms phone* telephone* mobile* whatsapp* viber* тел* моб* сот* факс* звон*"
 )
 _FEWEST, _MOST = 10, 13
 
 # Sizes of the groups, a hexadecimal digit each.
 _RUSSIAN = (0x13322, 0x1334, 0x137, 0x13223, 0x13232, 0x14222, 0x1433, 0x1424, 0x146, 0x15122, 0x1523, 0x155)
-_RUSSIAN_JOINED = (0x4322, 0x434)
+_RUSSIAN_JOINED = (0xB, 0x1A, 0x47, 0x4322, 0x434)
 _RUSSIAN_LOCAL = (0x3322, 0x334, 0x37, 0x3223, 0x3232, 0x4222, 0x433, 0x424, 0x46, 0x5122, 0x523, 0x55)
 
 
@@ -56,49 +45,47 @@ def phone(data, at, floor, end):
     """Where the number with the first digit at `at` starts and ends; the end is 0 if there is none."""
     before = byte_before(data, at, floor)
     plus = before == ord("+")
-    bracket = before == ord("(")
+    group = run_end(data, at, min(end, at + 6), DIGIT)
+    bracket = opened = before == ord("(") and byte_at(data, group, end) == ord(")")
     start = at - 1 if plus or bracket else at
     found = 0
-    if (
-        data[at] == ord("0")
-        or not starts_apart(data, start, floor)
-        or byte_before(data, start, floor) == ord("+")
-    ):
+    if data[at] == ord("0") or byte_before(data, start, floor) == ord("+"):
         return start, 0
-    digits = shape = dots = spaces = 0
+    digits = shape = dots = 0
+    separator = 0
     stop = at
     while True:
         first = stop
         stop = run_end(data, first, min(end, first + _MOST + 1), DIGIT)
         digits += stop - first
-        if digits > _MOST or (bracket and shape == 0 and byte_at(data, stop, end) != ord(")")):
+        if digits > _MOST or (opened and byte_at(data, stop, end) != ord(")")):
             break
         shape = shape << 4 | (stop - first)
         if digits >= _FEWEST and dots != 1 and ends_apart(data, stop, end):
             if plus:
-                valid = _is_international(data, at, stop, digits)
+                valid = _is_international(data, start, at, floor, digits, shape)
             else:
-                valid = _is_national(data, start, at, stop, floor, digits, shape, bracket, spaces)
+                in_groups = bracket or separator != ord(" ")
+                valid = _is_national(data, start, at, floor, digits, shape, bracket, in_groups)
             if valid:
                 found = stop
-        separator, stop = _separator(data, stop, end)
+        separator, opened, stop = _separator(data, stop, end, opened, shape < 16)
         if separator == 0:
             break
         dots += separator == ord(".")
-        spaces += separator == ord(" ")
-    return start, found
+    return start, found if found and starts_apart(data, start, floor) else 0
 
 
 @kernel
-def _separator(data, at, end):
-    """What stands between the groups that end and start here, and where the next starts; 0 if none does.
+def _separator(data, at, end, opened, may_open):
+    """What stands between two groups, 0 if it is no separator; whether a bracket opens there; where it ends.
 
-    `)`, a space, a hyphen or full stop, a space, `(`, of which any may be missing. What counts is the hyphen
-    or full stop, then a bracket, then a space.
+    `)` where a bracket is open, a space, a hyphen or full stop, a space, `(` before the second group: any may
+    be missing. What counts is the hyphen or full stop, then a bracket, then a space.
     """
     kind = 0
     here = at
-    if byte_at(data, here, end) == ord(")"):
+    if opened:
         kind = ord(")")
         here += 1
     here, space = _after_space(data, here, end)
@@ -114,12 +101,13 @@ def _separator(data, at, end):
         here += 3
     here, space = _after_space(data, here, end)
     kind = ord(" ") if space and kind == 0 else kind
-    if byte_at(data, here, end) == ord("("):
+    opens = may_open and byte_at(data, here, end) == ord("(")
+    if opens:
         kind = ord("(") if kind == 0 or kind == ord(" ") else kind
         here += 1
     if kind == 0 or CLASSES[byte_at(data, here, end)] & DIGIT == 0:
-        return 0, at
-    return kind, here
+        return 0, False, at
+    return kind, opens, here
 
 
 @kernel
@@ -134,47 +122,66 @@ def _after_space(data, at, end):
 
 
 @kernel
-def _is_international(data, at, stop, digits):
+def _is_international(data, start, at, floor, digits, shape):
     if data[at] == ord("7"):
-        return digits == 11 and _digit(data, at, stop, 1) >= 3
+        return digits == 11 and _digit(data, at, 1) >= 3
     if data[at] == ord("1"):
-        return digits == 11 and _digit(data, at, stop, 1) >= 2 and _digit(data, at, stop, 4) >= 2
-    return True
+        return digits == 11 and _is_american(data, at, 1)
+    return shape != 0xA or _named(data, start, floor)
 
 
 @kernel
-def _is_national(data, start, at, stop, floor, digits, shape, bracket, spaces):
+def _is_national(data, start, at, floor, digits, shape, bracket, in_groups):
     """Whether digits in groups of these sizes are a Russian or North American number."""
     lead = data[at] - 48
     if digits == 11 and not bracket and (lead == 7 or lead == 8):
-        if _digit(data, at, stop, 1) < 3:
-            return False
-        for known in _RUSSIAN:
-            if shape == known:
-                return True
-        if shape == 0x4322 or shape == 0x434:
-            return spaces == 0 or lead == 8
-        mobile = _digit(data, at, stop, 1) == 9
-        return mobile and (shape == 0xB or shape == 0x1A or shape == 0x47) and _named(data, start, floor)
+        return _digit(data, at, 1) >= 3 and _is_russian(data, start, at, floor, shape)
     if digits == 11:
-        american = lead == 1 and shape == 0x1334
-        american &= _digit(data, at, stop, 1) >= 2 and _digit(data, at, stop, 4) >= 2
-        return american and (spaces < 3 or _named(data, start, floor))
+        american = lead == 1 and shape == 0x1334 and _is_american(data, at, 1)
+        return american and (in_groups or _named(data, start, floor))
     if digits != 10:
         return False
-    if lead >= 2 and _digit(data, at, stop, 3) >= 2 and (shape == 0x334 or shape == 0xA):
-        return bracket or (shape == 0x334 and spaces < 2) or _named(data, start, floor)
+    if (shape == 0x334 or shape == 0xA) and _is_american(data, at, 0):
+        return (in_groups and shape == 0x334) or _named(data, start, floor)
     if lead < 3:
         return False
     for known in _RUSSIAN_LOCAL:
         if shape == known:
-            return bracket or (spaces == 0 and shape == 0x3322) or _named(data, start, floor)
+            return bracket or (in_groups and shape == 0x3322) or _named(data, start, floor)
     return shape == 0xA and lead == 9 and _named(data, start, floor)
 
 
 @kernel
-def _digit(data, at, stop, index):
-    """The digit at a place, other bytes aside."""
+def _is_russian(data, start, at, floor, shape):
+    """Whether eleven digits that start with 7 or 8 are grouped as Russian numbers are."""
+    for known in _RUSSIAN:
+        if shape == known:
+            return True
+    for known in _RUSSIAN_JOINED:
+        if shape == known:
+            mobile = _digit(data, at, 1) == 9
+            return mobile and (_named(data, start, floor) or cyrillic_before(data, start, floor, _REACH))
+    return False
+
+
+@kernel
+def _is_american(data, at, area):
+    """Whether area and exchange, from the digit with the number `area` on, exist and are not fiction's.
+
+    Both start with 2 to 9 (North American Numbering Plan); fiction has 555-0100 to 555-0199.
+    """
+    exchange = area + 3
+    if _digit(data, at, area) < 2 or _digit(data, at, exchange) < 2:
+        return False
+    fives = (
+        _digit(data, at, exchange) == _digit(data, at, exchange + 1) == _digit(data, at, exchange + 2) == 5
+    )
+    return not (fives and _digit(data, at, exchange + 3) == 0 and _digit(data, at, exchange + 4) == 1)
+
+
+@kernel
+def _digit(data, at, index):
+    """The digit of a number, from 0 on, other bytes aside."""
     while True:
         if CLASSES[data[at]] & DIGIT:
             if index == 0:

@@ -23,13 +23,14 @@ from filters.pii.text import (
     run_end,
     starts_apart,
     word_at,
+    word_list,
 )
 
 _REACH = 64
-_INN_WORDS = ("инн".encode(), b"inn")
-_SNILS_WORDS = ("снилс*".encode(), b"snils*")
-_PASSPORT_WORDS = ("серия".encode(), "серии".encode(), "паспорт*".encode())
-_NUMBER_SIGNS = ("номер".encode(), "№".encode(), b"n")
+_INN_WORDS = word_list("инн inn")
+_SNILS_WORDS = word_list("снилс* snils*")
+_PASSPORT_WORDS = word_list("серия серии паспорт*")
+_NUMBER_SIGNS = word_list("номер* №* n*")
 _INN_WEIGHTS = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
 _FIRST_CHECKED_SNILS = 1001999
 
@@ -123,10 +124,9 @@ def _digits_behind(data, at, end, size):
 def _after_number_sign(data, at, end):
     """The end of what stands between series and number: a comma, a space, `№`, `N` or `номер`, a space."""
     at = _after_space(data, at + (byte_at(data, at, end) == ord(",")), end)
-    for sign in _NUMBER_SIGNS:
-        stop = word_at(data, at, end, sign)
-        if stop >= 0:
-            return _after_space(data, stop + (byte_at(data, stop, end) == ord(":")), end)
+    stop = word_at(data, at, end, _NUMBER_SIGNS)
+    if stop >= 0:
+        at = _after_space(data, stop + (byte_at(data, stop, end) == ord(":")), end)
     return at
 
 

@@ -18,8 +18,9 @@ from filters.pii.kinds import API_KEY, CARD, EMAIL, INN, IP, PASSPORT, PHONE, PR
 from filters.pii.phones import phone
 from filters.pii.private_keys import private_key_end
 from filters.pii.russian import inn_end, passport_end, snils_end
-from filters.pii.text import CLASSES, DIGIT, byte_before
+from filters.pii.text import CLASSES, DIGIT, byte_before, run_end
 
+_MOST_DIGITS = 19
 _NUMBER, _MAIL, _PREFIX, _QUOTE, _DASHES, _TOKEN = (1 << bit for bit in range(6))
 
 
@@ -76,35 +77,35 @@ def next_span(data, at, end, wanted, top_level_domains):
 
 @kernel
 def _number(data, at, floor, end, wanted):
-    """What starts with the digit at `at`."""
-    if wanted[IP]:
+    """What starts with the digit at `at`; the number of digits in a row tells what can."""
+    digits = run_end(data, at, min(end, at + _MOST_DIGITS + 1), DIGIT) - at
+    if digits <= 4 and wanted[IP]:
         stop = ipv4_end(data, at, floor, end)
+        if stop == 0:
+            stop = ipv6_end(data, at, floor, end)
         if stop:
             return at, stop, IP
-        stop = ipv6_end(data, at, floor, end)
-        if stop:
-            return at, stop, IP
-    if wanted[API_KEY]:
+    if 8 <= digits <= 10 and wanted[API_KEY]:
         stop = telegram_token_end(data, at, floor, end)
         if stop:
             return at, stop, API_KEY
-    if wanted[INN]:
+    if (digits == 10 or digits == 12) and wanted[INN]:
         stop = inn_end(data, at, floor, end)
         if stop:
             return at, stop, INN
-    if wanted[SNILS]:
+    if (digits == 3 or digits == 11) and wanted[SNILS]:
         stop = snils_end(data, at, floor, end)
         if stop:
             return at, stop, SNILS
-    if wanted[PASSPORT]:
+    if (digits == 2 or digits == 4 or digits == 10) and wanted[PASSPORT]:
         stop = passport_end(data, at, floor, end)
         if stop:
             return at, stop, PASSPORT
-    if wanted[CARD]:
+    if (digits == 4 or digits >= 14) and wanted[CARD]:
         stop = card_end(data, at, floor, end)
         if stop:
             return at, stop, CARD
-    if wanted[PHONE]:
+    if digits <= 13 and wanted[PHONE]:
         start, stop = phone(data, at, floor, end)
         if stop:
             return start, stop, PHONE

@@ -59,6 +59,16 @@ def _byte_classes() -> np.ndarray:
 CLASSES = _byte_classes()
 """Class bits of each byte."""
 
+_WORD_END, _ANY_END = ord(" "), ord("*")
+
+
+def word_list(words: str) -> np.ndarray:
+    """Words in lower case, separated by spaces, as kernels take them: uint8.
+
+    No letter may follow a word, except one with `*` at its end.
+    """
+    return np.frombuffer(" ".join(words.split()).encode() + b" ", dtype=np.uint8)
+
 
 @inline_kernel
 def byte_at(data, at, end):
@@ -87,6 +97,15 @@ def number(data, at, stop):
     for index in range(at, stop):
         value = value * 10 + data[index] - 48
     return value
+
+
+@kernel
+def any_of(byte, characters):
+    """Whether a byte is one of these."""
+    index = 0
+    while index < len(characters) and byte != characters[index]:
+        index += 1
+    return index < len(characters)
 
 
 @kernel
@@ -168,20 +187,64 @@ def is_letter(point):
 
 
 @kernel
-def word_at(data, at, end, word):
-    """Where the word, given in lower case, ends if it stands at `at` in any case; otherwise -1."""
-    index = 0
-    while index < len(word) and word[index] != ord("*"):
-        if at >= end or fold(decode(data, at, end)) != decode(word, index, len(word)):
-            return -1
-        at = step(data, at, end)
-        index = step(word, index, len(word))
-    return at
+def word_at(data, at, end, words):
+    """Where a word of the list ends that stands at `at` in any case; -1 if none does. See `word_list`."""
+    first = 0
+    while first < words.size:
+        here = at
+        index = first
+        while words[index] != _WORD_END and words[index] != _ANY_END:
+            if here >= end or fold(decode(data, here, end)) != decode(words, index, words.size):
+                break
+            here = step(data, here, end)
+            index = step(words, index, words.size)
+        if words[index] == _ANY_END:
+            return here
+        if words[index] == _WORD_END and (here == end or not is_letter(decode(data, here, end))):
+            return here
+        while words[index] != _WORD_END:
+            index += 1
+        first = index + 1
+    return -1
+
+
+@kernel
+def word_before(data, at, floor, words):
+    """Where a word of the list, in ASCII, starts that ends before `at` in any case; -1 if none does."""
+    last = words.size - 1
+    while last > 0:
+        here = at
+        index = last - 1
+        while index >= 0 and words[index] != _WORD_END:
+            if here <= floor or fold(data[here - 1]) != words[index]:
+                break
+            here -= 1
+            index -= 1
+        if index < 0 or words[index] == _WORD_END:
+            return here
+        while index >= 0 and words[index] != _WORD_END:
+            index -= 1
+        last = index
+    return -1
+
+
+@kernel
+def cyrillic_before(data, at, floor, reach):
+    """Whether a Cyrillic letter stands at most `reach` bytes before `at`, with no digit or mask between."""
+    low = max(floor, at - reach)
+    here = at
+    while here > low:
+        here = step_back(data, here, low)
+        if CLASSES[data[here]] & DIGIT or data[here] == ord("<") or data[here] == ord(">"):
+            return False
+        if 0x400 <= decode(data, here, at) <= 0x52F:
+            return True
+    return False
 
 
 @kernel
 def context_before(data, at, floor, reach, words):
-    """Whether one of the words stands shortly before `at`; one with `*` may go on with other letters.
+    """Whether a word of the list stands shortly before `at`.
 
     The search ends `reach` bytes before, and at digits and masks.
     """
@@ -191,10 +254,10 @@ def context_before(data, at, floor, reach, words):
         here = step_back(data, here, low)
         if CLASSES[data[here]] & DIGIT or data[here] == ord("<") or data[here] == ord(">"):
             return False
-        if here > floor and is_letter(decode(data, step_back(data, here, floor), here)):
+        if byte_before(data, here, floor) == ord("_") or (
+            here > floor and is_letter(decode(data, step_back(data, here, floor), here))
+        ):
             continue
-        for word in words:
-            stop = word_at(data, here, at, word)
-            if stop >= 0 and (word[-1] == ord("*") or stop == at or not is_letter(decode(data, stop, at))):
-                return True
+        if word_at(data, here, at, words) >= 0:
+            return True
     return False
