@@ -10,6 +10,7 @@ import pyarrow as pa
 from filters import c4, code, fineweb, gopher_quality, gopher_repetition, layout, math, scripts
 from filters.characters import start_of_character
 from filters.documents import Documents
+from filters.pii import signals as pii
 from filters.signal import Family, Signal
 from filters.texts import Buffers, Texts, text_buffers
 from filters.words import WORD_DEFINITIONS, WordDefinition
@@ -23,6 +24,7 @@ FAMILIES: tuple[Family, ...] = (
     code.FAMILY,
     math.FAMILY,
     scripts.FAMILY,
+    pii.FAMILY,
 )
 
 SIGNALS: dict[str, Signal] = {signal.name: signal for family in FAMILIES for signal in family.signals}
