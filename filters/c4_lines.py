@@ -8,16 +8,13 @@ Datasets), which datatrove follows. The document rules of the preset `c4` suppos
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import pyarrow as pa
 
 from filters.c4 import starts_with
 from filters.characters import LINE_BREAK, SPACE, character_classes, class_at, decode, find_byte, step
 from filters.kernel import kernel
 from filters.lines import strip_left, strip_right
-from filters.texts import Texts, text_array, text_buffers
+from filters.texts import Edited, Texts, text_array, text_buffers
 
 _REASONS = ("kept", "too_long_word", "no_terminal_punctuation", "too_few_words", "javascript", "policy")
 _KEPT, _LONG_WORD, _NO_TERMINAL, _FEW_WORDS, _JAVASCRIPT, _POLICY, _CITATIONS = range(7)
@@ -26,15 +23,7 @@ _LONGEST_WORD = 1000
 _FEWEST_WORDS = 3
 
 
-class LineEdit(NamedTuple):
-    """Edited texts and what was done to them."""
-
-    texts: pa.LargeStringArray
-    counts: dict[str, int]
-    """`lines` = `kept` + those removed, by reason; `citations`: marks removed from kept lines."""
-
-
-def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> LineEdit:
+def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> Edited:
     """Removes lines by C4's rules, and citation marks such as `[12]` and `[citation needed]`.
 
     A line goes if it has a word of more than 1,000 characters, does not end with one of `. ? ! " '` or ends
@@ -44,6 +33,9 @@ def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> LineEdit:
     Args:
         texts: A string or large_string column without nulls.
         terminal_punctuation: Whether lines must end with a terminal mark. C4 says yes, FineWeb no.
+
+    Returns:
+        The texts; `lines` = `kept` + those removed, by reason; `citations`: marks removed from kept lines.
     """
     buffers = text_buffers(texts)
     offsets = np.zeros(len(buffers.offsets), dtype=np.int64)
@@ -52,7 +44,7 @@ def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> LineEdit:
     _edit(buffers.data, buffers.offsets, character_classes(), terminal_punctuation, edited, offsets, counts)
     named = {reason: int(number) for reason, number in zip(_REASONS, counts, strict=False)}
     total = sum(named.values())
-    return LineEdit(
+    return Edited(
         text_array(edited, offsets), {"lines": total, **named, "citations": int(counts[_CITATIONS])}
     )
 

@@ -45,7 +45,7 @@ def text_buffers(texts: Texts) -> Buffers:
     if len(texts) == 0:
         return Buffers(np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
     offsets = np.frombuffer(offset_buffer, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    data = np.frombuffer(data_buffer, dtype=np.uint8) if data_buffer else np.zeros(0, dtype=np.uint8)
+    data = np.frombuffer(data_buffer or b"", dtype=np.uint8)
     sizes = np.diff(offsets)
     if sizes.max() > _LONGEST_DOCUMENT:
         raise ValueError(
@@ -58,3 +58,22 @@ def text_array(data: np.ndarray, offsets: np.ndarray) -> pa.LargeStringArray:
     """The large_string array over these buffers; `data` may be longer than what `offsets` use."""
     used = np.array(data[: offsets[-1]])
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(used))
+
+
+class Edited(NamedTuple):
+    """Edited texts and what was done to them."""
+
+    texts: pa.LargeStringArray
+    counts: dict[str, int]
+
+
+def replaced(texts: Texts, rows: np.ndarray, new: list[str] | pa.Array) -> pa.LargeStringArray:
+    """The texts with those of `rows` replaced, in that order."""
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    whole = pa.concat_arrays([pa.array([], pa.large_string()), *(c.cast(pa.large_string()) for c in chunks)])
+    if len(rows) == 0:
+        return whole
+    index = np.arange(len(whole))
+    index[rows] = len(whole) + np.arange(len(rows))
+    new = pa.array(new, pa.large_string()) if isinstance(new, list) else new.cast(pa.large_string())
+    return pa.concat_arrays([whole, new]).take(pa.array(index))

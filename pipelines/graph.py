@@ -85,7 +85,8 @@ def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
     config = recipe.sources[name]
     # The priority decides between duplicates, not what is read.
     reader = config.model_dump(mode="json", exclude={"priority"})
-    return Ingest(name, inputs.source(name, config), recipe.domain(name), reader, recipe.part_size)
+    source = inputs.source(name, config)
+    return Ingest(name, source, recipe.domain(name), reader, recipe.part_size, recipe.edits_for(name))
 
 
 def _synthesis(recipe: Recipe, name: str, about: MixStage, ingests: tuple[Ingest, ...]) -> Synthesize:
@@ -141,6 +142,8 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     synthesis_matters = stage != "stage1" and bool(recipe.synthesize)
     content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
+    if not recipe.curate.edit:
+        del content["curate"]["edit"]
     needed = {stage, "stage1"} if synthesis_matters else {stage}
     content["mixtures"] = {name: mixture for name, mixture in content["mixtures"].items() if name in needed}
     return fingerprint(content)

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from filters.edits import EDITS, Edit, make_edits
 from filters.minhash import MinHash
 from filters.rules import PRESETS, Rule, preset
 from mixers.budget import Mixture, include_mixtures
@@ -78,11 +79,41 @@ class Rules(BaseModel):
         return {k.removeprefix(prefix): v for k, v in self.thresholds.items() if k.startswith(prefix)}
 
 
-class Curate(BaseModel):
-    """How documents are judged."""
+class Edits(BaseModel):
+    """Text edits, with options of one's own, for some sources or all."""
 
     model_config = STRICT
 
+    use: list[str] = Field(description="Edits, made in this order: " + ", ".join(EDITS) + ".")
+    sources: list[Name] | None = Field(None, description="The sources they edit; all when left out.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Their options, e.g. c4_lines.terminal_punctuation: false."
+    )
+
+    @model_validator(mode="after")
+    def _edits_exist(self) -> Self:
+        self.edits()
+        return self
+
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits in the order in which they are made. Raises ValueError for an unknown edit or option."""
+        return make_edits(self.use, self.options)
+
+
+def name_alone(value: object) -> object:
+    """An edit written as its name is one for all sources, without options."""
+    return {"use": [value]} if isinstance(value, str) else value
+
+
+class Curate(BaseModel):
+    """How documents are edited and judged."""
+
+    model_config = STRICT
+
+    edit: list[Annotated[Edits, BeforeValidator(name_alone, json_schema_input_type=str | Edits)]] = Field(
+        default_factory=list,
+        description="Text edits when documents come in, in order: names, or {use, sources, options}.",
+    )
     rules: list[Rules] = Field(default_factory=list, description="Rule presets, applied in order.")
 
 
@@ -206,6 +237,15 @@ class Recipe(BaseModel):
             for rule in rules.rules()
         )
 
+    def edits_for(self, source: str) -> tuple[Edit, ...]:
+        """The edits of the texts of `source`, in order."""
+        return tuple(
+            edit
+            for edits in self.curate.edit
+            if edits.sources is None or source in edits.sources
+            for edit in edits.edits()
+        )
+
     def problems(self) -> list[Problem]:
         """What no single model can see: places and messages of names that do not fit together."""
         return [
@@ -216,14 +256,22 @@ class Recipe(BaseModel):
         ]
 
     def _unknown_sources(self) -> list[Problem]:
+        synthesised = tuple(self.synthesize)
+        named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]] = [
+            *((("curate", "edit", i), edits.sources, ()) for i, edits in enumerate(self.curate.edit)),
+            *(
+                (("curate", "rules", i), rules.sources, synthesised)
+                for i, rules in enumerate(self.curate.rules)
+            ),
+        ]
         return [
             (
-                ("curate", "rules", i, "sources"),
+                (*place, "sources"),
                 f"there is no source `{source}` (there are: {', '.join(self.sources)})",
             )
-            for i, rules in enumerate(self.curate.rules)
-            for source in rules.sources or ()
-            if source not in self.sources and source not in self.synthesize
+            for place, sources, others in named
+            for source in sources or ()
+            if source not in self.sources and source not in others
         ]
 
     def _unfed_groups(self) -> list[Problem]:

@@ -47,6 +47,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "description": recipe.description,
         "seed": recipe.seed,
         "sources": [_source(parts, select, workdir) for parts, select in graph.part_stages()],
+        "edits": [edit for ingest in graph.ingests for edit in _edits(ingest, workdir)],
         "rules": _rules(graph.selects, workdir),
         "quarantine": list(_quarantine(graph, workdir)),
         "tokenizer": _tokenizer(graph, workdir),
@@ -90,6 +91,32 @@ def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
 
 
 _EMPTY = pl.DataFrame(schema={"keep": pl.Boolean, "held_out": pl.Boolean, "reason": pl.String})
+
+
+def _edits(ingest: Ingest, workdir: Path) -> list[dict[str, Any]]:
+    """What each text edit of a source did."""
+    counts = ingest.manifest(workdir).counts
+    removed = counts.flows["bytes"].dropped if "bytes" in counts.flows else {}
+    records = counts.flows["records"].dropped if "records" in counts.flows else {}
+    found = []
+    for name in dict.fromkeys(edit.name for edit in ingest.edits):
+        facts = {
+            key.removeprefix(f"edit {name}: "): number
+            for key, number in sorted(counts.facts.items())
+            if key.startswith(f"edit {name}: ")
+        }
+        found.append(
+            {
+                "source": ingest.scope,
+                "edit": name,
+                "documents_changed": facts.pop("documents changed", 0),
+                "documents_emptied": records.get(f"emptied by {name}", 0),
+                "bytes_added": facts.pop("bytes added", 0),
+                "bytes_removed": removed.get(f"removed by {name}", 0),
+                "counts": facts,
+            }
+        )
+    return found
 
 
 def _rules(selects: tuple[Select, ...], workdir: Path) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from pipelines.progress import Progress
 from pipelines.recipe import Recipe
 from pipelines.seal import RUN_SEAL, seal_run
 from pipelines.stage import RECEIPTS, TASKS, Stage, StageOutput, read_receipt
-from pipelines.stages.ingest import Ingest, quarantined
+from pipelines.stages.ingest import Ingest, bad_records, quarantined
 
 
 @dataclass(frozen=True)
@@ -155,13 +155,12 @@ def _check_conservation(stage: Stage, workdir: Path, receipts: list[Receipt]) ->
 
 def _check_quarantine(stage: Ingest, workdir: Path, max_share: float) -> None:
     """Raises UserError, naming file and place, when more than `max_share` of a source's records is bad."""
-    flow = stage.manifest(workdir).counts.flows.get("records")
-    bad = sum(flow.dropped.values()) if flow else 0
-    if flow is None or bad <= max_share * flow.entered:
+    bad, read = bad_records(stage, workdir)
+    if bad <= max_share * read:
         return
     first = next(table for table in quarantined(stage, workdir)).slice(0, 1).to_pylist()[0]
     raise UserError(
-        f"{bad} of {flow.entered} records of the source `{stage.scope}` are bad, more than the limit of "
+        f"{bad} of {read} records of the source `{stage.scope}` are bad, more than the limit of "
         f"{max_share:.2%}; the first: {first['reason']}",
         file=first["file"],
         place=first["position"],

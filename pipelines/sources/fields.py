@@ -54,9 +54,12 @@ Record = tuple[int, int, int, Any]
 its first line (-1 in a file without lines), the byte where that line begins, and its value."""
 
 
+BETWEEN_MESSAGES = "\n\n"
+
+
 def render_messages(messages: list[dict[str, str]]) -> str:
     """The plain text of a conversation: its contents, with a blank line between them and no role names."""
-    return "\n\n".join(message["content"] for message in messages)
+    return BETWEEN_MESSAGES.join(message["content"] for message in messages)
 
 
 def row_position(row: int) -> str:

@@ -1,4 +1,4 @@
-"""Ingest: a source becomes parts. Text is written once, here."""
+"""Ingest: a source becomes parts. Text is edited and written here, once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filters.edits import Edit
+from pipelines.editing import edited
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.base import tasks as grouped_units
 from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.parts import PartStage, write_parts
+
+QUARANTINED = "quarantined: "
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Ingest(PartStage):
     group: str
     reader: dict[str, Any]
     part_bytes: int
+    edits: tuple[Edit, ...] = ()
 
     @property
     def inputs(self) -> tuple[Stage, ...]:
@@ -39,8 +44,10 @@ class Ingest(PartStage):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The reader's settings and what its input is."""
-        return {"reader": self.reader, "part_size": self.part_bytes, "input": self.source.identity()}
+        """The reader's settings, what its input is, and the text edits where there are any."""
+        edits = [{"edit": e.name, "version": e.version, **e.model_dump(mode="json")} for e in self.edits]
+        settings = {"reader": self.reader, "part_size": self.part_bytes, "input": self.source.identity()}
+        return settings | ({"edits": edits} if edits else {})
 
     @property
     def domain(self) -> str:
@@ -53,11 +60,13 @@ class Ingest(PartStage):
         return [{"units": [asdict(unit) for unit in units]} for units in grouped]
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Read some units; bad records go to the quarantine."""
+        """Read and edit some units; bad records go to the quarantine."""
         quarantine = Quarantine()
         units = [Unit(**unit) for unit in task["units"]]
         tables = chain.from_iterable(self.source.read(unit, quarantine) for unit in units)
-        documents, text_bytes = write_parts(tables, output, self.part_bytes)
+        documents, text_bytes = write_parts(
+            edited(tables, self.edits, output.counts), output, self.part_bytes
+        )
         reasons = Counter(reason for _, _, reason, _ in quarantine.rows)
         if len(quarantine):
             output.write_table(f"quarantine/{output.task:05d}.parquet", quarantine.table())
@@ -65,10 +74,18 @@ class Ingest(PartStage):
             "records",
             entered=documents + len(quarantine),
             left=documents,
-            dropped={f"quarantined: {reason}": number for reason, number in reasons.items()},
+            dropped={QUARANTINED + reason: number for reason, number in reasons.items()},
         )
         output.counts.fact("text_bytes_written", text_bytes)
         output.counts.fact("input_bytes", sum(unit.bytes for unit in units))
+
+
+def bad_records(stage: Stage, workdir: Path) -> tuple[int, int]:
+    """How many records of a finished ingest stage were bad, and how many it read."""
+    flow = stage.manifest(workdir).counts.flows.get("records")
+    if flow is None:
+        return 0, 0
+    return sum(n for reason, n in flow.dropped.items() if reason.startswith(QUARANTINED)), flow.entered
 
 
 def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
