@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mixers.shards import Shards
     from trainers.objective import PackedObjective
 
-UNKNOWN = "unknown"
-"""The language of documents that have none."""
+UNKNOWN = "und"
+"""The language of documents that have none (BCP 47: undetermined)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def evaluate(
         shards_folder: Held-out shards.
         micro_batch_rows: Rows in one forward pass.
         dtype: Precision of matrix products, as `StageTraining.dtype`.
-        languages: The language of each document by its id; those that are not in it count as `unknown`.
+        languages: The language of each document by its id; those that are not in it count as `und`.
 
     Raises:
         ValueError: The folder holds no shards, or ids that the model has no embedding for.

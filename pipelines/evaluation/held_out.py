@@ -10,9 +10,15 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mixers.shards import Shards
+from pipelines.evaluation.language_id import languages
+from tokenizer_tools.load import TokenizerFiles
 
 if TYPE_CHECKING:
     from pipelines.stages.mix import MixStage
+
+IDENTIFIED_TOKENS = 512
+"""So much of a document tells its language."""
+MIN_SCORE = 0.5
 
 
 def text_pieces(shards: Shards) -> Iterator[Sequence[int]]:
@@ -32,3 +38,18 @@ def languages_of(mix: MixStage, workdir: Path) -> dict[str, str]:
             known = table.filter(pc.and_(table["held_out"], pc.is_valid(table["language"])))
             found |= dict(zip(known["doc_id"].to_pylist(), known["language"].to_pylist(), strict=True))
     return found
+
+
+def identified_languages(shards: Shards, tokenizer: TokenizerFiles) -> dict[str, str]:
+    """The language of each document whose language is clear, for shards that belong to no run."""
+    from tokenizers import Tokenizer
+
+    decoder = Tokenizer.from_str(tokenizer.tokenizer_json.decode())
+    pieces = [
+        piece[:IDENTIFIED_TOKENS].tolist()
+        for pack in shards
+        for piece in np.split(pack.input_ids, np.cumsum(pack.seq_lengths)[:-1])
+    ]
+    found = languages(decoder.decode_batch(pieces), MIN_SCORE)
+    names = shards.segments["doc_id"].to_pylist()
+    return {name: language for name, language in zip(names, found, strict=True) if language is not None}

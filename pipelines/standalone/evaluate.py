@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rich.console import Console
 from pipelines.errors import UserError
 from pipelines.evaluation.config import Evaluate
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
+from pipelines.evaluation.held_out import identified_languages
 from pipelines.evaluation.tables import print_scores
 from pipelines.printing import print_json
 from pipelines.recipe_file import override, parse_recipe_text, validation_error
@@ -62,7 +64,18 @@ def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjec
 
         graph = open_run(Path(model))
         return last_trained(graph, Path(model), base), graph.recipe.evaluate or Evaluate()
-    return Subjects({"model": model, **({"base": base} if base else {})}, shards), Evaluate()
+    models = {"model": model, **({"base": base} if base else {})}
+    return Subjects(models, shards, _identified(model, shards) if shards else None), Evaluate()
+
+
+def _identified(model: str, shards: Path) -> Mapping[str, str] | None:
+    """The languages of shards that belong to no run, where the model has the tokenizer that made them."""
+    opened = open_shards(shards)
+    try:
+        tokenizer = load_tokenizer(model)
+    except TokenizerError:
+        return None
+    return identified_languages(opened, tokenizer) if tokenizer.hash == opened.tokenizer_hash else None
 
 
 def _asked(asked: Evaluate, options: Options) -> Evaluate:

@@ -15,6 +15,7 @@ from pipelines.evaluation.tables import print_scores
 from tests.standalone.word_chain_models import ENGLISH, RUSSIAN, WORDS, write_chain
 from tests.trainers.plain_models import byte_tokenizer, write_llama
 from tests.trainers.shards_folder import write_shards
+from tokenizer_tools.load import load_tokenizer
 from trainers.evaluate import evaluate
 
 TASK = """\
@@ -46,10 +47,11 @@ def llamas(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def text_shards(tmp_path_factory, texts) -> Path:
+def text_shards(tmp_path_factory, texts, llamas) -> Path:
     tokenizer = byte_tokenizer()
     rows = [[np.array(tokenizer(text)["input_ids"][:500], np.uint16)] for text in texts[:6]]
-    return write_shards(tmp_path_factory.mktemp("shards") / "text", rows)
+    folder = tmp_path_factory.mktemp("shards") / "text"
+    return write_shards(folder, rows, tokenizer=load_tokenizer(llamas["model"]).hash)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,7 @@ def test_the_command_asks_both_models_the_same(coupage, llamas, text_shards, tas
     )
     for role, folder in llamas.items():
         assert found[role]["total"]["loss"] == pytest.approx(evaluate(folder, text_shards).total.loss)
+        assert set(found[role]["languages"]) == {"en"}
         exam = found[role]["harness"]["our_exam"]
         assert (exam["questions"], exam["num_fewshot"]) == (5, 2)
         assert 0 <= exam["metrics"]["acc"] <= 1
@@ -113,7 +116,7 @@ def test_prompts_are_the_beginnings_of_held_out_texts(chains, tmp_path):
     assert scores["model"].language_swap["ru"].rate == 1
     assert scores["model"].held_out.languages["ru"].tokens == len(ids) * 2 - 3
     shown = show(scores)
-    assert "unknown" in shown and "base" not in shown
+    assert "und" in shown and "base" not in shown
 
 
 def test_what_cannot_be_asked_is_refused_before_any_model_is_loaded(chains, tmp_path, coupage):

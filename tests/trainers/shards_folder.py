@@ -37,7 +37,9 @@ def pack(found: list[np.ndarray], sequence_length: int = SEQUENCE_LENGTH) -> lis
     return [row for row in rows if row]
 
 
-def write_shards(folder: Path, rows: list[list[np.ndarray]], seed: int = 0, masked: bool = False) -> Path:
+def write_shards(
+    folder: Path, rows: list[list[np.ndarray]], seed: int = 0, masked: bool = False, tokenizer: str = "none"
+) -> Path:
     """Rows alternate between groups `web` and `chat`; `masked`: chat rows train every other token."""
     folder.mkdir(parents=True)
     lengths = [len(document) for row in rows for document in row]
@@ -70,7 +72,7 @@ def write_shards(folder: Path, rows: list[list[np.ndarray]], seed: int = 0, mask
     write_index(
         folder,
         [file],
-        tokenizer_hash="none",
+        tokenizer_hash=tokenizer,
         sequence_length=SEQUENCE_LENGTH,
         seed=seed,
         recipe_fingerprint=f"test-{seed}",

@@ -32,7 +32,7 @@ def _direct(
     for row, found in enumerate(shards):
         start = 0
         for segment in (s for s in segments if s["row"] == row):
-            key = (found.group, languages.get(segment["doc_id"], "unknown")) if languages else found.group
+            key = (found.group, languages.get(segment["doc_id"], "und")) if languages else found.group
             stop = start + segment["tokens"]
             ids = torch.tensor(found.input_ids[start:stop].astype("int64"))
             with torch.no_grad():
@@ -72,7 +72,7 @@ def test_each_language_of_a_group_is_scored_as_if_directly(model_folder: Path, h
     }
     expected = _direct(model_folder, Shards.open(held_out), languages)
     assert scores == {key: pytest.approx(score, rel=1e-5) for key, score in expected.items()}
-    assert set(found.languages) == {"ru", "en", "unknown"}
+    assert set(found.languages) == {"ru", "en", "und"}
     for language, score in found.languages.items():
         assert score.predicted_tokens == sum(
             of_group[language].predicted_tokens
