@@ -14,8 +14,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from filters import bad_words
 from filters.gopher_repetition import DUPLICATE_NGRAMS, TOP_NGRAMS
 from filters.signals import SIGNALS
+
+_SIGNALS = {**SIGNALS, bad_words.SIGNAL.name: bad_words.SIGNAL}
 
 
 class Rule(BaseModel):
@@ -24,15 +27,15 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(description="Unique name, '<preset>.<key>'.")
-    signal: str = Field(description="Name of the signal, one of filters.signals.SIGNALS.")
+    signal: str = Field(description="Name of the signal: one of filters.signals.SIGNALS, or bad_words.")
     min: float | None = Field(default=None, description="Smallest value that passes.")
     max: float | None = Field(default=None, description="Largest value that passes.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.signal not in SIGNALS:
+        if self.signal not in _SIGNALS:
             raise ValueError(
-                f"Rule {self.name!r}: unknown signal {self.signal!r}.{_nearest(self.signal, SIGNALS)}"
+                f"Rule {self.name!r}: unknown signal {self.signal!r}.{_nearest(self.signal, _SIGNALS)}"
             )
         if self.min is None and self.max is None:
             raise ValueError(f"Rule {self.name!r} has neither min nor max.")
@@ -96,6 +99,9 @@ _C4 = {
     "min_sentences": ("sentences", 5),
 }
 
+# The same, with a list of words that the user supplies; see filters/bad_words.py.
+_BAD_WORDS = {"max_bad_words": ("bad_words", 0)}
+
 # Penedo et al. 2024 (arXiv 2406.17557), section 3.6; newlines per word from datatrove's FineWebQualityFilter.
 _FINEWEB = {
     "min_punctuated_lines": ("punctuated_line_fraction", 0.12),
@@ -146,6 +152,7 @@ _THRESHOLDS: dict[str, Mapping[str, tuple[str, float]]] = {
     "gopher_quality": _GOPHER_QUALITY,
     "gopher_repetition": _GOPHER_REPETITION,
     "c4": _C4,
+    "bad_words": _BAD_WORDS,
     "fineweb": _FINEWEB,
     "code": _CODE,
     "math": _MATH,
