@@ -12,7 +12,7 @@ formula counts each of them at the mean of those that are, instead of as free.
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,17 @@ import numpy.typing as npt
 from trainers.config import Dtype
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mixers.shards import Shards
     from trainers.objective import PackedObjective
 
 UNKNOWN = "und"
 """The language of documents that have none (BCP 47: undetermined)."""
+
+
+Recode = Callable[[Sequence[Sequence[int]]], Sequence[Sequence[int]]]
+"""From the ids of pieces of documents to the ids of another tokenizer for the same texts."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +89,18 @@ def evaluate(
     micro_batch_rows: int = 1,
     dtype: Dtype = "auto",
     languages: Mapping[str, str] | None = None,
+    recode: Recode | None = None,
 ) -> Evaluation:
     """Score a model folder (or hub id) on a shards folder.
 
     Args:
-        model: A causal language model; its tokenizer must be the one that made the shards.
+        model: A causal language model.
         shards_folder: Held-out shards.
         micro_batch_rows: Rows in one forward pass.
         dtype: Precision of matrix products, as `StageTraining.dtype`.
         languages: The language of each document by its id; those that are not in it count as `und`.
+        recode: For a model with another tokenizer than the one that made the shards. Rows with masks are
+            then left out: their scores are not a number.
 
     Raises:
         ValueError: The folder holds no shards, or ids that the model has no embedding for.
@@ -103,6 +112,9 @@ def evaluate(
 
     shards = Shards.open(shards_folder)
     loaded = load_model(model).to(default_device())
+    if recode is not None:
+        with autocast(dtype):
+            return _score_recoded(PackedObjective(loaded).eval(), shards, recode, languages)
     check_vocabulary(loaded, largest_id(shards))
     with autocast(dtype):
         return score(PackedObjective(loaded), shards, micro_batch_rows, languages=languages)
@@ -132,7 +144,44 @@ def score(
     with torch.no_grad():
         nats, predicted = _sums_per_segment(objective, shards, micro_batch_rows)
     objective.train(training)
-    return _evaluation(shards, nats, predicted, step, time.monotonic() - started, languages)
+    tokens = shards.segments["tokens"].to_numpy()
+    return _evaluation(shards, nats, predicted, tokens, step, time.monotonic() - started, languages)
+
+
+def _score_recoded(
+    objective: "PackedObjective", shards: "Shards", recode: Recode, languages: Mapping[str, str] | None
+) -> Evaluation:
+    """Score the texts of the shards' pieces in the ids that `recode` gives them, packed anew."""
+    import torch
+
+    from trainers.loader import Row, collate, to_device
+
+    started = time.monotonic()
+    pieces: list[Sequence[int]] = []
+    for pack in shards:
+        parts = np.split(pack.input_ids, np.cumsum(pack.seq_lengths)[:-1])
+        pieces += [part.tolist() if pack.assistant_masks is None else [] for part in parts]
+    ids = [np.array(found, np.int64) for found in recode(pieces)]
+    lengths = np.array([len(found) for found in ids], np.int64)
+    sums = torch.zeros(2, len(ids), dtype=torch.float64)
+    device = next(objective.parameters()).device
+    with torch.no_grad():
+        for segments in _packs(lengths, shards.sequence_length):
+            row = Row(np.concatenate([ids[segment] for segment in segments]), lengths[segments], None)
+            output = objective(**to_device(collate([row]), device), per_token=True)
+            _add_up(sums, segments, lengths, output)
+    nats, predicted = sums.numpy()
+    return _evaluation(shards, nats, predicted, lengths, 0, time.monotonic() - started, languages)
+
+
+def _packs(lengths: npt.NDArray[np.int64], most: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Neighbouring segments together, up to `most` tokens; a longer one alone, an empty one not at all."""
+    present = np.flatnonzero(lengths)
+    starts = [0]
+    for place in range(1, len(present)):
+        if lengths[present[starts[-1] : place + 1]].sum() > most:
+            starts.append(place)
+    yield from (pack for pack in np.split(present, starts[1:]) if len(pack))
 
 
 def largest_id(shards: "Shards") -> int:
@@ -163,11 +212,7 @@ def _sums_per_segment(
         batch = to_device(collate([rows[number] for number in numbers]), device)
         output = objective(**batch, per_token=True)
         segments = np.concatenate([np.arange(first[row], first[row + 1]) for row in numbers])
-        ends = torch.from_numpy(np.cumsum(lengths[segments]))
-        places = torch.searchsorted(ends, output["positions"].cpu(), right=True)
-        segment = torch.from_numpy(segments)[places]
-        sums[0].index_add_(0, segment, output["losses"].double().cpu())
-        sums[1].index_add_(0, segment, torch.ones(len(segment), dtype=torch.float64))
+        _add_up(sums, segments, lengths, output)
     if processes > 1:
         sums = sums.to(device)
         dist.all_reduce(sums)
@@ -175,17 +220,31 @@ def _sums_per_segment(
     return nats, predicted
 
 
+def _add_up(
+    sums: "Tensor", segments: npt.NDArray[np.int64], lengths: npt.NDArray[Any], output: dict[str, "Tensor"]
+) -> None:
+    """Add the losses of one forward pass over these segments to `sums` `[2, all segments]`: nats, tokens."""
+    import torch
+
+    ends = torch.from_numpy(np.cumsum(lengths[segments]))
+    places = torch.searchsorted(ends, output["positions"].cpu(), right=True)
+    segment = torch.from_numpy(segments)[places]
+    sums[0].index_add_(0, segment, output["losses"].double().cpu())
+    sums[1].index_add_(0, segment, torch.ones(len(segment), dtype=torch.float64))
+
+
 def _evaluation(
     shards: "Shards",
     nats: np.ndarray,
     predicted: np.ndarray,
+    tokens: np.ndarray,
     step: int,
     seconds: float,
     languages: Mapping[str, str] | None,
 ) -> Evaluation:
     segments = shards.segments
     groups = np.array(shards.row_groups)[segments["row"].to_numpy()]
-    sums = np.stack([nats, predicted, segments["tokens"].to_numpy(), segments["bytes"].to_numpy()])
+    sums = np.stack([nats, predicted, tokens, segments["bytes"].to_numpy() * (tokens > 0)])
     total = _group_score(*sums.sum(axis=1))
     if languages is None:
         return Evaluation(step, seconds, total, _scores(groups, sums))

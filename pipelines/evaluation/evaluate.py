@@ -20,9 +20,11 @@ from pipelines.evaluation.language_swap import (
     score_swaps,
 )
 from pipelines.evaluation.prompt_file import read_prompts
+from pipelines.evaluation.recode import recoder
+from tokenizer_tools.load import TokenizerError, load_tokenizer
 
 if TYPE_CHECKING:
-    from trainers.evaluate import Evaluation
+    from trainers.evaluate import Evaluation, Recode
     from trainers.harness import Harness, TaskScore
     from trainers.plain_model import PlainModel
     from trainers.retrieval import Haystack, RetrievalScore
@@ -34,7 +36,7 @@ class Subjects:
 
     models: Mapping[str, str]
     """Folders or hub ids by role: `model`, and `base` where there is one. The first one's tokenizer must be
-    that of the shards."""
+    that of the shards; the texts are encoded anew for a base with another one."""
     shards: Path | None = None
     """Held-out shards; None where nothing asked for needs them."""
     languages: Mapping[str, str] | None = None
@@ -133,7 +135,16 @@ def _held_out(name: str, subjects: Subjects) -> Evaluation | None:
         return None
     from trainers.evaluate import evaluate
 
-    return evaluate(name, subjects.shards, languages=subjects.languages)
+    return evaluate(name, subjects.shards, languages=subjects.languages, recode=_recode(name, subjects))
+
+
+def _recode(name: str, subjects: Subjects) -> Recode | None:
+    """For a model with another tokenizer than the first one's; None where one does not say which it has."""
+    try:
+        made, wanted = load_tokenizer(next(iter(subjects.models.values()))), load_tokenizer(name)
+    except TokenizerError:
+        return None
+    return None if made.hash == wanted.hash else recoder(made, wanted)
 
 
 def _asked_scores(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +109,7 @@ def _retrieval(models: Sequence[Scores]) -> Sheet:
 
 
 def _number(value: float | None, digits: int = 0) -> str:
-    return "" if value is None else f"{value:,.{digits}f}"
+    return "" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def _share(value: float | None) -> str:

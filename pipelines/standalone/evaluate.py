@@ -48,7 +48,9 @@ def show_scores(model: str, shards: Path | None, base: str | None, options: Opti
             mend="Give shards as well, coupage evaluate MODEL SHARDS, or --tasks; or the folder of a run.",
         )
     for name in subjects.models.values():
-        _check_model(name, subjects.shards)
+        _check_model(name)
+    if subjects.shards is not None:
+        _check_tokenizer(subjects.models["model"], subjects.shards)
     scores = {role: found.to_json() for role, found in evaluate_models(subjects, asked).items()}
     if json:
         print_json({"shards": str(subjects.shards) if subjects.shards else None, **scores})
@@ -106,15 +108,14 @@ def _asked(asked: Evaluate, options: Options) -> Evaluate:
         raise validation_error(text, error, Evaluate) from error
 
 
-def _check_model(model: str, shards: Path | None) -> None:
-    """Warn of a model with another tokenizer than that of the shards, where it says which it has.
-
-    Raises UserError for what can be no model.
-    """
+def _check_model(model: str) -> None:
+    """Raise UserError for what can be no model."""
     if not Path(model).is_dir() and not HUB_ID.fullmatch(model):
         raise UserError("there is no model", file=model, mend="Give its folder or a hub id, owner/name.")
-    if shards is None:
-        return
+
+
+def _check_tokenizer(model: str, shards: Path) -> None:
+    """Warn of a model with another tokenizer than that of the shards, where it says which it has."""
     expected = open_shards(shards).tokenizer_hash
     try:
         found = load_tokenizer(model).hash

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
+from transformers import AutoModelForCausalLM
 
 from pipelines.errors import UserError
 from pipelines.evaluation.config import Evaluate
@@ -117,6 +119,29 @@ def test_prompts_are_the_beginnings_of_held_out_texts(chains, tmp_path):
     assert scores["model"].held_out.languages["ru"].tokens == len(ids) * 2 - 3
     shown = show(scores)
     assert "und" in shown and "base" not in shown
+
+
+def test_a_base_with_another_tokenizer_reads_the_same_texts(llamas, text_shards, tmp_path):
+    """The same weights under other ids, and documents whose ids are shuffled with them: the same scores."""
+    base = AutoModelForCausalLM.from_pretrained(llamas["model"])
+    order = torch.randperm(256, generator=torch.Generator().manual_seed(1)) + 1  # the end token stays
+    new_id = torch.cat([torch.zeros(1, dtype=torch.long), order])
+    with torch.no_grad():
+        for weights in (base.model.embed_tokens.weight, base.lm_head.weight):
+            old = weights.clone()
+            weights[new_id] = old
+    base.save_pretrained(tmp_path / "base")
+    definition = json.loads((Path(llamas["model"]) / "tokenizer.json").read_text())
+    definition["model"]["vocab"] = {t: int(new_id[i]) for t, i in definition["model"]["vocab"].items()}
+    byte_tokenizer().save_pretrained(tmp_path / "base")
+    (tmp_path / "base" / "tokenizer.json").write_text(json.dumps(definition))
+    models = {"model": llamas["model"], "base": str(tmp_path / "base")}
+    scores = evaluate_models(Subjects(models, text_shards), Evaluate())
+    model, other = scores["model"].held_out, scores["base"].held_out
+    assert other.groups.keys() == model.groups.keys()
+    for group, score in model.groups.items():
+        assert other.groups[group].bits_per_byte == pytest.approx(score.bits_per_byte, rel=1e-4)
+        assert (other.groups[group].tokens, other.groups[group].bytes) == (score.tokens, score.bytes)
 
 
 def test_what_cannot_be_asked_is_refused_before_any_model_is_loaded(chains, tmp_path, coupage):
