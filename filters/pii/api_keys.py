@@ -36,7 +36,6 @@ from filters.pii.text import (
 )
 
 _FEWEST_CHARACTERS = 8
-_LONGEST_TOKEN = 1 << 12
 
 
 class Rule(NamedTuple):
@@ -142,13 +141,14 @@ def prefixed_key(data, at, floor, end):
         return at, 0
     for rule in range(_FIRST_RULE[data[at]], _FIRST_RULE[data[at] + 1]):
         start = at - _ANCHORS[rule]
-        if start < floor or not _has_prefix(data, start, end, rule):
+        if start < floor or not _has_prefix(data, start, end, rule) or not _begins_apart(data, start, floor):
             continue
         body = start + _SIZES[rule]
         stop = run_end(data, body, min(end, body + _LONGEST[rule] + 1), _ALPHABETS[rule])
         if (
             _SHORTEST[rule] <= stop - body <= _LONGEST[rule]
-            and _is_apart(data, start, stop, floor, end)
+            and not CLASSES[byte_at(data, stop, end)] & ALNUM
+            and byte_at(data, stop, end) != ord("_")
             and is_random(data, body, stop, _FEWEST_CHARACTERS)
             and not _is_example(data, body, stop)
         ):
@@ -168,10 +168,10 @@ def _has_prefix(data, start, end, rule):
 
 
 @kernel
-def _is_apart(data, start, stop, floor, end):
-    """Whether no letter, digit or `_` touches the key, and no number goes on into it."""
-    before, after = byte_before(data, start, floor), byte_at(data, stop, end)
-    if CLASSES[before] & ALNUM or before == ord("_") or CLASSES[after] & ALNUM or after == ord("_"):
+def _begins_apart(data, start, floor):
+    """Whether the key starts no later than its word, and no number goes on into it."""
+    before = byte_before(data, start, floor)
+    if CLASSES[before] & ALNUM or before == ord("_"):
         return False
     joined = before == ord("-") or before == ord(".")
     return not joined or CLASSES[byte_before(data, start - 1, floor)] & DIGIT == 0
@@ -183,17 +183,17 @@ def json_web_token(data, at, floor, end):
     start = at - 2
     if start < floor or not literal_at(data, start, end, b"eyJ"):
         return start, 0
-    stop = start
-    for part in range(3):
-        if part and byte_at(data, stop, end) != ord("."):
+    if CLASSES[byte_before(data, start, floor)] & DOTTED:
+        return start, 0
+    stop = run_end(data, start, end, TOKEN)
+    for _ in range(2):
+        first = stop + 1
+        if stop - start < 10 or byte_at(data, stop, end) != ord("."):
             return start, 0
-        first = stop + (part > 0)
-        if part == 1 and not literal_at(data, first, end, b"ey"):
-            return start, 0
-        stop = run_end(data, first, min(end, first + _LONGEST_TOKEN), TOKEN)
+        stop = run_end(data, first, end, TOKEN)
         if stop - first < 10:
             return start, 0
-    return start, stop if _is_apart(data, start, stop, floor, end) else 0
+    return start, stop
 
 
 @kernel

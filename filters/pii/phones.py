@@ -61,14 +61,15 @@ def phone(data, at, floor, end):
         if digits > _MOST or (opened and byte_at(data, stop, end) != ord(")")):
             break
         shape = shape << 4 | (stop - first)
-        if digits >= _FEWEST and dots != 1 and ends_apart(data, stop, end):
+        closed = stop + opened
+        if digits >= _FEWEST and dots != 1 and ends_apart(data, closed, end):
             if plus:
                 valid = _is_international(data, start, at, floor, digits, shape)
             else:
                 in_groups = bracket or separator != ord(" ")
                 valid = _is_national(data, start, at, floor, digits, shape, bracket, in_groups)
             if valid:
-                found = stop
+                found = closed
         separator, opened, stop = _separator(data, stop, end, opened, shape < 16)
         if separator == 0:
             break

@@ -1,0 +1,365 @@
+"""What is personal data, slowly and plainly: one expression a kind, tried at every byte."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import pairwise, product
+
+from filters.pii import api_keys
+from filters.pii.kinds import KINDS
+from filters.pii.top_level_domains import _NAMES
+from tests.filters.pii.numbers import inn_is_valid, luhn_is_valid, snils_is_valid
+
+Span = tuple[int, int, str]
+
+DOMAINS = set(_NAMES.encode().split())
+KEPT = [ip_network(network) for network in "192.0.0.0/24 2001::/23 2001:db8::/32 2002::/16 3fff::/20".split()]
+FOLDED = {ord(letter): ord(letter.lower()) for letter in map(chr, (*range(65, 91), *range(0x410, 0x430)))}
+LETTERS = "a-zA-Z\u0400-\u052f"
+
+
+def left_of(text: bytes, at: int, floor: int) -> bytes:
+    """As much as any rule looks at."""
+    return text[max(floor, at - 200) : at]
+
+
+def starts_apart(text: bytes, start: int, floor: int) -> bool:
+    return not re.search(rb"(?:\w|[A-Za-z0-9]-|\d\.)\Z", left_of(text, start, floor))
+
+
+def ends_apart(text: bytes, end: int) -> bool:
+    return not re.match(rb"[\w@%+]|-[A-Za-z0-9]|\.\d", text[end : end + 2])
+
+
+def context(text: bytes, at: int, floor: int, reach: int, words: str) -> bool:
+    """Whether one of the words stands in the bytes before `at`, with no digit or mask between."""
+    left = left_of(text, at, floor).decode("utf-8", "replace")
+    for word in words.split():
+        pattern = word[:-1] if word.endswith("*") else rf"{word}(?![{LETTERS}])"
+        for found in re.finditer(rf"(?<![{LETTERS}_]){pattern}", left.translate(FOLDED)):
+            between = left[found.start() :]
+            if len(between.encode()) <= reach and not re.search("[0-9<>]", between):
+                return True
+    return False
+
+
+def cyrillic(text: bytes, at: int, floor: int) -> bool:
+    left = left_of(text, at, floor).decode("utf-8", "replace")
+    found = re.search(r"[\u0400-\u052f][^0-9<>\u0400-\u052f]*\Z", left)
+    return bool(found) and len(found[0].encode()) <= 24
+
+
+def email(text: bytes, at: int, floor: int) -> Span | None:
+    if text[at : at + 1] != b"@":
+        return None
+    run = re.search(rb"[A-Za-z0-9._%+-]*\Z", left_of(text, at, floor))[0]
+    local = re.search(rb"(?:[A-Za-z0-9_%+-]|\.(?!\.))*\Z", run)[0]
+    if len(local) > 64 or local.endswith(b"."):
+        return None
+    local = local.lstrip(b"._%+-")
+    start = at - len(local)
+    if not local or local.lower() == b"git" or text[max(floor, start - 1) : start] == b"@":
+        return None
+    labels = re.match(rb"(?:[A-Za-z0-9][A-Za-z0-9-]*(?:\.(?=[A-Za-z0-9])|))*", text[at + 1 : at + 254])[0]
+    found = None
+    ends = [dot.start() for dot in re.finditer(rb"\.|\Z", labels)]
+    for index, end in enumerate(ends):
+        domain = labels[:end].rstrip(b"-")
+        after = text[at + 1 + len(domain) :][:1]
+        name = domain.rpartition(b".")[2].lower()
+        known = name in DOMAINS or (name.startswith(b"xn--") and 2 <= len(name) <= 18)
+        if index and known and not re.match(rb"[(@A-Za-z0-9]", after):
+            pair = b".".join(domain.lower().split(b".")[-2:])
+            example = pair in (b"example.com", b"example.org", b"example.net")
+            found = None if example else (start, at + 1 + len(domain), "emails")
+        if len(domain) < end:
+            break
+    return found
+
+
+def ip(text: bytes, at: int, floor: int) -> Span | None:
+    four = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}").match(text, at)
+    if four:
+        octets = four[0].split(b".")
+        end = at + len(four[0])
+        apart = ends_apart(text, end) and not re.match(rb"\.[A-Za-z]", text[end : end + 2])
+        apart &= starts_apart(text, at, floor) and not re.search(
+            rb"[A-Za-z0-9][./]\Z", left_of(text, at, floor)
+        )
+        plain = all(octet == b"0" or not octet.startswith(b"0") for octet in octets)
+        if apart and plain and all(int(octet) < 256 for octet in octets):
+            address = IPv4Address(four[0].decode())
+            public = address.is_global and not address.is_multicast and address not in KEPT[0]
+            large = len(four[0]) >= 9 and max(map(int, octets)) >= 32
+            if public and large and not context(text, at, floor, 20, VERSION_WORDS):
+                return at, end, "ips"
+    six = re.compile(rb"[23][0-9a-fA-F]{3}:[0-9a-fA-F:]*").match(text, at)
+    if six and ends_apart(text, at + len(six[0])) and starts_apart(text, at, floor):
+        try:
+            address = ip_address(six[0].decode())
+        except ValueError:
+            return None
+        special = any(address in network for network in KEPT[1:])
+        groups = [group for group in six[0].split(b":") if group]
+        if text[max(floor, at - 1) : at] != b":" and not special and len(groups) >= 3:
+            assert isinstance(address, IPv6Address)
+            return at, at + len(six[0]), "ips"
+    return None
+
+
+VERSION_WORDS = (
+    "v ver build rev version* release* firmware* section* chapter* вер верси* сборк* раздел* пункт*"
+)
+GAP = r"(?: [-.]? ?|[-.] ?)"
+SHAPES = re.compile(
+    rf"(?:\+?\d+|\(\d+\)(?:(?=\d)|))(?:{GAP}?\(\d+\){GAP}?\d+|{GAP}\d+|(?<=\)){GAP}?\d+)?(?:{GAP}\d+)*"
+    rf"|(?:\+?\d+|\(\d+\)){GAP}?\(\d+\)"
+)
+RUSSIAN = "13322 1334 137 13223 13232 14222 1433 1424 146 15122 1523 155".split()
+JOINED = "B 1A 47 4322 434".split()
+PHONE_WORDS = "ph tel cell call fax sms phone* telephone* mobile* whatsapp* viber* тел* моб* сот* факс* звон*"
+
+
+def phone(text: bytes, at: int, floor: int) -> Span | None:
+    before = text[max(floor, at - 1) : at]
+    bracket = before == b"(" and re.compile(rb"\d{1,6}\)").match(text, at)
+    start = at - 1 if before == b"+" or bracket else at
+    if text[at : at + 1] == b"0" or text[max(floor, start - 1) : start] == b"+":
+        return None
+    if not starts_apart(text, start, floor):
+        return None
+    for end in range(min(len(text), at + 60), at + 9, -1):
+        piece = text[start:end]
+        try:
+            plain = re.sub("[\u2010-\u2014]", "-", piece.decode().replace("\xa0", " "))
+        except UnicodeDecodeError:
+            continue
+        if re.match(rb"\d", text[end : end + 1]) or not ends_apart(text, end) or not SHAPES.fullmatch(plain):
+            continue
+        if "(" in plain and ")" not in plain:
+            continue
+        groups = re.findall(r"\d+", plain)
+        gaps = re.findall(r"(?<=\d)\D+(?=\d)", plain)
+        digits = "".join(groups)
+        if not 10 <= len(digits) <= 13 or plain.count(".") == 1:
+            continue
+        shape = "".join(format(len(group), "X") for group in groups)
+        named = context(text, start, floor, 24, PHONE_WORDS)
+        in_groups = bool(bracket) or not gaps or gaps[-1].strip(" ") != ""
+        if before == b"+":
+            valid = international(digits, shape, named)
+        else:
+            valid = national(digits, shape, named, cyrillic(text, start, floor), bool(bracket), in_groups)
+        if valid:
+            return start, end, "phones"
+    return None
+
+
+def american(digits: str) -> bool:
+    return digits[0] >= "2" and digits[3] >= "2" and not digits[3:].startswith("55501")
+
+
+def international(digits: str, shape: str, named: bool) -> bool:
+    if digits[0] == "7":
+        return len(digits) == 11 and digits[1] >= "3"
+    if digits[0] == "1":
+        return len(digits) == 11 and american(digits[1:])
+    return shape != "A" or named
+
+
+def national(digits: str, shape: str, named: bool, russian: bool, bracket: bool, in_groups: bool) -> bool:
+    if len(digits) == 11 and digits[0] in "78" and not bracket:
+        if digits[1] < "3":
+            return False
+        return shape in RUSSIAN or (shape in JOINED and digits[1] == "9" and (named or russian))
+    if len(digits) == 11:
+        return digits[0] == "1" and shape == "1334" and american(digits[1:]) and (in_groups or named)
+    if len(digits) != 10:
+        return False
+    if shape in ("334", "A") and american(digits):
+        return (in_groups and shape == "334") or named
+    if digits[0] < "3":
+        return False
+    if shape in {known[1:] for known in RUSSIAN}:
+        return bracket or (in_groups and shape == "3322") or named
+    return shape == "A" and digits[0] == "9" and named
+
+
+def card(text: bytes, at: int, floor: int) -> Span | None:
+    issuers = (
+        (rb"4", (16, 19)),
+        (rb"5[1-5]", (16,)),
+        (rb"222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),
+        (rb"352[89]|35[3-8]", (16,)),
+        (rb"3[47]", (15,)),
+        (rb"30[0-5]|36|38|39", (14,)),
+        (rb"220[0-4]|6011|64[4-9]|65|62", (16, 17, 18, 19)),
+    )
+    grouped = (
+        rb"\d{4}([ -])\d{4}\1\d{4}\1\d{4}\1\d{3}",
+        rb"\d{4}([ -])\d{4}\1\d{4}\1\d{4}",
+        rb"\d{4}([ -])\d{6}\1\d{5}",
+        rb"\d{4}([ -])\d{6}\1\d{4}",
+        rb"\d{14,16}",
+    )
+    if not starts_apart(text, at, floor):
+        return None
+    for pattern in grouped:
+        found = re.compile(pattern).match(text, at)
+        if not found or not ends_apart(text, at + len(found[0])):
+            continue
+        digits = re.sub(rb"\D", b"", found[0])
+        issued = any(re.match(prefix, digits) and len(digits) in sizes for prefix, sizes in issuers)
+        if not issued or not luhn_is_valid(digits.decode()):
+            continue
+        if len(digits) == len(found[0]):
+            if text[at + len(digits) :][:1] in (b"*", b"/", b"^"):
+                continue
+            operand = re.search(rb"[([{*+/^,-] {0,4}\Z", left_of(text, at, floor))
+            if operand and not context(text, at, floor, 32, "card* visa mastercard pan карт*"):
+                continue
+        return at, at + len(found[0]), "cards"
+    return None
+
+
+NUMBER_SIGN = b"|".join(
+    ["".join(letters).encode() for letters in product(*zip("номер", "НОМЕР", strict=True))]
+    + ["№".encode(), b"[Nn]"]
+)
+
+
+def russian(text: bytes, at: int, floor: int, kind: str) -> Span | None:
+    patterns = {
+        "inns": rb"(?:\d{12}|\d{10})(?!\d)",
+        "snils": rb"\d{11}(?!\d)|\d{3}-\d{3}-\d{3}[ -]\d{2}(?!\d)",
+        "passports": rb"(?:\d{10}|(?:\d{2} ?\d{2}|\d{4}),? ?(?:(?:%b):? ?)?\d{6})(?!\d)" % NUMBER_SIGN,
+    }
+    words = {"inns": "инн inn", "snils": "снилс* snils*", "passports": "серия серии паспорт*"}[kind]
+    found = re.compile(patterns[kind]).match(text, at)
+    if not found:
+        return None
+    end = at + len(found[0])
+    if not starts_apart(text, at, floor) or not ends_apart(text, end):
+        return None
+    digits = re.sub(rb"\D", b"", found[0]).decode()
+    if kind == "inns" and not inn_is_valid(digits):
+        return None
+    if kind == "snils" and not snils_is_valid(digits):
+        return None
+    plain = kind == "snils" and b"-" in found[0]
+    return (at, end, kind) if plain or context(text, at, floor, 64, words) else None
+
+
+ALPHABETS = {
+    api_keys.UPPER | api_keys.DIGIT: rb"[A-Z0-9]",
+    api_keys.ALNUM: rb"[A-Za-z0-9]",
+    api_keys.HEX: rb"[0-9a-fA-F]",
+    api_keys.TOKEN: rb"[A-Za-z0-9_-]",
+    api_keys.DOTTED: rb"[A-Za-z0-9._-]",
+}
+
+
+KEYS = [
+    re.compile(
+        re.escape(rule.prefix.encode())
+        + b"(%b{%d,%d})(?!%b)(?!\\w)"
+        % (
+            ALPHABETS[rule.alphabet],
+            rule.shortest,
+            rule.longest or rule.shortest,
+            ALPHABETS[rule.alphabet],
+        )
+    )
+    for rule in api_keys._RULES
+]
+
+
+def is_random(key: bytes, fewest: int) -> bool:
+    kinds = sum(bool(re.search(kind, key)) for kind in (rb"\d", rb"[A-Z]", rb"[a-z]"))
+    return kinds >= 2 and len(set(key)) >= fewest
+
+
+def key(text: bytes, at: int, floor: int) -> Span | None:
+    if re.search(rb"(?:\w|\d[.-])\Z", left_of(text, at, floor)):
+        return None
+    for pattern in KEYS:
+        found = pattern.match(text, at)
+        if found and is_random(found[1], 8) and not re.search(rb"(?i)example", found[1]):
+            return at, at + len(found[0]), "api_keys"
+    token = re.compile(rb"eyJ[\w-]{7,}\.[\w-]{10,}\.[\w-]{10,}").match(text, at)
+    inside = re.search(rb"[\w.-]\Z", left_of(text, at, floor))
+    return (at, at + len(token[0]), "api_keys") if token and not inside else None
+
+
+def bot_token(text: bytes, at: int, floor: int) -> Span | None:
+    found = re.compile(rb"\d{8,10}:AA([\w-]{33})(?![\w-])").match(text, at)
+    if found and starts_apart(text, at, floor) and is_random(found[1], 8):
+        return at, at + len(found[0]), "api_keys"
+    return None
+
+
+NAMES = (
+    rb"(?i)(?:(?:secret|passw(?:or)?d)|api[_-]?key|(?:secret|access|auth)[_-]?key|(?<![A-Za-z0-9_-])token"
+    rb"|(?<![A-Za-z0-9])[_-]token"
+    rb"|(?:access|api|auth|bearer|bot|github|gitlab|hf|personal|refresh|security|session|slack|telegram)"
+    rb"[_-]?token)[\"']?\]? {0,2}(?:=>|:=|::|=|:) {0,2}\Z"
+)
+
+
+def assigned(text: bytes, at: int, floor: int) -> Span | None:
+    found = re.compile(rb"([\"'`])([\w+/=\-.~!#$%^&*@]{16,128})\1").match(text, at)
+    if not found or not re.search(NAMES, left_of(text, at, floor)):
+        return None
+    value = found[2]
+    kinds = re.sub(rb"[a-z]", b"a", re.sub(rb"[A-Z]", b"A", re.sub(rb"\d", b"0", value)))
+    changes = sum(left != right and left in b"aA0" and right in b"aA0" for left, right in pairwise(kinds))
+    if b".." in value or re.search(rb"(?i)example(?=.|\Z)", value) or 4 * changes < len(value):
+        return None
+    return (at + 1, at + 1 + len(value), "api_keys") if is_random(value, 10) else None
+
+
+def private_key(text: bytes, at: int, floor: int) -> Span | None:
+    label = rb"[^\n-]{0,82}PRIVATE KEY(?: BLOCK)?-----"
+    begin = re.compile(rb"-----BEGIN " + label).match(text, at)
+    if not begin:
+        return None
+    body = at + len(begin[0])
+    marker = text.find(b"-----", body)
+    last = re.compile(rb"-----END " + label).match(text, marker) if marker >= 0 else None
+    between = text[body:marker]
+    if not last or re.search(rb"[<>]", between) or not re.search(rb"[A-Za-z0-9+/=]{40}", between):
+        return None
+    return at, marker + len(last[0]), "private_keys"
+
+
+def spans(text: bytes) -> list[Span]:
+    found: list[Span] = []
+    at = floor = 0
+    while at < len(text):
+        byte = text[at : at + 1]
+        finders = [private_key, key, assigned, email]
+        if byte.isdigit() and not text[max(floor, at - 1) : at].isdigit():
+            finders = [ip, bot_token]
+            finders += [
+                lambda t, a, f, kind=kind: russian(t, a, f, kind) for kind in ("inns", "snils", "passports")
+            ]
+            finders += [card, phone]
+        span = next((span for span in (finder(text, at, floor) for finder in finders) if span), None)
+        if span:
+            found.append(span)
+            at = floor = span[1]
+        else:
+            at += 1
+    return found
+
+
+def mask(text: str) -> str:
+    masks = {kind.name: kind.mask.encode() for kind in KINDS}
+    data = text.encode()
+    pieces = []
+    at = 0
+    for start, end, kind in spans(data):
+        pieces += [data[at:start], masks[kind]]
+        at = end
+    return b"".join([*pieces, data[at:]]).decode()
