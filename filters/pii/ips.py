@@ -136,7 +136,9 @@ def ipv6_end(data, at, floor, end):
     complete = 3 <= groups <= 7 if gap else groups == 8
     if not complete or not starts_apart(data, at, floor) or byte_before(data, at, floor) == ord(":"):
         return 0
-    if byte_at(data, stop, end) == ord(":") or not ends_apart(data, stop, end):
+    after = byte_at(data, stop, end)
+    behind_letter = CLASSES[data[stop - 1]] & DIGIT == 0 and (after == ord(".") or after == ord("-"))
+    if after == ord(":") or not (behind_letter or ends_apart(data, stop, end)):
         return 0
     special = first == 0x2001 and (second < 0x200 or second == 0xDB8)
     return 0 if special or first == 0x2002 or (first == 0x3FFF and second < 0x1000) else stop

@@ -95,7 +95,10 @@ def ip(text: bytes, at: int, floor: int) -> Span | None:
             if public and large and not context(text, at, floor, 20, VERSION_WORDS):
                 return at, end, "ips"
     six = re.compile(rb"[23][0-9a-fA-F]{3}:[0-9a-fA-F:]*").match(text, at)
-    if six and ends_apart(text, at + len(six[0])) and starts_apart(text, at, floor):
+    if not six or not starts_apart(text, at, floor):
+        return None
+    end = at + len(six[0])
+    if ends_apart(text, end) or (not six[0][-1:].isdigit() and text[end : end + 1] in (b".", b"-")):
         try:
             address = ip_address(six[0].decode())
         except ValueError:
@@ -104,7 +107,7 @@ def ip(text: bytes, at: int, floor: int) -> Span | None:
         groups = [group for group in six[0].split(b":") if group]
         if text[max(floor, at - 1) : at] != b":" and not special and len(groups) >= 3:
             assert isinstance(address, IPv6Address)
-            return at, at + len(six[0]), "ips"
+            return at, end, "ips"
     return None
 
 
