@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from filters.characters import LINE_BREAK, class_before, decode, find_byte
+from filters.characters import LINE_BREAK, RUSSIAN_TERMINAL, class_before, decode, find_byte
 from filters.documents import Documents
 from filters.hashing import find_slot, hash_bytes
 from filters.kernel import inline_kernel, kernel
@@ -30,6 +30,7 @@ SIGNALS = (
     ratio("alpha_word_fraction", "Words with a letter."),
     count("stop_words_en", "Different English stop words: the be to of and that have with."),
     count("stop_words_ru", "Different Russian stop words, of FineWeb-2's 22."),
+    ratio("bullet_line_fraction_ru", "Bullet lines that do not end a sentence: dialogue starts with a dash."),
 )
 
 ENGLISH_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -86,7 +87,8 @@ def _fill(data, starts, ends, classes, words, first, stop_keys, stop_bits, table
 def _fill_row(data, begin, end, classes, words, stop_keys, stop_bits, row):
     """Fills `row` with the signals above."""
     non_symbol = non_symbol_characters = alpha = 0
-    lines = bullets = ellipsis_ends = 0
+    lines = bullets = spoken = ellipsis_ends = 0
+    is_bullet = False
     stop_words = np.uint64(0)
     previous = begin
     for index in range(words.size):
@@ -96,7 +98,9 @@ def _fill_row(data, begin, end, classes, words, stop_keys, stop_bits, row):
             ended = line_ends_between(data, previous, start, classes)
             lines += ended
             if index == 0 or ended:
-                bullets += data[start] == ord("-") or decode(data, start, end) == ord("•")
+                spoken += is_bullet and _ends_sentence(data, begin, previous, classes)
+                is_bullet = data[start] == ord("-") or decode(data, start, end) == ord("•")
+                bullets += is_bullet
                 ellipsis_ends += _ends_with_ellipsis(data, begin, previous)
         previous = begin + word.end
         is_word = word.kind & IS_WORD
@@ -104,6 +108,7 @@ def _fill_row(data, begin, end, classes, words, stop_keys, stop_bits, row):
         non_symbol_characters += word.length * is_word
         alpha += word.kind & HAS_LETTER != 0
         stop_words |= stop_bits[find_slot(stop_keys, _SLOTS - 1, word.hash)]
+    spoken += is_bullet and _ends_sentence(data, begin, previous, classes)
     ellipsis_ends += _ends_with_ellipsis(data, begin, previous)
     lines += line_ends_between(data, previous, end, classes)
     lines += begin < end and class_before(data, end, begin, classes) & LINE_BREAK == 0
@@ -117,6 +122,7 @@ def _fill_row(data, begin, end, classes, words, stop_keys, stop_bits, row):
     row[6] = alpha / max(words.size, 1)
     row[7] = _bits_set(stop_words & np.uint64(0xFFFFFFFF))
     row[8] = _bits_set(stop_words >> np.uint64(_RUSSIAN_BITS))
+    row[9] = (bullets - spoken) / max(lines, 1)
 
 
 @kernel
@@ -150,6 +156,14 @@ def _ends_with_ellipsis(data, begin, stop):
         return False
     stops = data[stop - 1] == ord(".") and data[stop - 2] == ord(".") and data[stop - 3] == ord(".")
     return stops or _is_ellipsis(data, stop - 3, stop)
+
+
+@kernel
+def _ends_sentence(data, begin, stop, classes):
+    """Whether what ends at `stop` is a Russian sentence, and no item of a list."""
+    if stop == begin or data[stop - 1] == ord(":") or data[stop - 1] == ord(";"):
+        return False
+    return class_before(data, stop, begin, classes) & RUSSIAN_TERMINAL != 0
 
 
 @kernel

@@ -126,7 +126,7 @@ _CODE = {
 # prefilter). How much is ours, see docs/curation.md.
 _MATH = {
     "min_characters": ("characters", 100),
-    "min_math": ("math_fraction", 0.01),
+    "min_math": ("math_fraction", 0.005),
 }
 
 # Penedo et al. 2025, "FineWeb2" (arXiv 2506.20920), pipeline and `configs/rus_Cyrl.yml`. The terminal marks
@@ -135,6 +135,7 @@ _GOPHER_QUALITY_RU = {
     **_GOPHER_QUALITY,
     "max_mean_word_length": ("mean_word_length", 11),
     "min_alpha_words": ("alpha_word_fraction", 0.713),
+    "max_bullet_lines": ("bullet_line_fraction_ru", 0.9),
     "min_stop_words": ("stop_words_ru", 2),
 }
 _GOPHER_REPETITION_RU = {

@@ -50,6 +50,11 @@ def reference(text: str) -> dict[str, float]:
         "hashes_per_word": share(text.count("#"), len(words)),
         "ellipses_per_word": share(text.count("...") + text.count("…"), len(words)),
         "bullet_line_fraction": mean(line.lstrip().startswith(("•", "-")) for line in lines),
+        "bullet_line_fraction_ru": mean(
+            line.lstrip().startswith(("•", "-"))
+            and line.rstrip()[-1] not in {*TERMINAL_PUNCTUATION, *'»”“"…'}
+            for line in lines
+        ),
         "ellipsis_line_fraction": mean(line.rstrip().endswith(("...", "…")) for line in lines),
         "alpha_word_fraction": mean(any(map(str.isalpha, word)) for word in words),
         "stop_words_en": len(set(ENGLISH_STOP_WORDS) & set(words)),
