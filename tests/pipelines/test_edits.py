@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tokenizers import Tokenizer
 
 from tests.pipelines.corpus import write_recipe
 from tests.pipelines.test_run import new_since, shard_bytes
@@ -148,6 +150,39 @@ def test_conversations_are_edited_in_their_messages(coupage, tmp_path, corpus, b
     assert counts.facts["edit c4_lines: documents changed"] == 0
 
 
+def test_masks_reach_the_ids_of_texts_and_conversations(coupage, tmp_path, corpus, base_tokenizer):
+    for name in ("web", "law"):
+        lines = [json.loads(line) for line in (corpus / f"{name}.jsonl").read_text().splitlines()]
+        for record in lines:
+            record["text"] += "\nWrite to clerk.smith@court-house.org about the river and the mountain."
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in lines))
+    turns = [
+        [
+            {"role": "user", "content": f"Case {number}: mail bob.jones@mail-server.net for me."},
+            {"role": "assistant", "content": f"I wrote to bob.jones@mail-server.net about case {number}."},
+        ]
+        for number in range(300)
+    ]
+    (tmp_path / "chat.jsonl").write_text("".join(json.dumps({"messages": turn}) + "\n" for turn in turns))
+    recipe = write_edited(tmp_path / "recipe.yaml", tmp_path, base_tokenizer, "[mask_pii]")
+    chat = f"  chat: {{reader: files, path: {tmp_path}/chat.jsonl, messages: messages}}\n"
+    text = recipe.read_text().replace("part_size", chat + "part_size")
+    text = text.replace("{web: 20, law: 80}", "{web: 20, law: 60, chat: 20}")
+    recipe.write_text(text + "dedup: {minhash: null}\n")
+    run = tmp_path / "run"
+    coupage("run", recipe, "--workdir", run)
+    counts = new_since({}, run)["ingest chat"].counts
+    assert counts.facts["edit mask_pii: emails"] == 600
+    size, saved = counts.flows["bytes"], len("bob.jones@mail-server.net") - len("<email>")
+    assert size.entered - size.left == size.dropped["removed by mask_pii"] == 600 * saved
+    tokenizer = Tokenizer.from_file(str(run / "tokenizer" / "tokenizer.json"))
+    rows = datasets.load_from_disk(str(run / "shards" / "stage2"))
+    decoded = " ".join(tokenizer.decode(ids, skip_special_tokens=False) for ids in rows["input_ids"])
+    assert "mail <email> for me" in decoded and "I wrote to <email>" in decoded
+    assert "Write to <email> about" in decoded
+    assert "@" not in decoded
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
@@ -157,6 +192,7 @@ def test_conversations_are_edited_in_their_messages(coupage, tmp_path, corpus, b
         ("[{use: [fix_encoding], options: {c4_lines.terminal_punctuation: true}}]", "no edit in `use`"),
         ("[{use: [c4_lines], sources: [wbe]}]", "no source `wbe`"),
         ("[{uses: [c4_lines]}]", "did you mean `use`"),
+        ("[{use: [mask_pii], options: {mask_pii.kinds: [mails]}}]", "Unknown kinds of personal data: mails"),
     ],
 )
 def test_wrong_edits_are_refused_with_their_line(coupage, tmp_path, corpus, base_tokenizer, edit, said):
