@@ -141,7 +141,7 @@ def prefixed_key(data, at, floor, end):
         return at, 0
     for rule in range(_FIRST_RULE[data[at]], _FIRST_RULE[data[at] + 1]):
         start = at - _ANCHORS[rule]
-        if start < floor or not _has_prefix(data, start, end, rule) or not _begins_apart(data, start, floor):
+        if start < floor or not _has_prefix(data, start, end, rule) or not starts_apart(data, start, floor):
             continue
         body = start + _SIZES[rule]
         stop = run_end(data, body, min(end, body + _LONGEST[rule] + 1), _ALPHABETS[rule])
@@ -165,16 +165,6 @@ def _has_prefix(data, start, end, rule):
     while index < size and data[start + index] == _PREFIXES[rule, index]:
         index += 1
     return index == size
-
-
-@kernel
-def _begins_apart(data, start, floor):
-    """Whether the key starts no later than its word, and no number goes on into it."""
-    before = byte_before(data, start, floor)
-    if CLASSES[before] & ALNUM or before == ord("_"):
-        return False
-    joined = before == ord("-") or before == ord(".")
-    return not joined or CLASSES[byte_before(data, start - 1, floor)] & DIGIT == 0
 
 
 @kernel

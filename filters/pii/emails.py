@@ -15,7 +15,6 @@ from filters.pii.text import (
     ALNUM,
     CLASSES,
     LABEL,
-    LETTER,
     MAIL,
     byte_at,
     byte_before,
@@ -67,25 +66,23 @@ def _domain_end(data, at, end, top_level_domains):
     example = False
     previous = label = at
     while label < limit and CLASSES[data[label]] & ALNUM:
+        if label > at:
+            stop = _top_level_end(data, label, limit, top_level_domains)
+            after = byte_at(data, stop, end)
+            if stop and after != ord("(") and after != ord("@") and CLASSES[after] & ALNUM == 0:
+                found = stop
+                example = word_at(data, previous, stop, _EXAMPLES) == stop
         stop = run_end(data, label, limit, LABEL)
-        open_ended = data[stop - 1] != ord("-")
-        while data[stop - 1] == ord("-"):
-            stop -= 1
-        if label > at and _ends_domain(data, label, stop, end, top_level_domains):
-            found = stop
-            example = word_at(data, previous, stop, _EXAMPLES) == stop
-        if not open_ended or byte_at(data, stop, limit) != ord("."):
+        if data[stop - 1] == ord("-") or byte_at(data, stop, limit) != ord("."):
             break
         previous, label = label, stop + 1
     return 0 if example else found
 
 
 @kernel
-def _ends_domain(data, label, stop, end, top_level_domains):
-    """Whether the label is a top-level domain, and no call or other address."""
-    after = byte_at(data, stop, end)
-    if after == ord("(") or after == ord("@") or CLASSES[after] & ALNUM or not 2 <= stop - label <= LONGEST:
-        return False
-    if run_end(data, label, stop, LETTER) < stop:
-        return word_at(data, label, stop, _PUNYCODE) >= 0
-    return is_top_level_domain(data, label, stop, top_level_domains)
+def _top_level_end(data, label, limit, known):
+    """Where the top-level domain ends that the label is or, before a hyphen, starts with; 0 if it is none."""
+    stop = run_end(data, label, limit, ALNUM)
+    if word_at(data, label, limit, _PUNYCODE) >= 0:
+        return run_end(data, label + 4, limit, ALNUM)
+    return stop if stop - label <= LONGEST and is_top_level_domain(data, label, stop, known) else 0

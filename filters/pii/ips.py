@@ -104,7 +104,7 @@ def ipv6_end(data, at, floor, end):
 
     These are `2000::/3`, so all start with four hexadecimal digits of which the first is 2 or 3. Addresses
     for documentation (`2001:db8::/32`, `3fff::/20`), of transition mechanisms and protocols (`2001::/23`,
-    `2002::/16`) are left.
+    `2002::/16`) are left, and so are those that end in `::` without the length of a prefix.
     """
     if data[at] != ord("2") and data[at] != ord("3"):
         return 0
@@ -139,6 +139,8 @@ def ipv6_end(data, at, floor, end):
     after = byte_at(data, stop, end)
     behind_letter = CLASSES[data[stop - 1]] & DIGIT == 0 and (after == ord(".") or after == ord("-"))
     if after == ord(":") or not (behind_letter or ends_apart(data, stop, end)):
+        return 0
+    if data[stop - 1] == ord(":") and after != ord("/"):
         return 0
     special = first == 0x2001 and (second < 0x200 or second == 0xDB8)
     return 0 if special or first == 0x2002 or (first == 0x3FFF and second < 0x1000) else stop

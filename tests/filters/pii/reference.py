@@ -61,20 +61,16 @@ def email(text: bytes, at: int, floor: int) -> Span | None:
     start = at - len(local)
     if not local or local.lower() == b"git" or text[max(floor, start - 1) : start] == b"@":
         return None
-    labels = re.match(rb"(?:[A-Za-z0-9][A-Za-z0-9-]*(?:\.(?=[A-Za-z0-9])|))*", text[at + 1 : at + 254])[0]
+    domain = text[at + 1 : at + 254]
+    labels = re.match(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.(?=[A-Za-z0-9]))*", domain)[0]
     found = None
-    ends = [dot.start() for dot in re.finditer(rb"\.|\Z", labels)]
-    for index, end in enumerate(ends):
-        domain = labels[:end].rstrip(b"-")
-        after = text[at + 1 + len(domain) :][:1]
-        name = domain.rpartition(b".")[2].lower()
-        known = name in DOMAINS or (name.startswith(b"xn--") and 2 <= len(name) <= 18)
-        if index and known and not re.match(rb"[(@A-Za-z0-9]", after):
-            pair = b".".join(domain.lower().split(b".")[-2:])
-            example = pair in (b"example.com", b"example.org", b"example.net")
-            found = None if example else (start, at + 1 + len(domain), "emails")
-        if len(domain) < end:
-            break
+    for dot in re.finditer(rb"\.", labels):
+        last = re.compile(rb"(?i)xn--[a-z0-9]*|[a-z0-9]+").match(domain, dot.end())
+        known = last[0].lower() in DOMAINS or last[0].lower().startswith(b"xn--")
+        if known and not re.match(rb"[(@A-Za-z0-9]", text[at + 1 + last.end() :][:1]):
+            pair = domain[: last.end()].lower().split(b".")[-2:]
+            example = pair in ([b"example", b"com"], [b"example", b"org"], [b"example", b"net"])
+            found = None if example else (start, at + 1 + last.end(), "emails")
     return found
 
 
@@ -98,6 +94,8 @@ def ip(text: bytes, at: int, floor: int) -> Span | None:
     if not six or not starts_apart(text, at, floor):
         return None
     end = at + len(six[0])
+    if six[0].endswith(b":") and text[end : end + 1] != b"/":
+        return None
     if ends_apart(text, end) or (not six[0][-1:].isdigit() and text[end : end + 1] in (b".", b"-")):
         try:
             address = ip_address(six[0].decode())
@@ -284,7 +282,7 @@ def is_random(key: bytes, fewest: int) -> bool:
 
 
 def key(text: bytes, at: int, floor: int) -> Span | None:
-    if re.search(rb"(?:\w|\d[.-])\Z", left_of(text, at, floor)):
+    if not starts_apart(text, at, floor):
         return None
     for pattern in KEYS:
         found = pattern.match(text, at)
