@@ -1,4 +1,4 @@
-"""Exact duplicates: a 128-bit hash of the normalised text."""
+"""Exact duplicates: a 128-bit hash of the normalised text, and what is equal among many values."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from filters.characters import SPACE, character_classes, decode, step
 from filters.folding import lower_case
-from filters.kernel import inline_kernel, kernel
+from filters.hashing import hash_bytes
+from filters.kernel import driver, inline_kernel, kernel
 from filters.texts import Texts, text_buffers
 
 
@@ -100,3 +101,47 @@ def _rounds(number, v0, v1, v2, v3):
 @inline_kernel
 def _rotate(value, bits):
     return value << np.uint64(bits) | value >> np.uint64(64 - bits)
+
+
+def first_equal(values: pa.Array) -> np.ndarray:
+    """For each value the lowest index of an equal one, perhaps its own: int64.
+
+    Args:
+        values: strings, binaries or fixed-size binaries, none of them null.
+    """
+    values = values.cast(pa.large_binary())
+    _, offsets, data = values.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
+    found: np.ndarray = _first_equal(np.frombuffer(data or b"", dtype=np.uint8), bounds)
+    return found
+
+
+@driver
+def _first_equal(data, offsets):
+    """By a hash table of indices, at most half full; where hashes meet, the bytes decide."""
+    count = offsets.size - 1
+    slots = 16
+    while slots < 2 * count:
+        slots *= 2
+    table = np.full(slots, -1, dtype=np.int64)
+    first = np.empty(count, dtype=np.int64)
+    for index in range(count):
+        begin, end = offsets[index], offsets[index + 1]
+        slot = np.int64(hash_bytes(data, begin, end) & np.uint64(slots - 1))
+        while table[slot] >= 0 and not _equal(data, offsets, table[slot], index):
+            slot = (slot + 1) & (slots - 1)
+        if table[slot] < 0:
+            table[slot] = index
+        first[index] = table[slot]
+    return first
+
+
+@kernel
+def _equal(data, offsets, a, b):
+    begin, end, other = offsets[a], offsets[a + 1], offsets[b]
+    if offsets[b + 1] - other != end - begin:
+        return False
+    while begin < end and data[begin] == data[other]:
+        begin += 1
+        other += 1
+    return begin == end

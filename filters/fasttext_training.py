@@ -42,7 +42,7 @@ _END_KEY = np.uint64(2)
 class Training:
     """How a classifier is trained; the names in brackets are the official library's."""
 
-    dimensions: int = 64
+    dimensions: int = 16
     """Length of the vectors (dim)."""
     ngrams: int = 2
     """Longest run of words that is a feature (wordNgrams)."""

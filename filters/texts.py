@@ -29,11 +29,7 @@ def text_buffers(texts: Texts) -> Buffers:
         TypeError: The column is not text.
     """
     if isinstance(texts, pa.ChunkedArray):
-        texts = (
-            texts.chunk(0)
-            if texts.num_chunks == 1
-            else pa.concat_arrays(texts.cast(pa.large_string()).chunks)
-        )
+        texts = texts.chunk(0) if texts.num_chunks == 1 else texts.cast(pa.large_string()).combine_chunks()
     if not (pa.types.is_large_string(texts.type) or pa.types.is_string(texts.type)):
         raise TypeError(f"Texts must be a string or large_string column, not {texts.type}.")
     if texts.null_count:

@@ -165,7 +165,14 @@ def annotate(
     ] = [],  # noqa: B006
     set_: Annotated[
         list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="A threshold, e.g. gopher_quality.min_words=20."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A threshold or an option, e.g. gopher_quality.min_words=20.",
+        ),
+    ] = [],  # noqa: B006
+    edit: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Edit the texts first, e.g. fix_encoding.")
     ] = [],  # noqa: B006
     workers: Workers = None,
     json: Json = False,
@@ -173,7 +180,7 @@ def annotate(
     """Compute the quality signals of documents, and judge them by rules: signals.parquet."""
     from pipelines.standalone.annotate import annotate_files
 
-    annotate_files(files, output, rules, set_, workers, json)
+    annotate_files(files, output, rules, edit, set_, workers, json)
 
 
 @app.command()
@@ -187,6 +194,10 @@ def dedup(
         float | None, typer.Option(help="Smallest true similarity of a duplicate; 0.8 by default.")
     ] = None,
     exact_only: Annotated[bool, typer.Option("--exact-only", help="Leave near duplicates alone.")] = False,
+    against: Annotated[
+        list[str],
+        typer.Option(metavar="FILE", help="A file that is only compared with: its documents always win."),
+    ] = [],  # noqa: B006
     workers: Workers = None,
     json: Json = False,
 ) -> None:
@@ -197,7 +208,7 @@ def dedup(
     from pipelines.standalone.dedup import dedup_files
 
     shape = {"ngram": ngram, "bands": bands, "rows": rows, "verify": verify}
-    dedup_files(files, output, shape, exact_only, workers, json)
+    dedup_files(files, against, output, shape, exact_only, workers, json)
 
 
 @tokenizer_app.command("report")

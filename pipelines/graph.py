@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipelines.classifiers.graph import classifier_judges
+from pipelines.classifiers.problems import QUALITY
+from pipelines.datatrove_filters import short_name
 from pipelines.fingerprint import fingerprint
 from pipelines.inputs import Inputs
 from pipelines.recipe import Recipe, StageName
 from pipelines.stage import Stage
 from pipelines.stages.annotate import Annotate
-from pipelines.stages.duplicates import Candidates, Compared, Duplicates
+from pipelines.stages.boilerplate import Lines, RecurringLines, WithoutBoilerplate
+from pipelines.stages.candidates import Candidates
+from pipelines.stages.compared import Compared
+from pipelines.stages.datatrove_filter import DatatroveVerdicts
+from pipelines.stages.duplicates import Duplicates
 from pipelines.stages.ingest import Ingest
+from pipelines.stages.judges import Judge
 from pipelines.stages.mix import HeldOutMix, Mix, MixStage
 from pipelines.stages.parts import PartStage
 from pipelines.stages.rank import Rank
@@ -62,15 +71,18 @@ def _inputs_first(stage: Stage, seen: set[str]) -> Iterator[Stage]:
 def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     """Make the stages of `recipe`; everything from outside comes from `inputs`."""
     ingests = tuple(_ingest(recipe, name, inputs) for name in recipe.sources)
-    select = _select(recipe, DOCUMENTS, ingests)
+    sources = tuple(_without_boilerplate(recipe, ingest) for ingest in ingests)
+    judges = classifier_judges(recipe, sources, inputs)
+    select = _select(recipe, DOCUMENTS, sources, inputs, judges)
     base = inputs.tokenizer(recipe.tokenizer.base) if recipe.tokenizer.base else None
     tokenizer = Tokenizer("", select, base, recipe.tokenizer.train)
-    tokenized = tuple(Tokenize(ingest.scope, ingest, select, tokenizer) for ingest in ingests)
+    own = tuple(parts for parts in sources if parts.scope in recipe.own_sources)
+    tokenized = tuple(Tokenize(parts.scope, parts, select, tokenizer) for parts in own)
     mixes: dict[str, MixStage] = {"stage1": _mix(recipe, "stage1", tokenized)}
     selects = [select]
     for name in recipe.synthesize:
-        made = _synthesis(recipe, name, mixes["stage1"], ingests)
-        judged = _select(recipe, name, (made,))
+        made = _synthesis(recipe, name, mixes["stage1"], own)
+        judged = _select(recipe, name, (made,), inputs)
         selects.append(judged)
         tokenized = (*tokenized, Tokenize(name, made, judged, tokenizer))
     if "stage2" in recipe.mixtures:
@@ -89,17 +101,30 @@ def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
     return Ingest(name, source, recipe.domain(name), reader, recipe.part_size, recipe.edits_for(name))
 
 
-def _synthesis(recipe: Recipe, name: str, about: MixStage, ingests: tuple[Ingest, ...]) -> Synthesize:
+def _without_boilerplate(recipe: Recipe, parts: PartStage) -> PartStage:
+    """The parts of a source as they are, or written anew without what recurs in them."""
+    config = recipe.boilerplate_for(parts.scope)
+    if config is None:
+        return parts
+    recurring = RecurringLines(parts.scope, Lines(parts.scope, parts, config))
+    return WithoutBoilerplate(parts.scope, parts, recurring, recipe.part_size)
+
+
+def _synthesis(recipe: Recipe, name: str, about: MixStage, sources: tuple[PartStage, ...]) -> Synthesize:
     config = recipe.synthesize[name]
-    asked = tuple(ingest for ingest in ingests if ingest.domain in config.domains)
+    asked = tuple(parts for parts in sources if parts.domain in config.domains)
     return Synthesize(name, config, about, asked, recipe.part_size)
 
 
-def _select(recipe: Recipe, scope: str, made: tuple[PartStage, ...]) -> Select:
+def _select(
+    recipe: Recipe, scope: str, made: tuple[PartStage, ...], inputs: Inputs, judges: tuple[Judge, ...] = ()
+) -> Select:
     dedup = recipe.dedup
-    annotations = tuple(Annotate(parts.scope, parts, dedup.minhash) for parts in made)
+    annotations = tuple(_annotate(recipe, parts, inputs) for parts in made)
     priorities = tuple(recipe.sources[p.scope].priority if p.scope in recipe.sources else 0 for p in made)
-    rank = Rank(scope, annotations, priorities, dedup.keep, dedup.exact)
+    quality = next((judge for judge in judges if judge.name == QUALITY and QUALITY in dedup.keep), None)
+    keep = dedup.keep if quality else tuple(policy for policy in dedup.keep if policy != QUALITY)
+    rank = Rank(scope, annotations, priorities, keep, dedup.exact, dedup.against, quality)
     duplicates = None
     if dedup.minhash:
         candidates = Candidates(scope, rank, dedup.minhash)
@@ -110,9 +135,29 @@ def _select(recipe: Recipe, scope: str, made: tuple[PartStage, ...]) -> Select:
         duplicates,
         dedup.minhash.verify if dedup.minhash else 1.0,
         tuple(recipe.rules_for(parts.scope) for parts in made),
+        tuple(recipe.language_rule_for(parts.scope) for parts in made),
         recipe.held_out.share,
         recipe.seed,
+        judges,
+        tuple(verdicts for parts in made for verdicts in _datatrove_verdicts(recipe, parts)),
     )
+
+
+def _annotate(recipe: Recipe, parts: PartStage, inputs: Inputs) -> Annotate:
+    lists = recipe.word_files_for(parts.scope).items()
+    words = tuple(inputs.word_list(parts.scope, language, files) for language, files in lists)
+    language_model = inputs.language_model(recipe.curate.language)
+    return Annotate(parts.scope, parts, recipe.dedup.minhash, words, language_model)
+
+
+def _datatrove_verdicts(recipe: Recipe, parts: PartStage) -> Iterator[DatatroveVerdicts]:
+    """A stage for each of datatrove's filters that judges a source; of the same filter the second is `-2`."""
+    used: Counter[str] = Counter()
+    for name, options in recipe.datatrove_filters_for(parts.scope):
+        short = short_name(name)
+        used[short] += 1
+        number = f"-{used[short]}" if used[short] > 1 else ""
+        yield DatatroveVerdicts(f"{parts.scope}-{short}{number}", parts, name, options)
 
 
 def _mix(
@@ -120,7 +165,7 @@ def _mix(
 ) -> Mix:
     mixture = recipe.whole_mixtures[stage]
     # With predicates of its own, a group may be fed by any source.
-    wanted = tuple(t for t in tokenized if mixture.groups or t.parts.domain in mixture.weights)
+    wanted = tuple(t for t in tokenized if mixture.groups or t.domains & mixture.weights.keys())
     about = stage1 if mixture.qa_about else None
     return Mix(stage, recipe.seed, mixture.sequence_length, wanted, mixture, about)
 
@@ -144,6 +189,8 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
     if not recipe.curate.edit:
         del content["curate"]["edit"]
+    if not recipe.dedup.boilerplate:
+        del content["dedup"]["boilerplate"]
     needed = {stage, "stage1"} if synthesis_matters else {stage}
     content["mixtures"] = {name: mixture for name, mixture in content["mixtures"].items() if name in needed}
     return fingerprint(content)

@@ -10,26 +10,38 @@ from typing import Any, Protocol
 import orjson
 import pyarrow as pa
 
+from filters.language_codes import check_codes
 from mixers.files import hash_file
 from pipelines.atomic import write_bytes
+from pipelines.classifiers.config import FastTextClassifier, TransformerClassifier
 from pipelines.errors import UserError
 from pipelines.fingerprint import fingerprint
-from pipelines.recipe import Recipe
+from pipelines.language_model import bundled_model, load_identifier
+from pipelines.recipe import Language, Recipe
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.config import SourceConfig
+from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubSource
+from pipelines.word_lists import WordList, read_word_list
 
 PINS = "pins.json"
+MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+"""Of a model's files those that are read: no pickles, no code."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 
 
 @dataclass(frozen=True)
-class BaseTokenizer:
-    """A base tokenizer: where it is loaded from, and what it is."""
+class ModelInput:
+    """A base tokenizer or a model: where it is loaded from, and what it is."""
 
     location: str
     revision: str | None
     identity: str
+
+
+def bundled_language_model() -> ModelInput:
+    """lid.176."""
+    return ModelInput(str(bundled_model()), None, hash_file(bundled_model()))
 
 
 class Inputs(Protocol):
@@ -39,8 +51,24 @@ class Inputs(Protocol):
         """The source called `name`."""
         ...
 
-    def tokenizer(self, base: str) -> BaseTokenizer:
+    def tokenizer(self, base: str) -> ModelInput:
         """The tokenizer that the recipe names."""
+        ...
+
+    def language_model(self, language: Language | None) -> ModelInput:
+        """The model that tells the language of documents."""
+        ...
+
+    def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
+        """The labelled files that the classifier learns from, in the order of the recipe."""
+        ...
+
+    def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
+        """The model that a classifier applies or builds on; None where it is trained from nothing."""
+        ...
+
+    def word_list(self, source: str, language: str, files: list[str]) -> WordList:
+        """The unwanted words of a language in the documents of `source`."""
         ...
 
 
@@ -68,16 +96,57 @@ class LiveInputs:
         pinned = self.pins.get(_source_key(source)) if isinstance(source, HubSource) else None
         return source.pin(pinned) if isinstance(source, HubSource) and pinned else source
 
-    def tokenizer(self, base: str) -> BaseTokenizer:
+    def tokenizer(self, base: str) -> ModelInput:
         """A path relative to the recipe's folder, else a hub id at its pinned commit."""
         path = self.base_folder / Path(base).expanduser()
         if path.exists():
             files = [path] if path.is_file() else [path / name for name in TOKENIZER_FILES]
-            return BaseTokenizer(
+            return ModelInput(
                 str(path), None, fingerprint({file.name: hash_file(file) for file in files if file.is_file()})
             )
         revision = self.pins.get(_tokenizer_key(base))
-        return BaseTokenizer(base, revision, f"{base}@{revision}")
+        return ModelInput(base, revision, f"{base}@{revision}")
+
+    def language_model(self, language: Language | None) -> ModelInput:
+        """The bundled model, or a path relative to the recipe's folder."""
+        if language is None or language.model is None:
+            return bundled_language_model()
+        model = self._model_file("curate.language.model", language.model)
+        try:
+            check_codes(language.keep, load_identifier(model.location).codes)
+        except ValueError as error:
+            raise UserError(str(error), place="curate.language.keep", mend="Correct the code.") from error
+        return model
+
+    def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
+        """Files relative to the recipe's folder."""
+        return config.build(classifier, self.base_folder)
+
+    def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
+        """A path relative to the recipe's folder, else (for a transformer) a hub id at its pinned commit."""
+        if isinstance(config, FastTextClassifier):
+            place = f"curate.classify.{classifier}.file"
+            return self._model_file(place, config.file) if config.file else None
+        path = self.base_folder / Path(config.name).expanduser()
+        if path.exists():
+            files = sorted(file for file in path.iterdir() if file.suffix in MODEL_SUFFIXES)
+            return ModelInput(str(path), None, fingerprint({file.name: hash_file(file) for file in files}))
+        revision = self.pins.get(_model_key(config.name))
+        return ModelInput(config.name, revision, f"{config.name}@{revision}")
+
+    def _model_file(self, place: str, file: str) -> ModelInput:
+        path = self.base_folder / Path(file).expanduser()
+        if not path.is_file():
+            raise UserError(
+                f"there is no file `{path}`",
+                place=place,
+                mend="Name a fastText model, .bin or .ftz; paths begin at the recipe's folder.",
+            )
+        return ModelInput(str(path), None, hash_file(path))
+
+    def word_list(self, source: str, language: str, files: list[str]) -> WordList:
+        """Files relative to the recipe's folder."""
+        return read_word_list(language, [self.base_folder / Path(file).expanduser() for file in files])
 
     def pin(self, recipe: Recipe, workdir: Path) -> None:
         """Ask the hub for the commit of everything that has none yet, and keep the answers in `workdir`.
@@ -98,6 +167,12 @@ class LiveInputs:
             and _tokenizer_key(base) not in self.pins
         ):
             self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
+        for name in recipe.transformers:
+            if (
+                not (self.base_folder / Path(name).expanduser()).exists()
+                and _model_key(name) not in self.pins
+            ):
+                self.pins[_model_key(name)] = _model_commit(name)
         if len(self.pins) > known:
             write_bytes(
                 workdir / PINS, orjson.dumps(self.pins, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
@@ -123,6 +198,25 @@ def _tokenizer_commit(base: str) -> str:
     return commit
 
 
+def _model_key(name: str) -> str:
+    return f"model {name}"
+
+
+def _model_commit(name: str) -> str:
+    """The commit of a model on the hub, which is fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in MODEL_SUFFIXES])).name
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"the model `{name}` is neither a folder nor could it be fetched from the hub: {error}",
+            place="curate.classify",
+            mend="Check its name and your access, or name a local folder.",
+        ) from error
+
+
 @dataclass(frozen=True)
 class RecordedInputs:
     """The inputs of a finished run: what they were, not what they have become. They cannot be read again.
@@ -136,9 +230,27 @@ class RecordedInputs:
         """What the ingest stage recorded."""
         return RecordedSource(self.settings[f"ingest {name}"]["input"])
 
-    def tokenizer(self, base: str) -> BaseTokenizer:
+    def tokenizer(self, base: str) -> ModelInput:
         """What the tokenizer stage recorded."""
-        return BaseTokenizer(base, None, self.settings["tokenizer"]["identity"])
+        return ModelInput(base, None, self.settings["tokenizer"]["identity"])
+
+    def language_model(self, language: Language | None) -> ModelInput:
+        """What the annotate stages recorded; there is one of each source."""
+        annotate = next(label for label in self.settings if label.startswith("annotate "))
+        return ModelInput("", None, self.settings[annotate]["language_model"])
+
+    def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
+        """What the classifier stage recorded."""
+        return RecordedSource(self.settings[f"classifier {classifier}"]["files"][number])
+
+    def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
+        """What the classifier stage recorded."""
+        identity = self.settings[f"classifier {classifier}"].get("model")
+        return ModelInput("", None, identity) if identity else None
+
+    def word_list(self, source: str, language: str, files: list[str]) -> WordList:
+        """What the annotate stage recorded."""
+        return WordList(language, (), self.settings[f"annotate {source}"]["bad_words"][language])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
 
+from filters.language import LanguageRule
+from pipelines.classifiers.report import scores_of, why_dropped
 from pipelines.graph import Graph
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
 
 SHOWN_CHARACTERS = 600
-NOT_SHOWN = ("doc_id", "content_hash", "band_keys")
+NOT_SHOWN = re.compile("doc_id|source_language|content_hash|band_[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def _matching(verdicts: pa.Table, wanted: Wanted) -> list[int]:
     )
     if wanted.reason is not None:
         reason = verdicts.column("reason").fill_null("")
-        same = pc.or_(pc.equal(reason, wanted.reason), pc.starts_with(reason, f"{wanted.reason}."))
+        same = pc.match_substring_regex(reason, rf"^{re.escape(wanted.reason)}([.:].*)?$")
         matches = pc.and_(matches, same)
     rows: list[int] = pc.indices_nonzero(matches).to_pylist()
     return rows
@@ -64,9 +67,11 @@ def _documents(
     annotation = select.annotation(parts.scope)
     documents = pq.read_table(parts.folder(workdir) / part).take(rows).to_pylist()
     sidecar = pq.read_table(annotation.folder(workdir) / part)
-    signals = sidecar.drop_columns([n for n in NOT_SHOWN if n in sidecar.column_names]).take(rows).to_pylist()
+    shown = [name for name in sidecar.column_names if not NOT_SHOWN.fullmatch(name)]
+    signals = sidecar.select(shown).take(rows).to_pylist()
     judged = verdicts.take(rows).to_pylist()
-    for document, values, verdict in zip(documents, signals, judged, strict=True):
+    scores = scores_of(select, workdir, parts.scope, part, rows, judged)
+    for document, values, verdict, said in zip(documents, signals, judged, scores, strict=True):
         yield {
             "doc_id": document["doc_id"],
             "source": document["source"],
@@ -74,6 +79,8 @@ def _documents(
             "why": _why(select, parts.scope, verdict, values),
             "kept_instead": _kept_instead(select, workdir, verdict),
             "similarity": verdict["similarity"],
+            "cluster_size": verdict["cluster_size"],
+            "scores": said,
             "text": document["text"],
             "signals": values,
         }
@@ -88,6 +95,8 @@ def _verdict(verdict: dict[str, Any]) -> str:
 def _why(select: Select, scope: str, verdict: dict[str, Any], signals: dict[str, Any]) -> str | None:
     """The rule that dropped a document, with the signal's value and the threshold."""
     numbers = [a.scope for a in select.rank.annotations]
+    if (verdict["reason"] or "").startswith("language."):
+        return _why_language(select.languages[numbers.index(scope)], signals)
     for rule in select.rules[numbers.index(scope)]:
         if rule.name == verdict["reason"]:
             value = signals[rule.signal]
@@ -95,7 +104,15 @@ def _why(select: Select, scope: str, verdict: dict[str, Any], signals: dict[str,
             return (
                 f"{rule.signal} is {value:g}, {'under' if low else 'over'} {rule.min if low else rule.max:g}"
             )
-    return None
+    return why_dropped(select, verdict)
+
+
+def _why_language(rule: LanguageRule, signals: dict[str, Any]) -> str:
+    """The language that was found, how sure that is, and what was asked."""
+    found = f"language is {signals['language']} with score {signals['language_score']:.3f}"
+    if signals["language_score"] < rule.min_score:
+        return f"{found}, under {rule.min_score:g}"
+    return f"{found}; kept are {', '.join(rule.keep or ())}"
 
 
 def _kept_instead(select: Select, workdir: Path, verdict: dict[str, Any]) -> dict[str, str] | None:
@@ -120,14 +137,26 @@ def print_document(document: dict[str, Any], console: Console) -> None:
     """Show one document to a person; its text is hostile and never interpreted."""
     console.rule(escape(document["doc_id"]))
     console.print(f"[bold]{escape(document['verdict'])}[/bold]  {escape(document['why'] or '')}")
+    if document["cluster_size"] > 1:
+        console.print(f"one of {document['cluster_size']:,} equal or similar documents", highlight=False)
     if document["kept_instead"]:
         console.print(
             f"similarity {document['similarity']:.3f} with {escape(document['kept_instead']['doc_id'])}:"
         )
         console.print(f"[dim]{escape(_beginning(document['kept_instead']['text']))}[/dim]\n")
+    for name, said in document["scores"].items():
+        shown = ", ".join(f"{key} {_short(value)}" for key, value in said.items() if value is not None)
+        console.print(f"{name}: {escape(shown)}", highlight=False)
     console.print(escape(_beginning(document["text"])))
-    signals = "  ".join(f"{name} {value:g}" for name, value in document["signals"].items())
+    signals = "  ".join(
+        f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}"
+        for name, value in document["signals"].items()
+    )
     console.print(f"[dim]{escape(signals)}[/dim]")
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _beginning(text: str) -> str:

@@ -136,8 +136,8 @@ def _tokens(stage: Stage, graph: Graph, manifest: Manifest | None) -> int | None
         return stage.mixture.tokens
     if (
         isinstance(stage, Tokenize)
-        and isinstance(stage.parts, Ingest)
-        and (size := stage.parts.source.size())
+        and isinstance(stage.parts.origin, Ingest)
+        and (size := stage.parts.origin.source.size())
     ):
         return int(size / BYTES_A_TOKEN)
     return None

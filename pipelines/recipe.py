@@ -19,11 +19,17 @@ from pydantic import (
     model_validator,
 )
 
+from filters.boilerplate import Boilerplate
 from filters.edits import EDITS, Edit, make_edits
+from filters.language import LanguageRule
+from filters.language_codes import LID_176, check_codes
 from filters.minhash import MinHash
 from filters.rules import PRESETS, Rule, preset
 from mixers.budget import Mixture, include_mixtures
 from mixers.quantity import Quantity
+from pipelines.classifiers.config import ClassifierConfig, Ensemble, TransformerClassifier
+from pipelines.classifiers.problems import classifier_problems
+from pipelines.datatrove_filters import check_options
 from pipelines.errors import UserError
 from pipelines.evaluation.config import Evaluate
 from pipelines.executors.config import ExecutorSettings
@@ -49,18 +55,36 @@ def parse_share(value: object) -> object:
 
 
 class Rules(BaseModel):
-    """Rule presets, with thresholds of one's own, for some sources or all."""
+    """Rule presets, with thresholds of one's own, or a filter of datatrove; for some sources or all."""
 
     model_config = STRICT
 
-    use: list[str] = Field(description="Presets: " + ", ".join(PRESETS) + ".")
+    use: list[str] = Field(default_factory=list, description="Presets: " + ", ".join(PRESETS) + ".")
     sources: list[Name] | None = Field(None, description="The sources they judge; all when left out.")
     thresholds: dict[str, float] = Field(
         default_factory=dict, description="Replaced thresholds, e.g. gopher_quality.min_words: 30."
     )
+    words: dict[str, str] = Field(
+        default_factory=dict,
+        description="For the preset bad_words: by language a file with one word or phrase a line.",
+    )
+    datatrove: str | None = Field(None, description="In place of presets a filter of datatrove, by name.")
+    options: dict[str, Any] = Field(default_factory=dict, description="The options of that filter.")
 
     @model_validator(mode="after")
-    def _thresholds_exist(self) -> Self:
+    def _check(self) -> Self:
+        if bool(self.use) == bool(self.datatrove):
+            raise ValueError("name presets in `use`, or one filter in `datatrove`")
+        if self.options and not self.datatrove:
+            raise ValueError("`options` belong to a filter in `datatrove`; presets have `thresholds`")
+        if ("bad_words" in self.use) != bool(self.words):
+            raise ValueError(
+                "the preset `bad_words` needs its lists, by language: `words: {en: words.txt}`"
+                if "bad_words" in self.use
+                else "`words` belong to the preset `bad_words`, which is not in `use`"
+            )
+        if self.datatrove:
+            check_options(self.datatrove, self.options)
         self.rules()
         return self
 
@@ -105,6 +129,28 @@ def name_alone(value: object) -> object:
     return {"use": [value]} if isinstance(value, str) else value
 
 
+class Language(BaseModel):
+    """Which languages documents may be in, as identified by a fastText model."""
+
+    model_config = STRICT
+
+    keep: tuple[str, ...] = Field(min_length=1, description="Codes of the languages that stay: ru, en.")
+    min_score: Share = Field(
+        LanguageRule.min_score, description="The smallest score with which a language is believed."
+    )
+    sources: list[Name] | None = Field(None, description="The sources it judges; all when left out.")
+    model: str | None = Field(
+        None,
+        description="A fastText model of languages such as GlotLID's; lid.176, which is bundled, by default.",
+    )
+
+    @model_validator(mode="after")
+    def _codes_exist(self) -> Self:
+        if self.model is None:
+            check_codes(self.keep, LID_176)
+        return self
+
+
 class Curate(BaseModel):
     """How documents are edited and judged."""
 
@@ -114,7 +160,26 @@ class Curate(BaseModel):
         default_factory=list,
         description="Text edits when documents come in, in order: names, or {use, sources, options}.",
     )
-    rules: list[Rules] = Field(default_factory=list, description="Rule presets, applied in order.")
+    language: Language | None = Field(
+        None, description="Which languages stay; null keeps all. Languages are identified anyway."
+    )
+    rules: list[Rules] = Field(
+        default_factory=list,
+        description="Rule presets, applied in order; then filters of datatrove, in order.",
+    )
+    classify: dict[Name, ClassifierConfig] = Field(
+        default_factory=dict, description="Classifiers by name: quality, domain and ensembles of them."
+    )
+
+
+class RecurringLines(Boilerplate):
+    """Lines or paragraphs that recur across the documents of a source; conversations keep theirs."""
+
+    sources: list[Name] | None = Field(None, description="The sources that are cleaned; all when left out.")
+
+    def without_sources(self) -> Boilerplate:
+        """What counts as boilerplate, wherever that is."""
+        return Boilerplate(**self.model_dump(exclude={"sources"}))
 
 
 class Dedup(BaseModel):
@@ -127,9 +192,18 @@ class Dedup(BaseModel):
         default_factory=MinHash,
         description="Near duplicates by MinHash, each pair verified; null turns it off.",
     )
-    keep: tuple[Literal["priority", "length"], ...] = Field(
+    keep: tuple[Literal["priority", "quality", "length"], ...] = Field(
         default=("priority", "length"),
-        description="Which duplicate survives: of the highest priority, then the longest, then the first.",
+        description="Which duplicate survives: of the highest priority, then the longest, then the first. "
+        "`quality` is the percentile by the classifier or ensemble of that name.",
+    )
+    against: tuple[Name, ...] = Field(
+        default=(),
+        description="Sources that are only compared with, such as an older corpus: they always win, are not "
+        "judged and never trained on.",
+    )
+    boilerplate: RecurringLines | None = Field(
+        None, description="Removes lines or paragraphs that recur across documents; null leaves them."
     )
 
 
@@ -221,21 +295,64 @@ class Recipe(BaseModel):
         """The mixtures with those that they include put in their place. Raises MixtureError, a ValueError."""
         return include_mixtures(self.mixtures)  # type: ignore[arg-type, return-value]
 
+    @property
+    def own_sources(self) -> list[str]:
+        """The sources whose documents may enter the mixtures: all but those that are only compared with."""
+        return [name for name in self.sources if name not in self.dedup.against]
+
     def domain(self, source: str) -> str:
         """The group that the documents of `source` (or of a synthesis of that name) belong to."""
         return source if source in self.synthesize else (self.sources[source].domain or source)
 
+    @property
+    def relabelled(self) -> set[str]:
+        """The domains that classifiers may give to documents."""
+        return {
+            label
+            for config in self.curate.classify.values()
+            if not isinstance(config, Ensemble)
+            for label in config.relabel
+        }
+
+    @property
+    def transformers(self) -> list[str]:
+        """The models that classifiers apply, by folder or hub id."""
+        configs = self.curate.classify.values()
+        return [config.name for config in configs if isinstance(config, TransformerClassifier)]
+
     def rules_for(self, source: str) -> tuple[Rule, ...]:
         """The rules that judge `source`, in order.
 
-        Those without `sources` judge everything that is not synthesised.
+        Those without `sources` judge everything that is not synthesised, and not only compared with.
         """
-        return tuple(
-            rule
+        return tuple(rule for rules in self._rules_of(source) for rule in rules.rules())
+
+    def word_files_for(self, source: str) -> dict[str, list[str]]:
+        """The files of unwanted words for `source`, by language."""
+        files: dict[str, list[str]] = {}
+        for rules in self._rules_of(source):
+            for language, file in rules.words.items():
+                files.setdefault(language, []).append(file)
+        return files
+
+    def datatrove_filters_for(self, source: str) -> list[tuple[str, dict[str, Any]]]:
+        """Datatrove's filters that judge `source`, in order, with their options."""
+        return [(rules.datatrove, rules.options) for rules in self._rules_of(source) if rules.datatrove]
+
+    def _rules_of(self, source: str) -> list[Rules]:
+        return [
+            rules
             for rules in self.curate.rules
-            if (source in rules.sources if rules.sources is not None else source in self.sources)
-            for rule in rules.rules()
-        )
+            if (source in rules.sources if rules.sources is not None else source in self.own_sources)
+        ]
+
+    def language_rule_for(self, source: str) -> LanguageRule:
+        """What is asked of the language of documents; of synthesised ones only where `sources` names them."""
+        language = self.curate.language
+        if language is None:
+            return LanguageRule()
+        judged = source in (language.sources if language.sources is not None else self.own_sources)
+        return LanguageRule(language.min_score, language.keep if judged else None)
 
     def edits_for(self, source: str) -> tuple[Edit, ...]:
         """The edits of the texts of `source`, in order."""
@@ -246,19 +363,33 @@ class Recipe(BaseModel):
             for edit in edits.edits()
         )
 
+    def boilerplate_for(self, source: str) -> Boilerplate | None:
+        """What counts as boilerplate in `source`; None where it stays, as in sources only compared with."""
+        config = self.dedup.boilerplate
+        wanted = config and (self.own_sources if config.sources is None else config.sources)
+        return config.without_sources() if config and wanted and source in wanted else None
+
     def problems(self) -> list[Problem]:
         """What no single model can see: places and messages of names that do not fit together."""
         return [
             *self._unknown_sources(),
+            *self._reference_problems(),
             *self._unfed_groups(),
             *self._synthesis_problems(),
             *self._name_clashes(),
+            *classifier_problems(self.curate.classify, tuple(self.sources), self.dedup.keep),
         ]
 
     def _unknown_sources(self) -> list[Problem]:
         synthesised = tuple(self.synthesize)
         named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]] = [
             *((("curate", "edit", i), edits.sources, ()) for i, edits in enumerate(self.curate.edit)),
+            *((("dedup", "boilerplate"), b.sources, ()) for b in (self.dedup.boilerplate,) if b),
+            *(
+                (("curate", "language"), language.sources, synthesised)
+                for language in (self.curate.language,)
+                if language
+            ),
             *(
                 (("curate", "rules", i), rules.sources, synthesised)
                 for i, rules in enumerate(self.curate.rules)
@@ -274,9 +405,28 @@ class Recipe(BaseModel):
             if source not in self.sources and source not in others
         ]
 
+    def _reference_problems(self) -> list[Problem]:
+        against = self.dedup.against
+        unknown = [
+            (("dedup", "against", i), f"there is no source `{name}` (there are: {', '.join(self.sources)})")
+            for i, name in enumerate(against)
+            if name not in self.sources
+        ]
+        judged = [
+            (
+                ("curate", "rules", i, "sources"),
+                f"`{name}` is only compared with (`dedup.against`), so rules do not judge it",
+            )
+            for i, rules in enumerate(self.curate.rules)
+            for name in rules.sources or ()
+            if name in against
+        ]
+        return [*unknown, *judged]
+
     def _unfed_groups(self) -> list[Problem]:
-        fed = {self.domain(source) for source in self.sources}
+        fed = {self.domain(source) for source in self.own_sources} | self.relabelled
         synthetic = set(self.synthesize)
+        compared_with = {self.domain(source) for source in self.dedup.against if source in self.sources}
         found: list[Problem] = []
         for stage, mixture in self.whole_mixtures.items():
             available = fed | synthetic if stage == "stage2" else fed
@@ -285,6 +435,8 @@ class Recipe(BaseModel):
                     why = (
                         "synthesised documents enter from stage2 on"
                         if group in synthetic
+                        else "the sources that feed it are only compared with (`dedup.against`)"
+                        if group in compared_with
                         else "no source feeds it"
                     )
                     known = ", ".join(sorted(available))
@@ -293,7 +445,7 @@ class Recipe(BaseModel):
         return found
 
     def _synthesis_problems(self) -> list[Problem]:
-        known = {self.domain(source) for source in self.sources}
+        known = {self.domain(source) for source in self.own_sources}
         return [
             (
                 ("synthesize", name, "domains"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.atomic import write_bytes
+from pipelines.classifiers.report import classifier_reports
+from pipelines.editing_report import boilerplate_reports, edit_reports
 from pipelines.evaluation.run import kept_scores
 from pipelines.evaluation.tables import sheets
 from pipelines.graph import Graph
+from pipelines.stage import distinct
 from pipelines.stages.ingest import Ingest, quarantined
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
@@ -47,7 +51,9 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "description": recipe.description,
         "seed": recipe.seed,
         "sources": [_source(parts, select, workdir) for parts, select in graph.part_stages()],
-        "edits": [edit for ingest in graph.ingests for edit in _edits(ingest, workdir)],
+        "edits": [edit for ingest in graph.ingests for edit in edit_reports(ingest, workdir)],
+        "boilerplate": [b for parts, _ in graph.part_stages() for b in boilerplate_reports(parts, workdir)],
+        "classifiers": [c for select in graph.selects for c in classifier_reports(select, workdir)],
         "rules": _rules(graph.selects, workdir),
         "quarantine": list(_quarantine(graph, workdir)),
         "tokenizer": _tokenizer(graph, workdir),
@@ -73,50 +79,37 @@ def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
         [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(workdir, parts.scope)] or [_EMPTY]
     )
     annotated = select.annotation(parts.scope).manifest(workdir).counts
-    records = parts.manifest(workdir).counts.flows
+    flows = [stage.manifest(workdir).counts.flows for stage in distinct((parts.origin, parts))]
     dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
-    read = records.get("records") or records.get("questions")
+    read = flows[0].get("records") or flows[0].get("questions")
+    set_aside = Counter(read.dropped if read else {})
+    for flow in flows[1:]:
+        set_aside.update(flow["documents"].dropped if "documents" in flow else {})
     return {
         "source": parts.scope,
         "domain": parts.domain,
-        "synthetic": not isinstance(parts, Ingest),
+        "synthetic": not isinstance(parts.origin, Ingest),
         "records": read.entered if read else 0,
-        "set_aside": dict(sorted(read.dropped.items())) if read else {},
+        "set_aside": dict(sorted(set_aside.items())),
         "documents": len(verdicts),
         "text_bytes": annotated.facts["text_bytes_read"],
         "dropped": dict(dropped),
         "kept": int(verdicts["keep"].sum()),
+        "languages": _languages(verdicts),
         "held_out": int(verdicts["held_out"].sum()),
     }
 
 
-_EMPTY = pl.DataFrame(schema={"keep": pl.Boolean, "held_out": pl.Boolean, "reason": pl.String})
+def _languages(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Documents, and documents kept, by language, the most frequent first."""
+    counts = verdicts.group_by("language").agg(pl.len(), pl.sum("keep"))
+    counts = counts.sort("len", "language", descending=[True, False])
+    return {language: {"documents": n, "kept": kept} for language, n, kept in counts.rows()}
 
 
-def _edits(ingest: Ingest, workdir: Path) -> list[dict[str, Any]]:
-    """What each text edit of a source did."""
-    counts = ingest.manifest(workdir).counts
-    removed = counts.flows["bytes"].dropped if "bytes" in counts.flows else {}
-    records = counts.flows["records"].dropped if "records" in counts.flows else {}
-    found = []
-    for name in dict.fromkeys(edit.name for edit in ingest.edits):
-        facts = {
-            key.removeprefix(f"edit {name}: "): number
-            for key, number in sorted(counts.facts.items())
-            if key.startswith(f"edit {name}: ")
-        }
-        found.append(
-            {
-                "source": ingest.scope,
-                "edit": name,
-                "documents_changed": facts.pop("documents changed", 0),
-                "documents_emptied": records.get(f"emptied by {name}", 0),
-                "bytes_added": facts.pop("bytes added", 0),
-                "bytes_removed": removed.get(f"removed by {name}", 0),
-                "counts": facts,
-            }
-        )
-    return found
+_EMPTY = pl.DataFrame(
+    schema={"keep": pl.Boolean, "held_out": pl.Boolean, "reason": pl.String, "language": pl.String}
+)
 
 
 def _rules(selects: tuple[Select, ...], workdir: Path) -> list[dict[str, Any]]:
@@ -125,7 +118,7 @@ def _rules(selects: tuple[Select, ...], workdir: Path) -> list[dict[str, Any]]:
         {"rule": name.removeprefix("fails "), "documents": number}
         for select in selects
         for name, number in sorted(select.manifest(workdir).counts.facts.items(), key=lambda item: -item[1])
-        if name.startswith("fails ") and number
+        if name.startswith("fails ") and not name.startswith("fails classifier.") and number
     ]
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 import pyarrow as pa
@@ -102,6 +102,14 @@ class Stage(ABC):
         return read_manifest(self.folder(workdir)) is not None
 
 
+AnyStage = TypeVar("AnyStage", bound=Stage)
+
+
+def distinct(stages: Iterable[AnyStage]) -> tuple[AnyStage, ...]:
+    """The stages in order, each once."""
+    return tuple({stage.slug: stage for stage in stages}.values())
+
+
 class TaskOutput:
     """Where a task writes: files appear whole, the receipt last."""
 
@@ -127,6 +135,11 @@ class TaskOutput:
         with self.file(name, table.num_rows) as path:
             pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
 
+    def write_arrow(self, name: str, table: pa.Table) -> None:
+        """Write an uncompressed Arrow file, which `read_arrow` maps into memory."""
+        with self.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file for people and programs."""
         with self.file(name) as path:
@@ -146,6 +159,11 @@ class TaskOutput:
 
 
 ROW_GROUP = 8192
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """The table of an uncompressed Arrow file, memory-mapped."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
 class StageOutput(TaskOutput):

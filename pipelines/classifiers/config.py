@@ -187,7 +187,7 @@ class FastTextClassifier(Classifier):
         description="What a word is: `folded` (lower case, punctuation apart; the default for `train`) or "
         "`as they are` between white space (the default for `file`).",
     )
-    dimensions: int = Field(64, ge=1, le=1024, description="Length of the vectors.")
+    dimensions: int = Field(16, ge=1, le=1024, description="Length of the vectors.")
     ngrams: int = Field(2, ge=1, le=5, description="Longest run of words that is a feature.")
     buckets: Annotated[Quantity, Field(ge=1, lt=2**31)] = Field(
         200_000, description="Vectors that runs of words share by their hash."

@@ -119,7 +119,7 @@ def gather_examples(
     return Examples(
         names,
         pa.chunked_array([c for t in tables for c in t.column("text").chunks], pa.large_string()),
-        chosen["label"].replace_strict(label_of, return_dtype=pl.Int32).to_numpy(),
+        chosen["label"].replace_strict(label_of, default=None, return_dtype=pl.Int32).to_numpy(),
         chosen["fold"].to_numpy(),
         pa.table(
             {

@@ -60,13 +60,11 @@ def _judge(
         recipe.held_out.share,
         recipe.seed,
     )
-    asked = (*config.relabel, *([config.positive] if config.positive else ()))
-    judged = config.sources or tuple(by_name)
+    judged = config.sources or tuple(name for name in by_name if name in recipe.own_sources)
     return Judge(
         name,
         scores=tuple(
-            Score(f"{name}-{source}", classifier, by_name[source], config.score_label, asked)
-            for source in judged
+            Score(f"{name}-{source}", classifier, by_name[source], config.score_label) for source in judged
         ),
         keep=_share(config.keep),
         relabel=tuple(config.conditions.items()),

@@ -7,27 +7,38 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from filters import bad_words
 from filters.exact import content_hash
 from filters.minhash import MinHash
 from filters.signals import compute_signals
+from pipelines.inputs import ModelInput
+from pipelines.language_model import load_identifier
 from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.parts import PartStage, text_size
+from pipelines.word_lists import WordList, count_by_language
+
+SAID = "source_language"
+"""The sidecar's column with what the source says of the language, so that select reads no part."""
 
 
 @dataclass(frozen=True)
 class Annotate(Stage):
     """One task a part. Output: a sidecar of the part's name, one row a document in the part's order:
 
-    `doc_id`, a column for each signal, `content_hash` (16 bytes) and, with MinHash, `band_keys` (uint64
-    each).
+    `doc_id`, a column for each signal (`bad_words` where there is a list of them), `language` and
+    `language_score` as identified, `source_language`, `content_hash` (16 bytes) and, with MinHash, `band_00`
+    ... (the uint64 key of each band).
     """
 
     name: ClassVar[str] = "annotate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     parts: PartStage
     minhash: MinHash | None
+    word_lists: tuple[WordList, ...] = ()
+    language_model: ModelInput | None = None
 
     @property
     def inputs(self) -> tuple[Stage, ...]:
@@ -36,8 +47,15 @@ class Annotate(Stage):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The shape of the MinHash; the threshold of verification is not among it."""
-        return {"minhash": self.minhash.model_dump(exclude={"verify"}) if self.minhash else None}
+        """The model of languages, the lists of unwanted words, the shape of the MinHash but for `verify`."""
+        minhash = self.minhash.model_dump(exclude={"verify"}) if self.minhash else None
+        lists = {one.language: one.identity for one in self.word_lists}
+        model = self.language_model.identity if self.language_model else None
+        return {
+            "minhash": minhash,
+            "language_model": model,
+            **({bad_words.SIGNAL.name: lists} if lists else {}),
+        }
 
     def tasks(self, workdir: Path) -> list[Task]:
         """One for each part."""
@@ -49,20 +67,39 @@ class Annotate(Stage):
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Annotate one part."""
-        part = pq.read_table(self.parts.folder(workdir) / task["part"], columns=["doc_id", "text"])
+        path = self.parts.folder(workdir) / task["part"]
+        part = pq.read_table(path, columns=["doc_id", "text", "language"])
         texts = part.column("text")
         sidecar = self.signals(texts).add_column(0, "doc_id", part.column("doc_id"))
+        if self.word_lists:
+            languages = part.column("language")
+            if self.language_model:
+                languages = pc.coalesce(languages, sidecar.column("language"))
+            found = count_by_language(texts, languages, self.word_lists)
+            sidecar = sidecar.append_column(bad_words.SIGNAL.name, found)
+        sidecar = sidecar.append_column(SAID, part.column("language"))
         sidecar = sidecar.append_column("content_hash", content_hash(texts))
         if self.minhash:
             keys = self.minhash.band_keys(self.minhash.signatures(texts))
-            sidecar = sidecar.append_column("band_keys", keys)
+            for band, column in enumerate(keys.flatten().to_numpy().reshape(-1, self.minhash.bands).T):
+                sidecar = sidecar.append_column(band_column(band), pa.array(column))
         output.write_table(task["part"], sidecar)
         output.counts.flow("documents", entered=part.num_rows, left=sidecar.num_rows)
         output.counts.fact("text_bytes_read", text_size(texts))
 
     def signals(self, texts: pa.ChunkedArray) -> pa.Table:
-        """A column for each signal."""
-        return compute_signals(texts)
+        """A column for each signal, and the language."""
+        signals = compute_signals(texts)
+        if self.language_model:
+            languages = load_identifier(self.language_model.location).identify(texts)
+            for name in languages.column_names:
+                signals = signals.append_column(name, languages.column(name))
+        return signals
+
+
+def band_column(band: int) -> str:
+    """The sidecar's column with the keys of a band. Each has its own, so that each can be read alone."""
+    return f"band_{band:02d}"
 
 
 def sidecars(stage: Annotate, workdir: Path, columns: list[str]) -> pa.Table:

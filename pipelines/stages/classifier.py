@@ -31,7 +31,7 @@ from pipelines.classifiers.models import (
 from pipelines.classifiers.transformer import Body, Embedder, SequenceClassifier
 from pipelines.errors import UserError
 from pipelines.inputs import ModelInput
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stage import Stage, Task, TaskOutput, distinct
 from pipelines.stages.parts import PartStage, text_size
 
 ABOUT, LEARNED, REPORT = "classifier.json", "learned.parquet", "report.json"
@@ -62,7 +62,7 @@ class Classifier(Stage):
     @property
     def inputs(self) -> tuple[Stage, ...]:
         """The documents that it learns from."""
-        return tuple(dict.fromkeys(place.of for place in self.places if isinstance(place.of, PartStage)))
+        return distinct(place.of for place in self.places if isinstance(place.of, PartStage))
 
     @property
     def settings(self) -> dict[str, Any]:

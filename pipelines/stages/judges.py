@@ -83,6 +83,8 @@ class Judge:
 
     def verdicts(self, workdir: Path, annotations: tuple[Annotate, ...], keys: Keys) -> pl.DataFrame:
         """`value` (a bucket or a label), `percentile`, `dropped`, and `domain` where it says one."""
+        for label, _ in self.relabel:
+            self.scores[0].check_label(label, workdir)
         if not self.of_scores and self._gives_labels(workdir):
             return self.table(workdir, annotations).select(
                 pl.col("label").alias("value"),

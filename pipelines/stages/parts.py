@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.manifest import FileRecord
 from pipelines.schema import PART_SCHEMA
 from pipelines.stage import Stage, TaskOutput
 
@@ -26,14 +27,23 @@ class PartStage(Stage):
     def domain(self) -> str:
         """The group to which its documents belong."""
 
+    @property
+    def origin(self) -> PartStage:
+        """The stage that made the documents, where this one only writes them anew."""
+        return self
+
     def part_names(self, workdir: Path) -> list[str]:
         """Its parts, in document order."""
-        return [name for name in self.manifest(workdir).part_names(".parquet") if not is_quarantine(name)]
+        return [file.name for file in self.part_files(workdir)]
+
+    def part_files(self, workdir: Path) -> list[FileRecord]:
+        """The files of its parts, in document order."""
+        files = [file for task in self.manifest(workdir).tasks for file in task.files]
+        return [file for file in files if file.name.endswith(".parquet") and not is_quarantine(file.name)]
 
     def part_rows(self, workdir: Path) -> list[int]:
         """The number of documents of each part."""
-        files = {file.name: file.rows for file in self.manifest(workdir).all_files()}
-        return [files[name] for name in self.part_names(workdir)]
+        return [file.rows for file in self.part_files(workdir)]
 
 
 def is_quarantine(name: str) -> bool:

@@ -7,38 +7,51 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-from pipelines.stage import Stage, Task, TaskOutput
+from filters.exact import first_equal
+from pipelines.draw import first_words
+from pipelines.stage import Stage, Task, TaskOutput, distinct
 from pipelines.stages.annotate import Annotate, sidecars
+from pipelines.stages.judges import Judge
 
 FILE = "rank.parquet"
+ORDER = "order.parquet"
 
 
 @dataclass(frozen=True)
 class Rank(Stage):
     """One task. Output: `rank.parquet`, a row a document, in the order of sources and parts:
 
-    `rank` int64 (0 is preferred to all others), `exact_group` int64 (equal for documents of equal normalised
-    text), `repeated_id` bool (the same doc_id stands earlier).
+    `rank` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised
+    text), `repeated_id` bool (the same doc_id stands earlier), `reference` bool (only compared against).
+
+    And `order.parquet`, a row for each different text, the most preferred first: `document` int64, the first
+    that has it, and `reference` bool, whether a reference has it.
     """
 
     name: ClassVar[str] = "rank"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     annotations: tuple[Annotate, ...]
     priorities: tuple[int, ...]
     keep: tuple[str, ...]
     exact: bool
+    against: tuple[str, ...] = ()
+    quality: Judge | None = None
 
     @property
     def inputs(self) -> tuple[Stage, ...]:
-        """The annotations of all sources."""
-        return self.annotations
+        """The annotations of all sources, and the scores that the policy asks about."""
+        return (*self.annotations, *distinct(self.quality.stages if self.quality else ()))
 
     @property
     def settings(self) -> dict[str, Any]:
         """The policy."""
-        return {"priorities": list(self.priorities), "keep": list(self.keep), "exact": self.exact}
+        settings = {"priorities": list(self.priorities), "keep": list(self.keep), "exact": self.exact}
+        settings |= {"against": list(self.against)} if self.against else {}
+        return settings | ({"quality": self.quality.settings["ensemble"]} if self.quality else {})
 
     def tasks(self, workdir: Path) -> list[Task]:
         """One: ranks compare all with all."""
@@ -51,27 +64,69 @@ class Rank(Stage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Sort by the policy and group by normalised text."""
         documents = pl.concat([self._documents(i, workdir) for i in range(len(self.annotations))])
-        documents = documents.with_row_index("document")
-        order = {"priority": (pl.col("priority"), True), "length": (pl.col("bytes"), True)}
-        by = [order[name] for name in self.keep] + [(pl.col("document"), False)]
-        sorted_documents = documents.sort([column for column, _ in by], descending=[down for _, down in by])
-        rank = np.empty(len(documents), np.int64)
-        rank[sorted_documents["document"].to_numpy()] = np.arange(len(documents))
-        group = pl.col("document").first().over("content_hash") if self.exact else pl.col("document")
-        result = documents.select(
-            pl.Series("rank", rank),
-            group.cast(pl.Int64).alias("exact_group"),
-            (~pl.col("doc_id").is_first_distinct()).alias("repeated_id"),
-        )
-        output.write_table(FILE, result.to_arrow())
-        output.counts.flow("documents", entered=len(documents), left=len(result))
+        best_first = self._best_first(documents.with_columns(self._quality(workdir)))
+        count = len(best_first)
+        rank = np.empty(count, np.int64)
+        rank[best_first] = np.arange(count)
+        group = first_equal(self._column("content_hash", workdir)) if self.exact else np.arange(count)
+        repeated = first_equal(self._column("doc_id", workdir)) != np.arange(count)
+        reference = documents["reference"].to_numpy()
+        ranks = {"rank": rank, "exact_group": group, "repeated_id": repeated, "reference": reference}
+        output.write_table(FILE, pa.table(ranks))
+        texts, best = _different_texts(rank, group)
+        order = {"document": texts, "reference": reference[best_first[best]]}
+        output.write_table(ORDER, pa.table(order))
+        output.counts.flow("documents", entered=count, left=count)
+
+    def _best_first(self, documents: pl.DataFrame) -> npt.NDArray[np.int64]:
+        """Document numbers, the most preferred first."""
+        order = {
+            "priority": (pl.col("priority"), True),
+            "quality": (pl.col("quality"), True),
+            "length": (pl.col("bytes"), True),
+        }
+        by = [(pl.col("reference"), True), *(order[name] for name in self.keep), (pl.col("document"), False)]
+        numbered = documents.with_row_index("document")
+        order_of = pl.arg_sort_by([column for column, _ in by], descending=[down for _, down in by])
+        return numbered.select(order_of).to_series().to_numpy().astype(np.int64)
 
     def _documents(self, number: int, workdir: Path) -> pl.DataFrame:
-        columns = ["doc_id", "bytes", "content_hash"]
-        frame = pl.DataFrame(pl.from_arrow(sidecars(self.annotations[number], workdir, columns)))
+        """What the policy asks about."""
+        annotation = self.annotations[number]
+        frame = pl.DataFrame(pl.from_arrow(sidecars(annotation, workdir, ["bytes"])))
         return frame.select(
-            pl.col("doc_id").cast(pl.String),
             pl.col("bytes").cast(pl.Int64),
-            pl.col("content_hash").cast(pl.Binary),
             pl.lit(self.priorities[number]).alias("priority"),
+            pl.lit(annotation.scope in self.against).alias("reference"),
         )
+
+    def _quality(self, workdir: Path) -> pl.Series | pl.Expr:
+        """The percentile of each document's score, under all others where it has none."""
+        if self.quality is None:
+            return pl.lit(None, pl.Float64).alias("quality")
+        hashes = pa.chunked_array(
+            [self._column("content_hash", workdir).cast(pa.binary()).cast(pa.binary(16))]
+        )
+        standing = self.quality.standing(workdir, self.annotations, first_words(hashes))
+        return pl.Series("quality", standing.share).fill_nan(-1.0)
+
+    def _column(self, name: str, workdir: Path) -> pa.Array:
+        """A column of all sidecars, in document order."""
+        tables = [sidecars(annotation, workdir, [name]) for annotation in self.annotations]
+        chunks = [chunk.cast(pa.large_binary()) for table in tables for chunk in table.column(name).chunks]
+        return pa.concat_arrays([pa.array([], pa.large_binary()), *chunks])
+
+
+def _different_texts(
+    rank: npt.NDArray[np.int64], group: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The first document of each exact group, and the rank of its best one, the best group first.
+
+    Which document stands for a group does not depend on the policy, so what was verified for it is kept when
+    the policy changes.
+    """
+    best = np.full(len(rank), len(rank))
+    np.minimum.at(best, group, rank)
+    first = np.flatnonzero(group == np.arange(len(rank)))
+    first = first[np.argsort(best[first])]
+    return first, best[first]

@@ -29,8 +29,6 @@ class Score(Stage):
     classifier: Classifier
     parts: PartStage
     positive: str | None
-    asked: tuple[str, ...]
-    """Labels that the recipe asks about, which the model must have."""
 
     @property
     def inputs(self) -> tuple[Stage, ...]:
@@ -44,13 +42,8 @@ class Score(Stage):
 
     def tasks(self, workdir: Path) -> list[Task]:
         """One for each part."""
-        labels = self.classifier.labels(workdir)
-        if unknown := [label for label in self.asked if label not in labels]:
-            raise UserError(
-                f"the classifier `{self.classifier.scope}` has no label `{unknown[0]}`",
-                place=f"curate.classify.{self.classifier.scope}",
-                mend=f"Its labels: {', '.join(labels) or 'none, it gives a number'}.",
-            )
+        if self.positive is not None:
+            self.check_label(self.positive, workdir)
         return [{"part": name} for name in self.parts.part_names(workdir)]
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
@@ -75,6 +68,16 @@ class Score(Stage):
         output.counts.flow("documents", entered=len(texts), left=sidecar.num_rows)
         output.counts.fact("text_bytes_read", text_size(texts))
         output.counts.fact("scores_that_are_no_number", int(unreadable.sum()))
+
+    def check_label(self, label: str, workdir: Path) -> None:
+        """Raises UserError where the classifier has no such label."""
+        labels = self.classifier.labels(workdir)
+        if label not in labels:
+            raise UserError(
+                f"the classifier `{self.classifier.scope}` has no label `{label}`",
+                place=f"curate.classify.{self.classifier.scope}",
+                mend=f"Its labels: {', '.join(labels) or 'none, it gives a number'}.",
+            )
 
     def gives_labels(self, workdir: Path) -> bool:
         """Whether there are labels, and no score alone."""

@@ -12,17 +12,26 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.duplicates import survivors
+from filters.language import LanguageRule
 from filters.rules import Rule, all_failed, first_failed
-from pipelines.stage import Stage, Task, TaskOutput
-from pipelines.stages.annotate import Annotate, sidecars
+from pipelines.draw import Keys, first_words, held_out_draw
+from pipelines.stage import Stage, Task, TaskOutput, distinct
+from pipelines.stages.annotate import SAID, Annotate, sidecars
+from pipelines.stages.classifier import Classifier
+from pipelines.stages.datatrove_filter import DatatroveVerdicts
 from pipelines.stages.duplicates import Duplicates
+from pipelines.stages.judges import DOMAIN, Judge
 from pipelines.stages.rank import FILE as RANK
 from pipelines.stages.rank import Rank
 
 REPEATED_ID = "repeated doc_id"
+REFERENCE = "reference"
+LANGUAGE, LANGUAGE_SCORE = "language", "language_score"
+CLUSTER_SIZE = "cluster_size"
 DUPLICATE = {"exact": "exact duplicate", "minhash": "near duplicate"}
 
 
@@ -30,25 +39,54 @@ DUPLICATE = {"exact": "exact duplicate", "minhash": "near duplicate"}
 class Select(Stage):
     """One task. Output: `SOURCE/PART.parquet`, one row a document in the part's order:
 
-    `doc_id`, `keep` bool, `held_out` bool (kept, but for evaluation alone), `reason` string or null, and
-    for a
-    duplicate `kept_doc_id`, `similarity`, `method`.
+    `doc_id`, `keep` bool, `held_out` bool (kept, but for evaluation alone), `reason` string or null, for
+    a duplicate `kept_doc_id`, `similarity`, `method`; `cluster_size` int64 (documents connected by verified
+    similarity, itself included), `domain`, `language` (as the source says, else as identified, `und` where
+    that is not clear), and for each classifier a column of its name
+    (bucket or label) and `NAME.percentile`.
     """
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     rank: Rank
     duplicates: Duplicates | None
     threshold: float
     rules: tuple[tuple[Rule, ...], ...]
+    languages: tuple[LanguageRule, ...]
     held_out_share: float
     seed: int
+    judges: tuple[Judge, ...] = ()
+    datatrove: tuple[DatatroveVerdicts, ...] = ()
 
     @property
     def inputs(self) -> tuple[Stage, ...]:
-        """Annotations, ranks and compared pairs."""
+        """Annotations, ranks, compared pairs, scores and what datatrove's filters say."""
         compared = (self.duplicates,) if self.duplicates else ()
-        return (*self.rank.annotations, self.rank, *compared)
+        scores = (score for judge in self.judges for score in judge.stages)
+        return (
+            *self.rank.annotations,
+            self.rank,
+            *compared,
+            *self.classifiers,
+            *distinct(scores),
+            *self.datatrove,
+        )
+
+    @property
+    def classifiers(self) -> tuple[Classifier, ...]:
+        """The classifiers that gave the scores."""
+        return distinct(score.classifier for judge in self.judges for score in judge.stages)
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """The columns of a verdict that go with a document, and that groups may ask about."""
+        return (
+            "held_out",
+            CLUSTER_SIZE,
+            DOMAIN,
+            LANGUAGE,
+            *(judge.name for judge in self.judges if judge.name != DOMAIN),
+        )
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -58,9 +96,14 @@ class Select(Stage):
                 annotation.scope: {rule.name: [rule.signal, rule.min, rule.max] for rule in rules}
                 for annotation, rules in zip(self.rank.annotations, self.rules, strict=True)
             },
+            "languages": {
+                annotation.scope: [rule.min_score, rule.keep]
+                for annotation, rule in zip(self.rank.annotations, self.languages, strict=True)
+            },
             "duplicate_similarity": self.threshold,
             "held_out_share": self.held_out_share,
             "seed": self.seed,
+            "classifiers": {judge.name: judge.settings for judge in self.judges},
         }
 
     def tasks(self, workdir: Path) -> list[Task]:
@@ -83,6 +126,9 @@ class Select(Stage):
             .otherwise(pl.col("reason"))
             .alias("reason")
         )
+        documents = self._judged_by_classifiers(documents, workdir, output)
+        # Whatever a reference is like, it is there to be compared with.
+        documents = documents.with_columns(reason=pl.when(~ranks["reference"]).then("reason"))
         a, b, similarity = self._edges(workdir)
         outcome = survivors(
             ranks["rank"].to_numpy(),
@@ -92,28 +138,44 @@ class Select(Stage):
             similarity,
             documents["reason"].is_null().to_numpy(),
             self.threshold,
+            ranks["reference"].to_numpy(),
         )
         method = pl.Series(outcome.method)
         doc_ids = documents["doc_id"]
         kept_doc = pl.Series(outcome.kept_doc)
         verdicts = documents.with_columns(
-            pl.Series("keep", outcome.kept),
+            pl.Series("keep", outcome.kept) & ~ranks["reference"],
             pl.coalesce(
-                "reason", method.replace_strict(DUPLICATE, default=None, return_dtype=pl.String)
+                "reason",
+                pl.when(ranks["reference"]).then(pl.lit(REFERENCE)),
+                method.replace_strict(DUPLICATE, default=None, return_dtype=pl.String),
             ).alias("reason"),
             doc_ids.gather(kept_doc.clip(0)).set(kept_doc < 0, None).alias("kept_doc_id"),
             pl.Series("similarity", outcome.similarity).fill_nan(None),
             method.alias("method"),
+            pl.Series(CLUSTER_SIZE, outcome.cluster_size),
         )
-        held_out = self._held_out(verdicts, outcome.component)
+        held_out = self._held_out(verdicts, outcome.component, self._learned(workdir))
         self._write(verdicts.with_columns(pl.Series("held_out", held_out)), workdir, output)
 
     def _judged_by_rules(self, number: int, workdir: Path, output: TaskOutput) -> pl.DataFrame:
         annotation, rules = self.rank.annotations[number], self.rules[number]
-        wanted = {"doc_id", "bytes", "content_hash", *(rule.signal for rule in rules)}
+        languages = self.languages[number]
+        wanted = {"doc_id", "bytes", "content_hash", LANGUAGE, LANGUAGE_SCORE, SAID}
+        wanted |= {rule.signal for rule in rules}
         table = sidecars(annotation, workdir, sorted(wanted))
         for rule, failed in all_failed(table, rules).items():
             output.counts.fact(f"fails {rule} in {annotation.scope}", failed)
+        reason = pl.Series(languages.failed(table)).cast(pl.String)
+        for objection, failed in reason.drop_nulls().value_counts().rows():
+            output.counts.fact(f"fails {objection} in {annotation.scope}", failed)
+        reason = reason.zip_with(reason.is_not_null(), pl.Series(first_failed(table, rules)).cast(pl.String))
+        for verdicts in self.datatrove:
+            if verdicts.parts == annotation.parts:
+                found = pl.Series(verdicts.reasons(workdir)).cast(pl.String)
+                failed = found.len() - found.null_count()
+                output.counts.fact(f"fails {verdicts.verdict} in {annotation.scope}", failed)
+                reason = reason.zip_with(reason.is_not_null(), found)
         return pl.DataFrame(
             {
                 "doc_id": pl.Series(table.column("doc_id")).cast(pl.String),
@@ -122,9 +184,27 @@ class Select(Stage):
                 "domain": pl.Series([annotation.parts.domain], dtype=pl.String).new_from_index(
                     0, table.num_rows
                 ),
-                "reason": pl.Series(first_failed(table, rules)).cast(pl.String),
+                LANGUAGE: pl.Series(pc.coalesce(table.column(SAID), languages.believed(table))),
+                "reason": reason,
             }
         )
+
+    def _judged_by_classifiers(
+        self, documents: pl.DataFrame, workdir: Path, output: TaskOutput
+    ) -> pl.DataFrame:
+        """The documents with what classifiers say, their domain, and the reason where a cut drops them."""
+        keys = documents["key"].to_numpy()
+        for judge in self.judges:
+            found = judge.verdicts(workdir, self.rank.annotations, keys)
+            dropped = f"classifier.{judge.name}"
+            output.counts.fact(f"fails {dropped}", int(found["dropped"].sum()))
+            documents = documents.with_columns(
+                pl.coalesce("reason", pl.when(found["dropped"]).then(pl.lit(dropped))).alias("reason"),
+                pl.coalesce(found["domain"], DOMAIN).alias(DOMAIN),
+                *(found["percentile"].alias(f"{judge.name}.percentile"),),
+                *((found["value"].alias(judge.name),) if judge.name != DOMAIN else ()),
+            )
+        return documents
 
     def _edges(self, workdir: Path) -> tuple[npt.NDArray[Any], ...]:
         if self.duplicates is None:
@@ -132,21 +212,35 @@ class Select(Stage):
         edges = self.duplicates.edges(workdir)
         return tuple(edges.column(name).to_numpy() for name in ("a", "b", "similarity"))
 
-    def _held_out(self, verdicts: pl.DataFrame, component: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Whole clusters whose hash falls under the share, and at least one cluster of each domain."""
+    def _held_out(
+        self, verdicts: pl.DataFrame, component: npt.NDArray[np.int64], learned: Keys
+    ) -> npt.NDArray[np.bool_]:
+        """Whole clusters whose hash falls under the share, and at least one cluster of each domain.
+
+        None of them has a text that a classifier has learned from, by the first words of its hash.
+        """
         if self.held_out_share == 0:
             return np.zeros(len(verdicts), bool)
-        keys = verdicts["key"].to_numpy()[component]
-        draw = mixed(keys ^ np.uint64(self.seed)) / 2.0**64
-        kept = verdicts.select("domain", "keep", pl.Series("draw", draw), pl.Series("component", component))
-        lowest = kept.filter("keep").group_by("domain").agg(pl.col("component").sort_by("draw").first())
+        keys = verdicts["key"].to_numpy()
+        known = np.unique(component[np.isin(keys, learned)])
+        free = verdicts["keep"].to_numpy() & ~np.isin(component, known)
+        draw = held_out_draw(keys[component], self.seed)
+        columns = pl.Series("draw", draw), pl.Series("component", component), pl.Series("free", free)
+        candidates = verdicts.select(DOMAIN, *columns).filter("free")
+        lowest = candidates.group_by(DOMAIN).agg(pl.col("component").sort_by("draw").first())
         chosen = (draw < self.held_out_share) | np.isin(component, lowest["component"].to_numpy())
-        held: npt.NDArray[np.bool_] = chosen & verdicts["keep"].to_numpy()
+        held: npt.NDArray[np.bool_] = chosen & free
         return held
+
+    def _learned(self, workdir: Path) -> Keys:
+        """First words of the hashes of all texts that any classifier has learned from."""
+        learned = [first_words(classifier.learned(workdir)) for classifier in self.classifiers]
+        return np.concatenate([np.empty(0, np.uint64), *learned])
 
     def _write(self, verdicts: pl.DataFrame, workdir: Path, output: TaskOutput) -> None:
         start = 0
-        columns = ["doc_id", "keep", "held_out", "reason", "kept_doc_id", "similarity", "method"]
+        columns = ["doc_id", "keep", "reason", "kept_doc_id", "similarity", "method", *self.described]
+        columns += [f"{judge.name}.percentile" for judge in self.judges]
         for annotation in self.rank.annotations:
             parts = annotation.parts
             for name, rows in zip(parts.part_names(workdir), parts.part_rows(workdir), strict=True):
@@ -184,23 +278,3 @@ class Select(Stage):
     def annotation(self, scope: str) -> Annotate:
         """The annotation of a source."""
         return next(a for a in self.rank.annotations if a.scope == scope)
-
-
-def first_words(hashes: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """The first eight bytes of each 16-byte hash."""
-    chunks = [
-        np.frombuffer(c.buffers()[1], np.uint64)[2 * c.offset :][: 2 * len(c)]
-        for c in hashes.chunks
-        if len(c)
-    ]
-    words = np.concatenate([np.empty(0, np.uint64), *chunks]).reshape(-1, 2)
-    return np.ascontiguousarray(words[:, 0])
-
-
-def mixed(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """SplitMix64's finaliser (Steele et al., 2014): spreads keys evenly over 64 bits."""
-    with np.errstate(over="ignore"):
-        keys = keys + np.uint64(0x9E3779B97F4A7C15)
-        keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return keys ^ (keys >> np.uint64(31))

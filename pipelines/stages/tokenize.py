@@ -27,7 +27,7 @@ from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
-DESCRIPTION = ("doc_id", "language", "license", "parent_id")
+DESCRIPTION = ("doc_id", "license", "parent_id")
 """Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
 
 
@@ -35,14 +35,15 @@ DESCRIPTION = ("doc_id", "language", "license", "parent_id")
 class Tokenize(Stage):
     """One task a part. Output: `PART.arrow`, uncompressed, one row a kept document:
 
-    `row` int64 (in the part), `doc_id`, `language`, `license`, `parent_id`, `held_out`, `bytes` int64,
-    `atomic` bool, `loss_tokens` int64, `ids` large_list of uint16 or int32 with the end token, `mask`
-    large_list<uint8> or null (all tokens train).
+    `row` int64 (in the part), `doc_id`, `license`, `parent_id`, `bytes` int64, `atomic` bool, `loss_tokens`
+    int64, `ids` large_list of uint16 or int32 with the end token, `mask` large_list<uint8> or
+    null (all tokens train), and what the verdict says of the document: `held_out`, `domain`, `language`,
+    classifiers.
     The file's metadata names the encoder and the part, so that a later run knows what it may copy.
     """
 
     name: ClassVar[str] = "tokenize"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     parts: PartStage
     select: Select
     tokenizer: Tokenizer
@@ -56,6 +57,18 @@ class Tokenize(Stage):
     def settings(self) -> dict[str, Any]:
         """The tokenizer once more by what it is, so that `plan` can tell whether earlier ids fit."""
         return {"tokenizer": self.tokenizer.identity}
+
+    @property
+    def domains(self) -> set[str]:
+        """The domains that its documents may have."""
+        relabelled = (
+            label
+            for judge in self.select.judges
+            for score in judge.scores
+            if score.parts.scope == self.scope
+            for label, _ in judge.relabel
+        )
+        return {self.parts.domain, *relabelled}
 
     def tasks(self, workdir: Path) -> list[Task]:
         """One for each part."""
@@ -71,21 +84,24 @@ class Tokenize(Stage):
         part = task["part"]
         name = part.replace(".parquet", ".arrow")
         encoders = encoders_of(self.tokenizer.folder(workdir))
-        verdict = self.select.verdict(workdir, self.scope, part, ["keep", "held_out"])
+        verdict = self.select.verdict(workdir, self.scope, part, ["keep", *self.select.described])
         rows = np.flatnonzero(verdict.column("keep").to_numpy())
         identity = {
             b"encoder": encoders.fingerprint.encode(),
             b"part": hash_file(self.parts.folder(workdir) / part).encode(),
         }
-        earlier = self._encoded_earlier(workdir, name, identity, rows)
+        earlier = [
+            t.select(encoders.schema.names) for t in self._encoded_earlier(workdir, name, identity, rows)
+        ]
         known = np.concatenate(
             [np.empty(0, np.int64), *(table.column("row").to_numpy() for table in earlier)]
         )
         missing = np.setdiff1d(rows, known)
         fresh, failures = self._encode(workdir, part, missing, encoders, output)
         table = pa.concat_tables([*earlier, fresh]).sort_by("row").combine_chunks()
-        held_out = pc.take(verdict.column("held_out"), table.column("row"))
-        table = table.append_column("held_out", held_out).replace_schema_metadata(identity)
+        for column in self.select.described:
+            table = table.append_column(column, pc.take(verdict.column(column), table.column("row")))
+        table = table.replace_schema_metadata(identity)
         with output.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(table)
         output.counts.flow("documents", entered=len(rows), left=table.num_rows, dropped=failures)
@@ -109,7 +125,7 @@ class Tokenize(Stage):
             use = np.isin(available, rows)
             for other in found:
                 use &= ~np.isin(available, other.column("row").to_numpy())
-            found.append(table.filter(pa.array(use)).drop_columns("held_out").replace_schema_metadata(None))
+            found.append(table.filter(pa.array(use)).replace_schema_metadata(None))
         return found
 
     def _encode(

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import UserError
-from pipelines.inputs import BaseTokenizer
+from pipelines.inputs import ModelInput
 from pipelines.stage import Stage, Task, TaskOutput
 from pipelines.stages.parts import text_size
 from pipelines.stages.select import Select
@@ -39,7 +39,7 @@ class Tokenizer(Stage):
     name: ClassVar[str] = "tokenizer"
     version: ClassVar[int] = 1
     select: Select
-    base: BaseTokenizer | None
+    base: ModelInput | None
     training: TokenizerTraining
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from filters.edits import EDITS, Edit
 from filters.rules import PRESETS, Rule, all_failed, first_failed
 from filters.signals import SIGNALS
 from mixers.files import finished_file
+from pipelines.editing_report import edit_reports
 from pipelines.errors import UserError
+from pipelines.inputs import bundled_language_model
 from pipelines.printing import print_json
-from pipelines.recipe import Rules
+from pipelines.recipe import Edits, Rules
 from pipelines.stage import ROW_GROUP
 from pipelines.stages.annotate import Annotate
 from pipelines.stages.ingest import Ingest
@@ -31,6 +35,8 @@ SCHEMA = pa.schema(
     [
         ("doc_id", pa.string()),
         *((signal.name, signal.type) for signal in SIGNALS.values()),
+        ("language", pa.string()),
+        ("language_score", pa.float32()),
         ("keep", pa.bool_()),
         ("reason", pa.string()),
     ]
@@ -41,14 +47,17 @@ def annotate_files(
     files: list[str],
     output: Path,
     presets: list[str],
+    edits: list[str],
     assignments: list[str],
     workers: int | None,
     json: bool,
 ) -> None:
     """`coupage annotate`."""
-    rules = _rules(presets, assignments)
-    parts = ingest(files)
-    annotation = Annotate(SCOPE, parts, None)
+    values = _values(assignments)
+    options = {key: values.pop(key) for key in list(values) if key.split(".")[0] in edits}
+    rules = _rules(presets, values)
+    parts = replace(ingest(files), edits=_edits(edits, options))
+    annotation = Annotate(SCOPE, parts, None, language_model=bundled_language_model())
     job = Job(
         command="annotate",
         settings={"rules": {rule.name: [rule.signal, rule.min, rule.max] for rule in rules}},
@@ -64,17 +73,28 @@ def annotate_files(
         _print(summary, output, Console())
 
 
-def _rules(presets: list[str], assignments: list[str]) -> tuple[Rule, ...]:
+def _values(assignments: list[str]) -> dict[str, str]:
+    values = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise UserError(
+                f"--set {assignment}: there is no `=` in it", mend="Write --set gopher_quality.min_words=20."
+            )
+        values[key] = value
+    return values
+
+
+def _edits(names: list[str], options: dict[str, str]) -> tuple[Edit, ...]:
+    mend = f"Edits for --edit: {', '.join(EDITS)}. --set sets their options."
+    return configured(Edits, {"use": list(dict.fromkeys(names)), "options": options}, mend).edits()
+
+
+def _rules(presets: list[str], thresholds: dict[str, str]) -> tuple[Rule, ...]:
     mend = (
         f"Presets for --rules: {', '.join(PRESETS)}. "
         "--set replaces a threshold of one of them: --set gopher_quality.min_words=20."
     )
-    thresholds = {}
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals:
-            raise UserError(f"--set {assignment}: there is no `=` in it", mend=mend)
-        thresholds[key] = value
     return configured(Rules, {"use": list(dict.fromkeys(presets)), "thresholds": thresholds}, mend).rules()
 
 
@@ -82,7 +102,7 @@ def _publish(
     parts: Ingest, annotation: Annotate, rules: tuple[Rule, ...], work: Path, output: Path
 ) -> dict[str, Any]:
     """Write `signals.parquet` part by part, and judge each document."""
-    bad_records = publish_quarantine(parts, work, output)
+    bad_records = publish_quarantine((parts,), work, output)
     reasons: Counter[str | None] = Counter()
     failed: Counter[str] = Counter()
     with (
@@ -102,6 +122,7 @@ def _publish(
         "kept": kept,
         "dropped": {rule.name: reasons[rule.name] for rule in rules if reasons[rule.name]},
         "failed": {rule.name: failed[rule.name] for rule in rules},
+        "edits": edit_reports(parts, work),
         "bad_records": bad_records,
     }
 
@@ -112,6 +133,12 @@ def _print(summary: dict[str, Any], output: Path, console: Console) -> None:
         for rule, failed in summary["failed"].items():
             table.add_row(rule, f"{summary['dropped'].get(rule, 0):,}", f"{failed:,}")
         console.print(table)
+    for edit in summary["edits"]:
+        console.print(
+            f"{edit['edit']}: {edit['documents_changed']:,} documents changed, "
+            f"{edit['documents_emptied']:,} left empty",
+            highlight=False,
+        )
     console.print(
         f"{summary['documents']:,} documents, {summary['kept']:,} kept: {output / FILE}",
         highlight=False,

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from filters.minhash import MinHash
 from pipelines.printing import print_json
-from pipelines.stages.duplicates import Candidates, Compared, Duplicates
+from pipelines.stages.candidates import Candidates
+from pipelines.stages.compared import Compared
+from pipelines.stages.duplicates import Duplicates
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.rank import Rank
-from pipelines.standalone.files import SCOPE, ingest
+from pipelines.standalone.files import REFERENCES, SCOPE, ingest_with_references
 from pipelines.standalone.folder import Job, do
 from pipelines.standalone.kept import EVIDENCE, Kept, Signatures, Survivors
 from pipelines.standalone.options import configured
@@ -25,6 +27,7 @@ KEPT = "kept"
 
 def dedup_files(
     files: list[str],
+    against: list[str],
     output: Path,
     shape: dict[str, float | None],
     exact_only: bool,
@@ -33,21 +36,22 @@ def dedup_files(
 ) -> None:
     """`coupage dedup`; `shape` holds the fields of MinHash that were given."""
     minhash = configured(MinHash, shape, "`coupage dedup --help` says what the options mean.")
-    parts = ingest(files)
-    signatures = Signatures(SCOPE, parts, None if exact_only else minhash)
-    rank = Rank(SCOPE, (signatures,), (0,), ("length",), exact=True)
+    sources = ingest_with_references(files, against)
+    signatures = tuple(Signatures(s.scope, s, None if exact_only else minhash) for s in sources)
+    priorities = (0,) * len(sources)
+    rank = Rank(SCOPE, signatures, priorities, ("length",), exact=True, against=(REFERENCES,))
     candidates = Candidates(SCOPE, rank, minhash)
     compared = Compared(SCOPE, candidates)
     duplicates = Duplicates(SCOPE, compared)
     survivors = Survivors(SCOPE, rank, None if exact_only else duplicates, minhash.verify)
-    kept = Kept(SCOPE, parts, survivors)
+    kept = Kept(SCOPE, sources[0], survivors)
     near = () if exact_only else (candidates, compared, duplicates)
     job = Job(
         command="dedup",
         settings={"exact": True, "minhash": None if exact_only else minhash.model_dump()},
-        stages=(parts, signatures, rank, *near, survivors, kept),
+        stages=(*sources, *signatures, rank, *near, survivors, kept),
         results=(EVIDENCE, KEPT, QUARANTINE),
-        publish=lambda work, output: _publish(parts, survivors, kept, work, output),
+        publish=lambda work, output: _publish(sources, survivors, kept, work, output),
     )
     summary = do(job, output, workers)
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
@@ -57,17 +61,20 @@ def dedup_files(
         _print(summary, output, Console())
 
 
-def _publish(parts: Ingest, survivors: Survivors, kept: Kept, work: Path, output: Path) -> dict[str, Any]:
+def _publish(
+    sources: tuple[Ingest, ...], survivors: Survivors, kept: Kept, work: Path, output: Path
+) -> dict[str, Any]:
     """Give the stages' files their places among the results."""
-    bad_records = publish_quarantine(parts, work, output)
+    bad_records = publish_quarantine(sources, work, output)
     _place(survivors.folder(work) / EVIDENCE, output / EVIDENCE)
     (output / KEPT).mkdir()
     for name in kept.manifest(work).part_names(".parquet"):
         _place(kept.folder(work) / name, output / KEPT / name)
     facts = survivors.manifest(work).counts.facts
-    documents = sum(parts.part_rows(work))
+    documents, *references = (sum(source.part_rows(work)) for source in sources)
     return {
         "documents": documents,
+        "references": sum(references),
         "kept": documents - facts["exact"] - facts["minhash"],
         "duplicates": {method: facts[method] for method in ("exact", "minhash")},
         "repeated_ids": facts["repeated_ids"],

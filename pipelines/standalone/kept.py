@@ -42,12 +42,12 @@ class Survivors(Stage):
     """One task.
 
     Output: `duplicates.parquet`, a row for each removed document: `doc_id`, `kept_doc_id`, `similarity`,
-    `method`; and `verdicts.parquet`, `kept` bool for each document. An id that occurs twice is no reason to
-    remove: only texts are compared.
+    `method`, `cluster_size`; and `verdicts.parquet`, `kept` bool for each document. An id that occurs twice
+    is no reason to remove: only texts are compared.
     """
 
     name: ClassVar[str] = "survivors"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     rank: Rank
     duplicates: Duplicates | None
     threshold: float
@@ -78,20 +78,24 @@ class Survivors(Stage):
             edges.column("similarity").to_numpy(),
             np.ones(ranks.num_rows, bool),
             self.threshold,
+            ranks.column("reference").to_numpy(),
         )
         removed = np.flatnonzero(~outcome.kept)
-        ids = sidecars(self.rank.annotations[0], workdir, ["doc_id"]).column("doc_id")
+        names = pa.concat_tables([sidecars(a, workdir, ["doc_id"]) for a in self.rank.annotations])
+        ids = names.column("doc_id")
         evidence = {
             "doc_id": ids.take(pa.array(removed)),
             "kept_doc_id": ids.take(pa.array(outcome.kept_doc[removed])),
             "similarity": outcome.similarity[removed],
             "method": outcome.method.take(pa.array(removed)),
+            "cluster_size": outcome.cluster_size[removed],
         }
         output.write_table(EVIDENCE, pa.table(evidence))
         output.write_table(VERDICTS, pa.table({"kept": outcome.kept}))
         for method in ("exact", "minhash"):
             output.counts.fact(method, pc.sum(pc.equal(evidence["method"], method)).as_py() or 0)
-        output.counts.fact("repeated_ids", pc.sum(ranks.column("repeated_id")).as_py() or 0)
+        own = pc.and_not(ranks.column("repeated_id"), ranks.column("reference"))
+        output.counts.fact("repeated_ids", pc.sum(own).as_py() or 0)
 
 
 def _no_edges() -> pa.Table:
