@@ -95,6 +95,10 @@ def _rules(presets: list[str], thresholds: dict[str, str]) -> tuple[Rule, ...]:
         f"Presets for --rules: {', '.join(PRESETS)}. "
         "--set replaces a threshold of one of them: --set gopher_quality.min_words=20."
     )
+    if not presets:
+        if thresholds:
+            raise UserError(f"`{next(iter(thresholds))}` belongs to no preset that was asked for", mend=mend)
+        return ()
     return configured(Rules, {"use": list(dict.fromkeys(presets)), "thresholds": thresholds}, mend).rules()
 
 

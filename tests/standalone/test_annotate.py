@@ -31,7 +31,7 @@ def test_every_kind_of_file_gives_the_columns_and_ids_of_the_contract(coupage, t
     names = ["plain.jsonl", "zipped.jsonl.gz", "packed.jsonl.zst", "table.parquet", "ids.jsonl"]
     coupage("annotate", *names, "-o", "out", cwd=tmp_path)
     table = signals_of(tmp_path / "out")
-    assert table.column_names == ["doc_id", *SIGNALS, "keep", "reason"]
+    assert table.column_names == ["doc_id", *SIGNALS, "language", "language_score", "keep", "reason"]
     assert table.column("doc_id").to_pylist() == [
         "plain.jsonl:0",
         "plain.jsonl:1",
@@ -122,6 +122,22 @@ def test_files_of_one_name_are_told_apart_by_their_folders(coupage, tmp_path, te
     assert signals_of(tmp_path / "out").column("doc_id").to_pylist() == ["a/part.jsonl:0", "b/part.jsonl:0"]
 
 
+def test_signals_describe_the_edited_text(coupage, tmp_path):
+    texts = ["It doesnâ€™t matter.\nMenu", "Menu", "Write to ann.smith@mail-server.org now"]
+    file = write_lines(tmp_path / "web.jsonl", [{"text": text} for text in texts])
+    edits = ["--edit", "fix_encoding", "--edit", "c4_lines", "--edit", "mask_pii"]
+    option = ["--set", "c4_lines.terminal_punctuation=false"]
+    done = coupage("annotate", file, "-o", tmp_path / "out", *edits, *option, "--json")
+    sizes = signals_of(tmp_path / "out").column("bytes").to_pylist()
+    assert sizes == [len("It doesn’t matter.".encode()), len("Write to <email> now")]
+    summary = json.loads(done.stdout)
+    assert summary["documents"] == 2
+    changed = {
+        edit["edit"]: (edit["documents_changed"], edit["documents_emptied"]) for edit in summary["edits"]
+    }
+    assert changed == {"fix_encoding": (1, 0), "c4_lines": (2, 1), "mask_pii": (1, 0)}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -133,6 +149,8 @@ def test_files_of_one_name_are_told_apart_by_their_folders(coupage, tmp_path, te
         (["good.jsonl", "--set", "c4.min_sentences=3"], "belongs to no preset"),
         (["good.jsonl", "--rules", "c4", "--set", "c4.min_sentences"], "there is no `=`"),
         (["good.jsonl", "--rules", "c4", "--set", "c4.min_sentences=few"], "thresholds.c4.min_sentences"),
+        (["good.jsonl", "--edit", "fix_encodng"], "Did you mean 'fix_encoding'"),
+        (["good.jsonl", "--edit", "c4_lines", "--set", "c4_lines.marks=no"], "terminal_punctuation"),
         ([], "FILES"),
     ],
 )
