@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -143,10 +144,12 @@ def test_verdicts_of_a_run(judged, corpus):
         assert dropped["bad_words.max_bad_words" if source == "web" else "datatrove.RegexFilter"] > 0
 
 
-def test_a_changed_filter_is_judged_anew_and_nothing_else_is(judged, coupage):
-    path, run = judged
+def test_a_changed_filter_is_judged_anew_and_nothing_else_is(judged, coupage, tmp_path):
+    recipe, finished = judged
+    run = shutil.copytree(finished, tmp_path / "run", symlinks=True)
     before = manifests(run)
-    path.write_text(path.read_text().replace("kernel kernel", "memory memory"))
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.read_text().replace("kernel kernel", "memory memory"))
     coupage("run", path, "--workdir", run, "--until", "select")
     assert set(new_since(before, run)) == {"datatrove web-RegexFilter", "select documents"}
 
