@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from filters.ascii_search import starts_with
 from filters.characters import PUNCTUATION, TERMINAL, decode, step
 from filters.documents import Documents
 from filters.kernel import kernel
@@ -91,14 +92,3 @@ def _is_punctuation(data, start, stop, classes):
             return False
         at = step(data, at, stop)
     return True
-
-
-@kernel
-def starts_with(data, at, end, phrase):
-    """Whether `data[at:end]` starts with a phrase of lower-case ASCII letters and spaces, in any case."""
-    if at + len(phrase) > end:
-        return False
-    index = 0
-    while index < len(phrase) and data[at + index] | 0x20 == phrase[index]:
-        index += 1
-    return index == len(phrase)

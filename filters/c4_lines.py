@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.c4 import starts_with
+from filters.ascii_search import starts_with
 from filters.characters import LINE_BREAK, SPACE, character_classes, class_at, decode, find_byte, step
 from filters.kernel import kernel
 from filters.lines import strip_left, strip_right
