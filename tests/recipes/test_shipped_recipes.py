@@ -139,6 +139,17 @@ def test_rules_judge_running_text_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
+def test_people_are_masked_on_the_web_and_keys_in_code(name: str) -> None:
+    recipe = load_recipe(name)
+    for source in recipe.sources:
+        edits = {edit.name: edit for edit in recipe.edits_for(source)}
+        kind = KINDS[recipe.domain(source)]
+        assert {"fix_encoding", "mask_pii"} <= edits.keys() or kind != "common crawl", source
+        assert kind != "code" or "phones" not in edits["mask_pii"].kinds, source
+        assert kind not in ("conversations", "parallel", "maths") or not edits, source
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_names_the_licence_of_every_source(name: str) -> None:
     assert all(config.license for config in load_recipe(name).sources.values())
 
