@@ -39,8 +39,10 @@ from datatrove.utils.text import split_into_parts
 from rensa import RMinHash
 
 from filters.c4_lines import edit_lines
-from filters.duplicates import candidate_pairs, survivors, verified
-from filters.exact import content_hash
+from filters.candidates import candidate_pairs, ends, merged
+from filters.duplicates import survivors
+from filters.exact import content_hash, first_equal
+from filters.jaccard import verified
 from filters.minhash import MinHash
 from filters.rules import PRESETS, first_failed
 from filters.signals import compute_signals
@@ -265,14 +267,12 @@ def deduplicate(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     hasher = MinHash()
     keys = hasher.band_keys(hasher.signatures(array)).flatten().to_numpy().reshape(-1, hasher.bands)
     documents = np.arange(len(texts))
-    bands = [candidate_pairs(keys[:, band], documents) for band in range(hasher.bands)]
-    pairs = np.unique(np.concatenate([band.a * len(texts) + band.b for band in bands]))
-    a, b = np.divmod(pairs, len(texts))
-    hashes = np.array(content_hash(array).to_numpy(zero_copy_only=False), dtype="S16")
-    _, groups = np.unique(hashes, return_inverse=True)
-    found = survivors(
-        documents, groups, a, b, verified(a, b, array, NGRAM), np.ones(len(texts), dtype=bool), THRESHOLD
-    )
+    bands = [candidate_pairs(keys[:, band], documents).pairs for band in range(hasher.bands)]
+    a, b = ends(np.concatenate(list(merged(bands))))
+    groups = first_equal(content_hash(array))
+    similarity = verified(a, b, array, NGRAM)
+    eligible = np.ones(len(texts), dtype=bool)
+    found = survivors(documents, groups, a, b, similarity, eligible, THRESHOLD)
     return found.kept, found.kept_doc
 
 

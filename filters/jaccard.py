@@ -67,13 +67,17 @@ def _shingle_sets(data, offsets, rows, folding, ngram):
     for row in rows:
         size += offsets[row + 1] - offsets[row]
     room = np.empty(1 << 16, dtype=np.uint64)
+    sorted_room = np.empty(room.size, dtype=np.uint64)
+    ends = np.empty(1 << 16, dtype=np.int64)
     sets = np.empty(size // 4 + 1024, dtype=np.uint64)
     for index in range(rows.size):
         begin, end = offsets[rows[index]], offsets[rows[index] + 1]
         if end - begin > room.size:
             room = np.empty(2 * (end - begin), dtype=np.uint64)
+            sorted_room = np.empty(room.size, dtype=np.uint64)
         count = hash_shingles(data, begin, end, folding, ngram, room)
-        shingles = np.sort(room[:count])
+        shingles = sorted_room[:count]
+        _sort_hashes(room[:count], shingles, ends)
         at = bounds[index]
         if at + count > sets.size:
             larger = np.empty(2 * (at + count), dtype=np.uint64)
@@ -85,6 +89,36 @@ def _shingle_sets(data, offsets, rows, folding, ngram):
                 at += 1
         bounds[index + 1] = at
     return sets, bounds
+
+
+@driver
+def _sort_hashes(hashes, found, ends):
+    """Sorts hashes into `found`: by their leading bits, each to its place, and what is left by insertion."""
+    bits = 1
+    while bits < 16 and 1 << bits < hashes.size:
+        bits += 1
+    shift = np.uint64(64 - bits)
+    ends[: 1 << bits] = 0
+    for key in hashes:
+        ends[key >> shift] += 1
+    total = largest = 0
+    for bucket in range(1 << bits):
+        largest = max(largest, ends[bucket])
+        total += ends[bucket]
+        ends[bucket] = total
+    if largest > 64:
+        found[:] = np.sort(hashes)
+        return
+    for key in hashes:
+        ends[key >> shift] -= 1
+        found[ends[key >> shift]] = key
+    for index in range(1, found.size):
+        key = found[index]
+        at = index
+        while at > 0 and found[at - 1] > key:
+            found[at] = found[at - 1]
+            at -= 1
+        found[at] = key
 
 
 @driver
