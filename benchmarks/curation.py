@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import fasttext_pybind
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +35,7 @@ from datatrove.pipeline.filters import (
     GopherQualityFilter,
     GopherRepetitionFilter,
 )
+from datatrove.utils.lid import FT176LID
 from datatrove.utils.logging import logger
 from datatrove.utils.text import split_into_parts
 from rensa import RMinHash
@@ -43,9 +45,11 @@ from filters.candidates import candidate_pairs, ends, merged
 from filters.duplicates import survivors
 from filters.exact import content_hash, first_equal
 from filters.jaccard import verified
+from filters.language import LanguageRule
 from filters.minhash import MinHash
 from filters.rules import PRESETS, first_failed
 from filters.signals import compute_signals
+from pipelines.language_model import bundled_model, load_identifier
 
 Result = TypeVar("Result")
 THRESHOLD = 0.8
@@ -177,6 +181,35 @@ def compare_filters(texts: list[str], report: Report) -> None:
     report.line(
         "coupage   its order (signals, edit, signals)", seconds, peer_seconds, agreement(mine, theirs)
     )
+
+
+class Bundled:
+    """The official library with lid.176.ftz, in the place of the larger file that datatrove downloads."""
+
+    def __init__(self) -> None:
+        self.model = fasttext_pybind.fasttext()
+        self.model.loadModel(str(bundled_model()))
+
+    def predict(self, text: str, k: int) -> tuple[tuple[str, ...], np.ndarray]:
+        scores, labels = zip(*self.model.predict(f"{text}\n", k, 0.0, "strict"), strict=True)
+        return labels, np.array(scores)
+
+
+def compare_languages(texts: list[str], report: Report) -> None:
+    array = pa.array(texts, pa.large_string())
+    identifier, rule = load_identifier(str(bundled_model())), LanguageRule(keep=("en",))
+    peer = FT176LID(["en"])
+    peer._model = Bundled()
+
+    def dropped_by_peer(text: str) -> bool:
+        _, scores = peer.predict(Document(text=text, id="0"))
+        return not any(score > rule.min_score for score in scores.values())
+
+    theirs, peer_seconds = measure(lambda: list(map(dropped_by_peer, texts)))
+    identifier.identify(array.slice(0, 20))
+    mine, seconds = measure(lambda: rule.failed(identifier.identify(array)).is_valid().to_pylist(), repeat=3)
+    report.line("datatrove language", peer_seconds)
+    report.line("coupage   language", seconds, peer_seconds, agreement(mine, theirs))
 
 
 def shingles(text: str) -> list[str]:
@@ -349,6 +382,7 @@ def main() -> None:
     compute_signals(edit_lines(warm).texts)
     deduplicate([*texts[:20], texts[0]])
     compare_filters(texts, report)
+    compare_languages(texts, report)
     compare_signatures(texts, report)
     compare_estimates(texts)
     compare_deduplication(texts)
