@@ -76,12 +76,16 @@ class PlainModel:
         ids = torch.tensor([[0] * left + prompt for left, prompt in zip(padding, prompts, strict=True)])
         mask = torch.tensor([[0] * left + [1] * (longest - left) for left in padding])
         settings = GenerationConfig(
-            max_new_tokens=new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=ends[0] if ends else 0
+            max_new_tokens=new_tokens,
+            do_sample=False,
+            use_cache=True,
+            eos_token_id=ends,
+            pad_token_id=ends[0] if ends else 0,
         )
         device = self.model.device
         with torch.no_grad():
             made = self.model.generate(
-                ids.to(device), attention_mask=mask.to(device), generation_config=settings, use_cache=True
+                ids.to(device), attention_mask=mask.to(device), generation_config=settings
             )
         return [_before(row, ends) for row in made[:, longest:].tolist()]
 
