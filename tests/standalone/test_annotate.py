@@ -111,7 +111,14 @@ def test_input_without_a_single_document_is_wrong_but_an_empty_file_is_not(coupa
     (tmp_path / "empty.jsonl").write_text("")
     coupage("annotate", tmp_path / "empty.jsonl", "-o", tmp_path / "empty")
     assert signals_of(tmp_path / "empty").num_rows == 0
-    assert signals_of(tmp_path / "empty").column_names == ["doc_id", *SIGNALS, "keep", "reason"]
+    assert signals_of(tmp_path / "empty").column_names == [
+        "doc_id",
+        *SIGNALS,
+        "language",
+        "language_score",
+        "keep",
+        "reason",
+    ]
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders(coupage, tmp_path, texts):
