@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -134,6 +135,14 @@ class TaskOutput:
         """Write a Parquet file."""
         with self.file(name, table.num_rows) as path:
             pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
+
+    def write_tables(self, name: str, tables: Iterator[pa.Table], rows: int) -> None:
+        """Write a Parquet file of at least one table, of `rows` rows in all, one table at a time."""
+        with self.file(name, rows) as path:
+            first = next(tables)
+            with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+                for table in chain([first], tables):
+                    writer.write_table(table, row_group_size=ROW_GROUP)
 
     def write_arrow(self, name: str, table: pa.Table) -> None:
         """Write an uncompressed Arrow file, which `read_arrow` maps into memory."""

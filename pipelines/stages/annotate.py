@@ -16,10 +16,12 @@ from filters.minhash import MinHash
 from filters.signals import compute_signals
 from pipelines.inputs import ModelInput
 from pipelines.language_model import load_identifier
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stage import ROW_GROUP, Stage, Task, TaskOutput
 from pipelines.stages.parts import PartStage, text_size
 from pipelines.word_lists import WordList, count_by_language
 
+ROWS_A_SLICE = 8 * ROW_GROUP
+"""Documents that are annotated at a time: of tiny ones a part holds a million."""
 SAID = "source_language"
 """The sidecar's column with what the source says of the language, so that select reads no part."""
 
@@ -69,6 +71,14 @@ class Annotate(Stage):
         """Annotate one part."""
         path = self.parts.folder(workdir) / task["part"]
         part = pq.read_table(path, columns=["doc_id", "text", "language"])
+        starts = range(0, max(1, part.num_rows), ROWS_A_SLICE)
+        slices = (part.slice(start, ROWS_A_SLICE) for start in starts)
+        output.write_tables(task["part"], map(self._sidecar, slices), part.num_rows)
+        output.counts.flow("documents", entered=part.num_rows, left=part.num_rows)
+        output.counts.fact("text_bytes_read", text_size(part.column("text")))
+
+    def _sidecar(self, part: pa.Table) -> pa.Table:
+        """The sidecar of some documents."""
         texts = part.column("text")
         sidecar = self.signals(texts).add_column(0, "doc_id", part.column("doc_id"))
         if self.word_lists:
@@ -83,9 +93,7 @@ class Annotate(Stage):
             keys = self.minhash.band_keys(self.minhash.signatures(texts))
             for band, column in enumerate(keys.flatten().to_numpy().reshape(-1, self.minhash.bands).T):
                 sidecar = sidecar.append_column(band_column(band), pa.array(column))
-        output.write_table(task["part"], sidecar)
-        output.counts.flow("documents", entered=part.num_rows, left=sidecar.num_rows)
-        output.counts.fact("text_bytes_read", text_size(texts))
+        return sidecar
 
     def signals(self, texts: pa.ChunkedArray) -> pa.Table:
         """A column for each signal, and the language."""
