@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from filters.characters import HIGH_BITS
-from filters.hashing import load64, trailing_zeros
+from filters.hashing import load64
 from filters.kernel import kernel
+from filters.vectors import WIDTH, bytes_equal_in_any_case, trailing_zeros
 
 
 @kernel
@@ -36,10 +39,21 @@ def starts_with(data, at, end, phrase):
 @kernel
 def find_phrase(data, at, end, phrase):
     """The position of the first such phrase in `data[at:end]`; `end` if there is none."""
-    while at + len(phrase) <= end:
-        if _lower(data[at]) == phrase[0] and starts_with(data, at, end, phrase):
-            return at
-        at += 1
+    last = len(phrase) - 1
+    while at + last < end:
+        if at + last + WIDTH > data.size:
+            if starts_with(data, at, end, phrase):
+                return at
+            at += 1
+            continue
+        places = bytes_equal_in_any_case(data, at, phrase[0])
+        places &= bytes_equal_in_any_case(data, at + last, phrase[last])
+        while places:
+            place = at + trailing_zeros(places)
+            if starts_with(data, place, end, phrase):
+                return place
+            places &= places - np.uint64(1)
+        at += WIDTH
     return end
 
 

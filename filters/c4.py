@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.ascii_search import starts_with
-from filters.characters import PUNCTUATION, TERMINAL, decode, step
+from filters.ascii_search import find_phrase
+from filters.characters import count_byte
 from filters.documents import Documents
 from filters.kernel import kernel
 from filters.lines import line_ends_between
 from filters.signal import Family, count
-from filters.words import HAS_LETTER
+from filters.words import IS_PUNCTUATION, IS_TERMINAL
 
 SIGNALS = (
     count(
@@ -44,51 +44,42 @@ def _fill(data, starts, ends, classes, words, first, table):
 @kernel
 def _fill_row(data, begin, end, classes, words, row):
     """Fills `row` with the signals above."""
-    row[0], row[1] = _sentences_and_lorem_ipsum(data, begin, end, classes, words)
-    brackets = 0
-    for at in range(begin, end):
-        brackets += data[at] == ord("{")
-    row[2] = brackets
+    row[0] = _sentences(data, begin, classes, words)
+    row[1] = _lorem_ipsum(data, begin, end)
+    row[2] = count_byte(data, begin, end, ord("{"))
 
 
 @kernel
-def _sentences_and_lorem_ipsum(data, begin, end, classes, words):
-    """Sentences by the rules of spaCy's sentencizer, applied to each line on its own; and "lorem ipsum".
+def _sentences(data, begin, classes, words):
+    """Sentences by the rules of spaCy's sentencizer, applied to each line on its own.
 
     After a terminal mark, the next word that is not punctuation starts a sentence, and so does white space
     wider than one space.
     """
     sentences = int(words.size > 0)
-    lorem_ipsum = 0
-    seen_terminal = False
-    previous = begin
+    seen_terminal = 0
+    previous = begin + words[0].start if words.size else begin
     for index in range(words.size):
         word = words[index]
-        start, stop = begin + word.start, begin + word.end
-        if index and start > previous:
-            if start == previous + 1 and data[previous] == ord(" "):
-                if data[start] | 0x20 == ord("i") and data[previous - 1] | 0x20 == ord("m"):
-                    lorem_ipsum += starts_with(data, max(begin, start - 6), end, b"lorem ipsum")
-            elif seen_terminal or line_ends_between(data, previous, start, classes):
-                sentences += 1
-                seen_terminal = False
-        previous = stop
-        if word.kind & HAS_LETTER:
-            sentences += seen_terminal
-            seen_terminal = False
-        elif word.length == 1 and classes[decode(data, start, stop)] & TERMINAL:
-            seen_terminal = True
-        elif seen_terminal and not _is_punctuation(data, start, stop, classes):
+        start = begin + word.start
+        wide = start > previous and (start > previous + 1 or data[previous] != ord(" "))
+        if wide and (seen_terminal or line_ends_between(data, previous, start, classes)):
             sentences += 1
-            seen_terminal = False
-    return sentences, lorem_ipsum
+            seen_terminal = 0
+        previous = begin + word.end
+        if word.kind & IS_TERMINAL:
+            seen_terminal = 1
+        elif not word.kind & IS_PUNCTUATION:
+            sentences += seen_terminal
+            seen_terminal = 0
+    return sentences
 
 
 @kernel
-def _is_punctuation(data, start, stop, classes):
-    at = start
-    while at < stop:
-        if not classes[decode(data, at, stop)] & PUNCTUATION:
-            return False
-        at = step(data, at, stop)
-    return True
+def _lorem_ipsum(data, begin, end):
+    found = -1
+    at = begin - 1
+    while at < end:
+        found += 1
+        at = find_phrase(data, at + 1, end, b"lorem ipsum")
+    return found

@@ -11,9 +11,18 @@ from __future__ import annotations
 import numpy as np
 
 from filters.ascii_search import starts_with
-from filters.characters import LINE_BREAK, SPACE, character_classes, class_at, decode, find_byte, step
+from filters.characters import (
+    LINE_BREAK,
+    SPACE,
+    character_classes,
+    class_at,
+    decode,
+    find_byte,
+    skip_space,
+    step,
+)
 from filters.kernel import kernel
-from filters.lines import strip_left, strip_right
+from filters.lines import strip_right
 from filters.texts import Edited, Texts, text_array, text_buffers
 
 _REASONS = ("kept", "too_long_word", "no_terminal_punctuation", "too_few_words", "javascript", "policy")
@@ -58,7 +67,7 @@ def _edit(data, offsets, classes, terminal_punctuation, edited, new_offsets, cou
         at, end = offsets[document], offsets[document + 1]
         while at < end:
             stop, after = _line_end(data, at, end, classes)
-            low = strip_left(data, at, stop, classes)
+            low = skip_space(data, at, stop, classes)
             high = strip_right(data, low, stop, classes)
             verdict, cited = _judge(data, low, high, classes, terminal_punctuation)
             counts[verdict] += 1
@@ -207,7 +216,7 @@ def _append_line(data, begin, end, classes, edited, first, size):
         at += mark
         stop = end if at >= end else find_byte(data, at + (mark == 0), end, ord("["))
         if size == first:
-            at = strip_left(data, at, stop, classes)
+            at = skip_space(data, at, stop, classes)
         for index in range(at, stop):
             edited[size + index - at] = data[index]
         size += stop - at

@@ -16,8 +16,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from filters.hashing import load64, trailing_zeros
 from filters.kernel import inline_kernel, kernel
+from filters.vectors import WIDTH, bytes_equal, bytes_within, count_ones, low_bits, trailing_zeros
 from filters.word_exceptions import exceptions
 
 SPACE = 1 << 0
@@ -213,14 +213,22 @@ def ascii_letters(block):
     return (low_bits + _FROM_A) & ~(low_bits + _BEHIND_Z) & ~block & HIGH_BITS
 
 
-@kernel
+_ascii_letters = bytes_within((ord("A"), ord("Z")), (ord("a"), ord("z")))
+_spaces = bytes_within((9, 13), (28, 32))
+_space_starts = bytes_within((9, 13), (28, 32), (0xC2, 0xC2), (0xE1, 0xE3))
+"""Bytes that white space starts with, in all of Unicode."""
+character_starts = bytes_within((0, 0x7F), (0xC0, 0xFF))
+"""Bytes that a character starts with."""
+
+
+@inline_kernel
 def ascii_letters_end(data, at, end):
-    """The position of the first byte in `data[at:end]` that is no ASCII letter, eight bytes at a time."""
-    while at + 8 <= end:
-        letters = ascii_letters(load64(data, at))
-        if letters != HIGH_BITS:
-            return at + (trailing_zeros(letters ^ HIGH_BITS) >> 3)
-        at += 8
+    """The position of the first byte in `data[at:end]` that is no ASCII letter."""
+    while at + WIDTH <= data.size:
+        others = ~_ascii_letters(data, at)
+        if others or at + WIDTH >= end:
+            return min(at + trailing_zeros(others), end)
+        at += WIDTH
     while at < end and 97 <= data[at] | 0x20 <= 122:
         at += 1
     return at
@@ -228,17 +236,45 @@ def ascii_letters_end(data, at, end):
 
 @kernel
 def find_byte(data, at, end, byte):
-    """The position of the first `byte` in `data[at:end]`, eight bytes at a time; `end` if there is none."""
-    pattern = np.uint64(byte) * ONES
-    while at + 8 <= end:
-        differing = load64(data, at) ^ pattern
-        found = (differing - ONES) & ~differing & HIGH_BITS
-        if found:
-            return at + (trailing_zeros(found) >> 3)
-        at += 8
+    """The position of the first `byte` in `data[at:end]`; `end` if there is none."""
+    while at + WIDTH <= data.size:
+        found = bytes_equal(data, at, byte)
+        if found or at + WIDTH >= end:
+            return min(at + trailing_zeros(found), end)
+        at += WIDTH
     while at < end and data[at] != byte:
         at += 1
     return at
+
+
+@inline_kernel
+def skip_space(data, at, end, classes):
+    """The position of the first character in `data[at:end]` that is no white space."""
+    while at < end:
+        if at + WIDTH <= data.size:
+            others = ~_spaces(data, at)
+            at = min(at + trailing_zeros(others), end)
+            if not others:
+                continue
+        if not class_at(data, at, end, classes) & SPACE:
+            return at
+        at = step(data, at, end)
+    return end
+
+
+@inline_kernel
+def find_space(data, at, end, classes):
+    """The position of the first white space in `data[at:end]`; `end` if there is none."""
+    while at < end:
+        if at + WIDTH <= data.size:
+            found = _space_starts(data, at)
+            at = min(at + trailing_zeros(found), end)
+            if not found:
+                continue
+        if class_at(data, at, end, classes) & SPACE:
+            return at
+        at = step(data, at, end)
+    return end
 
 
 @kernel
@@ -257,10 +293,30 @@ def class_at(data, at, end, classes):
     return classes[decode(data, at, end)]
 
 
-@kernel
+@inline_kernel
 def count_characters(data, begin, end):
     """Characters in `data[begin:end]`: the bytes that do not continue one."""
     count = 0
-    for at in range(begin, end):
+    at = begin
+    while at < end and at + WIDTH <= data.size:
+        found = character_starts(data, at)
+        count += count_ones(found & low_bits(end - at))
+        at += WIDTH
+    while at < end:
         count += (data[at] & 0xC0) != 0x80
+        at += 1
+    return count
+
+
+@inline_kernel
+def count_byte(data, begin, end, byte):
+    """How often `byte` is in `data[begin:end]`."""
+    count = 0
+    at = begin
+    while at < end and at + WIDTH <= data.size:
+        count += count_ones(bytes_equal(data, at, byte) & low_bits(end - at))
+        at += WIDTH
+    while at < end:
+        count += data[at] == byte
+        at += 1
     return count

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filters.characters import character_classes, count_characters
+from filters.characters import character_classes, count_byte, count_characters
 from filters.kernel import driver, kernel
-from filters.lines import LINE, count_newlines, newline_lines
-from filters.words import WORD, WordDefinition, WordTables, unicode_words, whitespace_words, word_tables
+from filters.lines import LINE, newline_lines
+from filters.words import WordDefinition, WordSpace, WordTables, find_words, word_tables
 
 
 class Parts(NamedTuple):
@@ -31,15 +31,22 @@ class Documents:
         starts: First byte of each document: int64.
         ends: The byte behind its last: int64.
         definition: What a word is.
+        space: Where words go; the next batch overwrites them.
     """
 
     def __init__(
-        self, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, definition: WordDefinition
+        self,
+        data: np.ndarray,
+        starts: np.ndarray,
+        ends: np.ndarray,
+        definition: WordDefinition,
+        space: WordSpace,
     ) -> None:
         self.data = data
         self.starts = starts
         self.ends = ends
         self.definition = definition
+        self.space = space
 
     @property
     def classes(self) -> np.ndarray:
@@ -60,7 +67,10 @@ class Documents:
     @cached_property
     def words(self) -> Parts:
         """The words of each document: `WORD`."""
-        return Parts(*_words(self.data, self.starts, self.ends, self.tables, self.definition == "whitespace"))
+        whitespace = self.definition == "whitespace"
+        words, memory = self.space
+        first = _words(self.data, self.starts, self.ends, self.tables, memory, whitespace, words)
+        return Parts(words, first)
 
     @cached_property
     def lines(self) -> Parts:
@@ -77,39 +87,27 @@ def _characters(data, starts, ends):
 
 
 @driver
-def _words(data, starts, ends, tables, whitespace):
-    words = np.empty(_bytes(starts, ends), dtype=WORD)
+def _words(data, starts, ends, tables, memory, whitespace, words):
     first = np.zeros(starts.size + 1, dtype=np.int64)
     for document in range(starts.size):
         begin, end = starts[document], ends[document]
         room = words[first[document] :]
-        if whitespace:
-            found, _ = whitespace_words(data, begin, end, tables, room)
-        else:
-            found, _ = unicode_words(data, begin, end, tables, room)
+        found = find_words(data, begin, end, tables, memory, whitespace, room)
         first[document + 1] = first[document] + found
-    return words, first
+    return first
 
 
 @driver
 def _lines(data, starts, ends, classes):
     count = starts.size
     for document in range(starts.size):
-        count += count_newlines(data, starts[document], ends[document])
+        count += count_byte(data, starts[document], ends[document], 10)
     lines = np.empty(count, dtype=LINE)
     first = np.zeros(starts.size + 1, dtype=np.int64)
     for document in range(starts.size):
         found = newline_lines(data, starts[document], ends[document], classes, lines[first[document] :])
         first[document + 1] = first[document] + found
     return lines, first
-
-
-@kernel
-def _bytes(starts, ends):
-    total = 0
-    for document in range(starts.size):
-        total += ends[document] - starts[document]
-    return total
 
 
 @kernel

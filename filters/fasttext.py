@@ -22,9 +22,10 @@ import numpy.typing as npt
 
 from filters.characters import start_of_character
 from filters.fasttext_file import HIERARCHICAL_SOFTMAX, SOFTMAX, ModelFile, parse_model
-from filters.hashing import find_slot, hash_bytes, ones, slots_for
+from filters.hashing import find_slot, hash_bytes, slots_for
 from filters.kernel import driver, inline_kernel, kernel
 from filters.texts import Texts, text_buffers
+from filters.vectors import count_ones
 
 STRETCHES = 3
 """Where a document is longer than the sample, as many stretches of equal length are read: its beginning, its
@@ -385,7 +386,7 @@ def _add_bucket(bucket, dictionary, matrix, total):
         place = np.uint64(row & 63)
         if not (bits >> place) & np.uint64(1):
             return 0
-        row = dictionary.kept_before[row >> 6] + ones(bits & ((np.uint64(1) << place) - np.uint64(1)))
+        row = dictionary.kept_before[row >> 6] + count_ones(bits & ((np.uint64(1) << place) - np.uint64(1)))
     _add(matrix, dictionary.words + row, total)
     return 1
 

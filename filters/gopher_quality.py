@@ -12,12 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from filters.characters import LINE_BREAK, RUSSIAN_TERMINAL, class_before, decode, find_byte
+from filters.characters import RUSSIAN_TERMINAL, class_before, count_byte, decode, find_byte, skip_space
 from filters.documents import Documents
-from filters.hashing import find_slot, hash_bytes
+from filters.hashing import hash_bytes
 from filters.kernel import inline_kernel, kernel
-from filters.lines import line_ends_between
+from filters.lines import line_end, strip_right
 from filters.signal import Family, count, ratio
+from filters.vectors import count_ones
 from filters.words import HAS_LETTER, IS_WORD
 
 SIGNALS = (
@@ -40,23 +41,27 @@ RUSSIAN_STOP_WORDS = tuple(
 )
 """FineWeb-2's list (Penedo et al. 2025, arXiv 2506.20920, `configs/rus_Cyrl.yml`)."""
 
-_SLOTS = 128
 _RUSSIAN_BITS = 32
 
 
+_STOP_WORD = np.dtype([("hash", np.uint64), ("bit", np.uint64)])
+
+
 @lru_cache(maxsize=1)
-def _stop_word_table() -> tuple[np.ndarray, np.ndarray]:
-    """A hash table of the stop words: hashes and bits, both uint64; the Russian bits in the upper half."""
-    keys = np.zeros(_SLOTS, dtype=np.uint64)
-    bits = np.zeros(_SLOTS, dtype=np.uint64)
+def _stop_word_table() -> np.ndarray:
+    """The stop words, `_STOP_WORD`, each at its hash modulo the size; the Russian bits in the upper half."""
+    bits: dict[int, int] = {}
     for words, shift in ((ENGLISH_STOP_WORDS, 0), (RUSSIAN_STOP_WORDS, _RUSSIAN_BITS)):
         for index, word in enumerate(words):
             data = np.frombuffer(word.encode(), dtype=np.uint8)
-            key = np.uint64(hash_bytes(data, 0, len(data)))
-            slot = find_slot(keys, _SLOTS - 1, key)
-            keys[slot] = key
-            bits[slot] = 1 << (shift + index)
-    return keys, bits
+            bits[int(hash_bytes(data, 0, len(data)))] = 1 << (shift + index)
+    size = 64
+    while len({key % size for key in bits}) < len(bits):
+        size *= 2
+    table = np.zeros(size, dtype=_STOP_WORD)
+    for key, bit in bits.items():
+        table[key % size] = key, bit
+    return table
 
 
 def _measure(documents: Documents, table: np.ndarray) -> None:
@@ -66,7 +71,7 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
         documents.ends,
         documents.classes,
         *documents.words,
-        *_stop_word_table(),
+        _stop_word_table(),
         table,
     )
 
@@ -75,43 +80,26 @@ FAMILY = Family(SIGNALS, _measure)
 
 
 @kernel
-def _fill(data, starts, ends, classes, words, first, stop_keys, stop_bits, table):
+def _fill(data, starts, ends, classes, words, first, stop_words, table):
     for document in range(starts.size):
         found = words[first[document] : first[document + 1]]
-        _fill_row(
-            data, starts[document], ends[document], classes, found, stop_keys, stop_bits, table[document]
-        )
+        _fill_row(data, starts[document], ends[document], classes, found, stop_words, table[document])
 
 
 @kernel
-def _fill_row(data, begin, end, classes, words, stop_keys, stop_bits, row):
+def _fill_row(data, begin, end, classes, words, stop_words, row):
     """Fills `row` with the signals above."""
     non_symbol = non_symbol_characters = alpha = 0
-    lines = bullets = spoken = ellipsis_ends = 0
-    is_bullet = False
-    stop_words = np.uint64(0)
-    previous = begin
+    found = np.uint64(0)
     for index in range(words.size):
         word = words[index]
-        start = begin + word.start
-        if index == 0 or (start > previous and (start > previous + 1 or data[previous] != ord(" "))):
-            ended = line_ends_between(data, previous, start, classes)
-            lines += ended
-            if index == 0 or ended:
-                spoken += is_bullet and _ends_sentence(data, begin, previous, classes)
-                is_bullet = data[start] == ord("-") or decode(data, start, end) == ord("•")
-                bullets += is_bullet
-                ellipsis_ends += _ends_with_ellipsis(data, begin, previous)
-        previous = begin + word.end
         is_word = word.kind & IS_WORD
         non_symbol += is_word
         non_symbol_characters += word.length * is_word
         alpha += word.kind & HAS_LETTER != 0
-        stop_words |= stop_bits[find_slot(stop_keys, _SLOTS - 1, word.hash)]
-    spoken += is_bullet and _ends_sentence(data, begin, previous, classes)
-    ellipsis_ends += _ends_with_ellipsis(data, begin, previous)
-    lines += line_ends_between(data, previous, end, classes)
-    lines += begin < end and class_before(data, end, begin, classes) & LINE_BREAK == 0
+        entry = stop_words[np.int64(word.hash & np.uint64(stop_words.size - 1))]
+        found |= entry.bit if entry.hash == word.hash else np.uint64(0)
+    lines, bullets, spoken, ellipsis_ends = _count_lines(data, begin, end, classes)
     hashes, ellipses = _count_symbols(data, begin, end)
     row[0] = non_symbol
     row[1] = non_symbol_characters / max(non_symbol, 1)
@@ -120,17 +108,35 @@ def _fill_row(data, begin, end, classes, words, stop_keys, stop_bits, row):
     row[4] = bullets / max(lines, 1)
     row[5] = ellipsis_ends / max(lines, 1)
     row[6] = alpha / max(words.size, 1)
-    row[7] = _bits_set(stop_words & np.uint64(0xFFFFFFFF))
-    row[8] = _bits_set(stop_words >> np.uint64(_RUSSIAN_BITS))
+    row[7] = count_ones(found & np.uint64(0xFFFFFFFF))
+    row[8] = count_ones(found >> np.uint64(_RUSSIAN_BITS))
     row[9] = (bullets - spoken) / max(lines, 1)
+
+
+@kernel
+def _count_lines(data, begin, end, classes):
+    """Lines by `str.splitlines`; those with a bullet, of these sentences; those that end with an ellipsis."""
+    lines = bullets = spoken = ellipsis_ends = 0
+    at = begin
+    while at < end:
+        stop, after = line_end(data, at, end, classes)
+        lines += 1
+        low = skip_space(data, at, stop, classes)
+        if low < stop:
+            high = strip_right(data, low, stop, classes)
+            ellipsis_ends += _ends_with_ellipsis(data, low, high)
+            if data[low] == ord("-") or decode(data, low, stop) == ord("•"):
+                bullets += 1
+                spoken += _ends_sentence(data, low, high, classes)
+        at = after
+    return lines, bullets, spoken, ellipsis_ends
 
 
 @kernel
 def _count_symbols(data, begin, end):
     """Occurrences of `#`, and of `...` (not overlapping) and `…`."""
-    hashes = ellipses = 0
-    for at in range(begin, end):
-        hashes += data[at] == ord("#")
+    hashes = count_byte(data, begin, end, ord("#"))
+    ellipses = 0
     at = find_byte(data, begin, end, ord("."))
     while at < end:
         after = at
@@ -161,15 +167,6 @@ def _ends_with_ellipsis(data, begin, stop):
 @kernel
 def _ends_sentence(data, begin, stop, classes):
     """Whether what ends at `stop` is a Russian sentence, and no item of a list."""
-    if stop == begin or data[stop - 1] == ord(":") or data[stop - 1] == ord(";"):
+    if data[stop - 1] == ord(":") or data[stop - 1] == ord(";"):
         return False
     return class_before(data, stop, begin, classes) & RUSSIAN_TERMINAL != 0
-
-
-@kernel
-def _bits_set(bits):
-    found = 0
-    while bits:
-        bits &= bits - np.uint64(1)
-        found += 1
-    return found

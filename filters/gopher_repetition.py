@@ -13,15 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filters.characters import count_characters
+from filters.characters import count_characters, skip_space
 from filters.documents import Documents, most_parts
 from filters.hashing import ENTRY, clear, combine, hash_bytes, mix, slots_for, was_seen
 from filters.kernel import driver, inline_kernel, kernel
-from filters.lines import strip_left, strip_right
+from filters.lines import strip_right
 from filters.signal import Family, ratio
 
 TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
+
+_MOSTLY_UNIQUE = 3
+"""Up to this length most n-grams of ordinary text that may repeat do not."""
 
 SIGNALS = (
     ratio("dup_paragraph_fraction", "Paragraphs that occurred before in the document."),
@@ -66,6 +69,8 @@ class _Scratch(NamedTuple):
     """Their slots in `table`: int32."""
     table: np.ndarray
     """Hash table of `ENTRY`."""
+    marks: np.ndarray
+    """Which hashes occurred, and which again: uint8."""
 
 
 @driver
@@ -76,6 +81,7 @@ def _fill(data, starts, ends, classes, characters, words, first_word, lines, fir
         np.empty(most_words, dtype=np.uint64),
         np.empty(most_words, dtype=np.int32),
         np.empty(slots_for(max(most_words, most_lines)), dtype=ENTRY),
+        np.empty(2 * slots_for(most_words), dtype=np.uint8),
     )
     for document in range(starts.size):
         _fill_row(
@@ -136,7 +142,7 @@ def _repeated_lines(lines, scratch):
 @kernel
 def _repeated_paragraphs(data, begin, end, classes, lines, scratch):
     """The paragraphs of a stripped text, between empty lines; those met before; the characters of these."""
-    low = strip_left(data, begin, end, classes) - begin
+    low = skip_space(data, begin, end, classes) - begin
     high = strip_right(data, begin, end, classes) - begin
     table = scratch.table[: slots_for(lines.size)]
     clear(table)
@@ -172,21 +178,48 @@ def _repeated_ngrams(words, scratch, row):
     for n in range(2, 11):
         if n > 2:
             live = _extend(words, alive, keys, live, n)
+        if n <= _MOSTLY_UNIQUE:
+            live = _drop_unique(alive, keys, live, scratch.marks)
         table = scratch.table[: slots_for(live)]
-        clear(table)
-        mask = table.size - 1
-        for index in range(live):
-            slot = np.int64(keys[index] & np.uint64(mask))
-            while table[slot].key != 0 and table[slot].key != keys[index]:
-                slot = (slot + 1) & mask
-            table[slot].key = keys[index]
-            table[slot].count += 1
-            slots[index] = slot
+        _count(keys, slots, table, live)
         if n <= 4 and words.size >= n:
             row[n - 2] = _top(words, alive, slots, table, live, n)
         live = _keep_repeated(alive, keys, slots, table, live)
         if n >= 5:
             row[n - 2] = _duplicated(words, alive, slots, table, live, n)
+
+
+@kernel
+def _drop_unique(alive, keys, live, marks):
+    """Drops most n-grams that occur once, without a branch; returns how many are left.
+
+    Each n-gram marks one byte; where a byte was marked once, its n-gram is the only one.
+    """
+    mask = np.uint64(2 * slots_for(live) - 1)
+    marks[: np.int64(mask) + 1] = 0
+    for index in range(live):
+        mark = np.int64(keys[index] >> np.uint64(8) & mask)
+        marks[mark] = marks[mark] << 1 | 1
+    kept = 0
+    for index in range(live):
+        alive[kept] = alive[index]
+        keys[kept] = keys[index]
+        kept += marks[np.int64(keys[index] >> np.uint64(8) & mask)] > 1
+    return kept
+
+
+@kernel
+def _count(keys, slots, table, live):
+    """Counts the n-grams in the hash table; `slots` becomes the slot of each."""
+    clear(table)
+    mask = table.size - 1
+    for index in range(live):
+        slot = np.int64(keys[index] & np.uint64(mask))
+        while table[slot].key != 0 and table[slot].key != keys[index]:
+            slot = (slot + 1) & mask
+        table[slot].key = keys[index]
+        table[slot].count += 1
+        slots[index] = slot
 
 
 @kernel

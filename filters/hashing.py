@@ -15,7 +15,10 @@ from filters.kernel import inline_kernel, kernel
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
+_SEED = np.uint64(0xA0761D6478BD642F)
 _HALF = np.uint64(32)
+_FIRST_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)] + [2**64 - 1] * 8, dtype=np.uint64)
+"""Masks of the first bytes of eight."""
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -28,26 +31,6 @@ def load64(typing_context: Any, data: Any, at: Any) -> Any:
         return builder.load(pointer, align=1)
 
     return types.uint64(data, types.int64), codegen
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def trailing_zeros(typing_context: Any, number: Any) -> Any:
-    """The zero bits below the lowest one of a uint64; 64 if there is no one."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(types.uint64), codegen
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def ones(typing_context: Any, number: Any) -> Any:
-    """The bits of a uint64 that are one."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.int64(types.uint64), codegen
 
 
 @inline_kernel
@@ -69,21 +52,38 @@ def combine(state, value):
 
 @kernel
 def hash_bytes(data, begin, end):
-    """A 64-bit hash of `data[begin:end]`, never 0."""
-    state = np.uint64(end - begin)
+    """A 64-bit hash of `data[begin:end]`, never 0; 16 bytes a step, so one step for most words."""
+    state = np.uint64(end - begin) * _SEED
     at = begin
-    while at + 8 <= end:
-        state = combine(state, load64(data, at))
-        at += 8
-    if at < end:
-        tail = np.uint64(0)
-        if at + 8 <= data.size:
-            tail = load64(data, at) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * (end - at)))
-        else:
-            for index in range(at, end):
-                tail |= np.uint64(data[index]) << np.uint64(8 * (index - at))
-        state = combine(state, tail)
-    return mix(state) | np.uint64(1)
+    while at + 16 < end:
+        state = _combine_pair(state, load64(data, at), load64(data, at + 8))
+        at += 16
+    low, high = _last_bytes(data, at, end)
+    return mix(_combine_pair(state, low, high)) | np.uint64(1)
+
+
+@inline_kernel
+def _combine_pair(state, low, high):
+    state = (state ^ low) * _MULTIPLIER + (high ^ _SEED) * _MIX
+    return state ^ (state >> _HALF)
+
+
+@inline_kernel
+def _last_bytes(data, at, end):
+    """The up to 16 bytes of `data[at:end]` as two numbers."""
+    size = end - at
+    if at + 16 <= data.size:
+        low = load64(data, at) & _FIRST_BYTES[size]
+        high = load64(data, at + 8) & _FIRST_BYTES[max(size - 8, 0)]
+    else:
+        low = high = np.uint64(0)
+        for index in range(size):
+            byte = np.uint64(data[at + index])
+            if index < 8:
+                low |= byte << np.uint64(8 * index)
+            else:
+                high |= byte << np.uint64(8 * index - 64)
+    return low, high
 
 
 ENTRY = np.dtype([("key", np.uint64), ("count", np.int64)])

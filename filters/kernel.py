@@ -40,5 +40,5 @@ kernel = _compiler(_nrt=False)
 """Decorator of a compiled function that allocates nothing, and so need not count references to its arrays.
 Counting costs an atomic instruction at every call, which is more than most of these functions do."""
 
-inline_kernel = _compiler(_nrt=False, inline="always")
+inline_kernel = _compiler(_nrt=False, forceinline=True)
 """The same for a few operations that are copied into their callers."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from filters.documents import Documents
 from filters.kernel import kernel
-from filters.lines import count_lines
+from filters.lines import line_end
 from filters.signal import Family, count
 
 SIGNALS = (
@@ -29,7 +29,12 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
 @kernel
 def _count_lines(data, starts, ends, classes, table):
     for document in range(starts.size):
-        table[document, 3] = count_lines(data, starts[document], ends[document], classes)
+        lines = 0
+        at = starts[document]
+        while at < ends[document]:
+            _, at = line_end(data, at, ends[document], classes)
+            lines += 1
+        table[document, 3] = lines
 
 
 FAMILY = Family(SIGNALS, _measure)

@@ -13,11 +13,13 @@ from filters.characters import (
     class_before,
     count_characters,
     find_byte,
+    skip_space,
     step,
     step_back,
 )
 from filters.hashing import hash_bytes
-from filters.kernel import kernel
+from filters.kernel import inline_kernel, kernel
+from filters.vectors import WIDTH, bytes_within, trailing_zeros
 
 LINE = np.dtype(
     [
@@ -31,13 +33,8 @@ LINE = np.dtype(
 )
 
 
-@kernel
-def count_newlines(data, begin, end):
-    """Newlines in `data[begin:end]`."""
-    found = 0
-    for at in range(begin, end):
-        found += data[at] == 10
-    return found
+_break_starts = bytes_within((10, 13), (28, 30), (0xC2, 0xC2), (0xE2, 0xE2))
+"""Bytes that line breaks start with."""
 
 
 @kernel
@@ -52,18 +49,10 @@ def newline_lines(data, begin, end, classes, lines):
         line.start = start - begin
         line.end = stop - begin
         line.length = count_characters(data, start, stop)
-        line.blank = strip_left(data, start, stop, classes) == stop
+        line.blank = skip_space(data, start, stop, classes) == stop
         count += 1
         start = stop + 1
     return count
-
-
-@kernel
-def strip_left(data, begin, end, classes):
-    """Where `data[begin:end]` starts without the white space in front."""
-    while begin < end and class_at(data, begin, end, classes) & SPACE:
-        begin = step(data, begin, end)
-    return begin
 
 
 @kernel
@@ -74,22 +63,30 @@ def strip_right(data, begin, end, classes):
     return end
 
 
-@kernel
-def count_lines(data, begin, end, classes):
-    """Lines of a text as `str.splitlines` counts them."""
-    lines = line_ends_between(data, begin, end, classes)
-    return lines + (begin < end and class_before(data, end, begin, classes) & LINE_BREAK == 0)
+@inline_kernel
+def line_end(data, at, end, classes):
+    """Where the line from `at` on ends, and where the next begins, as `str.splitlines` has them."""
+    while at < end:
+        if at + WIDTH <= data.size:
+            found = _break_starts(data, at)
+            at = min(at + trailing_zeros(found), end)
+            if not found:
+                continue
+        if at < end and class_at(data, at, end, classes) & LINE_BREAK:
+            after = step(data, at, end)
+            if data[at] == 13 and after < end and data[after] == 10:
+                after += 1
+            return at, after
+        at += 1
+    return end, end
 
 
 @kernel
 def line_ends_between(data, begin, end, classes):
-    """Lines that end in the white space `data[begin:end]`, as `str.splitlines` counts them."""
+    """Lines that end in `data[begin:end]`, as `str.splitlines` counts them."""
     lines = 0
     at = begin
     while at < end:
-        if class_at(data, at, end, classes) & LINE_BREAK:
-            lines += 1
-            if data[at] == 13 and at + 1 < end and data[at + 1] == 10:
-                at += 1
-        at = step(data, at, end)
+        stop, at = line_end(data, at, end, classes)
+        lines += stop < end
     return lines

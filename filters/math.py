@@ -14,9 +14,10 @@ import numpy as np
 from filters.ascii_search import ascii_end, starts_with
 from filters.characters import HIGH_BITS, MATH, ONES, count_characters, decode, find_byte, step
 from filters.documents import Documents
-from filters.hashing import load64, trailing_zeros
+from filters.hashing import load64
 from filters.kernel import kernel
 from filters.signal import Family, count, ratio
+from filters.vectors import trailing_zeros
 
 SIGNALS = (
     count("latex_commands", "A backslash and at least two lower-case letters, such as '\\\\frac'."),

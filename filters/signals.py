@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator
 
 import numpy as np
@@ -13,7 +14,7 @@ from filters.documents import Documents
 from filters.pii import signals as pii
 from filters.signal import Family, Signal
 from filters.texts import Buffers, Texts, text_buffers
-from filters.words import WORD_DEFINITIONS, WordDefinition
+from filters.words import WORD_DEFINITIONS, WordDefinition, word_space
 
 FAMILIES: tuple[Family, ...] = (
     layout.FAMILY,
@@ -80,8 +81,13 @@ def _batches(buffers: Buffers, definition: WordDefinition) -> Iterator[tuple[int
     starts, ends = offsets[:-1], offsets[1:].copy()
     for row in np.flatnonzero(ends - starts > _LONGEST_READ):
         ends[row] = start_of_character(data, starts[row] + _LONGEST_READ, starts[row])
-    first = 0
-    while first < len(starts):
-        after = max(first + 1, int(np.searchsorted(offsets, offsets[first] + _BATCH)))
-        yield first, Documents(data, starts[first:after], ends[first:after], definition)
-        first = after
+    firsts = [0]
+    while firsts[-1] < len(starts):
+        full = np.searchsorted(offsets, offsets[firsts[-1]] + _BATCH)
+        firsts.append(max(firsts[-1] + 1, int(full)))
+    firsts[-1] = len(starts)
+    batches = [slice(first, after) for first, after in itertools.pairwise(firsts)]
+    sizes = [int((ends[batch] - starts[batch]).sum()) for batch in batches]
+    space = word_space(max(sizes, default=0))
+    for batch in batches:
+        yield batch.start, Documents(data, starts[batch], ends[batch], definition, space)

@@ -32,12 +32,15 @@ from filters.characters import (
     LETTER,
     LOWER,
     PREFIX,
+    PUNCTUATION,
     QUOTE,
     SPACE,
     SYMBOL,
+    TERMINAL,
     UPPER,
     ascii_letters_end,
     character_classes,
+    character_starts,
     class_at,
     class_before,
     decode,
@@ -47,6 +50,7 @@ from filters.characters import (
 )
 from filters.hashing import find_slot, hash_bytes
 from filters.kernel import inline_kernel, kernel
+from filters.vectors import WIDTH, bytes_within, count_ones, low_bits, trailing_zeros
 from filters.word_exceptions import exceptions
 
 WordDefinition = Literal["unicode", "whitespace"]
@@ -60,6 +64,10 @@ _UNITS = (
 _LONGEST_UNIT = max(len(unit.encode()) for unit in _UNITS)
 _SLOTS = 4096
 _MARKED = 3
+_REMEMBERED = 1 << 13
+"""Runs that are remembered."""
+_PLACES = 6
+"""Entries of a remembered run: its hash and number of words, then the words."""
 
 
 WORD = np.dtype(
@@ -68,13 +76,17 @@ WORD = np.dtype(
         ("start", np.int32),  # first byte, from the start of the document
         ("end", np.int32),  # byte behind the last
         ("length", np.int32),  # characters
-        ("kind", np.int32),  # IS_WORD | HAS_LETTER
+        ("kind", np.int32),  # IS_WORD | HAS_LETTER | IS_PUNCTUATION | IS_TERMINAL
     ]
 )
 IS_WORD = 1
 """Kind of a word with a character that is no symbol."""
 HAS_LETTER = 2
 """Kind of a word with a letter."""
+IS_PUNCTUATION = 4
+"""Kind of a word of punctuation alone."""
+IS_TERMINAL = 8
+"""Kind of a word that is one character, a terminal mark."""
 
 
 class WordTables(NamedTuple):
@@ -86,6 +98,8 @@ class WordTables(NamedTuple):
     """Open-addressing hash table: the hash of an exception, 0 where empty: uint64."""
     pieces: np.ndarray
     """uint8, (slots, 4): bytes of an exception's pieces; whether it has more than letters and digits."""
+    filter: np.ndarray
+    """One bit for each hash modulo 2**16, set where an exception of letters alone has it: uint64, (1024,)."""
     longest: int
     """Bytes of the longest exception."""
     units: np.ndarray
@@ -102,9 +116,12 @@ def word_tables() -> WordTables:
         table[slot] = _hash(word)
         sizes[slot, : len(pieces)] = [len(piece.encode()) for piece in pieces]
         sizes[slot, _MARKED] = not word.isalnum()
+    bits = np.zeros(1024, dtype=np.uint64)
+    for key in (int(_hash(word)) for word in exceptions() if word.isalpha()):
+        bits[(key >> 6) % 1024] |= np.uint64(1 << key % 64)
     longest = max(len(word.encode()) for word in exceptions())
     units = np.sort(np.array([_hash(unit) for unit in _UNITS], dtype=np.uint64))
-    return WordTables(character_classes(), table, sizes, longest, units)
+    return WordTables(character_classes(), table, sizes, bits, longest, units)
 
 
 def _hash(word: str) -> np.uint64:
@@ -112,80 +129,146 @@ def _hash(word: str) -> np.uint64:
     return np.uint64(hash_bytes(data, 0, len(data)))
 
 
-@kernel
-def whitespace_words(data, begin, end, tables, words):
-    """Writes the words by the definition `whitespace`; returns their number and that of all characters."""
-    count = characters = 0
-    at = begin
-    while at < end:
-        start = at
-        while at < end and not tables.classes[decode(data, at, end)] & SPACE:
-            at = step(data, at, end)
-            characters += 1
-        if at > start:
-            count = _write(data, start, at, tables.classes, begin, words, count)
-        if at < end:
-            at = step(data, at, end)
-            characters += 1
-    return count, characters
+class WordSpace(NamedTuple):
+    """Room that `find_words` uses for one batch of documents after another, by one definition of a word."""
+
+    words: np.ndarray
+    """The words of a batch: `WORD`, one a byte."""
+    memory: np.ndarray
+    """How runs were taken apart before: `WORD`."""
+
+
+def word_space(size: int) -> WordSpace:
+    """Room for batches of up to `size` bytes."""
+    return WordSpace(np.empty(size, dtype=WORD), np.zeros(_REMEMBERED * _PLACES, dtype=WORD))
+
+
+_plain_letters = bytes_within((ord("A"), ord("Z")), (ord("a"), ord("z")), (0x80, 0xBF), (0xD0, 0xD1))
+"""Bytes of the Latin letters of ASCII and the Cyrillic ones from U+0400 to U+047F."""
+_spaces = bytes_within((9, 13), (28, 32))
+_rarer_space_starts = bytes_within((0xC2, 0xC2), (0xE1, 0xE3))
+"""Bytes that the white space outside ASCII starts with."""
 
 
 @kernel
-def unicode_words(data, begin, end, tables, words):
-    """Writes the words by the definition `unicode`; returns their number and that of all characters."""
-    classes = tables.classes
-    count = characters = 0
-    at = begin
-    while at < end:
-        if data[at] == ord(" "):
-            at += 1
-            characters += 1
-            continue
-        start = at
-        at = ascii_letters_end(data, start, end)
-        letters = at - start
-        while at < end and classes[decode(data, at, end)] & (ALPHA | PREFIX | SPACE) == ALPHA:
-            letters += 1
-            at = step(data, at, end)
-        split = at
-        marks = 0
-        while at < end and not classes[decode(data, at, end)] & SPACE:
-            marks += 1
-            at = step(data, at, end)
-        characters += letters + marks
-        if at > start:
-            count = _write_run(data, start, split, letters, marks, at, tables, begin, words, count)
-        else:
-            at = step(data, at, end)
-            characters += 1
-    return count, characters
+def find_words(data, begin, end, tables, memory, whitespace, words):
+    """Writes the words by the definition `whitespace`, or else `unicode`; returns their number.
+
+    White space is one bit a byte, for 64 bytes at once; runs start and end where neighbouring bits differ.
+    """
+    count = 0
+    start = -1
+    before = np.uint64(1)
+    spilled = np.uint64(0)
+    for block in range(begin, end + 1, WIDTH):
+        spaces, spilled = _space_bits(data, block, end, tables.classes, spilled)
+        edges = spaces ^ (spaces << np.uint64(1) | before)
+        before = spaces >> np.uint64(WIDTH - 1)
+        while edges:
+            at = block + trailing_zeros(edges)
+            edges &= edges - np.uint64(1)
+            if start < 0:
+                start = at
+            else:
+                count = _write_run(data, start, at, tables, memory, whitespace, begin, words, count)
+                start = -1
+    return count
 
 
 @inline_kernel
-def _write_run(data, start, split, letters, marks, end, tables, base, words, count):
-    """Writes the words of the run `data[start:end]`: `letters` letters up to `split`, then `marks` others.
-
-    Most runs are letters alone and need no further rules.
-    """
-    key = hash_bytes(data, start, end)
-    slot = _find_hash(key, tables.exceptions) if end - start <= tables.longest else -1
-    if slot >= 0:
-        return _write_pieces(data, start, slot, tables, base, words, count)
-    if marks == 0 and tables.classes[decode(data, start, end)] & LETTER:
-        return _put(words, count, key, start - base, end - base, letters, IS_WORD | HAS_LETTER)
-    return _write_marked_run(data, start, split, marks == 1 and letters > 0, end, tables, base, words, count)
+def _space_bits(data, at, end, classes, spilled):
+    """Which of the 64 bytes from `at` on are white space or behind the end, and the next."""
+    if at + WIDTH > data.size:
+        return _space_bits_at_the_end(data, at, end, classes, spilled)
+    spaces = _spaces(data, at) | ~low_bits(end - at) | spilled
+    spilled = np.uint64(0)
+    candidates = _rarer_space_starts(data, at) & ~spaces
+    while candidates:
+        bit = trailing_zeros(candidates)
+        candidates &= candidates - np.uint64(1)
+        if class_at(data, at + bit, end, classes) & SPACE:
+            size = step(data, at + bit, end) - at - bit
+            spaces |= low_bits(size) << np.uint64(bit)
+            spilled = low_bits(max(bit + size - WIDTH, 0))
+    return spaces, spilled
 
 
 @kernel
-def _write_marked_run(data, start, split, one_mark, end, tables, base, words, count):
-    """Writes the words of a run that is no exception; `one_mark`: letters up to `split`, one other."""
+def _space_bits_at_the_end(data, at, end, classes, spilled):
+    """The same where `data` has fewer than 64 bytes left."""
+    spaces = ~low_bits(end - at) | spilled
+    position = at
+    while position < end:
+        after = step(data, position, end)
+        if class_at(data, position, end, classes) & SPACE:
+            spaces |= low_bits(after - position) << np.uint64(position - at)
+        position = after
+    return spaces, np.uint64(0)
+
+
+@inline_kernel
+def _write_run(data, start, end, tables, memory, whitespace, base, words, count):
+    """Writes the words of the run `data[start:end]`: a word of letters alone at once, others from memory."""
+    key = hash_bytes(data, start, end)
+    if start + WIDTH <= data.size and end - start <= WIDTH and not _may_be_exception(key, tables):
+        bits = low_bits(end - start)
+        if not ~_plain_letters(data, start) & bits:
+            length = count_ones(character_starts(data, start) & bits)
+            return _put(words, count, key, start - base, end - base, length, IS_WORD | HAS_LETTER)
+    recalled = _recall(memory, key, start - base, words, count)
+    if recalled >= 0:
+        return recalled
+    after = _take_apart(data, start, end, key, tables, whitespace, base, words, count)
+    _remember(memory, key, start - base, words, count, after)
+    return after
+
+
+@inline_kernel
+def _recall(memory, key, start, words, count):
+    """Writes the words of a run taken apart before; returns the new number of words, -1 if it is new."""
+    place = np.int64(key % np.uint64(_REMEMBERED)) * _PLACES
+    if memory[place].hash != key:
+        return -1
+    for index in range(memory[place].length):
+        word = words[count + index]
+        known = memory[place + 1 + index]
+        word.hash = known.hash
+        word.start = start + known.start
+        word.end = start + known.end
+        word.length = known.length
+        word.kind = known.kind
+    return count + memory[place].length
+
+
+@inline_kernel
+def _remember(memory, key, start, words, first, count):
+    """Keeps the words that the run at `start` was taken apart into, unless they are too many."""
+    if count - first < _PLACES:
+        place = np.int64(key % np.uint64(_REMEMBERED)) * _PLACES
+        memory[place].hash = key
+        memory[place].length = count - first
+        for index in range(count - first):
+            known = memory[place + 1 + index]
+            word = words[first + index]
+            known.hash = word.hash
+            known.start = word.start - start
+            known.end = word.end - start
+            known.length = word.length
+            known.kind = word.kind
+
+
+@kernel
+def _take_apart(data, start, end, key, tables, whitespace, base, words, count):
+    """Writes the words of the run `data[start:end]`."""
+    if whitespace:
+        return _write(data, start, end, tables.classes, base, words, count)
+    slot = _find_hash(key, tables.exceptions)
+    if slot >= 0:
+        return _write_pieces(data, start, slot, tables, base, words, count)
     first = count
-    if one_mark and _splits_off(data, start, split, end, tables.classes):
-        slot = _find_exception(data, start, split, tables)
-        if slot < 0:
-            count = _write(data, start, split, tables.classes, base, words, count)
-            return _write(data, split, end, tables.classes, base, words, count)
-        count = _write_pieces(data, start, slot, tables, base, words, count)
+    split = _letters_before_mark(data, start, end, tables)
+    if split > start:
+        count = _write(data, start, split, tables.classes, base, words, count)
         count = _write(data, split, end, tables.classes, base, words, count)
     else:
         count = _split_run(data, start, end, tables, base, words, count)
@@ -193,11 +276,25 @@ def _write_marked_run(data, start, split, one_mark, end, tables, base, words, co
 
 
 @kernel
-def _splits_off(data, start, split, end, classes):
-    """Whether the one character `data[split:end]` behind letters is a suffix for certain."""
+def _letters_before_mark(data, start, end, tables):
+    """Where the mark in `data[start:end]` is, if it is letters and one mark that splits off; else `start`."""
+    split = _plain_letters_end(data, start, end)
+    if split in (start, end) or step(data, split, end) != end:
+        return start
+    if _find_exception(data, start, split, tables) >= 0:
+        return start
+    classes = tables.classes
     if data[split] == ord("."):
-        return class_before(data, split, start, classes) & LOWER != 0
-    return classes[decode(data, split, end)] & EDGE != 0
+        return split if class_before(data, split, start, classes) & LOWER else start
+    return split if classes[decode(data, split, end)] & EDGE else start
+
+
+@inline_kernel
+def _plain_letters_end(data, at, end):
+    """The first byte in `data[at:end]` that is of no plain letter; `at` where 64 bytes cannot be read."""
+    if at + WIDTH > data.size:
+        return at
+    return min(at + trailing_zeros(~_plain_letters(data, at)), end)
 
 
 @inline_kernel
@@ -217,12 +314,18 @@ def _write(data, start, stop, classes, base, words, count):
     """Writes the word `data[start:stop]`; returns the new number of words."""
     at = ascii_letters_end(data, start, stop)
     length = at - start
-    kind = IS_WORD | HAS_LETTER if length else 0
+    kind = IS_WORD | HAS_LETTER if length else IS_PUNCTUATION
+    terminal = False
     while at < stop:
         character = classes[decode(data, at, stop)]
         kind |= (character & SYMBOL == 0) | (character & LETTER != 0) * HAS_LETTER
+        if not character & PUNCTUATION:
+            kind &= ~IS_PUNCTUATION
+        terminal = character & TERMINAL != 0
         length += 1
         at = step(data, at, stop)
+    if terminal and length == 1:
+        kind |= IS_TERMINAL
     return _put(words, count, hash_bytes(data, start, stop), start - base, stop - base, length, kind)
 
 
@@ -244,6 +347,13 @@ def _find_hash(key, exceptions):
     return slot if exceptions[slot] else -1
 
 
+@inline_kernel
+def _may_be_exception(key, tables):
+    """Whether a run of letters with this hash may be an exception."""
+    bits = tables.filter[np.int64((key >> np.uint64(6)) & np.uint64(1023))]
+    return (bits >> (key & np.uint64(63))) & np.uint64(1) != 0
+
+
 @kernel
 def _find_exception(data, begin, end, tables):
     """The slot of the exception `data[begin:end]`, or -1."""
@@ -262,7 +372,7 @@ def _split_run(data, begin, end, tables, base, words, count):
     low, high = begin, end
     waiting = 0
     slot = -1
-    room = words.size
+    room = count + end - begin
     while low < high:
         if _is_plain(data, low, high):
             slot = _find_exception(data, low, high, tables)

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from filters.words import WORD, unicode_words, whitespace_words, word_tables
+from filters.words import find_words, word_space, word_tables
 from tests.filters.strategies import documents
 
 
-def split(text: str, kernel=unicode_words) -> list[str]:
+def split(text: str, whitespace: bool = False) -> list[str]:
     data = np.frombuffer(text.encode(), dtype=np.uint8)
-    words = np.empty(len(data), dtype=WORD)
-    count, characters = kernel(data, 0, len(data), word_tables(), words)
-    assert characters == len(text)
+    words, memory = word_space(len(data))
+    count = find_words(data, 0, len(data), word_tables(), memory, whitespace, words)
     found = [bytes(data[word["start"] : word["end"]]).decode() for word in words[:count]]
     assert [len(word) for word in found] == words["length"][:count].tolist()
     return found
@@ -59,7 +58,25 @@ def test_unicode_words_are_the_text_without_white_space(text: str) -> None:
 @given(documents)
 def test_whitespace_words_are_those_of_str_split(text: str) -> None:
     text = text.encode("utf-8", "replace").decode()
-    assert split(text, whitespace_words) == text.split()
+    assert split(text, whitespace=True) == text.split()
+
+
+@given(documents)
+def test_what_is_remembered_is_what_is_found(text: str) -> None:
+    data = np.frombuffer((text * 2).encode("utf-8", "replace"), dtype=np.uint8)
+    end = len(data) // 2
+    words, memory = word_space(len(data))
+    first = words[: find_words(data, 0, end, word_tables(), memory, False, words)].copy()
+    again = words[: find_words(data, end, len(data), word_tables(), memory, False, words)]
+    assert first.tolist() == again.tolist()
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\x1f", "\x85", "\xa0", "\u2028", "\u3000"])
+@pytest.mark.parametrize("before", range(58, 68))
+def test_white_space_across_the_blocks_of_64_bytes(space: str, before: int) -> None:
+    text = "x" * before + space + "y," + space * 40 + "é" * 70 + space
+    assert split(text, whitespace=True) == text.split()
+    assert split(text + "z" * 64, whitespace=True) == (text + "z" * 64).split()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +89,7 @@ def test_long_runs_are_split_completely(character: str) -> None:
 
 def test_bytes_that_are_not_utf8_do_not_crash() -> None:
     data = np.frombuffer(b"\xff\xfe ok \xed\xa0\x80 \xf0\x9f end\xc3", dtype=np.uint8)
-    words = np.empty(len(data), dtype=WORD)
-    count, _ = unicode_words(data, 0, len(data), word_tables(), words)
+    words, memory = word_space(len(data))
+    count = find_words(data, 0, len(data), word_tables(), memory, False, words)
     assert 0 < count <= len(data)
     assert words["end"][:count].max() <= len(data)
