@@ -1,4 +1,4 @@
-"""Percentiles, the top of a ranking, and the measures of a cross-validation, against slow obvious references."""
+"""Percentiles, the top of a ranking, and the measures of a cross-validation, against slow references."""
 
 import numpy as np
 import pytest
