@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -112,9 +113,12 @@ def band_column(band: int) -> str:
 
 def sidecars(stage: Annotate, workdir: Path, columns: list[str]) -> pa.Table:
     """Columns of all sidecars of a stage, in document order."""
-    folder = stage.folder(workdir)
-    names = stage.parts.part_names(workdir)
+    tables = list(sidecar_parts(stage, workdir, columns))
     schema = pa.schema([(column, pa.string()) for column in columns])
-    if not names:
-        return schema.empty_table()
-    return pa.concat_tables([pq.read_table(folder / name, columns=columns) for name in names])
+    return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def sidecar_parts(stage: Annotate, workdir: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """Columns of each sidecar of a stage, in document order."""
+    for name in stage.parts.part_names(workdir):
+        yield pq.read_table(stage.folder(workdir) / name, columns=columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from filters.language import LanguageRule
 from filters.rules import Rule, all_failed, first_failed
 from pipelines.draw import Keys, first_words, held_out_draw
 from pipelines.stage import Stage, Task, TaskOutput, distinct
-from pipelines.stages.annotate import SAID, Annotate, sidecars
+from pipelines.stages.annotate import SAID, Annotate, sidecar_parts
 from pipelines.stages.classifier import Classifier
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
 from pipelines.stages.duplicates import Duplicates
@@ -32,6 +31,10 @@ REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
 LANGUAGE, LANGUAGE_SCORE = "language", "language_score"
 CLUSTER_SIZE = "cluster_size"
+JUDGED = pl.DataFrame(
+    schema={"bytes": pl.Int64, "key": pl.UInt64, DOMAIN: pl.String, LANGUAGE: pl.String, "reason": pl.String}
+)
+"""No documents, as rules judge them."""
 DUPLICATE = {"exact": "exact duplicate", "minhash": "near duplicate"}
 
 
@@ -141,8 +144,6 @@ class Select(Stage):
             ranks["reference"].to_numpy(),
         )
         method = pl.Series(outcome.method)
-        doc_ids = documents["doc_id"]
-        kept_doc = pl.Series(outcome.kept_doc)
         verdicts = documents.with_columns(
             pl.Series("keep", outcome.kept) & ~ranks["reference"],
             pl.coalesce(
@@ -150,40 +151,47 @@ class Select(Stage):
                 pl.when(ranks["reference"]).then(pl.lit(REFERENCE)),
                 method.replace_strict(DUPLICATE, default=None, return_dtype=pl.String),
             ).alias("reason"),
-            doc_ids.gather(kept_doc.clip(0)).set(kept_doc < 0, None).alias("kept_doc_id"),
+            pl.Series("kept_doc", outcome.kept_doc),
             pl.Series("similarity", outcome.similarity).fill_nan(None),
             method.alias("method"),
             pl.Series(CLUSTER_SIZE, outcome.cluster_size),
         )
         held_out = self._held_out(verdicts, outcome.component, self._learned(workdir))
-        self._write(verdicts.with_columns(pl.Series("held_out", held_out)), workdir, output)
+        verdicts = verdicts.with_columns(pl.Series("held_out", held_out))
+        self._write(verdicts, workdir, output)
+        self._count(verdicts, output)
 
     def _judged_by_rules(self, number: int, workdir: Path, output: TaskOutput) -> pl.DataFrame:
-        annotation, rules = self.rank.annotations[number], self.rules[number]
-        languages = self.languages[number]
-        wanted = {"doc_id", "bytes", "content_hash", LANGUAGE, LANGUAGE_SCORE, SAID}
-        wanted |= {rule.signal for rule in rules}
-        table = sidecars(annotation, workdir, sorted(wanted))
-        for rule, failed in all_failed(table, rules).items():
-            output.counts.fact(f"fails {rule} in {annotation.scope}", failed)
-        reason = pl.Series(languages.failed(table)).cast(pl.String)
-        for objection, failed in reason.drop_nulls().value_counts().rows():
-            output.counts.fact(f"fails {objection} in {annotation.scope}", failed)
-        reason = reason.zip_with(reason.is_not_null(), pl.Series(first_failed(table, rules)).cast(pl.String))
+        annotation = self.rank.annotations[number]
+        wanted = {"bytes", "content_hash", LANGUAGE, LANGUAGE_SCORE, SAID}
+        wanted |= {rule.signal for rule in self.rules[number]}
+        tables = sidecar_parts(annotation, workdir, sorted(wanted))
+        documents = pl.concat([JUDGED, *(self._judged_part(number, table, output) for table in tables)])
+        reason = documents["reason"]
         for verdicts in self.datatrove:
             if verdicts.parts == annotation.parts:
                 found = pl.Series(verdicts.reasons(workdir)).cast(pl.String)
                 failed = found.len() - found.null_count()
                 output.counts.fact(f"fails {verdicts.verdict} in {annotation.scope}", failed)
                 reason = reason.zip_with(reason.is_not_null(), found)
+        return documents.with_columns(reason)
+
+    def _judged_part(self, number: int, table: pa.Table, output: TaskOutput) -> pl.DataFrame:
+        """What rules and languages say of the documents of one sidecar."""
+        annotation, rules = self.rank.annotations[number], self.rules[number]
+        languages = self.languages[number]
+        for rule, failed in all_failed(table, rules).items():
+            output.counts.fact(f"fails {rule} in {annotation.scope}", failed)
+        reason = pl.Series(languages.failed(table)).cast(pl.String)
+        for objection, failed in reason.drop_nulls().value_counts().rows():
+            output.counts.fact(f"fails {objection} in {annotation.scope}", failed)
+        reason = reason.zip_with(reason.is_not_null(), pl.Series(first_failed(table, rules)).cast(pl.String))
+        domain = pl.Series([annotation.parts.domain], dtype=pl.String)
         return pl.DataFrame(
             {
-                "doc_id": pl.Series(table.column("doc_id")).cast(pl.String),
                 "bytes": pl.Series(table.column("bytes")).cast(pl.Int64),
                 "key": first_words(table.column("content_hash")),
-                "domain": pl.Series([annotation.parts.domain], dtype=pl.String).new_from_index(
-                    0, table.num_rows
-                ),
+                DOMAIN: domain.new_from_index(0, table.num_rows),
                 LANGUAGE: pl.Series(pc.coalesce(table.column(SAID), languages.believed(table))),
                 "reason": reason,
             }
@@ -238,29 +246,44 @@ class Select(Stage):
         return np.concatenate([np.empty(0, np.uint64), *learned])
 
     def _write(self, verdicts: pl.DataFrame, workdir: Path, output: TaskOutput) -> None:
-        start = 0
         columns = ["doc_id", "keep", "reason", "kept_doc_id", "similarity", "method", *self.described]
         columns += [f"{judge.name}.percentile" for judge in self.judges]
+        kept_doc = verdicts["kept_doc"].to_numpy()
+        preferred = np.unique(kept_doc[kept_doc >= 0])
+        preferred_ids = self._ids_of(preferred, workdir)
+        for name, first, ids in self._ids(workdir):
+            part = verdicts.slice(first, len(ids))
+            place = np.searchsorted(preferred, part["kept_doc"].to_numpy())
+            place = pa.array(place, mask=(part["kept_doc"] < 0).to_numpy())
+            part = part.with_columns(doc_id=pl.Series(ids), kept_doc_id=pl.Series(preferred_ids.take(place)))
+            output.write_table(name, part.select(columns).to_arrow())
+
+    def _ids(self, workdir: Path) -> Iterator[tuple[str, int, pa.ChunkedArray]]:
+        """The doc_ids of each part: the name of its verdicts, the number of its first document, the ids."""
+        first = 0
         for annotation in self.rank.annotations:
-            parts = annotation.parts
-            for name, rows in zip(parts.part_names(workdir), parts.part_rows(workdir), strict=True):
-                part = verdicts.slice(start, rows)
-                output.write_table(f"{parts.scope}/{name}", part.select(columns).to_arrow())
-                start += rows
-        kept = verdicts.filter("keep")
-        reasons = verdicts.filter(~pl.col("keep")).group_by("reason").agg(pl.len(), pl.sum("bytes")).rows()
-        output.counts.flow(
-            "documents",
-            entered=start,
-            left=len(kept),
-            dropped=Counter({reason: n for reason, n, _ in reasons}),
-        )
-        output.counts.flow(
-            "bytes",
-            entered=int(verdicts["bytes"].sum()),
-            left=int(kept["bytes"].sum()),
-            dropped=Counter({reason: size for reason, _, size in reasons}),
-        )
+            names = annotation.parts.part_names(workdir)
+            for name, table in zip(names, sidecar_parts(annotation, workdir, ["doc_id"]), strict=True):
+                yield f"{annotation.scope}/{name}", first, table.column("doc_id")
+                first += table.num_rows
+
+    def _ids_of(self, documents: npt.NDArray[np.int64], workdir: Path) -> pa.ChunkedArray:
+        """The doc_ids of documents, whose numbers ascend."""
+        found = [pa.chunked_array([], pa.string())]
+        for _, first, ids in self._ids(workdir):
+            start, stop = np.searchsorted(documents, [first, first + len(ids)])
+            found.append(ids.take(pa.array(documents[start:stop] - first)))
+        return pa.chunked_array([chunk for ids in found for chunk in ids.chunks], pa.string())
+
+    def _count(self, verdicts: pl.DataFrame, output: TaskOutput) -> None:
+        groups = verdicts.group_by("keep", "reason").agg(pl.len(), pl.sum("bytes")).rows(named=True)
+        for unit, column in (("documents", "len"), ("bytes", "bytes")):
+            output.counts.flow(
+                unit,
+                entered=sum(group[column] for group in groups),
+                left=sum(group[column] for group in groups if group["keep"]),
+                dropped={group["reason"]: group[column] for group in groups if not group["keep"]},
+            )
         output.counts.fact("held_out_documents", int(verdicts["held_out"].sum()))
 
     def verdicts(self, workdir: Path, scope: str) -> Iterator[tuple[str, pa.Table]]:
