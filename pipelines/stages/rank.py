@@ -80,15 +80,10 @@ class Rank(Stage):
 
     def _best_first(self, documents: pl.DataFrame) -> npt.NDArray[np.int64]:
         """Document numbers, the most preferred first."""
-        order = {
-            "priority": (pl.col("priority"), True),
-            "quality": (pl.col("quality"), True),
-            "length": (pl.col("bytes"), True),
-        }
-        by = [(pl.col("reference"), True), *(order[name] for name in self.keep), (pl.col("document"), False)]
-        numbered = documents.with_row_index("document")
-        order_of = pl.arg_sort_by([column for column, _ in by], descending=[down for _, down in by])
-        return numbered.select(order_of).to_series().to_numpy().astype(np.int64)
+        names = ["reference", *("bytes" if policy == "length" else policy for policy in self.keep)]
+        most = [-documents[name].to_numpy().astype(np.float64) for name in names]
+        # `lexsort` sorts by its last key first; it is stable, so documents alike in all stay in order.
+        return np.lexsort(most[::-1])
 
     def _documents(self, number: int, workdir: Path) -> pl.DataFrame:
         """What the policy asks about."""
