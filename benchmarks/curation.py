@@ -1,4 +1,4 @@
-"""Quality rules and near-duplicates: speed and decisions beside datatrove, rensa and datasketch.
+"""Quality rules, languages, duplicates: speed and decisions beside datatrove, rensa and datasketch.
 
 python benchmarks/curation.py [--megabytes N] [FILES...]
 
@@ -18,7 +18,7 @@ import sysconfig
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,8 +26,10 @@ import fasttext_pybind
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from datasketch import MinHash as DatasketchMinHash
 from datatrove.data import Document
+from datatrove.pipeline.dedup import exact_dedup
 from datatrove.pipeline.dedup import minhash as peer_minhash
 from datatrove.pipeline.filters import (
     C4QualityFilter,
@@ -35,10 +37,12 @@ from datatrove.pipeline.filters import (
     GopherQualityFilter,
     GopherRepetitionFilter,
 )
+from datatrove.pipeline.formatters import PIIFormatter
 from datatrove.utils.lid import FT176LID
 from datatrove.utils.logging import logger
 from datatrove.utils.text import split_into_parts
 from rensa import RMinHash
+from rich.console import Console
 
 from filters.c4_lines import edit_lines
 from filters.candidates import candidate_pairs, ends, merged
@@ -47,9 +51,16 @@ from filters.exact import content_hash, first_equal
 from filters.jaccard import verified
 from filters.language import LanguageRule
 from filters.minhash import MinHash
-from filters.rules import PRESETS, first_failed
+from filters.rules import PRESETS, Rule, first_failed
 from filters.signals import compute_signals
+from pipelines.executors.local import WorkerPool
+from pipelines.inputs import bundled_language_model
 from pipelines.language_model import bundled_model, load_identifier
+from pipelines.progress import Progress
+from pipelines.run import run_stage
+from pipelines.stage import TaskOutput
+from pipelines.stages.annotate import Annotate
+from pipelines.standalone.files import ingest
 
 Result = TypeVar("Result")
 THRESHOLD = 0.8
@@ -131,12 +142,18 @@ def agreement(ours: Iterable[bool], theirs: Iterable[bool]) -> str:
     return f"{sum(equal)} of {len(equal)} decisions equal ({100 * sum(equal) / len(equal):.2f} %)"
 
 
-def compare_filters(texts: list[str], report: Report) -> None:
+def judged(texts: pa.Array, rules: Sequence[Rule]) -> pa.BooleanArray:
+    """Whether the rules drop each text; only the signals that they need are computed."""
+    return first_failed(compute_signals(texts, names={rule.signal for rule in rules}), rules).is_valid()
+
+
+def compare_filters(texts: list[str], report: Report) -> float:
+    """Each filter, then all; returns the seconds of datatrove's chain."""
     array = pa.array(texts, pa.large_string())
 
-    def ours(preset: str, edit: bool) -> list[bool]:
-        source = edit_lines(array, terminal_punctuation=False).texts if edit else array
-        return first_failed(compute_signals(source), PRESETS[preset]).is_valid().to_pylist()
+    def ours(preset: str) -> list[bool]:
+        source = edit_lines(array, terminal_punctuation=False).texts if preset == "c4" else array
+        return judged(source, PRESETS[preset]).to_pylist()
 
     peers = {
         "gopher_repetition": GopherRepetitionFilter(),
@@ -146,11 +163,9 @@ def compare_filters(texts: list[str], report: Report) -> None:
     }
     for preset, peer in peers.items():
         theirs, peer_seconds = measure(lambda peer=peer: dropped(peer, texts))
-        mine, seconds = measure(lambda preset=preset: ours(preset, preset == "c4"), repeat=3)
+        mine, seconds = measure(lambda preset=preset: ours(preset), repeat=3)
         report.line(f"datatrove {preset}", peer_seconds)
-        report.line(
-            f"coupage   {preset} (all signals computed)", seconds, peer_seconds, agreement(mine, theirs)
-        )
+        report.line(f"coupage   {preset}", seconds, peer_seconds, agreement(mine, theirs))
 
     def chain() -> list[bool]:
         found = []
@@ -162,13 +177,13 @@ def compare_filters(texts: list[str], report: Report) -> None:
     def our_chain() -> list[bool]:
         rules = [rule for preset in peers for rule in PRESETS[preset]]
         edited = edit_lines(array, terminal_punctuation=False).texts
-        return first_failed(compute_signals(edited), rules).is_valid().to_pylist()
+        return judged(edited, rules).to_pylist()
 
     def our_chain_in_their_order() -> list[bool]:
         gopher = [*PRESETS["gopher_repetition"], *PRESETS["gopher_quality"]]
-        before = first_failed(compute_signals(array), gopher).is_valid()
+        before = judged(array, gopher)
         edited = edit_lines(array, terminal_punctuation=False).texts
-        after = first_failed(compute_signals(edited), [*PRESETS["c4"], *PRESETS["fineweb"]]).is_valid()
+        after = judged(edited, [*PRESETS["c4"], *PRESETS["fineweb"]])
         return pc.or_(before, after).to_pylist()
 
     theirs, peer_seconds = measure(chain)
@@ -181,6 +196,7 @@ def compare_filters(texts: list[str], report: Report) -> None:
     report.line(
         "coupage   its order (signals, edit, signals)", seconds, peer_seconds, agreement(mine, theirs)
     )
+    return peer_seconds
 
 
 class Bundled:
@@ -195,7 +211,8 @@ class Bundled:
         return labels, np.array(scores)
 
 
-def compare_languages(texts: list[str], report: Report) -> None:
+def compare_languages(texts: list[str], report: Report) -> float:
+    """Returns the seconds of datatrove's filter."""
     array = pa.array(texts, pa.large_string())
     identifier, rule = load_identifier(str(bundled_model())), LanguageRule(keep=("en",))
     peer = FT176LID(["en"])
@@ -210,6 +227,7 @@ def compare_languages(texts: list[str], report: Report) -> None:
     mine, seconds = measure(lambda: rule.failed(identifier.identify(array)).is_valid().to_pylist(), repeat=3)
     report.line("datatrove language", peer_seconds)
     report.line("coupage   language", seconds, peer_seconds, agreement(mine, theirs))
+    return peer_seconds
 
 
 def shingles(text: str) -> list[str]:
@@ -217,7 +235,8 @@ def shingles(text: str) -> list[str]:
     return [" ".join(words[at : at + NGRAM]) for at in range(max(1, len(words) - NGRAM + 1))]
 
 
-def compare_signatures(texts: list[str], report: Report) -> None:
+def compare_signatures(texts: list[str], report: Report) -> float:
+    """Returns the seconds of datatrove's signatures."""
     array = pa.array(texts, pa.large_string())
     hasher = MinHash()
     size = hasher.bands * hasher.rows
@@ -242,10 +261,54 @@ def compare_signatures(texts: list[str], report: Report) -> None:
             peer.update_batch([shingle.encode() for shingle in shingles(text)])
 
     _, seconds = measure(lambda: hasher.signatures(array), repeat=3)
+    of_peers = {}
     for name, work in (("datatrove", datatrove), ("rensa", rensa), ("datasketch", datasketch)):
-        _, peer_seconds = measure(work)
-        report.line(f"{name} signatures", peer_seconds)
-        report.line(f"coupage beside {name}", seconds, peer_seconds)
+        _, of_peers[name] = measure(work)
+        report.line(f"{name} signatures", of_peers[name])
+        report.line(f"coupage beside {name}", seconds, of_peers[name])
+    return of_peers["datatrove"]
+
+
+def compare_annotation(texts: list[str], report: Report, of_peers: float) -> None:
+    """From a Parquet file to the sidecar with everything, beside the sum of datatrove's steps.
+
+    Ours also counts the kinds of personal data that datatrove does not look for, the signals of code and of
+    mathematics, and scripts. `of_peers`: its filters, languages and signatures.
+    """
+
+    def formatted() -> None:
+        formatter = PIIFormatter()
+        for text in texts:
+            formatter.format(text)
+
+    def hashed() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = exact_dedup.ExactDedupConfig(lambda document: document.text)
+            step = exact_dedup.ExactDedupSignature(folder, config)
+            step.run((Document(text=text, id="0") for text in texts), 0, 1)
+
+    _, formatting = measure(formatted)
+    _, hashing = measure(hashed)
+    report.line("datatrove personal data", formatting)
+    report.line("datatrove exact duplicates", hashing)
+    console = Console(stderr=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Progress(console) as progress,
+        WorkerPool(1, progress.warn) as pool,
+    ):
+        corpus, work = Path(folder) / "texts.parquet", Path(folder) / "work"
+        pq.write_table(pa.table({"text": pa.array(texts, pa.large_string())}), corpus)
+        parts = ingest([str(corpus)])
+        run_stage(parts, work, pool, progress)
+        annotation = Annotate("files", parts, MinHash(), language_model=bundled_language_model())
+
+        def annotate() -> None:
+            for number, task in enumerate(annotation.tasks(work)):
+                annotation.run_task(work, task, TaskOutput(annotation.folder(work), number))
+
+        _, seconds = measure(annotate, repeat=2)
+    report.line("coupage   all of annotate, Parquet to Parquet", seconds, of_peers + formatting + hashing)
 
 
 def with_copies(texts: list[str], share: float = 0.2) -> list[str]:
@@ -381,9 +444,10 @@ def main() -> None:
     warm = pa.array(texts[:20], pa.large_string())
     compute_signals(edit_lines(warm).texts)
     deduplicate([*texts[:20], texts[0]])
-    compare_filters(texts, report)
-    compare_languages(texts, report)
-    compare_signatures(texts, report)
+    seconds = compare_filters(texts, report)
+    seconds += compare_languages(texts, report)
+    seconds += compare_signatures(texts, report)
+    compare_annotation(texts, report, seconds)
     compare_estimates(texts)
     compare_deduplication(texts)
 
