@@ -26,6 +26,7 @@ BUCKET_PAIRS = 1 << 22
 """A bucket that would make more pairs has fewer hubs and neighbours, down to one of each."""
 
 _NUMBERS = 1 << 32
+_NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
 _RUN = 1 << 24
 _STRIDE = 1 << 12
 
@@ -93,7 +94,8 @@ def merged(bands: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     cuts = [np.concatenate(([0], np.searchsorted(band, limits), [len(band)])) for band in bands]
     for run in range(len(limits) + 1):
         pieces = [band[cut[run] : cut[run + 1]] for band, cut in zip(bands, cuts, strict=True)]
-        yield np.unique(np.concatenate([np.empty(0, np.uint64), *pieces]))
+        pairs = np.sort(np.concatenate([np.empty(0, np.uint64), *pieces]))
+        yield pairs[np.diff(pairs, prepend=_NO_PAIR) != 0]
 
 
 @driver
