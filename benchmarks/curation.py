@@ -364,7 +364,7 @@ def deduplicate(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     keys = hasher.band_keys(hasher.signatures(array)).flatten().to_numpy().reshape(-1, hasher.bands)
     documents = np.arange(len(texts))
     bands = [candidate_pairs(keys[:, band], documents).pairs for band in range(hasher.bands)]
-    a, b = ends(np.concatenate(list(merged(bands))))
+    a, b = ends(np.concatenate(list(merged(bands, 1 << 24))))
     groups = first_equal(content_hash(array))
     similarity = verified(a, b, array, NGRAM)
     eligible = np.ones(len(texts), dtype=bool)

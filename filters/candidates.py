@@ -27,8 +27,6 @@ BUCKET_PAIRS = 1 << 22
 
 _NUMBERS = 1 << 32
 _NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
-_RUN = 1 << 24
-_STRIDE = 1 << 12
 
 
 class CandidatePairs(NamedTuple):
@@ -83,14 +81,17 @@ def candidate_pairs(keys: np.ndarray, documents: np.ndarray, references: int = 0
     return CandidatePairs(pairs, int(bounded))
 
 
-def merged(bands: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """The distinct pairs of all bands, ascending, in runs that are made of about `_RUN` of their pairs.
+def merged(bands: Sequence[np.ndarray], run_size: int) -> Iterator[np.ndarray]:
+    """The distinct pairs of all bands, ascending, in runs.
 
     Args:
         bands: The pairs of each band, ascending; they may be memory-mapped.
+        run_size: About how many of their pairs a run is made of.
     """
-    sample = np.sort(np.concatenate([np.empty(0, np.uint64), *(band[::_STRIDE] for band in bands)]))
-    limits = sample[_RUN // _STRIDE :: _RUN // _STRIDE]
+    stride = 1 + run_size // 4096
+    sample = np.sort(np.concatenate([np.empty(0, np.uint64), *(band[::stride] for band in bands)]))
+    step = max(1, run_size // stride)
+    limits = sample[step::step]
     cuts = [np.concatenate(([0], np.searchsorted(band, limits), [len(band)])) for band in bands]
     for run in range(len(limits) + 1):
         pieces = [band[cut[run] : cut[run + 1]] for band, cut in zip(bands, cuts, strict=True)]

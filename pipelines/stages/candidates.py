@@ -22,6 +22,7 @@ from pipelines.stages.numbering import Documents, Numbering
 from pipelines.stages.rank import ORDER, Rank
 from pipelines.stages.verified import verified_earlier
 
+PAIRS_A_RUN = 1 << 24
 PAIRS = "pairs.arrow"
 UNVERIFIED = "unverified.arrow"
 
@@ -78,7 +79,7 @@ class Candidates(Stage):
         earlier run verified the pair. `unverified.arrow`: `document`, those of the other pairs, ascending.
         """
         bands = [read_arrow(self.folder(workdir) / _band_file(n)) for n in range(self.minhash.bands)]
-        runs = merged([band.column("pair").to_numpy() for band in bands])
+        runs = merged([band.column("pair").to_numpy() for band in bands], PAIRS_A_RUN)
         pairs = np.concatenate([np.empty(0, np.uint64), *runs])
         numbering = Numbering.of(self.rank, workdir)
         similarity = verified_earlier(workdir, self.minhash.ngram, numbering, pairs)

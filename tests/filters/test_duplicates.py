@@ -267,7 +267,7 @@ def test_planted_duplicates_are_found() -> None:
     hasher = MinHash()
     keys = np.array(hasher.band_keys(hasher.signatures(texts)).to_pylist(), dtype=np.uint64)
     bands = [candidate_pairs(keys[:, band], np.arange(len(words))).pairs for band in range(hasher.bands)]
-    pairs = np.concatenate(list(merged(bands)))
+    pairs = np.concatenate(list(merged(bands, 1000)))
     found = pairs[verified(*ends(pairs), texts, 5) >= 0.8]
     found = set(zip(*map(np.ndarray.tolist, ends(found)), strict=True))
     truth = {(at, at + 1) for at in range(0, len(words), 2) if jaccard(words[at], words[at + 1], 5) >= 0.8}
