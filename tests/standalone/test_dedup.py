@@ -55,6 +55,8 @@ def test_planted_duplicates_are_found_with_true_similarities(coupage, tmp_path, 
     }
     assert found["exact"]["similarity"] == found["a.jsonl:4"]["similarity"] == 1.0
     assert found["a.jsonl:7"]["similarity"] == pytest.approx(jaccard(texts[7], near))
+    assert list(found["exact"]) == ["doc_id", "kept_doc_id", "similarity", "method", "cluster_size"]
+    assert {row["cluster_size"] for row in found.values()} == {2}
     summary = json.loads(done.stdout)
     assert (summary["documents"], summary["kept"]) == (44, 41)
     assert summary["duplicates"] == {"exact": 2, "minhash": 1}
@@ -66,6 +68,31 @@ def test_planted_duplicates_are_found_with_true_similarities(coupage, tmp_path, 
     }
     assert set(rest["doc_id"]) - set(everything) == {"spaced", "near", "related"}
     assert json.loads(rest.filter(pl.col("doc_id") == "a.jsonl:5")["metadata"][0]) == {"n": 5}
+
+
+def test_documents_to_compare_against_win_and_are_not_kept(coupage, tmp_path, planted, texts):
+    first, second, near = planted
+    old = tmp_path / "old"
+    old.mkdir()
+    write_lines(old / "b.jsonl", [{"text": texts[1]}, {"text": near}, {"text": texts[3]}, {"text": texts[3]}])
+    done = coupage("dedup", second, first, "--against", old / "b.jsonl", "-o", tmp_path / "out", "--json")
+    found = {name: row["kept_doc_id"] for name, row in evidence(tmp_path / "out").items()}
+    (name,) = {kept for removed, kept in found.items() if removed == "near"}
+    assert name.endswith("old/b.jsonl:1")  # two files have one name, so folders tell them apart
+    reference = name.removesuffix(":1")
+    unlike = {row: kept for row, kept in found.items() if not kept.startswith(reference)}
+    assert len(unlike) == 1 and list(unlike.values()) == ["spaced"]
+    assert sorted(kept.removeprefix(reference) for kept in found.values() if kept != "spaced") == [
+        ":0",
+        ":1",
+        ":1",
+        ":2",
+        ":2",
+    ]
+    summary = json.loads(done.stdout)
+    assert (summary["documents"], summary["references"], summary["kept"]) == (44, 4, 38)
+    assert not any(row.startswith(reference) for row in kept(tmp_path / "out")["doc_id"])
+    assert "given twice" in coupage("dedup", first, "--against", first, "-o", tmp_path / "x", code=2).stderr
 
 
 def test_exact_only_and_stricter_similarity_leave_near_duplicates(coupage, tmp_path, planted):
