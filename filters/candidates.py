@@ -69,7 +69,7 @@ def candidate_pairs(keys: np.ndarray, documents: np.ndarray, references: int = 0
     """
     if len(documents) and int(documents.max()) >= _NUMBERS:
         raise ValueError(f"Documents are numbered below {_NUMBERS:,}. Deduplicate the corpus in pieces.")
-    index = _likely_shared(keys)
+    index = np.flatnonzero(_likely_shared(keys) & (keys != NO_WORDS))
     index = index[np.argsort(keys[index], kind="stable")]
     sorted_keys = keys[index]
     bounds = np.flatnonzero(np.concatenate(([True], sorted_keys[1:] != sorted_keys[:-1], [True])))
@@ -101,7 +101,7 @@ def merged(bands: Sequence[np.ndarray], run_size: int) -> Iterator[np.ndarray]:
 
 @driver
 def _likely_shared(keys):
-    """The indices of all keys that occur more than once, and of a few others."""
+    """For each key whether it occurs more than once; of a few others this is said as well."""
     slots = 16
     while slots < 4 * keys.size:
         slots *= 2
@@ -109,17 +109,10 @@ def _likely_shared(keys):
     seen = np.zeros(slots, dtype=np.uint8)
     for key in keys:
         seen[key & mask] = min(seen[key & mask] + 1, 2)
-    count = 0
-    for key in keys:
-        count += key != NO_WORDS and seen[key & mask] == 2
-    index = np.empty(count, dtype=np.int64)
-    at = 0
-    for position in range(keys.size):
-        key = keys[position]
-        if key != NO_WORDS and seen[key & mask] == 2:
-            index[at] = position
-            at += 1
-    return index
+    shared = np.empty(keys.size, dtype=np.bool_)
+    for index in range(keys.size):
+        shared[index] = seen[keys[index] & mask] == 2
+    return shared
 
 
 @kernel
@@ -127,10 +120,8 @@ def _partners(size):
     """With how many of the best of a bucket, and with how many right before it, a document is compared."""
     if size <= WHOLE_BUCKET:
         return size, 0
-    share = BUCKET_PAIRS // size
-    return max(1, min(HUBS, share * HUBS // (HUBS + NEIGHBOURS))), max(
-        1, min(NEIGHBOURS, share * NEIGHBOURS // (HUBS + NEIGHBOURS))
-    )
+    share = min(1.0, BUCKET_PAIRS / size / (HUBS + NEIGHBOURS))
+    return max(1, int(share * HUBS)), max(1, int(share * NEIGHBOURS))
 
 
 @kernel

@@ -140,7 +140,8 @@ class TaskOutput:
         """Write a Parquet file of at least one table, of `rows` rows in all, one table at a time."""
         with self.file(name, rows) as path:
             first = next(tables)
-            with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+            # Numbers of documents hardly repeat: dictionaries of them cost time and room.
+            with pq.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=False) as writer:
                 for table in chain([first], tables):
                     writer.write_table(table, row_group_size=ROW_GROUP)
 

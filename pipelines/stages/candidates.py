@@ -56,7 +56,7 @@ class Candidates(Stage):
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Pair the documents that share the band's key; of exact duplicates one stands for all."""
-        order = pq.read_table(self.rank.folder(workdir) / ORDER)
+        order = read_arrow(self.rank.folder(workdir) / ORDER)
         documents = order.column("document").to_numpy()
         references = pc.sum(order.column("reference")).as_py() or 0
         keys = np.concatenate([np.empty(0, np.uint64), *self._keys(workdir, task["band"])])

@@ -17,18 +17,18 @@ from pipelines.stage import Stage, Task, TaskOutput, distinct
 from pipelines.stages.annotate import Annotate, sidecars
 from pipelines.stages.judges import Judge
 
-FILE = "rank.parquet"
-ORDER = "order.parquet"
+FILE = "rank.arrow"
+ORDER = "order.arrow"
 
 
 @dataclass(frozen=True)
 class Rank(Stage):
-    """One task. Output: `rank.parquet`, a row a document, in the order of sources and parts:
+    """One task. Output: `rank.arrow`, a row a document, in the order of sources and parts:
 
     `rank` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised
     text), `repeated_id` bool (the same doc_id stands earlier), `reference` bool (only compared against).
 
-    And `order.parquet`, a row for each different text, the most preferred first: `document` int64, the first
+    And `order.arrow`, a row for each different text, the most preferred first: `document` int64, the first
     that has it, and `reference` bool, whether a reference has it.
     """
 
@@ -72,10 +72,10 @@ class Rank(Stage):
         repeated = first_equal(self._column("doc_id", workdir)) != np.arange(count)
         reference = documents["reference"].to_numpy()
         ranks = {"rank": rank, "exact_group": group, "repeated_id": repeated, "reference": reference}
-        output.write_table(FILE, pa.table(ranks))
+        output.write_arrow(FILE, pa.table(ranks))
         texts, best = _different_texts(rank, group)
         order = {"document": texts, "reference": reference[best_first[best]]}
-        output.write_table(ORDER, pa.table(order))
+        output.write_arrow(ORDER, pa.table(order))
         output.counts.flow("documents", entered=count, left=count)
 
     def _best_first(self, documents: pl.DataFrame) -> npt.NDArray[np.int64]:

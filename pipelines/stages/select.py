@@ -18,7 +18,7 @@ from filters.duplicates import survivors
 from filters.language import LanguageRule
 from filters.rules import Rule, all_failed, first_failed
 from pipelines.draw import Keys, first_words, held_out_draw
-from pipelines.stage import Stage, Task, TaskOutput, distinct
+from pipelines.stage import Stage, Task, TaskOutput, distinct, read_arrow
 from pipelines.stages.annotate import SAID, Annotate, sidecar_parts
 from pipelines.stages.classifier import Classifier
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
@@ -122,7 +122,7 @@ class Select(Stage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Judge all documents."""
         documents = pl.concat([self._judged_by_rules(i, workdir, output) for i in range(len(self.rules))])
-        ranks = pl.DataFrame(pl.from_arrow(pq.read_table(self.rank.folder(workdir) / RANK)))
+        ranks = pl.DataFrame(pl.from_arrow(read_arrow(self.rank.folder(workdir) / RANK)))
         documents = documents.with_columns(
             pl.when(ranks["repeated_id"])
             .then(pl.lit(REPEATED_ID))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.duplicates import survivors
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stage import Stage, Task, TaskOutput, read_arrow
 from pipelines.stages.annotate import Annotate, sidecars
 from pipelines.stages.duplicates import Duplicates
 from pipelines.stages.parts import PartStage
@@ -68,7 +68,7 @@ class Survivors(Stage):
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Decide who survives."""
-        ranks = pq.read_table(self.rank.folder(workdir) / RANK)
+        ranks = read_arrow(self.rank.folder(workdir) / RANK)
         edges = self.duplicates.edges(workdir) if self.duplicates else _no_edges()
         outcome = survivors(
             ranks.column("rank").to_numpy(),
