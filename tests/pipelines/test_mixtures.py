@@ -20,7 +20,7 @@ mixtures:
     tokens: 20k
     sequence_length: 256
     weights: {{english: 3, russian: 1}}
-    groups: {{english: "language = 'en'", russian: "domain = 'web' and language = 'ru'"}}
+    groups: {{english: "domain = 'web' and language = 'en'", russian: "domain = 'web' and language = 'ru'"}}
   stage2:
     tokens: 8k
     sequence_length: 256
