@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from filters.characters import LOWER, WORD, decode, step
+from filters.characters import LOWER, WORD, decode, find_byte, step
 from filters.kernel import inline_kernel, kernel
 
 _LONGEST_LABEL = 64
@@ -20,17 +20,18 @@ def is_address(data, begin, end, classes):
     expression). Each `@` is tried as the end of the user part; a host contains none, so all trials together
     are linear.
     """
-    stops = 0
-    for at in range(begin, end):
-        stops += data[at] == ord(".")
-    if stops == 0:
+    if find_byte(data, begin, end, ord(".")) == end:
         return False
     start = _after_scheme(data, begin, end, classes)
-    if _is_host_and_path(data, start, end, classes) or _is_host_and_path(data, begin, end, classes):
+    if start > begin and _is_host_and_path(data, start, end, classes):
         return True
-    for at in range(begin + 1, end - 1):
-        if data[at] == ord("@") and _is_host_and_path(data, at + 1, end, classes):
+    if _is_host_and_path(data, begin, end, classes):
+        return True
+    at = find_byte(data, begin + 1, end - 1, ord("@"))
+    while at < end - 1:
+        if _is_host_and_path(data, at + 1, end, classes):
             return True
+        at = find_byte(data, at + 1, end - 1, ord("@"))
     return False
 
 

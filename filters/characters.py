@@ -167,7 +167,7 @@ def width(lead):
     return 4
 
 
-@kernel
+@inline_kernel
 def decode(data, at, end):
     """The code point at byte `at` of `data`; U+FFFD where the bytes before `end` are not UTF-8."""
     lead = np.uint32(data[at])
@@ -191,13 +191,13 @@ def step(data, at, end):
     return min(at + width(data[at]), end)
 
 
-@kernel
+@inline_kernel
 def step_back(data, at, begin):
     """The byte position of the character before `at`; `at` is greater than `begin`."""
     return start_of_character(data, at - 1, begin)
 
 
-@kernel
+@inline_kernel
 def start_of_character(data, at, begin):
     """The first byte of the character that byte `at` belongs to."""
     floor = max(begin, at - 3)
@@ -277,7 +277,7 @@ def find_space(data, at, end, classes):
     return end
 
 
-@kernel
+@inline_kernel
 def class_before(data, at, begin, classes):
     """Class bits of the character that ends at byte `at`, 0 at the beginning."""
     if at <= begin:
@@ -285,7 +285,7 @@ def class_before(data, at, begin, classes):
     return classes[decode(data, step_back(data, at, begin), at)]
 
 
-@kernel
+@inline_kernel
 def class_at(data, at, end, classes):
     """Class bits of the character at byte `at`, 0 at the end."""
     if at >= end:

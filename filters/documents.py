@@ -68,9 +68,9 @@ class Documents:
     def words(self) -> Parts:
         """The words of each document: `WORD`."""
         whitespace = self.definition == "whitespace"
-        words, memory = self.space
-        first = _words(self.data, self.starts, self.ends, self.tables, memory, whitespace, words)
-        return Parts(words, first)
+        first = np.empty(len(self.starts) + 1, dtype=np.int64)
+        find_words(self.data, self.starts, self.ends, self.tables, whitespace, *self.space, first)
+        return Parts(self.space.words, first)
 
     @cached_property
     def lines(self) -> Parts:
@@ -84,17 +84,6 @@ def _characters(data, starts, ends):
     for document in range(starts.size):
         characters[document] = count_characters(data, starts[document], ends[document])
     return characters
-
-
-@driver
-def _words(data, starts, ends, tables, memory, whitespace, words):
-    first = np.zeros(starts.size + 1, dtype=np.int64)
-    for document in range(starts.size):
-        begin, end = starts[document], ends[document]
-        room = words[first[document] :]
-        found = find_words(data, begin, end, tables, memory, whitespace, room)
-        first[document + 1] = first[document] + found
-    return first
 
 
 @driver

@@ -15,7 +15,7 @@ import numpy as np
 
 from filters.characters import count_characters, skip_space
 from filters.documents import Documents, most_parts
-from filters.hashing import ENTRY, clear, combine, hash_bytes, mix, slots_for, was_seen
+from filters.hashing import ENTRY, clear, combine, find_entry, hash_bytes, mix, slots_for, was_seen
 from filters.kernel import driver, inline_kernel, kernel
 from filters.lines import strip_right
 from filters.signal import Family, ratio
@@ -176,17 +176,15 @@ def _repeated_ngrams(words, scratch, row):
         alive[position] = position
         keys[position] = combine(words[position].hash, words[position + 1].hash) | np.uint64(1)
     for n in range(2, 11):
-        if n > 2:
-            live = _extend(words, alive, keys, live, n)
         if n <= _MOSTLY_UNIQUE:
             live = _drop_unique(alive, keys, live, scratch.marks)
         table = scratch.table[: slots_for(live)]
-        _count(keys, slots, table, live)
-        if n <= 4 and words.size >= n:
+        duplicated = _count(words, alive, keys, slots, table, live, n)
+        if n >= DUPLICATE_NGRAMS[0]:
+            row[n - 2] = duplicated
+        elif words.size >= n:
             row[n - 2] = _top(words, alive, slots, table, live, n)
-        live = _keep_repeated(alive, keys, slots, table, live)
-        if n >= 5:
-            row[n - 2] = _duplicated(words, alive, slots, table, live, n)
+        live = _extend(words, alive, keys, slots, table, live, n)
 
 
 @kernel
@@ -209,41 +207,40 @@ def _drop_unique(alive, keys, live, marks):
 
 
 @kernel
-def _count(keys, slots, table, live):
-    """Counts the n-grams in the hash table; `slots` becomes the slot of each."""
+def _count(words, alive, keys, slots, table, live, n):
+    """Counts the n-grams in the hash table; `slots` becomes the slot of each.
+
+    Returns the characters of n-grams met before, left to right and without overlap.
+    """
     clear(table)
-    mask = table.size - 1
+    duplicated = 0
+    free = 0
     for index in range(live):
-        slot = np.int64(keys[index] & np.uint64(mask))
-        while table[slot].key != 0 and table[slot].key != keys[index]:
-            slot = (slot + 1) & mask
-        table[slot].key = keys[index]
-        table[slot].count += 1
+        slot = find_entry(table, keys[index])
         slots[index] = slot
+        entry = table[slot]
+        entry.key = keys[index]
+        entry.count += 1
+        if n >= DUPLICATE_NGRAMS[0] and alive[index] >= free:
+            if entry.seen:
+                duplicated += _span(words, alive[index], n)
+                free = alive[index] + n
+            entry.seen = 1
+    return duplicated
 
 
 @kernel
-def _extend(words, alive, keys, live, n):
-    """Turns the repeated (n-1)-grams into the n-grams that may repeat; returns how many there are."""
+def _extend(words, alive, keys, slots, table, live, n):
+    """Turns neighbours among the repeated n-grams into the (n+1)-grams that may repeat; returns how many."""
     kept = 0
+    repeats = live > 0 and table[slots[0]].count > 1
     for index in range(live - 1):
         position = alive[index]
-        if alive[index + 1] == position + 1:
-            alive[kept] = position
-            keys[kept] = combine(keys[index], words[position + n - 1].hash) | np.uint64(1)
-            kept += 1
-    return kept
-
-
-@kernel
-def _keep_repeated(alive, keys, slots, table, live):
-    """Keeps the n-grams that occur more than once; returns how many there are."""
-    kept = 0
-    for index in range(live):
-        alive[kept] = alive[index]
-        keys[kept] = keys[index]
-        slots[kept] = slots[index]
-        kept += table[slots[index]].count > 1
+        next_repeats = table[slots[index + 1]].count > 1
+        alive[kept] = position
+        keys[kept] = combine(keys[index], words[position + n].hash) | np.uint64(1)
+        kept += repeats & next_repeats & (alive[index + 1] == position + 1)
+        repeats = next_repeats
     return kept
 
 
@@ -255,22 +252,6 @@ def _top(words, alive, slots, table, live, n):
         if table[slots[index]].count > most:
             position, most = alive[index], table[slots[index]].count
     return (_span(words, position, n) + n - 1) * most
-
-
-@kernel
-def _duplicated(words, alive, slots, table, live, n):
-    """Characters of n-grams met before, left to right and without overlap."""
-    found = 0
-    free = 0
-    for index in range(live):
-        if alive[index] < free:
-            continue
-        slot = slots[index]
-        if table[slot].count < 0:
-            found += _span(words, alive[index], n)
-            free = alive[index] + n
-        table[slot].count = -1
-    return found
 
 
 @inline_kernel

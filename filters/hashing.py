@@ -50,7 +50,7 @@ def combine(state, value):
     return state ^ (state >> _HALF)
 
 
-@kernel
+@inline_kernel
 def hash_bytes(data, begin, end):
     """A 64-bit hash of `data[begin:end]`, never 0; 16 bytes a step, so one step for most words."""
     state = np.uint64(end - begin) * _SEED
@@ -86,7 +86,7 @@ def _last_bytes(data, at, end):
     return low, high
 
 
-ENTRY = np.dtype([("key", np.uint64), ("count", np.int64)])
+ENTRY = np.dtype([("key", np.uint64), ("count", np.int32), ("seen", np.int32)])
 """A slot of the hash table in which lines and n-grams are counted; key 0 is empty."""
 
 
@@ -96,19 +96,29 @@ def clear(table):
     for slot in range(table.size):
         table[slot].key = 0
         table[slot].count = 0
+        table[slot].seen = 0
+
+
+@inline_kernel
+def find_entry(table, key):
+    """The slot of an `ENTRY` table that holds `key`, never 0, or the empty slot where it belongs.
+
+    The two ways to end are one condition: which of them it is cannot be predicted, that it is one mostly can.
+    """
+    mask = table.size - 1
+    slot = np.int64(key & np.uint64(mask))
+    while (table[slot].key != 0) & (table[slot].key != key):
+        slot = (slot + 1) & mask
+    return slot
 
 
 @kernel
 def was_seen(table, key):
     """Whether the key is in the table; it is afterwards."""
-    mask = table.size - 1
-    slot = np.int64(key & np.uint64(mask))
-    while table[slot].key != 0:
-        if table[slot].key == key:
-            return True
-        slot = (slot + 1) & mask
+    slot = find_entry(table, key)
+    seen = table[slot].key == key
     table[slot].key = key
-    return False
+    return seen
 
 
 @kernel
@@ -124,6 +134,6 @@ def slots_for(count):
 def find_slot(table, mask, key):
     """The slot in `table[: mask + 1]` that holds `key`, never 0, or the empty slot where it belongs."""
     slot = np.int64(key & np.uint64(mask))
-    while table[slot] != 0 and table[slot] != key:
+    while (table[slot] != 0) & (table[slot] != key):
         slot = (slot + 1) & mask
     return slot

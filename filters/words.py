@@ -8,8 +8,9 @@ is linear.
 
 `whitespace`: a run without white space is a word, as in the Gopher paper.
 
-A kernel writes the byte range of each word, relative to the start of the document, and its hash, and returns
-the number of words. No word contains white space and none is empty: there are at most as many words as bytes.
+A word is written as its byte range, relative to the start of the document, and its hash. No word contains
+white space and none is empty: there are at most as many words as bytes. Most runs are letters alone, and most
+others were met before: how they were taken apart is remembered.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -99,7 +100,7 @@ class WordTables(NamedTuple):
     pieces: np.ndarray
     """uint8, (slots, 4): bytes of an exception's pieces; whether it has more than letters and digits."""
     filter: np.ndarray
-    """One bit for each hash modulo 2**16, set where an exception of letters alone has it: uint64, (1024,)."""
+    """One bit for each hash modulo 2**16, set where an exception has it: uint64, (1024,)."""
     longest: int
     """Bytes of the longest exception."""
     units: np.ndarray
@@ -117,7 +118,7 @@ def word_tables() -> WordTables:
         sizes[slot, : len(pieces)] = [len(piece.encode()) for piece in pieces]
         sizes[slot, _MARKED] = not word.isalnum()
     bits = np.zeros(1024, dtype=np.uint64)
-    for key in (int(_hash(word)) for word in exceptions() if word.isalpha()):
+    for key in (int(_hash(word)) for word in exceptions()):
         bits[(key >> 6) % 1024] |= np.uint64(1 << key % 64)
     longest = max(len(word.encode()) for word in exceptions())
     units = np.sort(np.array([_hash(unit) for unit in _UNITS], dtype=np.uint64))
@@ -151,33 +152,36 @@ _rarer_space_starts = bytes_within((0xC2, 0xC2), (0xE1, 0xE3))
 
 
 @kernel
-def find_words(data, begin, end, tables, memory, whitespace, words):
-    """Writes the words by the definition `whitespace`, or else `unicode`; returns their number.
+def find_words(data, starts, ends, tables, whitespace, words, memory, first):
+    """Writes the words of each document by the definition `whitespace`, or else `unicode`, end to end.
 
+    `first` (int64, one more than there are documents) becomes where in `words` those of each document begin.
     White space is one bit a byte, for 64 bytes at once; runs start and end where neighbouring bits differ.
     """
-    count = 0
-    start = -1
-    before = np.uint64(1)
-    spilled = np.uint64(0)
-    for block in range(begin, end + 1, WIDTH):
-        spaces, spilled = _space_bits(data, block, end, tables.classes, spilled)
-        edges = spaces ^ (spaces << np.uint64(1) | before)
-        before = spaces >> np.uint64(WIDTH - 1)
-        while edges:
-            at = block + trailing_zeros(edges)
-            edges &= edges - np.uint64(1)
-            if start < 0:
-                start = at
-            else:
-                count = _write_run(data, start, at, tables, memory, whitespace, begin, words, count)
-                start = -1
-    return count
+    first[0] = count = 0
+    for document in range(starts.size):
+        begin, end = starts[document], ends[document]
+        start = -1
+        before = np.uint64(1)
+        spilled = np.uint64(0)
+        for block in range(begin, end + 1, WIDTH):
+            spaces, spilled = _space_bits(data, block, end, tables.classes, spilled)
+            edges = spaces ^ (spaces << np.uint64(1) | before)
+            before = spaces >> np.uint64(WIDTH - 1)
+            while edges:
+                at = block + trailing_zeros(edges)
+                edges &= edges - np.uint64(1)
+                if start < 0:
+                    start = at
+                else:
+                    count = _write_run(data, start, at, tables, memory, whitespace, begin, words, count)
+                    start = -1
+        first[document + 1] = count
 
 
 @inline_kernel
 def _space_bits(data, at, end, classes, spilled):
-    """Which of the 64 bytes from `at` on are white space or behind the end, and the next."""
+    """Which of the 64 bytes from `at` on are white space or behind the end; and the next ones known."""
     if at + WIDTH > data.size:
         return _space_bits_at_the_end(data, at, end, classes, spilled)
     spaces = _spaces(data, at) | ~low_bits(end - at) | spilled
@@ -257,12 +261,12 @@ def _remember(memory, key, start, words, first, count):
             known.kind = word.kind
 
 
-@kernel
+@inline_kernel
 def _take_apart(data, start, end, key, tables, whitespace, base, words, count):
     """Writes the words of the run `data[start:end]`."""
     if whitespace:
         return _write(data, start, end, tables.classes, base, words, count)
-    slot = _find_hash(key, tables.exceptions)
+    slot = _find_hash(key, tables)
     if slot >= 0:
         return _write_pieces(data, start, slot, tables, base, words, count)
     first = count
@@ -275,7 +279,7 @@ def _take_apart(data, start, end, key, tables, whitespace, base, words, count):
     return _rejoin(data, tables, base, words, first, count) if count > first + 1 else count
 
 
-@kernel
+@inline_kernel
 def _letters_before_mark(data, start, end, tables):
     """Where the mark in `data[start:end]` is, if it is letters and one mark that splits off; else `start`."""
     split = _plain_letters_end(data, start, end)
@@ -341,28 +345,31 @@ def _write_pieces(data, start, slot, tables, base, words, count):
 
 
 @inline_kernel
-def _find_hash(key, exceptions):
+def _find_hash(key, tables):
     """The slot of the exception with this hash, or -1."""
+    if not _may_be_exception(key, tables):
+        return -1
+    exceptions = tables.exceptions
     slot = find_slot(exceptions, _SLOTS - 1, key)
     return slot if exceptions[slot] else -1
 
 
 @inline_kernel
 def _may_be_exception(key, tables):
-    """Whether a run of letters with this hash may be an exception."""
+    """Whether a run with this hash may be an exception."""
     bits = tables.filter[np.int64((key >> np.uint64(6)) & np.uint64(1023))]
     return (bits >> (key & np.uint64(63))) & np.uint64(1) != 0
 
 
-@kernel
+@inline_kernel
 def _find_exception(data, begin, end, tables):
     """The slot of the exception `data[begin:end]`, or -1."""
     if end <= begin or end - begin > tables.longest:
         return -1
-    return _find_hash(hash_bytes(data, begin, end), tables.exceptions)
+    return _find_hash(hash_bytes(data, begin, end), tables)
 
 
-@kernel
+@inline_kernel
 def _split_run(data, begin, end, tables, base, words, count):
     """Takes apart the run `data[begin:end]`, which is no exception; returns the new number of words.
 
@@ -410,7 +417,7 @@ def _split_run(data, begin, end, tables, base, words, count):
     return count
 
 
-@kernel
+@inline_kernel
 def _is_plain(data, begin, end):
     """Whether `data[begin:end]` is ASCII letters or ASCII digits alone, which no affix rule splits."""
     at = begin
@@ -442,7 +449,7 @@ def _split_middle(data, begin, end, tables, base, words, count):
     return count
 
 
-@kernel
+@inline_kernel
 def _rejoin(data, tables, base, words, first, count):
     """Joins neighbours in a run that together are an exception: `)` and `:` are `):`; returns their number.
 
@@ -475,7 +482,7 @@ def _is_digit(data, at, begin, end):
     return begin <= at < end and 48 <= data[at] <= 57
 
 
-@kernel
+@inline_kernel
 def _prefix(data, begin, end, classes):
     """Bytes of the prefix that splits off `data[begin:end]`, 0 if none does."""
     lead = data[begin]
@@ -496,7 +503,7 @@ def _prefix(data, begin, end, classes):
     return 0
 
 
-@kernel
+@inline_kernel
 def _suffix(data, begin, end, tables):
     """Bytes of the suffix that splits off `data[begin:end]`, 0 if none does."""
     if begin >= end:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,11 +12,19 @@ from tests.filters.strategies import documents
 
 def split(text: str, whitespace: bool = False) -> list[str]:
     data = np.frombuffer(text.encode(), dtype=np.uint8)
-    words, memory = word_space(len(data))
-    count = find_words(data, 0, len(data), word_tables(), memory, whitespace, words)
-    found = [bytes(data[word["start"] : word["end"]]).decode() for word in words[:count]]
-    assert [len(word) for word in found] == words["length"][:count].tolist()
+    words = find(data, [0, len(data)], whitespace)[0]
+    found = [bytes(data[word["start"] : word["end"]]).decode() for word in words]
+    assert [len(word) for word in found] == words["length"].tolist()
     return found
+
+
+def find(data: np.ndarray, bounds: list[int], whitespace: bool = False) -> list[np.ndarray]:
+    """The words of each document between two neighbours of `bounds`."""
+    offsets = np.array(bounds)
+    space = word_space(len(data))
+    first = np.empty(len(offsets), dtype=np.int64)
+    find_words(data, offsets[:-1], offsets[1:], word_tables(), whitespace, *space, first)
+    return [space.words[begin:end] for begin, end in pairwise(first)]
 
 
 @pytest.mark.parametrize(
@@ -64,10 +74,7 @@ def test_whitespace_words_are_those_of_str_split(text: str) -> None:
 @given(documents)
 def test_what_is_remembered_is_what_is_found(text: str) -> None:
     data = np.frombuffer((text * 2).encode("utf-8", "replace"), dtype=np.uint8)
-    end = len(data) // 2
-    words, memory = word_space(len(data))
-    first = words[: find_words(data, 0, end, word_tables(), memory, False, words)].copy()
-    again = words[: find_words(data, end, len(data), word_tables(), memory, False, words)]
+    first, again = find(data, [0, len(data) // 2, len(data)])
     assert first.tolist() == again.tolist()
 
 
@@ -89,7 +96,6 @@ def test_long_runs_are_split_completely(character: str) -> None:
 
 def test_bytes_that_are_not_utf8_do_not_crash() -> None:
     data = np.frombuffer(b"\xff\xfe ok \xed\xa0\x80 \xf0\x9f end\xc3", dtype=np.uint8)
-    words, memory = word_space(len(data))
-    count = find_words(data, 0, len(data), word_tables(), memory, False, words)
-    assert 0 < count <= len(data)
-    assert words["end"][:count].max() <= len(data)
+    words = find(data, [0, len(data)])[0]
+    assert 0 < len(words) <= len(data)
+    assert words["end"].max() <= len(data)
