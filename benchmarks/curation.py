@@ -49,9 +49,10 @@ from filters.candidates import candidate_pairs, ends, merged
 from filters.duplicates import survivors
 from filters.exact import content_hash, first_equal
 from filters.jaccard import verified
+from filters.judge import judge
 from filters.language import LanguageRule
 from filters.minhash import MinHash
-from filters.rules import PRESETS, Rule, first_failed
+from filters.rules import PRESETS, Rule
 from filters.signals import compute_signals
 from pipelines.executors.local import WorkerPool
 from pipelines.inputs import bundled_language_model
@@ -143,8 +144,8 @@ def agreement(ours: Iterable[bool], theirs: Iterable[bool]) -> str:
 
 
 def judged(texts: pa.Array, rules: Sequence[Rule]) -> pa.BooleanArray:
-    """Whether the rules drop each text; only the signals that they need are computed."""
-    return first_failed(compute_signals(texts, names={rule.signal for rule in rules}), rules).is_valid()
+    """Whether the rules drop each text."""
+    return judge(texts, rules).is_valid()
 
 
 def compare_filters(texts: list[str], report: Report) -> float:

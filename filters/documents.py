@@ -4,15 +4,24 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from filters.characters import character_classes, count_byte, count_characters
+from filters.characters import character_classes, count_byte, count_characters, start_of_character
 from filters.kernel import driver, kernel
 from filters.lines import LINE, newline_lines
-from filters.words import WordDefinition, WordSpace, WordTables, find_words, word_tables
+from filters.texts import Texts, text_buffers
+from filters.words import WordDefinition, WordSpace, WordTables, find_words, word_space, word_tables
+
+_LONGEST_READ = 1 << 23
+"""Bytes of a document that are read; what it needs in memory is at most about 75 times as much."""
+
+_BATCH = 1 << 18
+"""Bytes of text after which a batch is full: what is found in it, words above all, then stays in cache."""
 
 
 class Parts(NamedTuple):
@@ -29,7 +38,8 @@ class Documents:
     Args:
         data: UTF-8 bytes: uint8.
         starts: First byte of each document: int64.
-        ends: The byte behind its last: int64.
+        ends: The byte behind the last that is read: int64.
+        sizes: Bytes of each document, read or not: int64.
         definition: What a word is.
         space: Where words go; the next batch overwrites them.
     """
@@ -39,14 +49,21 @@ class Documents:
         data: np.ndarray,
         starts: np.ndarray,
         ends: np.ndarray,
+        sizes: np.ndarray,
         definition: WordDefinition,
         space: WordSpace,
     ) -> None:
         self.data = data
         self.starts = starts
         self.ends = ends
+        self.sizes = sizes
         self.definition = definition
         self.space = space
+
+    def only(self, rows: np.ndarray) -> Self:
+        """The documents that `rows`, bool, selects, which take the place of these."""
+        chosen = self.starts[rows], self.ends[rows], self.sizes[rows]
+        return type(self)(self.data, *chosen, self.definition, self.space)
 
     @property
     def classes(self) -> np.ndarray:
@@ -76,6 +93,31 @@ class Documents:
     def lines(self) -> Parts:
         """What stands between the newlines of each document: `LINE`."""
         return Parts(*_lines(self.data, self.starts, self.ends, self.classes))
+
+
+def batches(texts: Texts, definition: WordDefinition) -> Iterator[tuple[slice, Documents]]:
+    """A column's documents in batches, each with its rows.
+
+    Of a document of more than 8 MiB, some eight novels, the first 8 MiB are read, so that memory is bounded
+    whatever is in it.
+
+    Raises:
+        ValueError: A text is null or of 2 GiB or more.
+    """
+    data, offsets = text_buffers(texts)
+    starts, ends = offsets[:-1], offsets[1:].copy()
+    for row in np.flatnonzero(ends - starts > _LONGEST_READ):
+        ends[row] = start_of_character(data, starts[row] + _LONGEST_READ, starts[row])
+    firsts = [0]
+    while firsts[-1] < len(starts):
+        full = np.searchsorted(offsets, offsets[firsts[-1]] + _BATCH)
+        firsts.append(max(firsts[-1] + 1, int(full)))
+    firsts[-1] = len(starts)
+    batches = [slice(first, after) for first, after in itertools.pairwise(firsts)]
+    space = word_space(max((int((ends[rows] - starts[rows]).sum()) for rows in batches), default=0))
+    sizes = np.diff(offsets)
+    for rows in batches:
+        yield rows, Documents(data, starts[rows], ends[rows], sizes[rows], definition, space)
 
 
 @driver

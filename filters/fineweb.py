@@ -16,39 +16,42 @@ from filters.hashing import ENTRY, clear, slots_for, was_seen
 from filters.kernel import driver, kernel
 from filters.signal import Family, ratio
 
-SIGNALS = (
+_OF_LINES = (
     ratio("punctuated_line_fraction", "Lines that end with a terminal mark, of those that are not blank."),
     ratio("punctuated_line_fraction_ru", "The same with Russian closing quotes, ellipsis, colon, semicolon."),
     ratio("short_line_fraction", "Lines of at most 30 characters, of those that are not blank."),
     ratio("dup_nonblank_line_char_fraction", "Characters of lines met before, of all but newlines."),
-    ratio("newlines_per_word", "Newlines per word."),
 )
+_OF_WORDS = (ratio("newlines_per_word", "Newlines per word."),)
 
 _SHORT_LINE = 30
 
 
-def _measure(documents: Documents, table: np.ndarray) -> None:
+def _measure_lines(documents: Documents, table: np.ndarray) -> None:
+    _fill(documents.data, documents.starts, documents.classes, documents.characters, *documents.lines, table)
+
+
+def _measure_words(documents: Documents, table: np.ndarray) -> None:
     words = np.diff(documents.words.first)
-    characters = documents.characters
-    _fill(documents.data, documents.starts, documents.classes, characters, words, *documents.lines, table)
+    table[:, 0] = (np.diff(documents.lines.first) - 1) / np.maximum(words, 1)
 
 
-FAMILY = Family(SIGNALS, _measure)
+OF_LINES = Family(_OF_LINES, _measure_lines)
+OF_WORDS = Family(_OF_WORDS, _measure_words)
+"""Apart, since a document that fails by its lines need not be split into words."""
 
 
 @driver
-def _fill(data, starts, classes, characters, words, lines, first, table):
+def _fill(data, starts, classes, characters, lines, first, table):
     entries = np.empty(slots_for(most_parts(first)), dtype=ENTRY)
     for document in range(starts.size):
         found = lines[first[document] : first[document + 1]]
-        size = characters[document], words[document]
-        _fill_row(data, starts[document], classes, size, found, entries, table[document])
+        _fill_row(data, starts[document], classes, characters[document], found, entries, table[document])
 
 
 @kernel
-def _fill_row(data, begin, classes, size, lines, entries, row):
-    """Fills `row` with the signals above; `size` is the number of characters and words."""
-    characters, words = size
+def _fill_row(data, begin, classes, characters, lines, entries, row):
+    """Fills `row` with the signals of lines."""
     table = entries[: slots_for(lines.size)]
     clear(table)
     full = punctuated = punctuated_russian = short = repeated_characters = 0
@@ -63,9 +66,7 @@ def _fill_row(data, begin, classes, size, lines, entries, row):
         short += line.length <= _SHORT_LINE
         if was_seen(table, line.hash):
             repeated_characters += line.length
-    newlines = lines.size - 1
     row[0] = punctuated / max(full, 1)
     row[1] = punctuated_russian / max(full, 1)
     row[2] = short / max(full, 1)
-    row[3] = repeated_characters / max(characters - newlines, 1)
-    row[4] = newlines / max(words, 1)
+    row[3] = repeated_characters / max(characters - (lines.size - 1), 1)

@@ -20,7 +20,7 @@ SIGNALS = (
 
 
 def _measure(documents: Documents, table: np.ndarray) -> None:
-    table[:, 0] = documents.ends - documents.starts
+    table[:, 0] = documents.sizes
     table[:, 1] = documents.characters
     table[:, 2] = np.diff(documents.words.first)
     _count_lines(documents.data, documents.starts, documents.ends, documents.classes, table)

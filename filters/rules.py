@@ -191,11 +191,15 @@ def _nearest(word: str, valid: Mapping[str, object]) -> str:
 
 def first_failed(signals: pa.Table, rules: Sequence[Rule]) -> pa.StringArray:
     """For each document the name of the first rule it fails, null where it passes all."""
-    verdict = np.full(signals.num_rows, -1)
-    for index in reversed(range(len(rules))):
-        verdict[rules[index].failed(_values(signals, rules[index]))] = index
-    names = pa.array([rule.name for rule in rules], pa.string())
-    return names.take(pa.array(verdict, mask=verdict < 0))
+    verdicts = np.full(signals.num_rows, len(rules))
+    for number in reversed(range(len(rules))):
+        verdicts[rules[number].failed(_values(signals, rules[number]))] = number
+    return rule_names(verdicts, rules)
+
+
+def rule_names(verdicts: np.ndarray, rules: Sequence[Rule]) -> pa.StringArray:
+    """The names of rules by their numbers, null for the number behind the last."""
+    return pa.array([*(rule.name for rule in rules), None], pa.string()).take(pa.array(verdicts))
 
 
 def all_failed(signals: pa.Table, rules: Sequence[Rule]) -> dict[str, int]:
