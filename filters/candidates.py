@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filters.kernel import driver, kernel
+from filters.exact import likely_shared
+from filters.kernel import kernel
 from filters.minhash import NO_WORDS
 
 WHOLE_BUCKET = 64
@@ -69,7 +70,7 @@ def candidate_pairs(keys: np.ndarray, documents: np.ndarray, references: int = 0
     """
     if len(documents) and int(documents.max()) >= _NUMBERS:
         raise ValueError(f"Documents are numbered below {_NUMBERS:,}. Deduplicate the corpus in pieces.")
-    index = np.flatnonzero(_likely_shared(keys) & (keys != NO_WORDS))
+    index = np.flatnonzero(likely_shared(keys) & (keys != NO_WORDS))
     index = index[np.argsort(keys[index], kind="stable")]
     sorted_keys = keys[index]
     bounds = np.flatnonzero(np.concatenate(([True], sorted_keys[1:] != sorted_keys[:-1], [True])))
@@ -97,22 +98,6 @@ def merged(bands: Sequence[np.ndarray], run_size: int) -> Iterator[np.ndarray]:
         pieces = [band[cut[run] : cut[run + 1]] for band, cut in zip(bands, cuts, strict=True)]
         pairs = np.sort(np.concatenate([np.empty(0, np.uint64), *pieces]))
         yield pairs[np.diff(pairs, prepend=_NO_PAIR) != 0]
-
-
-@driver
-def _likely_shared(keys):
-    """For each key whether it occurs more than once; of a few others this is said as well."""
-    slots = 16
-    while slots < 4 * keys.size:
-        slots *= 2
-    mask = np.uint64(slots - 1)
-    seen = np.zeros(slots, dtype=np.uint8)
-    for key in keys:
-        seen[key & mask] = min(seen[key & mask] + 1, 2)
-    shared = np.empty(keys.size, dtype=np.bool_)
-    for index in range(keys.size):
-        shared[index] = seen[keys[index] & mask] == 2
-    return shared
 
 
 @kernel

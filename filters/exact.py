@@ -109,11 +109,51 @@ def first_equal(values: pa.Array) -> np.ndarray:
     Args:
         values: strings, binaries or fixed-size binaries, none of them null.
     """
+    found: np.ndarray = _first_equal(*_bytes_of(values))
+    return found
+
+
+def value_hashes(values: pa.Array) -> np.ndarray:
+    """A 64-bit hash of the bytes of each value, for `likely_shared`; values as for `first_equal`."""
+    hashes = np.empty(len(values), dtype=np.uint64)
+    _hash_values(*_bytes_of(values), hashes)
+    return hashes
+
+
+def likely_shared(keys: np.ndarray) -> np.ndarray:
+    """For each key, uint64, whether it occurs more than once; of a few others this is said as well: bool."""
+    found: np.ndarray = _likely_shared(keys)
+    return found
+
+
+def _bytes_of(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of all values, and where each begins and the last one ends."""
     values = values.cast(pa.large_binary())
     _, offsets, data = values.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
-    found: np.ndarray = _first_equal(np.frombuffer(data or b"", dtype=np.uint8), bounds)
-    return found
+    return np.frombuffer(data or b"", dtype=np.uint8), bounds
+
+
+@kernel
+def _hash_values(data, offsets, hashes):
+    for index in range(hashes.size):
+        hashes[index] = hash_bytes(data, offsets[index], offsets[index + 1])
+
+
+@driver
+def _likely_shared(keys):
+    """By a table of small counts, in which keys that differ may meet."""
+    slots = 16
+    while slots < 4 * keys.size:
+        slots *= 2
+    mask = np.uint64(slots - 1)
+    seen = np.zeros(slots, dtype=np.uint8)
+    for key in keys:
+        seen[key & mask] = min(seen[key & mask] + 1, 2)
+    shared = np.empty(keys.size, dtype=np.bool_)
+    for index in range(keys.size):
+        shared[index] = seen[keys[index] & mask] == 2
+    return shared
 
 
 @driver

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -111,14 +113,21 @@ def band_column(band: int) -> str:
     return f"band_{band:02d}"
 
 
-def sidecars(stage: Annotate, workdir: Path, columns: list[str]) -> pa.Table:
-    """Columns of all sidecars of a stage, in document order."""
-    tables = list(sidecar_parts(stage, workdir, columns))
-    schema = pa.schema([(column, pa.string()) for column in columns])
-    return pa.concat_tables(tables) if tables else schema.empty_table()
-
-
 def sidecar_parts(stage: Annotate, workdir: Path, columns: list[str]) -> Iterator[pa.Table]:
     """Columns of each sidecar of a stage, in document order."""
     for name in stage.parts.part_names(workdir):
         yield pq.read_table(stage.folder(workdir) / name, columns=columns)
+
+
+def sidecar_values(
+    stages: Sequence[Annotate], workdir: Path, column: str, documents: npt.NDArray[np.int64]
+) -> pa.Array:
+    """A column's values for documents of several annotations, numbered through; their numbers ascend."""
+    found = []
+    first = 0
+    for table in (table for stage in stages for table in sidecar_parts(stage, workdir, [column])):
+        start, stop = np.searchsorted(documents, [first, first + table.num_rows])
+        values = table.column(column).combine_chunks()
+        found.append(values.take(pa.array(documents[start:stop] - first)))
+        first += table.num_rows
+    return pa.concat_arrays(found) if found else pa.array([], pa.string())

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 
-from filters.exact import first_equal
+from filters.exact import first_equal, likely_shared, value_hashes
 from pipelines.draw import first_words
 from pipelines.stage import Stage, Task, TaskOutput, distinct
-from pipelines.stages.annotate import Annotate, sidecars
+from pipelines.stages.annotate import Annotate, sidecar_parts, sidecar_values
 from pipelines.stages.judges import Judge
 
 FILE = "rank.arrow"
@@ -63,14 +63,14 @@ class Rank(Stage):
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Sort by the policy and group by normalised text."""
-        documents = pl.concat([self._documents(i, workdir) for i in range(len(self.annotations))])
-        best_first = self._best_first(documents.with_columns(self._quality(workdir)))
+        rows = [sum(annotation.parts.part_rows(workdir)) for annotation in self.annotations]
+        reference = np.repeat([annotation.scope in self.against for annotation in self.annotations], rows)
+        best_first = self._best_first(reference, np.repeat(self.priorities, rows), workdir)
         count = len(best_first)
         rank = np.empty(count, np.int64)
         rank[best_first] = np.arange(count)
-        group = first_equal(self._column("content_hash", workdir)) if self.exact else np.arange(count)
-        repeated = first_equal(self._column("doc_id", workdir)) != np.arange(count)
-        reference = documents["reference"].to_numpy()
+        group = self._first_equal("content_hash", workdir) if self.exact else np.arange(count)
+        repeated = self._first_equal("doc_id", workdir) != np.arange(count)
         ranks = {"rank": rank, "exact_group": group, "repeated_id": repeated, "reference": reference}
         output.write_arrow(FILE, pa.table(ranks))
         texts, best = _different_texts(rank, group)
@@ -78,38 +78,43 @@ class Rank(Stage):
         output.write_arrow(ORDER, pa.table(order))
         output.counts.flow("documents", entered=count, left=count)
 
-    def _best_first(self, documents: pl.DataFrame) -> npt.NDArray[np.int64]:
+    def _best_first(
+        self, reference: npt.NDArray[np.bool_], priority: npt.NDArray[np.int64], workdir: Path
+    ) -> npt.NDArray[np.int64]:
         """Document numbers, the most preferred first."""
-        names = ["reference", *("bytes" if policy == "length" else policy for policy in self.keep)]
-        most = [-documents[name].to_numpy().astype(np.float64) for name in names]
+        lowest_first: list[npt.NDArray[Any]] = [~reference]
+        for policy in self.keep:
+            if policy == "priority":
+                lowest_first.append(-priority)
+            elif policy == "length":
+                sizes = [column.to_numpy() for column in self._column("bytes", workdir)]
+                lowest_first.append(-np.concatenate([np.empty(0, np.int64), *sizes]))
+            elif self.quality:
+                lowest_first.append(-self._percentiles(self.quality, workdir))
         # `lexsort` sorts by its last key first; it is stable, so documents alike in all stay in order.
-        return np.lexsort(most[::-1])
+        return np.lexsort(lowest_first[::-1])
 
-    def _documents(self, number: int, workdir: Path) -> pl.DataFrame:
-        """What the policy asks about."""
-        annotation = self.annotations[number]
-        frame = pl.DataFrame(pl.from_arrow(sidecars(annotation, workdir, ["bytes"])))
-        return frame.select(
-            pl.col("bytes").cast(pl.Int64),
-            pl.lit(self.priorities[number]).alias("priority"),
-            pl.lit(annotation.scope in self.against).alias("reference"),
-        )
-
-    def _quality(self, workdir: Path) -> pl.Series | pl.Expr:
+    def _percentiles(self, quality: Judge, workdir: Path) -> npt.NDArray[np.float64]:
         """The percentile of each document's score, under all others where it has none."""
-        if self.quality is None:
-            return pl.lit(None, pl.Float64).alias("quality")
-        hashes = pa.chunked_array(
-            [self._column("content_hash", workdir).cast(pa.binary()).cast(pa.binary(16))]
-        )
-        standing = self.quality.standing(workdir, self.annotations, first_words(hashes))
-        return pl.Series("quality", standing.share).fill_nan(-1.0)
+        keys = [np.empty(0, np.uint64), *map(first_words, self._column("content_hash", workdir))]
+        standing = quality.standing(workdir, self.annotations, np.concatenate(keys))
+        return np.nan_to_num(standing.share, nan=-1.0)
 
-    def _column(self, name: str, workdir: Path) -> pa.Array:
-        """A column of all sidecars, in document order."""
-        tables = [sidecars(annotation, workdir, [name]) for annotation in self.annotations]
-        chunks = [chunk.cast(pa.large_binary()) for table in tables for chunk in table.column(name).chunks]
-        return pa.concat_arrays([pa.array([], pa.large_binary()), *chunks])
+    def _first_equal(self, name: str, workdir: Path) -> npt.NDArray[np.int64]:
+        """For each document the first that has the same in a column. Only values that recur are held."""
+        keys = [np.empty(0, np.uint64)]
+        keys += [value_hashes(chunk) for column in self._column(name, workdir) for chunk in column.chunks]
+        recurring = np.flatnonzero(likely_shared(np.concatenate(keys)))
+        values = sidecar_values(self.annotations, workdir, name, recurring)
+        first = np.arange(sum(map(len, keys)))
+        first[recurring] = recurring[first_equal(values)]
+        return first
+
+    def _column(self, name: str, workdir: Path) -> Iterator[pa.ChunkedArray]:
+        """A column of each sidecar, in document order."""
+        for annotation in self.annotations:
+            for table in sidecar_parts(annotation, workdir, [name]):
+                yield table.column(name)
 
 
 def _different_texts(

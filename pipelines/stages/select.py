@@ -19,7 +19,7 @@ from filters.language import LanguageRule
 from filters.rules import Rule, all_failed, first_failed
 from pipelines.draw import Keys, first_words, held_out_draw
 from pipelines.stage import Stage, Task, TaskOutput, distinct, read_arrow
-from pipelines.stages.annotate import SAID, Annotate, sidecar_parts
+from pipelines.stages.annotate import SAID, Annotate, sidecar_parts, sidecar_values
 from pipelines.stages.classifier import Classifier
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
 from pipelines.stages.duplicates import Duplicates
@@ -31,8 +31,10 @@ REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
 LANGUAGE, LANGUAGE_SCORE = "language", "language_score"
 CLUSTER_SIZE = "cluster_size"
+NAME = pl.Categorical()
+"""Few different strings: all documents are in memory at once, and so each takes four bytes."""
 JUDGED = pl.DataFrame(
-    schema={"bytes": pl.Int64, "key": pl.UInt64, DOMAIN: pl.String, LANGUAGE: pl.String, "reason": pl.String}
+    schema={"bytes": pl.Int64, "key": pl.UInt64, DOMAIN: NAME, LANGUAGE: NAME, "reason": NAME}
 )
 """No documents, as rules judge them."""
 DUPLICATE = {"exact": "exact duplicate", "minhash": "near duplicate"}
@@ -125,7 +127,7 @@ class Select(Stage):
         ranks = pl.DataFrame(pl.from_arrow(read_arrow(self.rank.folder(workdir) / RANK)))
         documents = documents.with_columns(
             pl.when(ranks["repeated_id"])
-            .then(pl.lit(REPEATED_ID))
+            .then(pl.lit(REPEATED_ID, NAME))
             .otherwise(pl.col("reason"))
             .alias("reason")
         )
@@ -148,8 +150,8 @@ class Select(Stage):
             pl.Series("keep", outcome.kept) & ~ranks["reference"],
             pl.coalesce(
                 "reason",
-                pl.when(ranks["reference"]).then(pl.lit(REFERENCE)),
-                method.replace_strict(DUPLICATE, default=None, return_dtype=pl.String),
+                pl.when(ranks["reference"]).then(pl.lit(REFERENCE, NAME)),
+                *(pl.when(method == name).then(pl.lit(reason, NAME)) for name, reason in DUPLICATE.items()),
             ).alias("reason"),
             pl.Series("kept_doc", outcome.kept_doc),
             pl.Series("similarity", outcome.similarity).fill_nan(None),
@@ -170,7 +172,7 @@ class Select(Stage):
         reason = documents["reason"]
         for verdicts in self.datatrove:
             if verdicts.parts == annotation.parts:
-                found = pl.Series(verdicts.reasons(workdir)).cast(pl.String)
+                found = pl.Series(verdicts.reasons(workdir)).cast(NAME)
                 failed = found.len() - found.null_count()
                 output.counts.fact(f"fails {verdicts.verdict} in {annotation.scope}", failed)
                 reason = reason.zip_with(reason.is_not_null(), found)
@@ -186,14 +188,14 @@ class Select(Stage):
         for objection, failed in reason.drop_nulls().value_counts().rows():
             output.counts.fact(f"fails {objection} in {annotation.scope}", failed)
         reason = reason.zip_with(reason.is_not_null(), pl.Series(first_failed(table, rules)).cast(pl.String))
-        domain = pl.Series([annotation.parts.domain], dtype=pl.String)
+        domain = pl.Series([annotation.parts.domain], dtype=NAME)
         return pl.DataFrame(
             {
                 "bytes": pl.Series(table.column("bytes")).cast(pl.Int64),
                 "key": first_words(table.column("content_hash")),
                 DOMAIN: domain.new_from_index(0, table.num_rows),
-                LANGUAGE: pl.Series(pc.coalesce(table.column(SAID), languages.believed(table))),
-                "reason": reason,
+                LANGUAGE: pl.Series(pc.coalesce(table.column(SAID), languages.believed(table))).cast(NAME),
+                "reason": reason.cast(NAME),
             }
         )
 
@@ -207,8 +209,8 @@ class Select(Stage):
             dropped = f"classifier.{judge.name}"
             output.counts.fact(f"fails {dropped}", int(found["dropped"].sum()))
             documents = documents.with_columns(
-                pl.coalesce("reason", pl.when(found["dropped"]).then(pl.lit(dropped))).alias("reason"),
-                pl.coalesce(found["domain"], DOMAIN).alias(DOMAIN),
+                pl.coalesce("reason", pl.when(found["dropped"]).then(pl.lit(dropped, NAME))).alias("reason"),
+                pl.coalesce(found["domain"].cast(NAME), DOMAIN).alias(DOMAIN),
                 *(found["percentile"].alias(f"{judge.name}.percentile"),),
                 *((found["value"].alias(judge.name),) if judge.name != DOMAIN else ()),
             )
@@ -250,13 +252,14 @@ class Select(Stage):
         columns += [f"{judge.name}.percentile" for judge in self.judges]
         kept_doc = verdicts["kept_doc"].to_numpy()
         preferred = np.unique(kept_doc[kept_doc >= 0])
-        preferred_ids = self._ids_of(preferred, workdir)
+        preferred_ids = sidecar_values(self.rank.annotations, workdir, "doc_id", preferred)
         for name, first, ids in self._ids(workdir):
             part = verdicts.slice(first, len(ids))
             place = np.searchsorted(preferred, part["kept_doc"].to_numpy())
             place = pa.array(place, mask=(part["kept_doc"] < 0).to_numpy())
             part = part.with_columns(doc_id=pl.Series(ids), kept_doc_id=pl.Series(preferred_ids.take(place)))
-            output.write_table(name, part.select(columns).to_arrow())
+            part = part.select(columns).with_columns(pl.col(NAME).cast(pl.String))
+            output.write_table(name, part.to_arrow())
 
     def _ids(self, workdir: Path) -> Iterator[tuple[str, int, pa.ChunkedArray]]:
         """The doc_ids of each part: the name of its verdicts, the number of its first document, the ids."""
@@ -266,14 +269,6 @@ class Select(Stage):
             for name, table in zip(names, sidecar_parts(annotation, workdir, ["doc_id"]), strict=True):
                 yield f"{annotation.scope}/{name}", first, table.column("doc_id")
                 first += table.num_rows
-
-    def _ids_of(self, documents: npt.NDArray[np.int64], workdir: Path) -> pa.ChunkedArray:
-        """The doc_ids of documents, whose numbers ascend."""
-        found = [pa.chunked_array([], pa.string())]
-        for _, first, ids in self._ids(workdir):
-            start, stop = np.searchsorted(documents, [first, first + len(ids)])
-            found.append(ids.take(pa.array(documents[start:stop] - first)))
-        return pa.chunked_array([chunk for ids in found for chunk in ids.chunks], pa.string())
 
     def _count(self, verdicts: pl.DataFrame, output: TaskOutput) -> None:
         groups = verdicts.group_by("keep", "reason").agg(pl.len(), pl.sum("bytes")).rows(named=True)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from filters.duplicates import survivors
 from pipelines.stage import Stage, Task, TaskOutput, read_arrow
-from pipelines.stages.annotate import Annotate, sidecars
+from pipelines.stages.annotate import Annotate, sidecar_values
 from pipelines.stages.duplicates import Duplicates
 from pipelines.stages.parts import PartStage
 from pipelines.stages.rank import FILE as RANK
@@ -81,11 +81,12 @@ class Survivors(Stage):
             ranks.column("reference").to_numpy(),
         )
         removed = np.flatnonzero(~outcome.kept)
-        names = pa.concat_tables([sidecars(a, workdir, ["doc_id"]) for a in self.rank.annotations])
-        ids = names.column("doc_id")
+        preferred, place = np.unique(outcome.kept_doc[removed], return_inverse=True)
         evidence = {
-            "doc_id": ids.take(pa.array(removed)),
-            "kept_doc_id": ids.take(pa.array(outcome.kept_doc[removed])),
+            "doc_id": sidecar_values(self.rank.annotations, workdir, "doc_id", removed),
+            "kept_doc_id": sidecar_values(self.rank.annotations, workdir, "doc_id", preferred).take(
+                pa.array(place)
+            ),
             "similarity": outcome.similarity[removed],
             "method": outcome.method.take(pa.array(removed)),
             "cluster_size": outcome.cluster_size[removed],
