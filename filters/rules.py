@@ -26,7 +26,7 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    name: str = Field(description="Unique name, '<preset>.<key>'.")
+    name: str = Field(description="Unique name, '<preset>.<key>' or '<signal>.<limit>'.")
     signal: str = Field(description="Name of the signal: one of filters.signals.SIGNALS, or bad_words.")
     min: float | None = Field(default=None, description="Smallest value that passes.")
     max: float | None = Field(default=None, description="Largest value that passes.")
@@ -181,6 +181,24 @@ def preset(name: str, overrides: Mapping[str, float] | None = None) -> tuple[Rul
     return tuple(
         rule.model_copy(update={key[:3]: float(overrides[key])}) if key in overrides else rule
         for key, rule in keys.items()
+    )
+
+
+def limits(signal: str, least: float | None, most: float | None) -> tuple[Rule, ...]:
+    """A rule for each limit of a signal: `words.min`, `words.max`.
+
+    Raises:
+        ValueError: There is no such signal, the message names the nearest one; or no limit.
+    """
+    if signal not in _SIGNALS:
+        raise ValueError(f"Unknown signal {signal!r}.{_nearest(signal, _SIGNALS)}")
+    if least is None and most is None:
+        raise ValueError(f"The signal {signal!r} has neither min nor max.")
+    given = {"min": least, "max": most}
+    return tuple(
+        Rule(name=f"{signal}.{key}", signal=signal, **{key: float(limit)})
+        for key, limit in given.items()
+        if limit is not None
     )
 
 

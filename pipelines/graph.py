@@ -147,7 +147,8 @@ def _annotate(recipe: Recipe, parts: PartStage, inputs: Inputs) -> Annotate:
     lists = recipe.word_files_for(parts.scope).items()
     words = tuple(inputs.word_list(parts.scope, language, files) for language, files in lists)
     language_model = inputs.language_model(recipe.curate.language)
-    return Annotate(parts.scope, parts, recipe.dedup.minhash, words, language_model)
+    definition = recipe.curate.words
+    return Annotate(parts.scope, parts, recipe.dedup.minhash, words, language_model, definition)
 
 
 def _datatrove_verdicts(recipe: Recipe, parts: PartStage) -> Iterator[DatatroveVerdicts]:

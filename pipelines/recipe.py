@@ -24,7 +24,8 @@ from filters.edits import EDITS, Edit, make_edits
 from filters.language import LanguageRule
 from filters.language_codes import LID_176, check_codes
 from filters.minhash import MinHash
-from filters.rules import PRESETS, Rule, preset
+from filters.rules import PRESETS, Rule, limits, preset
+from filters.words import WordDefinition
 from mixers.budget import Mixture, include_mixtures
 from mixers.quantity import Quantity
 from pipelines.classifiers.config import ClassifierConfig, Ensemble, TransformerClassifier
@@ -54,8 +55,17 @@ def parse_share(value: object) -> object:
     return value
 
 
+class Limits(BaseModel):
+    """Which values of a signal pass."""
+
+    model_config = STRICT
+
+    min: float | None = Field(None, description="The smallest.")
+    max: float | None = Field(None, description="The largest.")
+
+
 class Rules(BaseModel):
-    """Rule presets, with thresholds of one's own, or a filter of datatrove; for some sources or all."""
+    """Rule presets, limits of signals, or a filter of datatrove; for some sources or all."""
 
     model_config = STRICT
 
@@ -63,6 +73,9 @@ class Rules(BaseModel):
     sources: list[Name] | None = Field(None, description="The sources they judge; all when left out.")
     thresholds: dict[str, float] = Field(
         default_factory=dict, description="Replaced thresholds, e.g. gopher_quality.min_words: 30."
+    )
+    signals: dict[str, Limits] = Field(
+        default_factory=dict, description="Limits of any signal, e.g. second_script_share: {max: 0.2}."
     )
     words: dict[str, str] = Field(
         default_factory=dict,
@@ -73,8 +86,10 @@ class Rules(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if bool(self.use) == bool(self.datatrove):
-            raise ValueError("name presets in `use`, or one filter in `datatrove`")
+        if bool(self.use or self.signals) == bool(self.datatrove):
+            raise ValueError(
+                "name presets in `use`, limits of signals in `signals`, or one filter in `datatrove`"
+            )
         if self.options and not self.datatrove:
             raise ValueError("`options` belong to a filter in `datatrove`; presets have `thresholds`")
         if ("bad_words" in self.use) != bool(self.words):
@@ -91,12 +106,14 @@ class Rules(BaseModel):
     def rules(self) -> tuple[Rule, ...]:
         """The rules in the order in which they are applied.
 
-        Raises ValueError for an unknown preset or threshold.
+        Raises ValueError for an unknown preset, threshold or signal.
         """
         for name in self.thresholds:
             if name.split(".")[0] not in self.use:
                 raise ValueError(f"the threshold `{name}` belongs to no preset in `use`")
-        return tuple(rule for name in self.use for rule in preset(name, self._overrides(name)))
+        presets = (rule for name in self.use for rule in preset(name, self._overrides(name)))
+        own = (rule for name, given in self.signals.items() for rule in limits(name, given.min, given.max))
+        return (*presets, *own)
 
     def _overrides(self, name: str) -> dict[str, float]:
         prefix = f"{name}."
@@ -125,7 +142,7 @@ class Edits(BaseModel):
 
 
 def name_alone(value: object) -> object:
-    """An edit written as its name is one for all sources, without options."""
+    """An edit or a preset written as its name is one for all sources, as it is."""
     return {"use": [value]} if isinstance(value, str) else value
 
 
@@ -163,9 +180,13 @@ class Curate(BaseModel):
     language: Language | None = Field(
         None, description="Which languages stay; null keeps all. Languages are identified anyway."
     )
-    rules: list[Rules] = Field(
+    words: WordDefinition = Field(
+        "unicode",
+        description="What a word is to signals: unicode (punctuation splits off) or whitespace (Gopher's).",
+    )
+    rules: list[Annotated[Rules, BeforeValidator(name_alone, json_schema_input_type=str | Rules)]] = Field(
         default_factory=list,
-        description="Rule presets, applied in order; then filters of datatrove, in order.",
+        description="Names of presets, or {use, signals, sources, ...}, in order; then datatrove's filters.",
     )
     classify: dict[Name, ClassifierConfig] = Field(
         default_factory=dict, description="Classifiers by name: quality, domain and ensembles of them."

@@ -17,6 +17,7 @@ from filters import bad_words
 from filters.exact import content_hash
 from filters.minhash import MinHash
 from filters.signals import compute_signals
+from filters.words import WordDefinition
 from pipelines.inputs import ModelInput
 from pipelines.language_model import load_identifier
 from pipelines.stage import ROW_GROUP, Stage, Task, TaskOutput
@@ -44,6 +45,7 @@ class Annotate(Stage):
     minhash: MinHash | None
     word_lists: tuple[WordList, ...] = ()
     language_model: ModelInput | None = None
+    words: WordDefinition = "unicode"
 
     @property
     def inputs(self) -> tuple[Stage, ...]:
@@ -52,13 +54,14 @@ class Annotate(Stage):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The model of languages, the lists of unwanted words, the shape of the MinHash but for `verify`."""
+        """What signals rest on: models, lists, definitions; the shape of the MinHash but for `verify`."""
         minhash = self.minhash.model_dump(exclude={"verify"}) if self.minhash else None
         lists = {one.language: one.identity for one in self.word_lists}
         model = self.language_model.identity if self.language_model else None
         return {
             "minhash": minhash,
             "language_model": model,
+            **({"words": self.words} if self.words != "unicode" else {}),
             **({bad_words.SIGNAL.name: lists} if lists else {}),
         }
 
@@ -100,7 +103,7 @@ class Annotate(Stage):
 
     def signals(self, texts: pa.ChunkedArray) -> pa.Table:
         """A column for each signal, and the language."""
-        signals = compute_signals(texts)
+        signals = compute_signals(texts, self.words)
         if self.language_model:
             languages = load_identifier(self.language_model.location).identify(texts)
             for name in languages.column_names:

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from filters.rules import PRESETS, Rule, all_failed, first_failed, preset
+from filters.rules import PRESETS, Rule, all_failed, first_failed, limits, preset
 from filters.signals import compute_signals
 
 PROSE = " ".join(
@@ -77,3 +77,11 @@ def test_thresholds_themselves_pass() -> None:
     signals = compute_signals(pa.array(["a", "a b", "a b c", "a b c d"]))
     assert first_failed(signals, [rule]).to_pylist() == ["mine", None, None, "mine"]
     assert first_failed(signals, []).to_pylist() == [None] * 4
+
+
+def test_limits_of_any_signal_are_rules() -> None:
+    rules = (*limits("words", 3, 5), *limits("script_cyrillic", None, 0.5))
+    signals = compute_signals(
+        pa.array(["one two", "one two three", "one two three four five six", "раз два три"])
+    )
+    assert first_failed(signals, rules).to_pylist() == ["words.min", None, "words.max", "script_cyrillic.max"]

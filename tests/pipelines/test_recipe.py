@@ -60,6 +60,13 @@ def test_a_good_recipe_is_typed(tmp_path):
             "curate: {rules: [{use: [c4], sources: [wed]}]}\nmixtures:",
             "line 5: there is no source `wed`",
         ),
+        ("mixtures:", "curate: {rules: [gofer]}\nmixtures:", "gofer"),
+        (
+            "mixtures:",
+            "curate: {rules: [{signals: {word: {min: 5}}}]}\nmixtures:",
+            "line 5: `curate.rules.0`: Unknown signal 'word'. Did you mean 'words'?",
+        ),
+        ("mixtures:", "curate: {rules: [{signals: {words: {}}}]}\nmixtures:", "neither min nor max"),
         ("mixtures:", "mixtures: [", "not valid YAML"),
         ("name: mine", "name: !!python/object:os.system mine", "line 1"),
     ],
