@@ -10,19 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.ascii_search import starts_with
-from filters.characters import (
-    LINE_BREAK,
-    SPACE,
-    character_classes,
-    class_at,
-    decode,
-    find_byte,
-    skip_space,
-    step,
-)
+from filters.ascii_search import find_phrase
+from filters.characters import character_classes, count_characters, find_byte, find_space, skip_space
 from filters.kernel import kernel
-from filters.lines import strip_right
+from filters.lines import line_end, strip_right
 from filters.texts import Edited, Texts, text_array, text_buffers
 
 _REASONS = ("kept", "too_long_word", "no_terminal_punctuation", "too_few_words", "javascript", "policy")
@@ -65,14 +56,15 @@ def _edit(data, offsets, classes, terminal_punctuation, edited, new_offsets, cou
     for document in range(offsets.size - 1):
         first = size
         at, end = offsets[document], offsets[document + 1]
+        mentions = _mentions_any(data, at, end)
         while at < end:
-            stop, after = _line_end(data, at, end, classes)
+            stop, after = line_end(data, at, end, classes)
             low = skip_space(data, at, stop, classes)
             high = strip_right(data, low, stop, classes)
-            verdict, cited = _judge(data, low, high, classes, terminal_punctuation)
+            verdict = _judge(data, low, high, classes, terminal_punctuation, mentions)
             counts[verdict] += 1
             if verdict == _KEPT:
-                counts[_CITATIONS] += cited
+                counts[_CITATIONS] += _count_citations(data, low, high)
                 size = _append_line(data, low, high, classes, edited, first, size)
             at = after
         size = strip_right(edited, first, size, classes)
@@ -80,50 +72,44 @@ def _edit(data, offsets, classes, terminal_punctuation, edited, new_offsets, cou
 
 
 @kernel
-def _line_end(data, at, end, classes):
-    """Where the line from `at` on ends, and where the next begins."""
-    while at < end:
-        lead = data[at]
-        # All line breaks are controls, or start with one of these bytes.
-        if (lead < 0x20 or lead == 0xC2 or lead == 0xE2) and class_at(data, at, end, classes) & LINE_BREAK:
-            after = step(data, at, end)
-            if lead == 13 and after < end and data[after] == 10:
-                after += 1
-            return at, after
-        at += 1
-    return end, end
-
-
-@kernel
-def _judge(data, begin, end, classes, terminal_punctuation):
-    """The verdict on a stripped line, and the number of citation marks in it."""
-    words, longest, cited = _measure(data, begin, end, classes)
-    if longest > _LONGEST_WORD:
-        return _LONG_WORD, cited
+def _judge(data, begin, end, classes, terminal_punctuation, mentions):
+    """The verdict on a stripped line; `mentions`: its document has a phrase that may drop it."""
+    if end - begin > _LONGEST_WORD and _has_long_word(data, begin, end, classes):
+        return _LONG_WORD
     if terminal_punctuation and not _ends_sentence(data, begin, end):
-        return _NO_TERMINAL, cited
-    if words < _FEWEST_WORDS:
-        return _FEW_WORDS, cited
-    return _boilerplate(data, begin, end), cited
+        return _NO_TERMINAL
+    if _has_few_words(data, begin, end, classes):
+        return _FEW_WORDS
+    return _boilerplate(data, begin, end) if mentions else _KEPT
 
 
 @kernel
-def _measure(data, begin, end, classes):
-    """Words between white space, characters of the longest, and citation marks."""
-    words = longest = length = cited = 0
-    at = begin
+def _has_long_word(data, begin, end, classes):
+    while begin < end:
+        stop = find_space(data, begin, end, classes)
+        if count_characters(data, begin, stop) > _LONGEST_WORD:
+            return True
+        begin = skip_space(data, stop, end, classes)
+    return False
+
+
+@kernel
+def _has_few_words(data, begin, end, classes):
+    for _ in range(_FEWEST_WORDS):
+        if begin >= end:
+            return True
+        begin = skip_space(data, find_space(data, begin, end, classes), end, classes)
+    return False
+
+
+@kernel
+def _count_citations(data, begin, end):
+    found = 0
+    at = find_byte(data, begin, end, ord("["))
     while at < end:
-        lead = data[at]
-        if classes[lead if lead < 0x80 else decode(data, at, end)] & SPACE:
-            length = 0
-        else:
-            words += length == 0
-            length += 1
-            longest = max(longest, length)
-            if lead == ord("["):
-                cited += _citation(data, at, end) > 0
-        at = at + 1 if lead < 0x80 else step(data, at, end)
-    return words, longest, cited
+        found += _citation(data, at, end) > 0
+        at = find_byte(data, at + 1, end, ord("["))
+    return found
 
 
 @kernel
@@ -180,28 +166,35 @@ def _citation_before(data, begin, end):
 @kernel
 def _boilerplate(data, begin, end):
     """The verdict by what the line mentions, in the order of the reference implementation."""
-    javascript = bracket = policy = False
-    for at in range(begin, end):
-        lead = data[at] | 0x20
-        if lead == ord("l"):
-            if starts_with(data, at, end, b"lorem ipsum"):
-                return _KEPT
-        elif lead == ord("j"):
-            javascript |= starts_with(data, at, end, b"javascript")
-        elif lead == ord("{") and data[at] == ord("{"):
-            bracket = True
-        elif lead == ord("t"):
-            policy |= starts_with(data, at, end, b"terms of use")
-        elif lead == ord("p"):
-            policy |= starts_with(data, at, end, b"privacy policy")
-        elif lead == ord("c"):
-            policy |= starts_with(data, at, end, b"cookie policy")
-        elif lead == ord("u"):
-            for phrase in (b"uses cookies", b"use of cookies", b"use cookies"):
-                policy |= starts_with(data, at, end, phrase)
-    if javascript:
+    if _mentions(data, begin, end, b"lorem ipsum"):
+        return _KEPT
+    if _mentions(data, begin, end, b"javascript"):
         return _JAVASCRIPT
-    return _POLICY if policy and not bracket else _KEPT
+    if find_byte(data, begin, end, ord("{")) < end:
+        return _KEPT
+    return _POLICY if _mentions_policy(data, begin, end) else _KEPT
+
+
+@kernel
+def _mentions_any(data, begin, end):
+    return _mentions(data, begin, end, b"javascript") or _mentions_policy(data, begin, end)
+
+
+@kernel
+def _mentions_policy(data, begin, end):
+    return (
+        _mentions(data, begin, end, b"terms of use")
+        or _mentions(data, begin, end, b"privacy policy")
+        or _mentions(data, begin, end, b"cookie policy")
+        or _mentions(data, begin, end, b"uses cookies")
+        or _mentions(data, begin, end, b"use of cookies")
+        or _mentions(data, begin, end, b"use cookies")
+    )
+
+
+@kernel
+def _mentions(data, begin, end, phrase):
+    return find_phrase(data, begin, end, phrase) < end
 
 
 @kernel
