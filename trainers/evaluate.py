@@ -211,7 +211,8 @@ def _sums_per_segment(
     for numbers in sampler:
         batch = to_device(collate([rows[number] for number in numbers]), device)
         output = objective(**batch, per_token=True)
-        segments = np.concatenate([np.arange(first[row], first[row + 1]) for row in numbers])
+        ranges = [np.arange(first[row], first[row + 1]) for row in numbers]
+        segments = np.concatenate([np.empty(0, np.int64), *ranges])  # a process may have no rows left
         _add_up(sums, segments, lengths, output)
     if processes > 1:
         sums = sums.to(device)

@@ -23,7 +23,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def held_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shards(
-        tmp_path_factory.mktemp("shards") / "held_out", pack(documents(12, seed=2)), masked=True
+        tmp_path_factory.mktemp("shards") / "held_out", pack(documents(13, seed=2)), masked=True
     )
 
 
