@@ -49,16 +49,15 @@ def model_with_adapter(
         return get_peft_model(loaded, shape)
 
 
-def save_merged(model: "PeftModel", adapter: Adapter, output: Path) -> None:
-    """Save the adapter to `output/adapter`, and the base with the adapter merged into it to `output`.
+def save_merged(output: Path) -> None:
+    """Merge the adapter saved in `output/adapter` into its base, and save the result to `output`.
 
-    Linear layers change and embeddings do not, so embeddings that were tied to the head stay tied.
+    The base is read again: the trained one may be quantised, or sharded. Linear layers change and embeddings
+    do not, so embeddings that were tied to the head stay tied.
     """
     from peft import PeftModel
 
-    model.save_pretrained(str(output / FOLDER), save_embedding_layers=False)
-    if adapter.kind == "qlora":  # merge into the weights as they were before quantisation
-        model = PeftModel.from_pretrained(load_model(_base(output, output / FOLDER)), str(output / FOLDER))
+    model = PeftModel.from_pretrained(load_model(_base(output, output / FOLDER)), str(output / FOLDER))
     model.merge_and_unload().save_pretrained(str(output))
 
 

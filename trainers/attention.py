@@ -81,7 +81,8 @@ def varlen_attention(
     if query.is_cuda and _half_dtype(query) is not None:
         return _flash(query, key, value, cu_seq_lens_q, max_length_q, scaling, sliding_window), None
     with torch.autocast(query.device.type, enabled=False):
-        return _per_document(query, key, value, cu_seq_lens_q, scaling, sliding_window), None
+        output = _per_document(query, key, value, cu_seq_lens_q, scaling, sliding_window)
+    return output.to(query.dtype), None
 
 
 def _half_dtype(query: Tensor) -> torch.dtype | None:

@@ -114,15 +114,21 @@ class StageTraining(_Config):
         description="Precision of matrix products; weights stay float32. auto: bfloat16 where the hardware"
         " multiplies it fast (a GPU, a CPU with AMX), float32 elsewhere.",
     )
+    parallel: Literal["ddp", "fsdp"] = Field(
+        default="ddp",
+        description="Several processes: ddp gives each the whole model, fsdp (FSDP2) shards it over them.",
+    )
     gradient_checkpointing: bool = Field(default=False, description="Recompute activations to save memory.")
     seed: int = Field(default=17, ge=0, description="Seed of new weights and of dropout.")
 
     @model_validator(mode="after")
-    def _phases_fit(self) -> "StageTraining":
+    def _settings_fit(self) -> "StageTraining":
         if self.phases and self.adapter is not None:
             raise ValueError(
                 "`phases` choose among the model's own weights, which an `adapter` leaves frozen"
             )
+        if self.parallel == "fsdp" and self.adapter is not None and self.adapter.kind == "qlora":
+            raise ValueError("a model in 4 bits (`kind: qlora`) is not sharded: set `parallel: ddp`")
         if self.phases and (
             [p.steps is None for p in self.phases] != [False] * (len(self.phases) - 1) + [True]
         ):

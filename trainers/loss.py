@@ -76,7 +76,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         product_head = head.to(dtype)
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
         hidden_gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        head_gradient = torch.zeros_like(head) if ctx.needs_input_grad[1] else None
+        summed = torch.promote_types(head.dtype, torch.float32)  # chunks add up, so bfloat16 would not do
+        head_gradient = torch.zeros_like(head, dtype=summed) if ctx.needs_input_grad[1] else None
         for rows in _chunks(targets, head):
             chunk, chunk_targets = hidden[rows].to(dtype), targets[rows, None]
             log_probabilities = torch.log_softmax((chunk @ product_head.T).float(), dim=-1)

@@ -56,13 +56,16 @@ class PackedObjective(nn.Module):
             if per_token:
                 return {"positions": positions, "losses": token_losses(hidden, head, targets)}
             return {"loss": linear_cross_entropy(hidden, head, targets, count)}
-        logits = self.logits(input_ids, logits_to_keep=positions, **packing).float()
+        logits = self._logits(input_ids, packing | {"logits_to_keep": positions}).float()
         if per_token:
             return {"positions": positions, "losses": cross_entropy(logits, targets, reduction="none")}
         return {"loss": cross_entropy(logits, targets, reduction="sum") / count}
 
     def logits(self, input_ids: Tensor, **inputs: Any) -> Tensor:
         """The model's own logits `[tokens, vocabulary]` of one flat pack."""
+        return self._logits(input_ids, inputs)
+
+    def _logits(self, input_ids: Tensor, inputs: dict[str, Any]) -> Tensor:
         logits: Tensor = self.model(input_ids=input_ids, use_cache=False, **inputs).logits[0]
         return logits
 

@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from trainers.adapters import FOLDER as ADAPTER
 from trainers.adapters import save_merged
 from trainers.checkpoint import PARTIAL, Cursor, publish, write_cursor
 from trainers.config import Optimizer, StageTraining, steps_of
 from trainers.evaluate import score
+from trainers.fsdp import gathered, is_sharded, shard, shard_optimizer_state
 from trainers.journal import Journal
 from trainers.loader import RowDataset, StepSampler, collate
 from trainers.objective import PackedObjective
@@ -57,6 +60,11 @@ class Run:
         """Wall-clock seconds of training so far, those before a resume included, evaluations left out."""
         return self.cursor.seconds + time.monotonic() - self.started - self.evaluating
 
+    @property
+    def sharded(self) -> bool:
+        """Whether this run shards its model; one process has nothing to shard."""
+        return self.stage.parallel == "fsdp" and self.sampler.processes > 1
+
     def tokens(self, step: int) -> int:
         """Tokens consumed when `step` steps are done."""
         return self.dataset.tokens_before(self.sampler.rows_before(step))
@@ -70,19 +78,25 @@ class PackedTrainer(Trainer):
 
     def __init__(self, objective: PackedObjective, run: Run) -> None:
         self.run = run
-        super().__init__(objective, _arguments(run), collate, run.dataset, callbacks=[_EvaluateEvery(run)])
+        arguments = _arguments(run)
+        if run.sharded:
+            shard(objective, arguments.device, in_bfloat16(run.stage.dtype))
+        super().__init__(objective, arguments, collate, run.dataset, callbacks=[_EvaluateEvery(run)])
         self.remove_callback(PrinterCallback)
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             raise ValueError(
-                "FSDP and DeepSpeed are not supported. Launch with torchrun, without their settings."
+                "The launcher asks for FSDP or DeepSpeed. Launch with torchrun, without their settings; the"
+                " stage's `parallel: fsdp` shards the model."
             )
+        # Told so, Trainer neither moves nor wraps the model, but leaves both to `shard`.
+        self.is_distributed_loading_by_transformers = run.sharded
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Batches of this process alone; the sampler has already dealt the rows to the processes."""
         return DataLoader(self.run.dataset, batch_sampler=self.run.sampler, collate_fn=collate)
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
-        """AdamW; weight decay on matrices, not on norms, biases and embeddings."""
+        """AdamW, made once; weight decay on matrices, not on norms, biases and embeddings."""
         if self.optimizer is None:
             settings = self.run.stage.optimizer
             groups = _parameter_groups(self.model.model, settings)
@@ -156,19 +170,49 @@ class PackedTrainer(Trainer):
 
     def save_final(self) -> None:
         """Save the trained model as an ordinary folder at the run's output, an adapter merged into it."""
-        adapter = self.run.stage.adapter
-        if adapter is None:
+        if self.run.stage.adapter is None:
             self.save_model(str(self.run.output))
-        elif self.args.should_save:
-            save_merged(self.accelerator.unwrap_model(self.model).model, adapter, self.run.output)
+            return
+        self.save_model(str(self.run.output / ADAPTER))
+        if self.args.should_save:
+            save_merged(self.run.output)
             self.run.save_tokenizer(self.run.output)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        model, folder = self.model.model, Path(output_dir or self.run.output)
+        weights = model.state_dict(keep_vars=True)
+        if self.run.stage.adapter is not None:
+            weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        weights = gathered(weights, keep=self.args.should_save)
         if self.args.should_save:
-            folder = Path(output_dir or self.run.output)
-            objective: PackedObjective = self.accelerator.unwrap_model(self.model)
-            objective.model.save_pretrained(str(folder))
+            model.save_pretrained(str(folder), state_dict=weights)
             self.run.save_tokenizer(folder)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        state = gathered(self.create_optimizer().state_dict(), keep=self.args.should_save)
+        if self.args.should_save:
+            torch.save(state, Path(output_dir) / "optimizer.pt")
+            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / "scheduler.pt")
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        state, schedule = (
+            torch.load(Path(checkpoint) / name, map_location="cpu", mmap=True, weights_only=True)
+            for name in ("optimizer.pt", "scheduler.pt")
+        )
+        optimizer = self.create_optimizer()
+        shard_optimizer_state(state, optimizer)
+        optimizer.load_state_dict(state)
+        self.lr_scheduler.load_state_dict(schedule)
+
+    def _move_model_to_device(self, model: torch.nn.Module, device: torch.device) -> None:
+        if not is_sharded(model):
+            super()._move_model_to_device(model, device)
+
+    def _defer_fsdp_gradient_reduction(self) -> AbstractContextManager[None]:
+        """Sum each micro batch's gradients at once, so that whole ones never stay in memory."""
+        return nullcontext()
 
     def _load_from_checkpoint(self, *_args: Any, **_kwargs: Any) -> None:
         """Nothing to do: a resumed run loads its model from the checkpoint to begin with."""
@@ -192,7 +236,7 @@ def _arguments(run: Run) -> TrainingArguments:
         gradient_accumulation_steps=run.sampler.accumulation,
         max_grad_norm=stage.optimizer.grad_clip,
         learning_rate=stage.optimizer.lr,
-        bf16=in_bfloat16(stage.dtype),
+        bf16=in_bfloat16(stage.dtype) and not run.sharded,  # `shard` sees to it
         use_cpu=not cuda,
         seed=stage.seed,
         logging_steps=1,

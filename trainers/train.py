@@ -147,7 +147,6 @@ def _train(
     from trainers.model import save_tokenizer, tokenizer_of
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer, Run
-    from trainers.precision import autocast
     from trainers.progress import Progress
 
     output.mkdir(parents=True, exist_ok=True)
@@ -175,7 +174,7 @@ def _train(
             save_tokenizer=lambda folder: save_tokenizer(tokenizer, tokenizer_folder, folder),
         )
         trainer = PackedTrainer(PackedObjective(causal_model), run)
-        with autocast(config.dtype):
+        with trainer.accelerator.autocast():
             first_rows = [dataset[number] for number in range(min(8, len(shards)))]
             proof = prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
         progress.note(_opening(causal_model, run, total_tokens, proof.other_change))
@@ -285,6 +284,8 @@ def _opening(model: "PreTrainedModel", run: "Run", total_tokens: int, leak: floa
         f"{model.num_parameters():,} parameters, {total_tokens:,} tokens in {sampler.steps} steps of"
         f" {sampler.rows_per_step} rows; packed documents are isolated (largest change {leak:.1g})"
     )
+    if run.sharded:
+        text += f"; sharded over {sampler.processes} processes"
     return text + (f"; resuming at step {sampler.first_step}" if sampler.first_step else "")
 
 

@@ -17,7 +17,7 @@ def launch(
     processes: int,
     shards: Path,
     stage: StageTraining,
-    model: SmallModel,
+    model: SmallModel | Path,
     output: Path,
     tokenizer: Path,
     held_out: Path,
@@ -25,9 +25,10 @@ def launch(
     """Start (or resume) a run, under torchrun if it has several processes."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     folders = map(str, (shards, held_out, tokenizer, output))
+    start = model.model_dump_json() if isinstance(model, SmallModel) else str(model)
     command = [*(launcher if processes > 1 else []), str(PROGRAM), *folders]
     return subprocess.Popen(
-        [sys.executable, *command, stage.model_dump_json(), model.model_dump_json()],
+        [sys.executable, *command, stage.model_dump_json(), start],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
     )
 

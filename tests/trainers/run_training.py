@@ -11,5 +11,6 @@ if __name__ == "__main__":
     shards, held_out, tokenizer, output = map(Path, sys.argv[1:5])
     output.mkdir(exist_ok=True)
     (output / f"{os.getpid()}.pid").touch()  # torchrun's workers are in no group with it
-    stage, model = StageTraining.model_validate_json(sys.argv[5]), SmallModel.model_validate_json(sys.argv[6])
+    stage = StageTraining.model_validate_json(sys.argv[5])
+    model = Path(sys.argv[6]) if Path(sys.argv[6]).exists() else SmallModel.model_validate_json(sys.argv[6])
     train(shards, stage, model, output, tokenizer, held_out, resume=True)
