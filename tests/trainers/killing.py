@@ -47,6 +47,7 @@ def train_and_kill(
     run = launch(processes, shards, stage, model, output, tokenizer, held_out)
     while run.poll() is None and _steps_done(output) < step:
         time.sleep(0.002)
+    assert _steps_done(output) >= step, "the run ended by itself"
     run.kill()
     run.wait()
     for marker in output.glob("*.pid"):
