@@ -114,6 +114,9 @@ class StageTraining(_Config):
         description="Precision of matrix products; weights stay float32. auto: bfloat16 where the hardware"
         " multiplies it fast (a GPU, a CPU with AMX), float32 elsewhere.",
     )
+    log_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(
+        default=(), description="Experiment trackers that get what metrics.jsonl gets."
+    )
     parallel: Literal["ddp", "fsdp"] = Field(
         default="ddp",
         description="Several processes: ddp gives each the whole model, fsdp (FSDP2) shards it over them.",

@@ -2,19 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from trainers.evaluate import Evaluation
+from trainers.trackers import Tracker, numbers_of
 
 
 class Journal:
-    """Appends to a run's `metrics.jsonl`; only the process that writes files has an open one."""
+    """Appends to a run's `metrics.jsonl` and tells its trackers; only the process that writes files does."""
 
-    def __init__(self, path: Path, writes: bool) -> None:
+    def __init__(self, path: Path, writes: bool, trackers: Sequence[Tracker] = ()) -> None:
         self.path = path
         self.writes = writes
+        self.trackers = trackers
         self.evaluations: list[Evaluation] = []
         self.last_loss: float | None = None
 
@@ -28,9 +30,9 @@ class Journal:
             partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
             os.replace(partial, self.path)
 
-    def add_step(self, step: int, loss: float, grad_norm: float, lr: float, tokens: int) -> None:
-        """Record one optimizer step; `tokens` is the number consumed so far."""
-        self._add({"step": step, "loss": loss, "grad_norm": grad_norm, "lr": lr, "tokens": tokens})
+    def add_step(self, step: int, **numbers: float) -> None:
+        """Record the numbers of one optimizer step, its `loss` among them."""
+        self._add({"step": step, **numbers})
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Record an evaluation."""
@@ -41,6 +43,8 @@ class Journal:
         if self.writes:
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
+        for tracker in self.trackers:
+            tracker.add(line["step"], numbers_of(line))
 
     def _remember(self, line: dict[str, Any]) -> None:
         if "evaluation" in line:

@@ -22,6 +22,7 @@ from trainers.evaluate import score
 from trainers.fsdp import gathered, is_sharded, shard, shard_optimizer_state
 from trainers.journal import Journal
 from trainers.loader import RowDataset, StepSampler, collate
+from trainers.memory import peak_memory
 from trainers.objective import PackedObjective
 from trainers.phases import frozen_parameters, phase_at
 from trainers.precision import in_bfloat16
@@ -49,10 +50,12 @@ class Run:
     save_tokenizer: Callable[[Path], None]
     started: float = 0.0
     evaluating: float = 0.0
+    last_seconds: float = 0.0
 
     def begin(self) -> None:
         """Start the clock."""
         self.started, self.evaluating = time.monotonic(), 0.0
+        self.last_seconds = self.seconds
         self.progress.begin(self.tokens(self.cursor.step))
 
     @property
@@ -68,6 +71,11 @@ class Run:
     def tokens(self, step: int) -> int:
         """Tokens consumed when `step` steps are done."""
         return self.dataset.tokens_before(self.sampler.rows_before(step))
+
+    def speed_of_last_step(self, step: int) -> float:
+        """Tokens per second of `step`, which has just ended; to be asked at every step."""
+        before, self.last_seconds = self.last_seconds, self.seconds
+        return (self.tokens(step) - self.tokens(step - 1)) / max(self.last_seconds - before, 1e-9)
 
 
 class PackedTrainer(Trainer):
@@ -123,7 +131,15 @@ class PackedTrainer(Trainer):
                 " resume from the last checkpoint in a new output folder."
             )
         tokens = self.run.tokens(step)
-        self.run.journal.add_step(step, loss, float(logs["grad_norm"]), lr, tokens)
+        self.run.journal.add_step(
+            step,
+            loss=loss,
+            grad_norm=float(logs["grad_norm"]),
+            lr=lr,
+            tokens=tokens,
+            tokens_per_second=self.run.speed_of_last_step(step),
+            memory=peak_memory(),
+        )
         self.run.progress.step(step, loss, lr, tokens)
 
     def score_held_out(self) -> None:

@@ -2,9 +2,7 @@
 
 import json
 import os
-import resource
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -15,6 +13,8 @@ from trainers.checkpoint import PARTIAL, Cursor, checkpoints, locked, read_curso
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.evaluate import Evaluation, largest_id
+from trainers.memory import peak_memory
+from trainers.trackers import open_trackers, require_trackers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -84,10 +84,12 @@ def train(
     Raises:
         ResumeError: `output` holds a run and `resume` is false, or the run is of other shards or settings.
         IsolationError: Packed documents would influence each other with this model.
-        ValueError: No shards, ids without embeddings, or a model that cannot be trained on packed rows.
+        ValueError: No shards, ids without embeddings, a model that cannot be trained on packed rows, or a
+            tracker that is not installed.
     """
     from mixers.shards import Shards
 
+    require_trackers(config.log_to)
     shards = Shards.open(shards_folder)
     if not len(shards):
         raise ValueError(f"{shards_folder} holds no rows to train on.")
@@ -156,12 +158,18 @@ def _train(
     writes = sampler.process == 0
     if writes:
         shutil.rmtree(output / PARTIAL, ignore_errors=True)
-    journal = Journal(output / "metrics.jsonl", writes)
-    journal.rewind(cursor.step if checkpoint else -1)
+    done = cursor.step if checkpoint else -1
     tokenizer = tokenizer_of(tokenizer_folder, model)
     causal_model = _model(model, checkpoint, shards, tokenizer, config)
     total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
-    with Progress(sampler.steps, total_tokens, writes) as progress:
+    with (
+        Progress(sampler.steps, total_tokens, writes) as progress,
+        open_trackers(
+            config.log_to if writes else (), output, done, config.model_dump(mode="json")
+        ) as trackers,
+    ):
+        journal = Journal(output / "metrics.jsonl", writes, trackers)
+        journal.rewind(done)
         run = Run(
             stage=config,
             dataset=dataset,
@@ -235,7 +243,7 @@ def _result(
         flops_per_second=flops_per_second,
         flops_utilisation=None if peak is None else flops_per_second / (peak * sampler.processes),
         fill=work.tokens / (rows * shards.sequence_length),
-        peak_memory=_peak_memory(),
+        peak_memory=peak_memory(),
         final_loss=run.journal.last_loss,
         isolation=isolation,
         evaluations=run.journal.evaluations,
@@ -268,14 +276,6 @@ def _model(
     if config.gradient_checkpointing:
         loaded.activation_checkpointing_enable()
     return loaded
-
-
-def _peak_memory() -> int:
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _opening(model: "PreTrainedModel", run: "Run", total_tokens: int, leak: float) -> str:

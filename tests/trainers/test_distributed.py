@@ -1,17 +1,13 @@
 """Any number of processes trains the same rows in the same steps, and may take over a run."""
 
-import json
 from pathlib import Path
 
 import pytest
 
+from tests.trainers.journals import journal
 from tests.trainers.killing import launch, train_and_kill
 from trainers.config import SmallModel, StageTraining
 from trainers.train import train
-
-
-def _journal(output: Path) -> list[dict]:
-    return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_one_then_two_then_one_process_train_the_same_rows(
@@ -29,7 +25,7 @@ def test_one_then_two_then_one_process_train_the_same_rows(
     train_and_kill(7, shards, stage, small, output, tokenizer_folder, held_out, processes=2)
     run = launch(1, shards, stage, small, output, tokenizer_folder, held_out)
     assert run.wait() == 0
-    found, expected = _journal(output), _journal(undisturbed.output)
+    found, expected = journal(output), journal(undisturbed.output)
     assert [line["step"] for line in found] == [line["step"] for line in expected]
     for one, other in zip(found, expected, strict=True):
         if "evaluation" in one:

@@ -1,6 +1,5 @@
 """A sharded model trains as a whole one does, and either goes on from the other's checkpoint."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from tests.trainers.journals import steps
 from tests.trainers.killing import launch, train_and_kill
 from trainers.checkpoint import checkpoints
 from trainers.config import Adapter, SmallModel, StageTraining
@@ -34,18 +34,13 @@ def whole(
     return train(shards, stage, small, output, tokenizer_folder, held_out)
 
 
-def _steps(output: Path) -> list[dict]:
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
-    return [line for line in lines if "loss" in line]
-
-
 def _losses(result: TrainingResult) -> list[float]:
     return [evaluation.total.loss for evaluation in result.evaluations]
 
 
 def _same_run(output: Path, other: Path, rel: float) -> None:
     # A step's loss depends on its rows; other rows or other weights for them would show.
-    for one, expected in zip(_steps(output), _steps(other), strict=True):
+    for one, expected in zip(steps(output), steps(other), strict=True):
         assert one == pytest.approx(expected, rel=rel)
     assert _losses(read_result(output)) == pytest.approx(_losses(read_result(other)), rel=rel)
 
@@ -88,8 +83,8 @@ def test_a_resumed_sharded_run_continues_identically(
     middle = checkpoints(undisturbed)[0]
     shutil.copytree(middle, resumed / middle.name)
     assert launch(2, shards, fsdp, small, resumed, tokenizer_folder, held_out).wait() == 0
-    assert 0 < len(_steps(resumed)) < 5
-    assert _steps(resumed) == _steps(undisturbed)[-len(_steps(resumed)) :]
+    assert 0 < len(steps(resumed)) < 5
+    assert steps(resumed) == steps(undisturbed)[-len(steps(resumed)) :]
     one, other = (load_file(output / "model.safetensors") for output in (undisturbed, resumed))
     assert all(torch.equal(one[name], other[name]) and one[name].dtype == torch.float32 for name in one)
     exact = train(shards, fsdp.model_copy(update={"dtype": "float32"}), small, tmp_path / "exact")

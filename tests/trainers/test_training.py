@@ -1,7 +1,6 @@
 """Whole runs: result, resume after a kill, refusals."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.trainers.journals import journal, steps
 from tests.trainers.killing import train_and_kill
 from tests.trainers.shards_folder import documents, pack, write_shards
 from trainers.checkpoint import checkpoints, locked
@@ -28,13 +28,6 @@ def undisturbed(
 ) -> TrainingResult:
     output = tmp_path_factory.mktemp("undisturbed") / "model"
     return train(shards, stage, small, output, tokenizer_folder, held_out)
-
-
-def _lines(output: Path) -> list[dict]:
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
-    for line in lines:
-        line.get("evaluation", {}).pop("seconds", None)
-    return lines
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -58,9 +51,9 @@ def test_the_result_can_be_read_back(undisturbed: TrainingResult) -> None:
 
 
 def test_each_step_is_in_the_journal(undisturbed: TrainingResult) -> None:
-    steps = [line for line in _lines(undisturbed.output) if "loss" in line]
-    assert [line["step"] for line in steps] == list(range(1, undisturbed.steps + 1))
-    assert steps[-1]["tokens"] == undisturbed.tokens
+    lines = steps(undisturbed.output)
+    assert [line["step"] for line in lines] == list(range(1, undisturbed.steps + 1))
+    assert lines[-1]["tokens"] == undisturbed.tokens
 
 
 def test_the_output_and_its_checkpoints_open_in_plain_transformers(undisturbed: TrainingResult) -> None:
@@ -81,9 +74,7 @@ def test_accumulation_and_micro_batches_change_nothing_but_rounding(
 ) -> None:
     # Rows have unequal numbers of trained tokens, so a mean of means over micro batches would differ.
     one_by_one = train(shards, stage.model_copy(update={"micro_batch_rows": 1}), small, tmp_path / "other")
-    losses = [
-        [line["loss"] for line in _lines(r.output) if "loss" in line] for r in (undisturbed, one_by_one)
-    ]
+    losses = [[line["loss"] for line in steps(r.output)] for r in (undisturbed, one_by_one)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
@@ -102,7 +93,7 @@ def test_a_killed_run_continues_identically(
         train_and_kill(step, shards, stage, small, output, tokenizer_folder, held_out)
     resumed = train(shards, stage, small, output, tokenizer_folder, held_out, resume=True)
     assert _same_weights(output, undisturbed.output)
-    assert _lines(output) == _lines(undisturbed.output)
+    assert journal(output) == journal(undisturbed.output)
     assert resumed.final_loss == undisturbed.final_loss
     assert train(shards, stage, small, output, resume=True) == resumed
 
@@ -115,7 +106,7 @@ def test_a_run_goes_on_with_another_batch_size(
     rest = stage.model_copy(update={"rows_per_step": 7, "micro_batch_rows": 3})
     second = train(shards, rest, small, tmp_path / "run", resume=True)
     assert first.rows == 20
-    lines = [line for line in _lines(tmp_path / "run") if "loss" in line]
+    lines = steps(tmp_path / "run")
     assert lines[-1]["tokens"] == second.tokens
     assert second.steps == 5 + -(-(second.rows - 20) // 7)
 
