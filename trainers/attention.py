@@ -80,9 +80,7 @@ def varlen_attention(
         )
     if query.is_cuda and _half_dtype(query) is not None:
         return _flash(query, key, value, cu_seq_lens_q, max_length_q, scaling, sliding_window), None
-    with torch.autocast(query.device.type, enabled=False):
-        output = _per_document(query, key, value, cu_seq_lens_q, scaling, sliding_window)
-    return output.to(query.dtype), None
+    return _per_document(query, key, value, cu_seq_lens_q, scaling, sliding_window), None
 
 
 def _half_dtype(query: Tensor) -> torch.dtype | None:
@@ -121,6 +119,7 @@ def _flash(
     return output.unsqueeze(0)
 
 
+@torch.compiler.disable  # a graph would hold one number of documents
 def _per_document(
     query: Tensor,
     key: Tensor,
@@ -131,8 +130,21 @@ def _per_document(
 ) -> Tensor:
     """CPU and float32: attention document by document; exact, and flat in the length of the row.
 
-    Always in float32, because the backward pass of a CPU is twice as slow in bfloat16.
+    Computed in float32 always, because the backward pass of a CPU is twice as slow in bfloat16.
     """
+    with torch.autocast(query.device.type, enabled=False):
+        output = _documents_in_turn(query, key, value, boundaries, scaling, sliding_window)
+    return output.to(query.dtype)
+
+
+def _documents_in_turn(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    boundaries: Tensor,
+    scaling: float | None,
+    sliding_window: int | None,
+) -> Tensor:
     lengths = boundaries.diff().tolist()
     documents = zip(*(x.float().split(lengths, dim=2) for x in (query, key, value)), strict=True)
     outputs = []

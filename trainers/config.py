@@ -121,6 +121,9 @@ class StageTraining(_Config):
         default="ddp",
         description="Several processes: ddp gives each the whole model, fsdp (FSDP2) shards it over them.",
     )
+    compile: bool = Field(
+        default=False, description="torch.compile the decoder layers: a wait at start, faster steps on a GPU."
+    )
     gradient_checkpointing: bool = Field(default=False, description="Recompute activations to save memory.")
     seed: int = Field(default=17, ge=0, description="Seed of new weights and of dropout.")
 
@@ -130,8 +133,11 @@ class StageTraining(_Config):
             raise ValueError(
                 "`phases` choose among the model's own weights, which an `adapter` leaves frozen"
             )
-        if self.parallel == "fsdp" and self.adapter is not None and self.adapter.kind == "qlora":
-            raise ValueError("a model in 4 bits (`kind: qlora`) is not sharded: set `parallel: ddp`")
+        if self.adapter is not None and self.adapter.kind == "qlora":
+            if self.parallel == "fsdp":
+                raise ValueError("a model in 4 bits (`kind: qlora`) is not sharded: set `parallel: ddp`")
+            if self.compile:
+                raise ValueError("a model in 4 bits (`kind: qlora`) is not compiled: set `compile: false`")
         if self.phases and (
             [p.steps is None for p in self.phases] != [False] * (len(self.phases) - 1) + [True]
         ):

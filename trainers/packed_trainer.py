@@ -17,6 +17,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from trainers.adapters import FOLDER as ADAPTER
 from trainers.adapters import save_merged
 from trainers.checkpoint import PARTIAL, Cursor, publish, write_cursor
+from trainers.compilation import compile_layers
 from trainers.config import Optimizer, StageTraining, steps_of
 from trainers.evaluate import score
 from trainers.fsdp import gathered, is_sharded, shard, shard_optimizer_state
@@ -89,6 +90,8 @@ class PackedTrainer(Trainer):
         arguments = _arguments(run)
         if run.sharded:
             shard(objective, arguments.device, in_bfloat16(run.stage.dtype))
+        if run.stage.compile:
+            compile_layers(objective.model)
         super().__init__(objective, arguments, collate, run.dataset, callbacks=[_EvaluateEvery(run)])
         self.remove_callback(PrinterCallback)
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:

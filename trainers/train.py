@@ -143,6 +143,7 @@ def _train(
 ) -> TrainingResult:
     # On shared cores, threads that spin while they wait starve each other. Read when torch is first loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from trainers.compilation import CompileError
     from trainers.isolation import prove_isolation
     from trainers.journal import Journal
     from trainers.loader import RowDataset
@@ -182,9 +183,12 @@ def _train(
             save_tokenizer=lambda folder: save_tokenizer(tokenizer, tokenizer_folder, folder),
         )
         trainer = PackedTrainer(PackedObjective(causal_model), run)
-        with trainer.accelerator.autocast():
-            first_rows = [dataset[number] for number in range(min(8, len(shards)))]
-            proof = prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
+        first_rows = [dataset[number] for number in range(min(8, len(shards)))]
+        try:
+            with trainer.accelerator.autocast():
+                proof = prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
+        except CompileError as error:
+            raise ValueError(f"This model cannot be compiled here; set `compile: false`. {error}") from error
         progress.note(_opening(causal_model, run, total_tokens, proof.other_change))
         if checkpoint is None:
             trainer.score_held_out()
