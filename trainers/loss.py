@@ -16,6 +16,7 @@ _CHUNK_BYTES = {
     "cpu": 8 * 2**20,
     "cuda": 512 * 2**20,
 }  # of float32 logits: what the last cache holds, what keeps it busy
+_LEAST_ROWS = 256  # each chunk reads the head and changes its gradient, which fewer rows would not repay
 
 
 def linear_cross_entropy(hidden: Tensor, head: Tensor, targets: Tensor, count: Tensor | float) -> Tensor:
@@ -65,7 +66,7 @@ def _product_dtype(hidden: Tensor) -> torch.dtype:
 
 
 def _chunks(targets: Tensor, head: Tensor) -> list[slice]:
-    size = max(1, _CHUNK_BYTES[targets.device.type] // (4 * len(head)))
+    size = max(_LEAST_ROWS, _CHUNK_BYTES[targets.device.type] // (4 * len(head)))
     return [slice(start, min(start + size, len(targets))) for start in range(0, len(targets), size)]
 
 
@@ -87,7 +88,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
             gradient = gradient.to(dtype)
             if hidden_gradient is not None:
                 hidden_gradient[rows] = gradient @ product_head
-            if head_gradient is not None:
+            if head_gradient is not None and head_gradient.dtype == dtype:
+                head_gradient.addmm_(gradient.T, chunk)
+            elif head_gradient is not None:
                 head_gradient += gradient.T @ chunk
         ctx.save_for_backward(hidden_gradient, head_gradient)
         ctx.scale = scale
@@ -98,8 +101,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         hidden_gradient, head_gradient = ctx.saved_tensors
         factor = gradients[0] * ctx.scale
         return (
-            None if hidden_gradient is None else hidden_gradient * factor,
-            None if head_gradient is None else head_gradient * factor,
+            None if hidden_gradient is None else hidden_gradient.mul_(factor),
+            None if head_gradient is None else head_gradient.mul_(factor),
             None,
             None,
         )
