@@ -1,5 +1,7 @@
 """Compiled layers train as plain ones do, and packs of other lengths compile nothing new."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,10 @@ from trainers.model import build_model
 from trainers.objective import PackedObjective
 from trainers.train import train
 
+needs_compiler = pytest.mark.skipif(
+    shutil.which(os.environ.get("CXX", "g++")) is None, reason="torch compiles with a C++ compiler"
+)
+
 
 @pytest.fixture
 def short(stage: StageTraining) -> StageTraining:
@@ -31,6 +37,7 @@ def _pack(rng: np.random.Generator, documents: int) -> dict:
     return collate([Row(rng.integers(0, 96, lengths.sum()), lengths, None)])
 
 
+@needs_compiler
 def test_packs_of_other_lengths_compile_nothing_new(small: SmallModel) -> None:
     plain, compiled = (PackedObjective(build_model(small, 96, 64, seed=0)) for _ in range(2))
     compile_layers(compiled.model)
@@ -48,6 +55,7 @@ def test_packs_of_other_lengths_compile_nothing_new(small: SmallModel) -> None:
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5)
 
 
+@needs_compiler
 def test_a_compiled_run_is_the_run(
     shards: Path, held_out: Path, small: SmallModel, short: StageTraining, tmp_path: Path
 ) -> None:
@@ -66,6 +74,7 @@ def process_group() -> Iterator[None]:
     dist.destroy_process_group()
 
 
+@needs_compiler
 def test_a_sharded_and_checkpointed_model_is_compiled(small: SmallModel, process_group: None) -> None:
     plain, compiled = (PackedObjective(build_model(small, 96, 64, seed=0)) for _ in range(2))
     compiled.model.activation_checkpointing_enable()
