@@ -4,22 +4,30 @@
     python -m benchmarks.packing --documents 100M
 
 Lengths are log-normal, cut off below and above; `web` has a median of 493 and a mean of 903 tokens. Times are
-CPU time, so that other work on the machine matters little. The memory of the plan is what it needs beyond its
-input, at its highest.
+CPU time, so that other work on the machine matters little. Documents and plan lie in mapped files, whose
+pages the system may drop when memory is short; *anonymous* memory, read every 50 ms by another process, is
+what it cannot drop.
 """
 
 import argparse
+import os
 import resource
+import subprocess
+import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mixers.budget import Mixture
 from mixers.packing import pack
 from mixers.plan import plan_mixture
 from mixers.quantity import parse_quantity
+from pipelines.scratch import mapped_arrays
 
 LENGTHS = {
     "web": {"median": 493, "sigma": 1.1, "shortest": 20},
@@ -31,11 +39,21 @@ LENGTHS = {
 LONGEST = 200_000
 GROUPS = 20
 DRAWN_AT_ONCE = 10_000_000
+ROWS_AT_ONCE = 4096
+WATCH = """
+import pathlib, sys, time
+highest = 0
+while pathlib.Path(sys.argv[1]).exists():
+    status = pathlib.Path(sys.argv[1]).read_text()
+    highest = max(highest, *(int(line.split()[1]) for line in status.splitlines() if "RssAnon" in line), 0)
+    pathlib.Path(sys.argv[2]).write_text(str(highest * 1024))
+    time.sleep(0.05)
+"""
 
 
-def simulated_lengths(count, rng, median, sigma, shortest):
+def simulated_lengths(count, rng, median, sigma, shortest, allocate=np.empty):
     """Token counts, drawn in parts so that the draw itself needs little memory."""
-    lengths = np.empty(count, np.int64)
+    lengths = allocate(count, np.int32)
     for start in range(0, count, DRAWN_AT_ONCE):
         part = lengths[start : start + DRAWN_AT_ONCE]
         part[:] = np.clip(rng.lognormal(np.log(median), sigma, len(part)), shortest, LONGEST)
@@ -43,48 +61,91 @@ def simulated_lengths(count, rng, median, sigma, shortest):
 
 
 def measure_packing(count):
-    pack(np.array([3, 4]), 16)  # compile
+    pack([np.arange(2, dtype=np.int32)], np.array([3, 4], np.int32), 16)  # compile
     print(f"{'lengths':>15} {'row':>6} {'fill':>9} {'M documents/s':>14} {'cut':>6}")
     for name, distribution in LENGTHS.items():
         lengths = simulated_lengths(count, np.random.default_rng(0), **distribution)
+        documents = np.arange(count, dtype=np.int32)
         for sequence_length in (2048, 4096, 8192):
             start = time.process_time()
-            packs = len(pack(lengths, sequence_length))
+            packs = pack([documents], lengths, sequence_length)
             seconds = time.process_time() - start
-            fill = lengths.sum() / (packs * sequence_length)
+            fill = lengths.sum() / (len(packs) * sequence_length)
+            is_cut = packs.tokens < lengths[packs.document]
+            assert (lengths[packs.document[is_cut]] > sequence_length).all()
             cut = (lengths > sequence_length).mean()
             print(f"{name:>15} {sequence_length:>6} {fill:>9.3%} {count / seconds / 1e6:>14.1f} {cut:>6.1%}")
 
 
-def measure_plan(count):
+def simulated_documents(count, names, allocate):
     rng = np.random.default_rng(1)
-    names = [f"group{number}" for number in range(GROUPS)]
-    tokens = simulated_lengths(count, rng, **LENGTHS["web"])
-    group = pa.DictionaryArray.from_arrays(pa.array(rng.integers(0, GROUPS, count, np.int8)), pa.array(names))
-    atomic = pa.array(np.zeros(count, bool))
-    documents = pa.table({"group": group, "tokens": tokens, "bytes": 4 * tokens, "atomic": atomic})
-    weights = {name: 1 / (rank + 1) for rank, name in enumerate(names)}
-    mixture = Mixture(tokens=int(tokens.sum()), weights=weights, max_epochs=8)
-    small = plan_mixture(documents.slice(0, 10_000), mixture.model_copy(update={"tokens": 10**6}), 0)
-    small.ledger.check()  # compile
+    tokens = simulated_lengths(count, rng, **LENGTHS["web"], allocate=allocate)
+    group, size = allocate(count, np.int8), allocate(count, np.int64)
+    for start in range(0, count, DRAWN_AT_ONCE):
+        part = slice(start, min(start + DRAWN_AT_ONCE, count))
+        group[part] = rng.integers(0, len(names), part.stop - start, np.int8)
+        size[part] = 4 * tokens[part].astype(np.int64)
+    none_is_atomic = pa.Array.from_buffers(pa.bool_(), count, [None, pa.py_buffer(bytes((count + 7) // 8))])
+    groups = pa.DictionaryArray.from_arrays(group, pa.array(names))
+    return pa.table({"group": groups, "tokens": tokens, "bytes": size, "atomic": none_is_atomic})
 
-    before = memory_now()
-    start = time.process_time()
-    plan = plan_mixture(documents, mixture, 0)
-    planned = time.process_time()
-    ledger = plan.ledger.check()
-    checked = time.process_time()
-    needed = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+
+def measure_plan(count, folder):
+    allocate = mapped_arrays(folder)
+    names = [f"group{number}" for number in range(GROUPS)]
+    documents = simulated_documents(count, names, allocate)
+    weights = {name: 1 / (rank + 1) for rank, name in enumerate(names)}
+    mixture = Mixture(tokens=pc.sum(documents["tokens"]).as_py(), weights=weights, max_epochs=8)
+    small = mixture.model_copy(update={"tokens": 10**6})
+    plan_mixture(documents.slice(0, 10_000), small, 0, allocate).ledger.check()  # compile
+
+    with watched_memory(folder) as memory:
+        start = time.process_time()
+        plan = plan_mixture(documents, mixture, 0, allocate)
+        planned = time.process_time()
+        ledger = plan.ledger.check()
+        checked = time.process_time()
+        segments = write_segments(plan, folder / "segments.arrow")
+        written = time.process_time()
     deviation = max(entry.quota.largest_prefix_deviation for entry in ledger.groups)
     print(f"\n{count:,} documents of {GROUPS} groups, {ledger.tokens:,} tokens in {ledger.rows:,} rows")
-    print(f"plan {planned - start:.1f} s of CPU, ledger and its check {checked - planned:.1f} s")
-    print(f"input {documents.nbytes / 1e9:.2f} GB, plan {needed / 1e9:.2f} GB: {needed / count:.0f} B each")
+    print(
+        f"CPU: plan {planned - start:.1f} s, ledger and its check {checked - planned:.1f} s, "
+        f"{segments:,} segments written {written - checked:.1f} s"
+    )
+    print(
+        f"anonymous memory {memory[0] / 1e9:.2f} GB before, {memory[1] / 1e9:.2f} GB at its highest; "
+        f"highest resident with pages of files {memory[2] / 1e9:.2f} GB"
+    )
     print(f"fill {ledger.tokens / (ledger.rows * 4096):.3%}, largest prefix deviation {deviation:.0f} tokens")
 
 
-def memory_now():
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def write_segments(plan, path):
+    """Write the segments as the pipeline does, some rows at a time."""
+    count = 0
+    with pa.ipc.new_file(path, plan.segments_between(0, 0).schema) as writer:
+        for start in range(0, len(plan), ROWS_AT_ONCE):
+            segments = plan.segments_between(start, start + ROWS_AT_ONCE)
+            writer.write_table(segments)
+            count += len(segments)
+    return count
+
+
+@contextmanager
+def watched_memory(folder):
+    """Gives a list that holds in the end: anonymous memory before and at its highest, highest resident."""
+    result, note = folder / "highest", []
+    status = f"/proc/{os.getpid()}/status"
+    now = [int(line.split()[1]) for line in Path(status).read_text().splitlines() if "RssAnon" in line]
+    note.append(now[0] * 1024)
+    watcher = subprocess.Popen([sys.executable, "-c", WATCH, status, str(result)])
+    try:
+        yield note
+        time.sleep(0.2)
+    finally:
+        watcher.kill()
+        watcher.wait()
+    note += [int(result.read_text()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]
 
 
 if __name__ == "__main__":
@@ -92,6 +153,8 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--documents", type=parse_quantity, default=2_000_000, help="to plan: 100M")
+    parser.add_argument("--scratch", type=Path, help="folder for the mapped files: one on a disk")
     arguments = parser.parse_args()
     measure_packing(1_000_000)
-    measure_plan(arguments.documents)
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
+        measure_plan(arguments.documents, Path(scratch))

@@ -2,15 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 from numpy.typing import NDArray
 
+from mixers.arrays import Allocate, chunks, index_type
 from mixers.budget import Overflow, Supply, Unit
 from mixers.packing import Packing, pieces_of
+
+COLUMNS = {
+    "group": np.int32,
+    "tokens": np.int32,
+    "skipped": np.int32,
+    "loss_tokens": np.int32,
+    "bytes": np.int64,
+    "dropped": np.bool_,
+}
 
 
 @dataclass(frozen=True)
@@ -20,11 +31,11 @@ class Documents:
     groups: tuple[str, ...]
     group: NDArray[np.int32]
     """Position in `groups`; -1 where the document belongs to none of them."""
-    tokens: NDArray[np.int64]
+    tokens: NDArray[np.int32]
     """Those that are packed."""
-    skipped: NDArray[np.int64]
+    skipped: NDArray[np.int32]
     """Tokens before them that are left out: context for which the row has no room."""
-    loss_tokens: NDArray[np.int64]
+    loss_tokens: NDArray[np.int32]
     """Tokens that bear loss, after the cuts that the document needs."""
     bytes: NDArray[np.int64]
     dropped: NDArray[np.bool_]
@@ -32,7 +43,12 @@ class Documents:
 
     @classmethod
     def read(
-        cls, table: pa.Table, groups: Sequence[str], sequence_length: int, overflow: Overflow = "drop"
+        cls,
+        table: pa.Table,
+        groups: Sequence[str],
+        sequence_length: int,
+        overflow: Overflow = "drop",
+        allocate: Allocate = np.empty,
     ) -> Self:
         """Read the table that `mixers.plan.plan_mixture` describes.
 
@@ -43,56 +59,76 @@ class Documents:
             raise ValueError(f"The documents lack the columns {sorted(missing)}.")
         if empty := [name for name in table.column_names if name != "group" and table[name].null_count]:
             raise ValueError(f"The documents' columns {empty} have nulls; only `group` may.")
-        tokens = _integers(table, "tokens")
-        if tokens.min(initial=1) < 1:
-            document = tokens.argmin()
-            raise ValueError(f"Document {document} has no tokens; it should have its end token at least.")
-        too_long = table["atomic"].to_numpy() & (tokens > sequence_length)
-        excess = np.where(too_long, tokens - sequence_length, 0)
-        can_shrink = np.zeros(len(tokens), np.bool_)
-        if overflow == "truncate_context":
-            can_shrink = too_long & (excess < _integers(table, "context"))
-        skipped = np.where(can_shrink, excess, 0)
-        tokens = tokens - skipped
-        loss_tokens = tokens - pieces_of(tokens, sequence_length)
-        if "loss_tokens" in table.column_names:
-            loss_tokens = np.where(tokens > sequence_length, loss_tokens, _integers(table, "loss_tokens"))
-        if (impossible := (loss_tokens < 0) | (loss_tokens > tokens)).any():
-            raise ValueError(
-                f"Document {impossible.argmax()} has more loss tokens than tokens, or less than 0."
-            )
-        return cls(
-            groups=tuple(groups),
-            group=_positions(table["group"], groups),
-            tokens=tokens,
-            skipped=skipped,
-            loss_tokens=loss_tokens,
-            bytes=_integers(table, "bytes"),
-            dropped=too_long & ~can_shrink,
-        )
+        columns = {name: allocate(table.num_rows, dtype) for name, dtype in COLUMNS.items()}
+        for chunk in chunks(table.num_rows):
+            part = table.slice(chunk.start, chunk.stop - chunk.start)
+            read = _read(part, chunk.start, groups, sequence_length, overflow)
+            for name, values in read.items():
+                columns[name][chunk] = values
+        return cls(groups=tuple(groups), **columns)
 
-    def members(self, group: int) -> NDArray[np.int64]:
-        """The documents of a group that can be packed."""
-        return np.flatnonzero((self.group == group) & ~self.dropped)
+    def __len__(self) -> int:
+        return len(self.group)
 
-    def amount(self, unit: Unit) -> NDArray[np.int64]:
+    def members(self, allocate: Allocate) -> list[NDArray[Any]]:
+        """For each group the documents that can be packed, ascending."""
+        counts = _supply(self.group, self.dropped, self.tokens, self.loss_tokens, len(self.groups))[:, 0]
+        ends = np.cumsum(counts)
+        members = allocate(int(counts.sum()), index_type(len(self)))
+        _sort_by_group(self.group, self.dropped, ends - counts, members)
+        return [members[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+    def amount(self, unit: Unit) -> NDArray[np.int32]:
         """What each document gives, in `unit`."""
         return self.tokens if unit == "tokens" else self.loss_tokens
 
-    def amount_of_pieces(self, packs: Packing, unit: Unit) -> NDArray[np.int64]:
-        """What each piece of a packing gives, in `unit`."""
-        if unit == "tokens":
-            return packs.tokens.astype(np.int64)
-        whole = packs.tokens == self.tokens[packs.document]
-        return np.where(whole, self.loss_tokens[packs.document], packs.tokens - 1)
+    def amounts_of(self, packs: Packing, allocate: Allocate) -> dict[Unit, NDArray[np.int32]]:
+        """What each pack gives, in both units."""
+        tokens, loss_tokens = allocate(len(packs), np.int32), allocate(len(packs), np.int32)
+        _add_up(
+            packs.offsets, packs.document, packs.tokens, self.tokens, self.loss_tokens, tokens, loss_tokens
+        )
+        return {"tokens": tokens, "loss_tokens": loss_tokens}
 
     def supply(self) -> dict[str, Supply]:
         """What one pass over each group's documents can give."""
-        members = {name: self.members(position) for position, name in enumerate(self.groups)}
-        return {
-            name: Supply(len(rows), int(self.tokens[rows].sum()), int(self.loss_tokens[rows].sum()))
-            for name, rows in members.items()
-        }
+        counted = _supply(self.group, self.dropped, self.tokens, self.loss_tokens, len(self.groups))
+        return {name: Supply(*row) for name, row in zip(self.groups, counted.tolist(), strict=True)}
+
+
+def _read(
+    table: pa.Table, first: int, groups: Sequence[str], sequence_length: int, overflow: Overflow
+) -> dict[str, NDArray[Any]]:
+    """The `COLUMNS` of some documents, of which the first has the number `first`."""
+    tokens = _integers(table, "tokens")
+    if (impossible := (tokens < 1) | (tokens >= 2**31)).any():
+        document = impossible.argmax()
+        what = (
+            "has no tokens; it should have its end token at least" if tokens[document] < 1 else "is too long"
+        )
+        raise ValueError(f"Document {first + document} {what}.")
+    too_long = table["atomic"].to_numpy() & (tokens > sequence_length)
+    excess = np.where(too_long, tokens - sequence_length, 0)
+    can_shrink = np.zeros(len(tokens), np.bool_)
+    if overflow == "truncate_context":
+        can_shrink = too_long & (excess < _integers(table, "context"))
+    skipped = np.where(can_shrink, excess, 0)
+    tokens = tokens - skipped
+    loss_tokens = tokens - pieces_of(tokens, sequence_length)
+    if "loss_tokens" in table.column_names:
+        loss_tokens = np.where(tokens > sequence_length, loss_tokens, _integers(table, "loss_tokens"))
+    if (impossible := (loss_tokens < 0) | (loss_tokens > tokens)).any():
+        raise ValueError(
+            f"Document {first + impossible.argmax()} has more loss tokens than tokens, or less than 0."
+        )
+    return {
+        "group": _positions(table["group"], groups),
+        "tokens": tokens,
+        "skipped": skipped,
+        "loss_tokens": loss_tokens,
+        "bytes": _integers(table, "bytes"),
+        "dropped": too_long & ~can_shrink,
+    }
 
 
 def _integers(table: pa.Table, column: str) -> NDArray[np.int64]:
@@ -110,3 +146,37 @@ def _positions(column: pa.ChunkedArray, groups: Sequence[str]) -> NDArray[np.int
         position_of = np.append(found, -1).astype(np.int32)  # the last is for a null, whose index becomes -1
         parts.append(position_of[chunk.indices.fill_null(-1).to_numpy()])
     return np.concatenate(parts)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _supply(group, dropped, tokens, loss_tokens, groups):  # type: ignore[no-untyped-def]
+    """Shape (groups, 3): documents that can be packed, their tokens and their loss tokens."""
+    counted = np.zeros((groups, 3), np.int64)
+    for document in range(len(group)):
+        if group[document] >= 0 and not dropped[document]:
+            counted[group[document], 0] += 1
+            counted[group[document], 1] += tokens[document]
+            counted[group[document], 2] += loss_tokens[document]
+    return counted
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _sort_by_group(group, dropped, places, out):  # type: ignore[no-untyped-def]
+    """Write the documents that can be packed to `out`, those of each group from its place on."""
+    for document in range(len(group)):
+        if group[document] >= 0 and not dropped[document]:
+            out[places[group[document]]] = document
+            places[group[document]] += 1
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _add_up(offsets, document, piece_tokens, tokens, loss_tokens, pack_tokens, pack_loss_tokens):  # type: ignore[no-untyped-def]
+    """For each pack its tokens and its loss tokens. A part of a document loses its first token."""
+    for pack in range(len(offsets) - 1):
+        pack_tokens[pack] = pack_loss_tokens[pack] = 0
+        for piece in range(offsets[pack], offsets[pack + 1]):
+            pack_tokens[pack] += piece_tokens[piece]
+            if piece_tokens[piece] == tokens[document[piece]]:
+                pack_loss_tokens[pack] += loss_tokens[document[piece]]
+            else:
+                pack_loss_tokens[pack] += piece_tokens[piece] - 1

@@ -2,14 +2,20 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numba import njit
 from numpy.typing import NDArray
 
+from mixers.arrays import Allocate
 from mixers.budget import Budget, Unit
 from mixers.documents import Documents
 from mixers.packing import Packing
+
+UNUSED, WHOLE, CUT = range(3)
+"""How a document is used."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +24,10 @@ class Layout:
 
     documents: Documents
     packs: Packing
-    """The packs of all groups, group by group; pieces name documents by their row in the table."""
-    pack_starts: NDArray[np.int64]
-    """Shape (groups + 1): of group g of ``documents.groups``, packs ``pack_starts[g]:pack_starts[g + 1]``."""
-    pack_of_row: NDArray[np.int64]
+    """The packs of all groups; their pieces name documents by their row in the table."""
+    amounts: dict[Unit, NDArray[np.int32]]
+    """Shape (packs), each: what a pack gives."""
+    pack_of_row: NDArray[Any]
     """Shape (rows): the pack that each row of the stage holds, in training order."""
     epoch_of_row: NDArray[np.int32]
     """Shape (rows): how many times its group's packs were all used before."""
@@ -29,36 +35,50 @@ class Layout:
     unit: Unit
     budget: Budget | None
     """Null for held-out rows, which have no quota."""
+    allocate: Allocate
+    """Makes arrays as long as the corpus."""
 
     def __len__(self) -> int:
         return len(self.pack_of_row)
 
     @cached_property
-    def group_of_row(self) -> NDArray[np.int32]:
-        """Shape (rows): position in ``documents.groups``."""
-        return (np.searchsorted(self.pack_starts, self.pack_of_row, side="right") - 1).astype(np.int32)
-
-    def amount_of_row(self, unit: Unit) -> NDArray[np.int64]:
-        """Shape (rows): what each row gives, in `unit`."""
-        return self.packs.per_pack(self.documents.amount_of_pieces(self.packs, unit))[self.pack_of_row]
+    def uses_of_pack(self) -> NDArray[np.int32]:
+        """Shape (packs): in how many rows each occurs."""
+        uses = self.allocate(len(self.packs), np.int32)
+        _count_uses(self.pack_of_row, uses)
+        return uses
 
     @cached_property
-    def rows(self) -> pa.Table:
-        """One row per row of the stage: group (dictionary of string), tokens, loss_tokens, epoch (int32)."""
+    def use_of_document(self) -> NDArray[np.uint8]:
+        """Shape (documents): UNUSED, WHOLE or CUT."""
+        use = self.allocate(len(self.documents), np.uint8)
+        _mark_used(
+            self.packs.offsets,
+            self.packs.document,
+            self.packs.tokens,
+            self.uses_of_pack,
+            self.documents.tokens,
+            use,
+        )
+        return use
+
+    def groups_between(self, start: int, stop: int) -> NDArray[np.int64]:
+        """The positions in ``documents.groups`` of the rows ``start:stop``."""
+        return np.searchsorted(self.packs.starts, self.pack_of_row[start:stop], side="right") - 1
+
+    def rows_between(self, start: int, stop: int) -> pa.Table:
+        """The rows ``start:stop``: group (dictionary of string), tokens, loss_tokens, epoch (int32)."""
+        packs = self.pack_of_row[start:stop]
         names = pa.array(self.documents.groups, pa.string())
+        groups = self.groups_between(start, stop).astype(np.int32)
         return pa.table(
             {
-                "group": pa.DictionaryArray.from_arrays(self.group_of_row, names),
-                "tokens": self.amount_of_row("tokens").astype(np.int32),
-                "loss_tokens": self.amount_of_row("loss_tokens").astype(np.int32),
-                "epoch": self.epoch_of_row,
+                "group": pa.DictionaryArray.from_arrays(groups, names),
+                "tokens": self.amounts["tokens"][packs],
+                "loss_tokens": self.amounts["loss_tokens"][packs],
+                "epoch": self.epoch_of_row[start:stop],
             }
         )
-
-    @cached_property
-    def segments(self) -> pa.Table:
-        """The segments of all rows; see `segments_between`."""
-        return self.segments_between(0, len(self))
 
     def segments_between(self, start: int, stop: int) -> pa.Table:
         """What the rows ``start:stop`` hold, in order: the text of one shard file.
@@ -68,15 +88,15 @@ class Layout:
         part's share of the document's bytes, such that the parts of a document add up to all of them.
         """
         packs = self.pack_of_row[start:stop]
-        pieces_of_row = self.packs.offsets[packs + 1] - self.packs.offsets[packs]
+        first_piece = self.packs.offsets[packs].astype(np.int64)
+        pieces_of_row = self.packs.offsets[packs + 1] - first_piece
         row = np.repeat(np.arange(len(packs)), pieces_of_row)
-        first_piece_of_row = np.cumsum(pieces_of_row) - pieces_of_row
-        position = np.arange(len(row)) - first_piece_of_row[row]
-        piece = self.packs.offsets[packs][row] + position
+        position = np.arange(len(row)) - (np.cumsum(pieces_of_row) - pieces_of_row)[row]
+        piece = first_piece[row] + position
 
-        document = self.packs.document[piece]
+        document = self.packs.document[piece].astype(np.int64)
         skipped = self.documents.skipped[document]
-        first_token = skipped + self.packs.first_token[piece]
+        first_token = skipped + self.packs.first_token[piece].astype(np.int64)
         tokens = self.packs.tokens[piece]
         size, length = self.documents.bytes[document], skipped + self.documents.tokens[document]
         bytes_before, bytes_until = size * first_token // length, size * (first_token + tokens) // length
@@ -91,3 +111,30 @@ class Layout:
                 "bytes": bytes_until - bytes_before,
             }
         )
+
+    @property
+    def rows(self) -> pa.Table:
+        """All rows; see `rows_between`."""
+        return self.rows_between(0, len(self))
+
+    @property
+    def segments(self) -> pa.Table:
+        """The segments of all rows; see `segments_between`."""
+        return self.segments_between(0, len(self))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _count_uses(pack_of_row, uses):  # type: ignore[no-untyped-def]
+    uses[:] = 0
+    for pack in pack_of_row:
+        uses[pack] += 1
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _mark_used(offsets, document, piece_tokens, uses, tokens, use):  # type: ignore[no-untyped-def]
+    use[:] = UNUSED
+    for pack in range(len(uses)):
+        if uses[pack]:
+            for piece in range(offsets[pack], offsets[pack + 1]):
+                is_whole = piece_tokens[piece] == tokens[document[piece]]
+                use[document[piece]] = WHOLE if is_whole else CUT

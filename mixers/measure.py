@@ -1,14 +1,17 @@
 """Measuring a layout: the numbers of the ledger, from the rows and not from what they were planned to be."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import exp
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from mixers.layout import Layout
+from mixers.arrays import chunks
+from mixers.layout import CUT, UNUSED, Layout
 from mixers.ledger import GroupLedger, Ledger, Quota
-from mixers.order import largest_deviation
+from mixers.order import follow_quotas
 
 REPETITION_CONSTANT = 15.387756
 """R*_D as fitted in appendix A of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models"."""
@@ -28,88 +31,148 @@ def effective_unique_tokens(unique: float, tokens: float) -> float:
 
 def measure(layout: Layout) -> Ledger:
     """Draw up the account of a layout from its rows."""
-    row_tokens = layout.amount_of_row("tokens")
+    rows = _Rows.count(layout)
     return Ledger(
         unit=layout.unit,
         sequence_length=layout.sequence_length,
         total=layout.budget.total if layout.budget else None,
         rows=len(layout),
-        tokens=int(row_tokens.sum()),
-        longest_row=int(row_tokens.max(initial=0)),
+        tokens=int(rows.tokens.sum()),
+        longest_row=rows.longest,
         constraints=tuple(limit.cost for limit in layout.budget.constraints) if layout.budget else (),
-        groups=tuple(_measure_groups(layout, row_tokens)),
+        groups=tuple(_measure_groups(layout, rows)),
     )
 
 
-def _measure_groups(layout: Layout, row_tokens: NDArray[np.int64]) -> Iterator[GroupLedger]:
+@dataclass(frozen=True)
+class _Rows:
+    """What the rows of each group give; shape (groups), each."""
+
+    rows: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    loss_tokens: NDArray[np.int64]
+    deviations: NDArray[np.float64]
+    """The largest distance from the quota, of all prefixes; zeros where there are none."""
+    longest: int
+    """Tokens of the longest row of all."""
+
+    @classmethod
+    def count(cls, layout: Layout) -> "_Rows":
+        quotas = layout.budget.quotas if layout.budget else {}
+        shares = np.array([quotas.get(name, 0) for name in layout.documents.groups]) / max(
+            sum(quotas.values()), 1
+        )
+        groups = len(shares)
+        rows, tokens, loss_tokens, given = np.zeros((4, groups), np.int64)
+        deviations = np.zeros(groups)
+        longest = 0
+        for chunk in chunks(len(layout)):
+            group_of_row = layout.groups_between(chunk.start, chunk.stop)
+            packs = layout.pack_of_row[chunk]
+            amounts = {unit: amount[packs] for unit, amount in layout.amounts.items()}
+            rows += np.bincount(group_of_row, minlength=groups)
+            np.add.at(tokens, group_of_row, amounts["tokens"])
+            np.add.at(loss_tokens, group_of_row, amounts["loss_tokens"])
+            longest = max(longest, int(amounts["tokens"].max()))
+            if layout.budget:
+                follow_quotas(amounts[layout.unit], group_of_row, shares, given, deviations)
+        return cls(rows, tokens, loss_tokens, deviations, longest)
+
+
+def _measure_groups(layout: Layout, rows: _Rows) -> Iterator[GroupLedger]:
     documents, packs = layout.documents, layout.packs
-    row_loss_tokens = layout.amount_of_row("loss_tokens")
-    uses_of_pack = np.bincount(layout.pack_of_row, minlength=len(packs))
-    tokens_of_pack = packs.per_pack(packs.tokens.astype(np.int64))
-    is_used_piece = np.repeat(uses_of_pack > 0, np.diff(packs.offsets))
-    is_used = np.zeros(len(documents.group), np.bool_)
-    is_used[packs.document[is_used_piece]] = True
-    quotas = _measure_quotas(layout) if layout.budget else {}
-
-    def count(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """How many documents are chosen, by group; the first count is of those in none."""
-        return np.bincount(documents.group[chosen] + 1, minlength=len(documents.groups) + 1)[1:]
-
-    used, unused = count(is_used), count(~is_used & ~documents.dropped)
-    shortened = count(is_used & (documents.skipped > 0))
-    dropped, offered = count(documents.dropped), count(np.ones(len(is_used), np.bool_))
+    quotas = _quotas(layout, rows)
+    counted = _count_documents(
+        documents.group, documents.dropped, documents.skipped, layout.use_of_document, len(documents.groups)
+    )
     for group, name in enumerate(documents.groups):
-        first_pack, end_pack = layout.pack_starts[group : group + 2]
-        uses = uses_of_pack[first_pack:end_pack]
-        rows = layout.group_of_row == group
-        tokens = int(row_tokens[rows].sum())
-        unique_tokens = int(tokens_of_pack[first_pack:end_pack][uses > 0].sum())
-
-        pieces = slice(packs.offsets[first_pack], packs.offsets[end_pack])
-        chosen = is_used_piece[pieces]
-        document = packs.document[pieces][chosen]
-        length = documents.tokens[document]
-        is_part = packs.tokens[pieces][chosen] < length
-        is_before_cut = packs.first_token[pieces][chosen] + packs.tokens[pieces][chosen] < length
+        offered, used, cut, shortened, dropped, unused = counted[group].tolist()
+        unique_tokens, most_repeated, cuts, longest_uncut, shortest_cut = _measure_packs(
+            *packs.starts[group : group + 2],
+            layout.uses_of_pack,
+            layout.amounts["tokens"],
+            packs.offsets,
+            packs.document,
+            packs.first_token,
+            packs.tokens,
+            documents.tokens,
+        )
+        tokens = int(rows.tokens[group])
         yield GroupLedger(
             group=name,
             quota=quotas.get(name),
-            documents=int(offered[group]),
-            documents_used=int(used[group]),
-            documents_unused=int(unused[group]),
-            documents_dropped=int(dropped[group]),
-            documents_shortened=int(shortened[group]),
-            documents_cut=len(np.unique(document[is_part])),
-            cuts=int(is_before_cut.sum()),
-            packs=int(rows.sum()),
+            documents=offered,
+            documents_used=used,
+            documents_unused=unused,
+            documents_dropped=dropped,
+            documents_shortened=shortened,
+            documents_cut=cut,
+            cuts=cuts,
+            packs=int(rows.rows[group]),
             tokens=tokens,
-            loss_tokens=int(row_loss_tokens[rows].sum()),
+            loss_tokens=int(rows.loss_tokens[group]),
             unique_tokens=unique_tokens,
             epochs=tokens / max(unique_tokens, 1),
-            most_repeated=int(uses.max(initial=0)),
+            most_repeated=most_repeated,
             effective_unique_tokens=effective_unique_tokens(unique_tokens, tokens),
-            fill=tokens / max(int(rows.sum()) * layout.sequence_length, 1),
-            longest_uncut=int(length[~is_part].max(initial=0)),
-            shortest_cut=int(length[is_part].min()) if is_part.any() else None,
+            fill=tokens / max(int(rows.rows[group]) * layout.sequence_length, 1),
+            longest_uncut=longest_uncut,
+            shortest_cut=shortest_cut or None,
         )
 
 
-def _measure_quotas(layout: Layout) -> dict[str, Quota]:
-    """How close the rows came to the quotas: after every prefix and at the end."""
-    assert layout.budget
-    amounts = layout.amount_of_row(layout.unit)
-    entries = {entry.group: entry for entry in layout.budget.groups}
-    shares = np.array([entries[name].quota / layout.budget.total for name in layout.documents.groups])
-    deviations = largest_deviation(amounts, layout.group_of_row, shares)
-    built = np.bincount(layout.group_of_row, weights=amounts, minlength=len(shares))
+def _quotas(layout: Layout, rows: _Rows) -> dict[str, Quota]:
+    """How close the rows came to the quotas."""
+    built = rows.tokens if layout.unit == "tokens" else rows.loss_tokens
+    number = {name: group for group, name in enumerate(layout.documents.groups)}
     return {
-        name: Quota(
-            asked=entries[name].asked,
-            asked_share=float(entries[name].share),
-            quota=entries[name].quota,
-            built=int(built[group]),
-            max_epochs=entries[name].max_epochs,
-            largest_prefix_deviation=float(deviations[group]),
+        entry.group: Quota(
+            asked=entry.asked,
+            asked_share=float(entry.share),
+            quota=entry.quota,
+            built=int(built[number[entry.group]]),
+            max_epochs=entry.max_epochs,
+            largest_prefix_deviation=float(rows.deviations[number[entry.group]]),
         )
-        for group, name in enumerate(layout.documents.groups)
+        for entry in (layout.budget.groups if layout.budget else ())
     }
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _count_documents(group_of_document, dropped, skipped, use, groups):  # type: ignore[no-untyped-def]
+    """Shape (groups, 6): documents offered, used, cut, shortened, dropped and unused."""
+    counted = np.zeros((groups, 6), np.int64)
+    for document in range(len(use)):
+        if group_of_document[document] >= 0:
+            counts = counted[group_of_document[document]]
+            is_used = use[document] != UNUSED
+            counts[0] += 1
+            counts[1] += is_used
+            counts[2] += use[document] == CUT
+            counts[3] += is_used and skipped[document] > 0
+            counts[4] += dropped[document]
+            counts[5] += not is_used and not dropped[document]
+    return counted
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _measure_packs(first, stop, uses, amounts, offsets, document, first_token, piece_tokens, tokens):  # type: ignore[no-untyped-def]
+    """Of the packs ``first:stop`` that are used.
+
+    Their tokens, the uses of the most repeated one, the places at which documents are cut, and the tokens of
+    the longest document that is whole and of the shortest that is not (0 where there is none).
+    """
+    unique_tokens = most_repeated = cuts = longest_uncut = shortest_cut = 0
+    for pack in range(first, stop):
+        if not uses[pack]:
+            continue
+        unique_tokens += amounts[pack]
+        most_repeated = max(most_repeated, uses[pack])
+        for piece in range(offsets[pack], offsets[pack + 1]):
+            length = tokens[document[piece]]
+            if piece_tokens[piece] == length:
+                longest_uncut = max(longest_uncut, length)
+            else:
+                cuts += first_token[piece] + piece_tokens[piece] < length
+                shortest_cut = min(shortest_cut, length) if shortest_cut else length
+    return unique_tokens, most_repeated, cuts, longest_uncut, shortest_cut

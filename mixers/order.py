@@ -7,18 +7,24 @@ fluid has already begun, the next is the one that the fluid finishes first.
 """
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from mixers.arrays import Allocate, count_below, index_type, numbers
 
 EPOCH_BLOCKS = 8
 """Parts of an epoch whose order is kept, and within which the rows are shuffled anew in each epoch."""
 
 
 def quota_order(
-    amounts: NDArray[np.int64], starts: NDArray[np.int64], quotas: NDArray[np.int64]
-) -> NDArray[np.int64]:
+    amounts: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    quotas: NDArray[np.int64],
+    allocate: Allocate = np.empty,
+) -> NDArray[Any]:
     """Interleave the rows of all groups so that after any prefix no group is a row or more from its quota.
 
     With amounts of at most L, total = sum(quotas), after any prefix that amounts to T:
@@ -30,6 +36,7 @@ def quota_order(
         starts: shape (groups + 1); the rows of group g are ``starts[g]:starts[g + 1]``. They give at
             least its quota.
         quotas: shape (groups).
+        allocate: makes the result.
 
     Returns:
         Positions in `amounts`, in training order. Rows beyond a group's quota may be left over.
@@ -45,17 +52,18 @@ def quota_order(
     if largest * total >= 2**62:
         raise ValueError(f"A total of {total:,} in rows of {largest:,} is beyond 64-bit arithmetic.")
     wanted = np.flatnonzero(quotas)
-    return _interleave(amounts, starts[wanted], quotas[wanted], total)  # type: ignore[no-any-return]
+    order = allocate(len(amounts), index_type(len(amounts)))
+    return order[: _interleave(amounts, starts[wanted], quotas[wanted], total, order)]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _interleave(amounts, next_row, quotas, total):  # type: ignore[no-untyped-def]
-    """The order, in exact integers: `lag` is how far a group is behind its fluid, times `total`.
+def _interleave(amounts, next_row, quotas, total, order):  # type: ignore[no-untyped-def]
+    """Write the order and return its length.
 
-    The lags add up to 0, so some group is always on time or late; and a group whose rows are used up has had
-    its quota, so it is early until the end. Hence there is always a row to choose.
+    In exact integers: `lag` is how far a group is behind its fluid, times `total`. The lags add up to 0, so
+    some group is always on time or late; and a group whose rows are used up has had its quota, so it is early
+    until the end. Hence there is always a row to choose.
     """
-    order = np.empty(len(amounts), np.int64)
     lag = np.zeros(len(quotas), np.int64)
     given = 0
     rows = 0
@@ -74,12 +82,16 @@ def _interleave(amounts, next_row, quotas, total):  # type: ignore[no-untyped-de
         given += amounts[row]
         lag += quotas * amounts[row]
         lag[best] -= amounts[row] * total
-    return order[:rows].copy()
+    return rows
 
 
 def repeat_packs(
-    amounts: NDArray[np.int64], quota: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    packs: range,
+    amounts: NDArray[np.int32],
+    quota: int,
+    rng: np.random.Generator,
+    allocate: Allocate = np.empty,
+) -> NDArray[Any]:
     """The packs of one group, epoch after epoch, until they give its quota.
 
     The packs are shuffled, since packing lays out long documents first, and divided into `EPOCH_BLOCKS`
@@ -87,43 +99,46 @@ def repeat_packs(
     document are at least 7/8 of an epoch apart, less one pack.
 
     Args:
-        amounts: shape (packs); what each pack gives.
+        packs: their numbers.
+        amounts: what each pack gives, by its number.
         quota: what the uses have to give at least.
         rng: of the shuffles.
+        allocate: makes the result.
 
     Returns:
-        For each use, the pack and the epoch.
+        Numbers of packs in order of use. Use i is in epoch ``i // len(packs)``.
     """
-    packs, epochs = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
-    missing = quota
-    shuffled = rng.permutation(len(amounts))
-    while missing > 0:
-        order = shuffled.copy()
+    if not quota:
+        return np.zeros(0, np.int32)
+    shuffled = numbers(packs.start, packs.stop, allocate)
+    rng.shuffle(shuffled)
+    of_one_epoch = int(amounts[packs.start : packs.stop].sum())
+    epochs = -(-quota // of_one_epoch)
+    uses = allocate(epochs * len(packs), shuffled.dtype)
+    for epoch in range(epochs):
+        order = uses[epoch * len(packs) : (epoch + 1) * len(packs)]
+        order[:] = shuffled
         for block in np.array_split(order, EPOCH_BLOCKS):
             rng.shuffle(block)
-        given = np.cumsum(amounts[order])
-        needed = order[: np.searchsorted(given, missing) + 1]
-        packs.append(needed)
-        epochs.append(np.full(len(needed), len(epochs) - 1, np.int32))
-        missing -= int(given[-1])
-    return np.concatenate(packs), np.concatenate(epochs)
+    before_last = (epochs - 1) * len(packs)
+    missing = quota - (epochs - 1) * of_one_epoch
+    return uses[: before_last + count_below(amounts, uses[before_last:], missing) + 1]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def largest_deviation(amounts, group_of_row, shares):  # type: ignore[no-untyped-def]
-    """For each group, the largest distance from its share of a prefix of rows, over all prefixes.
+def follow_quotas(amounts, group_of_row, shares, given, deviations):  # type: ignore[no-untyped-def]
+    """Follow some rows, in training order: how far each group strays from its share after each of them.
 
     Args:
-        amounts: shape (rows); what each row gives, in training order.
+        amounts: shape (rows); what each row gives.
         group_of_row: shape (rows); the group of each row.
         shares: shape (groups); the share of each group, adding up to 1.
+        given: shape (groups); what the rows before gave, to which these are added.
+        deviations: shape (groups); the largest distance from its share so far, which is brought up to date.
     """
-    given = np.zeros(len(shares), np.int64)
-    largest = np.zeros(len(shares), np.float64)
-    total = 0
+    total = given.sum()
     for row in range(len(amounts)):
         total += amounts[row]
         given[group_of_row[row]] += amounts[row]
         for group in range(len(shares)):
-            largest[group] = max(largest[group], abs(given[group] - shares[group] * total))
-    return largest
+            deviations[group] = max(deviations[group], abs(given[group] - shares[group] * total))

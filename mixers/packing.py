@@ -10,10 +10,13 @@ Best fit for language-model packing: Ding et al. 2024, "Fewer Truncations Improv
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from mixers.arrays import Allocate, index_type
 
 WINDOW = 8192
 """Documents among which the best fit is sought."""
@@ -25,11 +28,13 @@ PAIRS = 16
 class Packing:
     """Documents laid out in packs. A *piece* is a document, or a part of one that is longer than a row."""
 
-    offsets: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    """Shape (groups + 1): the packs of group g are ``starts[g]:starts[g + 1]``."""
+    offsets: NDArray[Any]
     """Shape (packs + 1): the pieces of pack i are ``offsets[i]:offsets[i + 1]``."""
-    document: NDArray[np.int64]
+    document: NDArray[Any]
     """Shape (pieces): which document, as its position in the lengths given."""
-    first_token: NDArray[np.int64]
+    first_token: NDArray[np.int32]
     """Shape (pieces): where in the document the piece starts."""
     tokens: NDArray[np.int32]
     """Shape (pieces): how many of its tokens the piece holds."""
@@ -37,46 +42,58 @@ class Packing:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def per_pack(self, amount: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Add up an amount per piece into an amount per pack; every pack has at least one piece."""
-        return np.add.reduceat(amount, self.offsets[:-1]) if len(self) else np.zeros(0, np.int64)
 
-    def renamed(self, names: NDArray[np.int64]) -> "Packing":
-        """The same packs, with document i called ``names[i]``."""
-        return replace(self, document=names[self.document])
-
-
-def pack(lengths: NDArray[np.int64], sequence_length: int) -> Packing:
-    """Pack documents into rows of at most `sequence_length` tokens.
+def pack(
+    groups: Sequence[NDArray[Any]],
+    lengths: NDArray[np.int32],
+    sequence_length: int,
+    allocate: Allocate = np.empty,
+) -> Packing:
+    """Pack documents, group by group, into rows of at most `sequence_length` tokens.
 
     A document that fits into a row is never cut. A longer one becomes full rows of its own and a tail, which
     is packed like a document; documents that may not be cut have to be left out by the caller.
 
     Args:
-        lengths: tokens per document, each at least 1, in the order in which they should come.
+        groups: for each group the positions of its documents in `lengths`, in the order in which they come.
+        lengths: tokens per document, each at least 1.
         sequence_length: tokens in a row.
+        allocate: makes the arrays of the packing.
     """
-    lengths = np.ascontiguousarray(lengths, np.int64)
-    pieces = int(np.sum(pieces_of(lengths, sequence_length)))
-    return Packing(*_best_fit(lengths, sequence_length, pieces))
-
-
-def join(packings: Sequence[Packing]) -> tuple[Packing, NDArray[np.int64]]:
-    """Join packings into one; with the number of the first pack of each, and of all packs at the end."""
-    pieces = np.cumsum([0] + [len(packing.document) for packing in packings])
-    offsets = [packing.offsets[:-1] + before for packing, before in zip(packings, pieces[:-1], strict=True)]
-    joined = Packing(
-        offsets=np.concatenate([*offsets, pieces[-1:]]),
-        document=np.concatenate([np.zeros(0, np.int64), *(packing.document for packing in packings)]),
-        first_token=np.concatenate([np.zeros(0, np.int64), *(packing.first_token for packing in packings)]),
-        tokens=np.concatenate([np.zeros(0, np.int32), *(packing.tokens for packing in packings)]),
+    pieces = sum(_count_pieces(documents, lengths, sequence_length) for documents in groups)
+    packing = Packing(
+        starts=np.zeros(len(groups) + 1, np.int64),
+        offsets=allocate(pieces + 1, index_type(pieces)),
+        document=allocate(pieces, index_type(len(lengths))),
+        first_token=allocate(pieces, np.int32),
+        tokens=allocate(pieces, np.int32),
     )
-    return joined, np.cumsum([0] + [len(packing) for packing in packings])
+    packing.offsets[0] = 0
+    for group, documents in enumerate(groups):
+        packing.starts[group + 1] = _best_fit(
+            documents,
+            lengths,
+            sequence_length,
+            packing.starts[group],
+            packing.offsets,
+            packing.document,
+            packing.first_token,
+            packing.tokens,
+        )
+    return replace(packing, offsets=packing.offsets[: packing.starts[-1] + 1])
 
 
 def pieces_of(lengths: NDArray[np.int64], sequence_length: int) -> NDArray[np.int64]:
     """Into how many pieces documents of these lengths are cut."""
     return -(-lengths // sequence_length)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _count_pieces(documents, lengths, sequence_length):  # type: ignore[no-untyped-def]
+    pieces = 0
+    for document in documents:
+        pieces += (lengths[document] + sequence_length - 1) // sequence_length
+    return pieces
 
 
 # The documents that wait stand in slots, the rows of an array with these columns. They are linked twice: in
@@ -90,39 +107,37 @@ OLDEST, NEWEST, COUNT = range(3)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _best_fit(lengths, sequence_length, pieces):  # type: ignore[no-untyped-def]
-    """Lay out all documents by the rule in the module's docstring; returns the columns of a `Packing`."""
-    offsets = np.empty(pieces + 1, np.int64)
-    document = np.empty(pieces, np.int64)
-    first_token = np.empty(pieces, np.int64)
-    tokens = np.empty(pieces, np.int32)
+def _best_fit(documents, lengths, sequence_length, packs, offsets, document, first_token, tokens):  # type: ignore[no-untyped-def]
+    """Lay out a group after `packs` packs, by the rule in the module's docstring.
 
+    Writes the columns of a `Packing` and returns the number of packs there are now.
+    """
     slots = np.full((WINDOW, 5), -1)
     free_slots = np.arange(WINDOW)  # free are those from waiting[COUNT] on
     queues = np.full((sequence_length + 1, 2), -1)
     has_queue = np.zeros(sequence_length // 64 + 1, np.uint64)  # a bitmap of the lengths that wait
     waiting = np.array([-1, -1, 0])
 
-    packs = placed = arrived = 0
-    offsets[0] = 0
+    placed = offsets[packs]
+    arrived = 0
     while True:
-        while arrived < len(lengths) and waiting[COUNT] < WINDOW:
-            length = lengths[arrived]
+        while arrived < len(documents) and waiting[COUNT] < WINDOW:
+            length = lengths[documents[arrived]]
             while length > sequence_length:
-                document[placed] = arrived
-                first_token[placed] = lengths[arrived] - length
+                document[placed] = documents[arrived]
+                first_token[placed] = lengths[documents[arrived]] - length
                 tokens[placed] = sequence_length
                 placed += 1
                 packs += 1
                 offsets[packs] = placed
                 length -= sequence_length
             slot = free_slots[waiting[COUNT]]
-            slots[slot, DOCUMENT] = arrived
+            slots[slot, DOCUMENT] = documents[arrived]
             slots[slot, LENGTH] = length
             _enqueue(slot, slots, queues, has_queue, waiting)
             arrived += 1
         if waiting[COUNT] == 0:
-            return offsets[: packs + 1].copy(), document, first_token, tokens
+            return packs
 
         room = sequence_length
         length = slots[waiting[OLDEST], LENGTH]

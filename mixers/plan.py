@@ -3,7 +3,9 @@
 documents ──> budget ──> packs of each group ──> order of rows ──> ledger
 """
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +13,14 @@ import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
+from mixers.arrays import Allocate, chunks, count_below, index_type, take
 from mixers.budget import Mixture, solve_budget
 from mixers.documents import Documents
 from mixers.layout import Layout
 from mixers.ledger import Ledger
 from mixers.measure import measure
 from mixers.order import quota_order, repeat_packs
-from mixers.packing import join, pack
+from mixers.packing import pack
 
 
 class MixturePlan(Layout):
@@ -29,7 +32,9 @@ class MixturePlan(Layout):
         return measure(self)
 
 
-def plan_mixture(documents: pa.Table, mixture: Mixture, seed: int) -> MixturePlan:
+def plan_mixture(
+    documents: pa.Table, mixture: Mixture, seed: int, allocate: Allocate = np.empty
+) -> MixturePlan:
     """Plan the rows of one stage.
 
     Args:
@@ -46,49 +51,74 @@ def plan_mixture(documents: pa.Table, mixture: Mixture, seed: int) -> MixturePla
               column, and in documents longer than a row, all do but the first of the document or of its part.
         mixture: quotas, row length, epochs.
         seed: of all shuffles; at least 0.
+        allocate: makes the arrays that are as long as the corpus.
 
     Raises:
         MixtureError: the documents cannot fill the mixture.
         ValueError: a column is missing or holds impossible lengths.
     """
     names = sorted(mixture.weights)
-    read = Documents.read(documents, names, mixture.sequence_length, mixture.overflow)
+    read = Documents.read(documents, names, mixture.sequence_length, mixture.overflow, allocate)
     budget = solve_budget(mixture, read.supply())
     quotas = np.array([budget.quotas[name] for name in names], np.int64)
 
-    packings = []
-    for group, quota in enumerate(quotas):
-        members = _shuffled(read, group, seed)
-        enough = np.searchsorted(np.cumsum(read.amount(mixture.unit)[members]), quota) + 1
-        chosen = members[:enough]  # and no more: rows of long documents would crowd out the others
-        packings.append(pack(read.tokens[chosen], mixture.sequence_length).renamed(chosen))
-    packs, starts = join(packings)
-    amounts = packs.per_pack(read.amount_of_pieces(packs, mixture.unit))
+    chosen = []
+    for members, quota in zip(_shuffled(read, seed, allocate), quotas, strict=True):
+        enough = count_below(read.amount(mixture.unit), members, quota) + 1
+        chosen.append(members[:enough])  # and no more: rows of long documents would crowd out the others
+    packs = pack(chosen, read.tokens, mixture.sequence_length, allocate)
+    amounts = read.amounts_of(packs, allocate)
 
     uses = [
         repeat_packs(
-            amounts[starts[group] : starts[group + 1]], quota, _generator(seed, names[group], "order")
+            range(*packs.starts[group : group + 2].tolist()),
+            amounts[mixture.unit],
+            int(quota),
+            _generator(seed, names[group], "order"),
+            allocate,
         )
         for group, quota in enumerate(quotas)
     ]
-    used_pack = np.concatenate([start + pack for start, (pack, _) in zip(starts[:-1], uses, strict=True)])
-    used_epoch = np.concatenate([epoch for _, epoch in uses])
-    use_starts = np.cumsum([0] + [len(pack) for pack, _ in uses])
-    order = quota_order(amounts[used_pack], use_starts, quotas)
+    pack_of_row, epoch_of_row = _order(uses, amounts[mixture.unit], packs.starts, quotas, allocate)
     return MixturePlan(
         documents=read,
         packs=packs,
-        pack_starts=starts,
-        pack_of_row=used_pack[order],
-        epoch_of_row=used_epoch[order],
+        amounts=amounts,
+        pack_of_row=pack_of_row,
+        epoch_of_row=epoch_of_row,
         sequence_length=mixture.sequence_length,
         unit=mixture.unit,
         budget=budget,
+        allocate=allocate,
     )
 
 
+def _order(
+    uses: Sequence[NDArray[Any]],
+    amounts: NDArray[np.int32],
+    pack_starts: NDArray[np.int64],
+    quotas: NDArray[np.int64],
+    allocate: Allocate,
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """The pack and the epoch of each row, from the uses of packs of each group and what packs give."""
+    starts = np.cumsum([0] + [len(packs) for packs in uses])
+    pack_of_use = allocate(int(starts[-1]), index_type(len(amounts)))
+    for start, packs in zip(starts[:-1], uses, strict=True):
+        pack_of_use[start : start + len(packs)] = packs
+    order = quota_order(take(amounts, pack_of_use, allocate), starts, quotas, allocate)
+    epoch_of_row = allocate(len(order), np.int32)
+    for chunk in chunks(len(order)):
+        group = np.searchsorted(starts, order[chunk], side="right") - 1
+        epoch_of_row[chunk] = (order[chunk] - starts[group]) // np.diff(pack_starts)[group]
+    return take(pack_of_use, order, allocate), epoch_of_row
+
+
 def plan_held_out(
-    documents: pa.Table, sequence_length: int, max_tokens_per_group: int, seed: int
+    documents: pa.Table,
+    sequence_length: int,
+    max_tokens_per_group: int,
+    seed: int,
+    allocate: Allocate = np.empty,
 ) -> MixturePlan:
     """Plan evaluation rows: the documents of each group, packed, group after group by name.
 
@@ -100,31 +130,34 @@ def plan_held_out(
         sequence_length: most tokens in a row.
         max_tokens_per_group: most tokens of a group.
         seed: of the draw; at least 0.
+        allocate: makes the arrays that are as long as the corpus.
     """
     names = sorted(pc.unique(documents["group"].cast(pa.string())).drop_null().to_pylist())
-    read = Documents.read(documents, names, sequence_length)
-    packings = []
-    for group in range(len(names)):
-        members = _shuffled(read, group, seed)
-        within = int(np.searchsorted(np.cumsum(read.tokens[members]), max_tokens_per_group, side="right"))
-        chosen = members[: max(within, 1)]
-        packings.append(pack(read.tokens[chosen], sequence_length).renamed(chosen))
-    packs, starts = join(packings)
+    read = Documents.read(documents, names, sequence_length, allocate=allocate)
+    chosen = []
+    for members in _shuffled(read, seed, allocate):
+        within = count_below(read.tokens, members, max_tokens_per_group + 1)
+        chosen.append(members[: max(within, 1)])
+    packs = pack(chosen, read.tokens, sequence_length, allocate)
     return MixturePlan(
         documents=read,
         packs=packs,
-        pack_starts=starts,
+        amounts=read.amounts_of(packs, allocate),
         pack_of_row=np.arange(len(packs)),
         epoch_of_row=np.zeros(len(packs), np.int32),
         sequence_length=sequence_length,
         unit="tokens",
         budget=None,
+        allocate=allocate,
     )
 
 
-def _shuffled(documents: Documents, group: int, seed: int) -> NDArray[np.int64]:
-    """The documents of a group that can be packed, in random order."""
-    return _generator(seed, documents.groups[group], "documents").permutation(documents.members(group))
+def _shuffled(documents: Documents, seed: int, allocate: Allocate) -> list[NDArray[Any]]:
+    """For each group the documents that can be packed, in random order."""
+    members = documents.members(allocate)
+    for name, of_group in zip(documents.groups, members, strict=True):
+        _generator(seed, name, "documents").shuffle(of_group)
+    return members
 
 
 def _generator(seed: int, group: str, purpose: str) -> np.random.Generator:

@@ -4,9 +4,14 @@ from corpora import web_lengths
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixers.packing import join, pack
+from mixers.packing import pack as pack_groups
 
 documents = st.lists(st.integers(1, 200), max_size=300)
+
+
+def pack(lengths, sequence_length):
+    """One group of all documents."""
+    return pack_groups([np.arange(len(lengths))], np.asarray(lengths, np.int32), sequence_length)
 
 
 def packs_of(packing):
@@ -17,7 +22,7 @@ def packs_of(packing):
 
 @given(documents, st.integers(2, 130))
 def test_every_token_is_in_exactly_one_row_and_only_long_documents_are_cut(lengths, sequence_length):
-    packs = packs_of(pack(np.array(lengths, np.int64), sequence_length))
+    packs = packs_of(pack(lengths, sequence_length))
     covered = {document: [] for document in range(len(lengths))}
     for pieces in packs:
         assert 0 < sum(tokens for _, _, tokens in pieces) <= sequence_length
@@ -33,7 +38,7 @@ def test_every_token_is_in_exactly_one_row_and_only_long_documents_are_cut(lengt
 
 @given(documents, st.integers(2, 130))
 def test_a_row_is_closed_only_when_nothing_that_waits_would_fit(lengths, sequence_length):
-    packs = packs_of(pack(np.array(lengths, np.int64), sequence_length))
+    packs = packs_of(pack(lengths, sequence_length))
     for number, pieces in enumerate(packs):
         room = sequence_length - sum(tokens for _, _, tokens in pieces)
         later = [tokens for other in packs[number + 1 :] for _, _, tokens in other]
@@ -67,7 +72,7 @@ def pack_slowly(lengths, sequence_length):
 
 @given(documents, st.integers(2, 130))
 def test_rows_are_those_of_the_slow_reference(lengths, sequence_length):
-    packs = packs_of(pack(np.array(lengths, np.int64), sequence_length))
+    packs = packs_of(pack(lengths, sequence_length))
     rows = [[int(tokens) for _, _, tokens in pieces] for pieces in packs]
     assert sorted(rows) == sorted(pack_slowly(lengths, sequence_length))
 
@@ -88,13 +93,22 @@ def test_no_document_waits_longer_than_the_window():
 
 
 def test_nothing_gives_nothing():
-    assert len(pack(np.zeros(0, np.int64), 16)) == 0
+    assert len(pack([], 16)) == 0
 
 
-def test_joined_packings_keep_their_packs():
-    first, second = pack(np.array([3, 9, 40]), 16), pack(np.array([8, 8, 7]), 16)
-    joined, starts = join([first.renamed(np.array([5, 6, 7])), pack(np.zeros(0, np.int64), 16), second])
-    assert starts.tolist() == [0, len(first), len(first), len(first) + len(second)]
-    assert packs_of(joined)[starts[2] :] == packs_of(second)
-    assert set(joined.document[: joined.offsets[starts[1]]]) == {5, 6, 7}
-    assert joined.per_pack(joined.tokens.astype(np.int64)).sum() == 3 + 9 + 40 + 8 + 8 + 7
+@given(documents, st.integers(0, 2**32), st.integers(2, 130))
+def test_groups_follow_one_another_each_packed_as_if_alone(lengths, seed, sequence_length):
+    group = np.random.default_rng(seed).integers(0, 4, len(lengths))
+    members = [
+        np.random.default_rng(seed).permutation(np.flatnonzero(group == number)) for number in range(4)
+    ]
+    packing = pack_groups(members, np.array(lengths, np.int32), sequence_length)
+    packs = packs_of(packing)
+    assert packing.starts[0] == 0 and packing.starts[-1] == len(packs)
+    for number, documents_of_group in enumerate(members):
+        alone = packs_of(pack(np.array(lengths)[documents_of_group], sequence_length))
+        expected = [
+            [(documents_of_group[document], first, tokens) for document, first, tokens in pieces]
+            for pieces in alone
+        ]
+        assert packs[packing.starts[number] : packing.starts[number + 1]] == expected

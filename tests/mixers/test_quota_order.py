@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixers.order import largest_deviation, quota_order, repeat_packs
+from mixers.order import follow_quotas, quota_order, repeat_packs
 
 
 @st.composite
@@ -51,19 +51,33 @@ def test_rows_that_cannot_give_the_quota_are_refused():
         quota_order(np.array([5, 5]), np.array([0, 1, 2]), np.array([5, 6]))
 
 
-def test_deviation_is_measured_at_every_prefix():
-    deviation = largest_deviation(np.array([4, 4, 4, 4]), np.array([0, 0, 1, 1]), np.array([0.5, 0.5]))
-    assert deviation.tolist() == [4, 4]
+@given(streams(), st.integers(1, 40))
+def test_deviation_is_measured_at_every_prefix_run_by_run(drawn, run):
+    _, groups, _ = drawn
+    rng = np.random.default_rng(run)
+    amounts = np.array([amount for rows in groups for amount in rows], np.int64)
+    group_of_row = rng.permutation(np.repeat(np.arange(len(groups)), [len(rows) for rows in groups]))
+    shares = rng.dirichlet(np.ones(len(groups)))
+    given_so_far, deviations = np.zeros(len(groups), np.int64), np.zeros(len(groups))
+    for start in range(0, len(amounts), run):
+        rows = slice(start, start + run)
+        follow_quotas(amounts[rows], group_of_row[rows], shares, given_so_far, deviations)
+    for group, share in enumerate(shares):
+        of_group = np.cumsum(amounts * (group_of_row == group))
+        expected = np.abs(of_group - share * np.cumsum(amounts)).max(initial=0)
+        assert deviations[group] == pytest.approx(expected)
+        assert given_so_far[group] == of_group[-1]
 
 
-@given(st.integers(1, 400), st.floats(0.01, 6), st.integers(0, 5))
-def test_copies_of_a_pack_are_seven_eighths_of_an_epoch_apart(packs, epochs, seed):
-    amounts = np.random.default_rng(seed).integers(1, 100, packs)
-    quota = max(1, int(epochs * amounts.sum()))
-    used, epoch = repeat_packs(amounts, quota, np.random.default_rng(seed))
+@given(st.integers(0, 50), st.integers(1, 400), st.floats(0.01, 6), st.integers(0, 5))
+def test_copies_of_a_pack_are_seven_eighths_of_an_epoch_apart(first, packs, epochs, seed):
+    amounts = np.random.default_rng(seed).integers(1, 100, first + packs)
+    numbers = range(first, first + packs)
+    quota = max(1, int(epochs * amounts[first:].sum()))
+    used = repeat_packs(numbers, amounts, quota, np.random.default_rng(seed))
     assert amounts[used].sum() >= quota > amounts[used[:-1]].sum()
-    for number in range(epoch[-1]):
-        assert sorted(used[epoch == number]) == list(range(packs))
+    for start in range(0, len(used) - packs + 1, packs):
+        assert sorted(used[start : start + packs]) == list(numbers)
     last_use = {}
     for place, pack in enumerate(used):
         if pack in last_use:
@@ -72,5 +86,9 @@ def test_copies_of_a_pack_are_seven_eighths_of_an_epoch_apart(packs, epochs, see
 
 
 def test_each_epoch_is_shuffled_anew():
-    used, epoch = repeat_packs(np.ones(800, np.int64), 1600, np.random.default_rng(0))
-    assert (used[epoch == 0] != used[epoch == 1]).mean() > 0.9
+    used = repeat_packs(range(800), np.ones(800, np.int64), 1600, np.random.default_rng(0))
+    assert (used[:800] != used[800:]).mean() > 0.9
+
+
+def test_a_group_without_a_quota_gives_nothing():
+    assert len(repeat_packs(range(3), np.ones(3, np.int64), 0, np.random.default_rng(0))) == 0
