@@ -1,20 +1,24 @@
-"""Scratch: arrays in files without a name, so that the system can write them to disk when memory is short."""
+"""Scratch: what is too large for memory and not needed in the end, in files."""
 
 import mmap
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mixers.files import TEMPORARY
+
 
 def mapped_arrays(folder: Path) -> Callable[[int, DTypeLike], NDArray[Any]]:
-    """What makes arrays that lie in files of `folder`; the room is given back once an array is not used.
+    """What makes arrays that lie in files of `folder`, so that the system can drop their pages from memory.
 
-    The files have no name, so that nothing remains of a killed process.
+    The room is given back once an array is not used. The files have no name, so that nothing remains of a
+    killed process.
     """
 
     def allocate(length: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -24,3 +28,13 @@ def mapped_arrays(folder: Path) -> Callable[[int, DTypeLike], NDArray[Any]]:
             return np.frombuffer(mmap.mmap(file.fileno(), size), dtype, length)
 
     return allocate
+
+
+@contextmanager
+def scratch_file(folder: Path, name: str) -> Iterator[Path]:
+    """Give a path to write to; the file is removed in the end, or by the next run if this one is killed."""
+    path = folder / f"{TEMPORARY}{name}"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

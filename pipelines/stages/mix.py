@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,19 +19,24 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixers.arrays import Allocate
 from mixers.budget import Mixture, MixtureError
 from mixers.groups import assign_groups
+from mixers.layout import UNUSED
 from mixers.ledger import Ledger
 from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.scratch import mapped_arrays, scratch_file
+from pipelines.stage import Stage, Task, TaskOutput, read_arrow
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
     "files.json", "documents.arrow", "segments.arrow", "rows.arrow", "ledger.json",
 )  # fmt: skip
-
-
+TOKENS_A_BATCH = 1 << 24
 NO_REASON = pa.nulls(1, pa.string())[0]
 
 
@@ -37,9 +44,9 @@ NO_REASON = pa.nulls(1, pa.string())[0]
 class MixStage(Stage):
     """One task. Output:
 
-    `files.json` the tokenized files in document order; `documents.arrow` a row a document: `file`, `position`
-    (row in that file), `row` (in its part), `doc_id`, `used` bool; `segments.arrow` and `rows.arrow` as in
-    `mixers.plan.MixturePlan`; `ledger.json`.
+    `files.json` the tokenized files in document order; `documents.arrow` a batch a file, a row a document:
+    `position` (row in that file), `row` (in its part), `doc_id`, `used` bool; `segments.arrow` and
+    `rows.arrow` as in `mixers.layout.Layout`, a batch for each shard file; `ledger.json`.
     """
 
     seed: int
@@ -51,6 +58,11 @@ class MixStage(Stage):
         """The tokenized documents of all sources."""
         return self.tokenized
 
+    @property
+    def rows_a_batch(self) -> int:
+        """Rows of one shard file."""
+        return max(1, TOKENS_A_BATCH // self.sequence_length)
+
     def tasks(self, workdir: Path) -> list[Task]:
         """One: a plan sees all documents."""
         return [{}]
@@ -61,73 +73,92 @@ class MixStage(Stage):
         """Whether it is made of the held-out documents, or of all others."""
 
     @abstractmethod
-    def groups(self, corpus: pa.Table) -> pa.ChunkedArray:
-        """The group of each document, or null; `corpus` has the columns that predicates may name."""
+    def groups(self, corpus: Path, allocate: Allocate) -> pa.Array:
+        """The group of each document, or null; `corpus` is an Arrow file of what predicates may name."""
 
     @abstractmethod
-    def plan(self, documents: pa.Table) -> MixturePlan:
+    def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
         """Choose, pack and order."""
 
-    def excluded(self, documents: pa.Table, workdir: Path) -> pa.ChunkedArray:
+    def excluded(self, documents: pa.Table, parents: pa.Array | None) -> pa.ChunkedArray:
         """Why a document must not take part; null where it may."""
         reason = "not held out" if self.held_out else "held out for evaluation"
         return pc.if_else(pc.not_equal(documents.column("held_out"), self.held_out), reason, NO_REASON)
+
+    def parents(self, workdir: Path) -> pa.Array | None:
+        """The documents that others may be about; None for any."""
+        return None
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """All tokenized documents."""
         return {"documents": sum(t.manifest(workdir).counts.flows["documents"].left for t in self.tokenized)}
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Plan and keep the plan."""
-        files, documents = self._documents(workdir)
-        reasons = self.excluded(documents, workdir)
-        eligible = documents.filter(pc.is_null(reasons))
-        plan = self._plan(eligible)
-        used = np.zeros(eligible.num_rows, bool)
-        used[np.unique(plan.segments.column("document").to_numpy())] = True
-        index = eligible.select(["file", "position", "row", "doc_id"]).append_column("used", pa.array(used))
-        output.write_json(FILES, files)
-        for name, table in ((DOCUMENTS, index), (SEGMENTS, plan.segments), (ROWS, plan.rows)):
-            with output.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
-                writer.write_table(table)
-        output.write_json(LEDGER, orjson.loads(plan.ledger.model_dump_json()))
-        groups = plan.ledger.groups
-        dropped = Counter(reasons.drop_null().to_pylist())
-        dropped |= {f"{group.group}: not needed": group.documents_unused for group in groups}
-        dropped |= {f"{group.group}: longer than a row": group.documents_dropped for group in groups}
-        dropped["in no group"] = eligible.num_rows - sum(group.documents for group in groups)
-        output.counts.flow("documents", entered=documents.num_rows, left=int(used.sum()), dropped=dropped)
-        output.counts.fact("rows", plan.rows.num_rows)
-        output.counts.fact("tokens", pc.sum(plan.rows.column("tokens")).as_py() or 0)
-
-    def _documents(self, workdir: Path) -> tuple[list[list[str]], pa.Table]:
-        files: list[list[str]] = []
-        tables = []
-        for stage in self.tokenized:
-            names = stage.manifest(workdir).part_names(".arrow")
-            for name, table in zip(names, stage.files(workdir), strict=True):
-                tables.append(_index(table, len(files), stage, self.sequence_length))
-                files.append([stage.scope, name])
-        if not tables:
+        """Plan and keep the plan. What is as long as the corpus lies in files."""
+        files = [
+            [stage.scope, name]
+            for stage in self.tokenized
+            for name in stage.manifest(workdir).part_names(".arrow")
+        ]
+        if not files:
             raise UserError(
                 "no source gave a document",
                 mend="`coupage report` shows what was dropped and why; mend the sources.",
             )
-        # Synthesised documents have no columns of classifiers.
-        return files, pa.concat_tables(tables, promote_options="default").combine_chunks()
+        output.write_json(FILES, files)
+        with scratch_file(output.folder, "corpus.arrow") as corpus:
+            dropped = self._write_corpus(workdir, corpus)
+            plan = self._plan(corpus, mapped_arrays(output.folder))
+            batches = pa.ipc.open_file(pa.memory_map(str(corpus)))
+            _write_batches(output, DOCUMENTS, _with_use(batches, plan.use_of_document))
+        starts = range(0, max(len(plan), 1), self.rows_a_batch)
+        for name, between in ((SEGMENTS, plan.segments_between), (ROWS, plan.rows_between)):
+            _write_batches(output, name, (between(start, start + self.rows_a_batch) for start in starts))
+        ledger = plan.ledger
+        output.write_json(LEDGER, orjson.loads(ledger.model_dump_json()))
+        entered, offered = dropped.total() + len(plan.documents), sum(g.documents for g in ledger.groups)
+        dropped |= {f"{group.group}: not needed": group.documents_unused for group in ledger.groups}
+        dropped |= {f"{group.group}: longer than a row": group.documents_dropped for group in ledger.groups}
+        dropped["in no group"] = len(plan.documents) - offered
+        used = sum(group.documents_used for group in ledger.groups)
+        output.counts.flow("documents", entered=entered, left=used, dropped=dropped)
+        output.counts.fact("rows", ledger.rows)
+        output.counts.fact("tokens", ledger.tokens)
 
-    def _plan(self, documents: pa.Table) -> MixturePlan:
+    def _write_corpus(self, workdir: Path, path: Path) -> Counter[str]:
+        """Write what a plan needs to know of each document that may take part, a batch a tokenized file.
+
+        Returns how many may not, by reason.
+        """
+        tables = [(stage, table) for stage in self.tokenized for table in stage.files(workdir)]
+        schemas = [_index(table.slice(0, 0), stage, self.sequence_length).schema for stage, table in tables]
+        # Synthesised documents have no columns of classifiers.
+        nothing = pa.unify_schemas(schemas, promote_options="default").empty_table()
+        parents = self.parents(workdir)
+        dropped: Counter[str] = Counter()
+        with pa.ipc.new_file(path, nothing.schema) as writer:
+            for stage, table in tables:
+                index = _index(table, stage, self.sequence_length)
+                reasons = self.excluded(index, parents)
+                for count in pc.value_counts(reasons.drop_null()).to_pylist():
+                    dropped[count["values"]] += count["counts"]
+                kept = index.filter(pc.is_null(reasons))
+                writer.write_batch(_batch(pa.concat_tables([nothing, kept], promote_options="default")))
+        return dropped
+
+    def _plan(self, corpus: Path, allocate: Allocate) -> MixturePlan:
+        documents = read_arrow(corpus).select(["tokens", "bytes", "atomic", "context", "loss_tokens"])
         try:
-            grouped = documents.append_column("group", self.groups(documents))
-            plan = self.plan(grouped.select(["group", "tokens", "bytes", "atomic", "context", "loss_tokens"]))
+            groups = self.groups(corpus, allocate)
+            plan = self.plan(documents.append_column("group", groups), allocate)
         except MixtureError as error:
             raise UserError(str(error), place=f"mixtures.{self.scope}") from error
         plan.ledger.check()
         return plan
 
-    def table(self, workdir: Path, name: str) -> pa.Table:
-        """One of the tables of the finished plan, memory-mapped."""
-        return pa.ipc.open_file(pa.memory_map(str(self.folder(workdir) / name))).read_all()
+    def batches(self, workdir: Path, name: str) -> pa.ipc.RecordBatchFileReader:
+        """The batches of one of the tables of the finished plan, memory-mapped."""
+        return pa.ipc.open_file(pa.memory_map(str(self.folder(workdir) / name)))
 
     def files(self, workdir: Path) -> list[list[str]]:
         """Source and file name of each tokenized file."""
@@ -137,17 +168,23 @@ class MixStage(Stage):
         """The ledger of the finished plan."""
         return Ledger.model_validate_json((self.folder(workdir) / LEDGER).read_bytes())
 
-    def doc_ids(self, workdir: Path) -> pa.ChunkedArray:
-        """The documents that the plan contains."""
-        documents = self.table(workdir, DOCUMENTS)
-        return documents.column("doc_id").filter(documents.column("used"))
+    def used_among(self, workdir: Path, doc_ids: pa.Array) -> pa.Array:
+        """Those of these documents that the plan contains."""
+        batches = self.batches(workdir, DOCUMENTS)
+        found = [pa.array([], pa.string())]
+        for number in range(batches.num_record_batches):
+            batch = batches.get_batch(number)
+            used = batch.column("doc_id").filter(batch.column("used"))
+            found.append(used.filter(pc.is_in(used, doc_ids)))
+        return pa.concat_arrays(found)
 
     def used_rows(self, workdir: Path, scope: str, part: str) -> npt.NDArray[np.int64]:
         """Rows of a source's part that the plan contains, ascending."""
         file = self.files(workdir).index([scope, part.replace(".parquet", ".arrow")])
-        documents = self.table(workdir, DOCUMENTS)
-        wanted = pc.and_(pc.equal(documents.column("file"), file), documents.column("used"))
-        rows: npt.NDArray[np.int64] = np.sort(documents.column("row").filter(wanted).to_numpy())
+        documents = self.batches(workdir, DOCUMENTS).get_batch(file)
+        rows: npt.NDArray[np.int64] = np.sort(
+            documents.column("row").filter(documents.column("used")).to_numpy()
+        )
         return rows
 
 
@@ -156,7 +193,7 @@ class Mix(MixStage):
     """The mixture of a training stage."""
 
     name: ClassVar[str] = "mix"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mixture: Mixture
     about: MixStage | None
 
@@ -170,17 +207,26 @@ class Mix(MixStage):
         """The tokenized documents of all sources, and the plan that must contain the parents."""
         return (*self.tokenized, *((self.about,) if self.about else ()))
 
-    def groups(self, corpus: pa.Table) -> pa.ChunkedArray:
+    def groups(self, corpus: Path, allocate: Allocate) -> pa.Array:
         """By the mixture's predicates."""
-        return assign_groups(corpus, self.mixture.predicates)
+        return assign_groups(_scan(corpus), self.mixture.predicates, allocate)
 
-    def excluded(self, documents: pa.Table, workdir: Path) -> pa.ChunkedArray:
+    def parents(self, workdir: Path) -> pa.Array | None:
+        """Those that the other plan contains."""
+        if self.about is None:
+            return None
+        asked = [
+            pc.unique(table.column("parent_id")) for stage in self.tokenized for table in stage.files(workdir)
+        ]
+        return self.about.used_among(workdir, pc.unique(pa.chunked_array(asked)).drop_null())
+
+    def excluded(self, documents: pa.Table, parents: pa.Array | None) -> pa.ChunkedArray:
         """Besides held-out documents, questions about documents that the other plan does not contain."""
-        reasons = super().excluded(documents, workdir)
+        reasons = super().excluded(documents, parents)
         if self.about is None:
             return reasons
         parent = documents.column("parent_id")
-        astray = pc.and_(pc.is_valid(parent), pc.invert(pc.is_in(parent, self.about.doc_ids(workdir))))
+        astray = pc.and_(pc.is_valid(parent), pc.invert(pc.is_in(parent, parents)))
         why = pc.if_else(astray, f"about a document that is not in {self.about.scope}", NO_REASON)
         return pc.coalesce(reasons, why)
 
@@ -189,9 +235,9 @@ class Mix(MixStage):
         """It never contains a held-out document."""
         return False
 
-    def plan(self, documents: pa.Table) -> MixturePlan:
+    def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
         """Quotas from weights, packed and in quota order."""
-        return plan_mixture(documents, self.mixture, self.seed)
+        return plan_mixture(documents, self.mixture, self.seed, allocate)
 
 
 @dataclass(frozen=True)
@@ -199,7 +245,7 @@ class HeldOutMix(MixStage):
     """All held-out documents, group by group, up to a limit."""
 
     name: ClassVar[str] = "mix"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tokens_per_group: int
     predicates: tuple[tuple[str, str], ...]
 
@@ -213,21 +259,22 @@ class HeldOutMix(MixStage):
             "seed": self.seed,
         }
 
-    def groups(self, corpus: pa.Table) -> pa.ChunkedArray:
+    def groups(self, corpus: Path, allocate: Allocate) -> pa.Array:
         """By Stage 1's predicates; documents of no such group by their domain."""
-        return pc.coalesce(assign_groups(corpus, dict(self.predicates)), corpus.column("domain"))
+        by_predicate = assign_groups(_scan(corpus), dict(self.predicates), allocate).cast(pa.string())
+        return pc.coalesce(by_predicate, read_arrow(corpus).column("domain"))
 
     @property
     def held_out(self) -> bool:
         """It contains nothing else."""
         return True
 
-    def plan(self, documents: pa.Table) -> MixturePlan:
+    def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
         """Packed group by group."""
-        return plan_held_out(documents, self.sequence_length, self.tokens_per_group, self.seed)
+        return plan_held_out(documents, self.sequence_length, self.tokens_per_group, self.seed, allocate)
 
 
-def _index(table: pa.Table, file: int, stage: Tokenize, sequence_length: int) -> pa.Table:
+def _index(table: pa.Table, stage: Tokenize, sequence_length: int) -> pa.Table:
     rows = table.num_rows
     tokens = pc.list_value_length(table.column("ids")).cast(pa.int64())
     described = {
@@ -236,7 +283,6 @@ def _index(table: pa.Table, file: int, stage: Tokenize, sequence_length: int) ->
     }
     return pa.table(
         {
-            "file": np.full(rows, file, np.int32),
             "position": np.arange(rows, dtype=np.int64),
             "row": table.column("row"),
             "source": pa.repeat(stage.scope, rows),
@@ -245,6 +291,38 @@ def _index(table: pa.Table, file: int, stage: Tokenize, sequence_length: int) ->
             **described,
         }
     )
+
+
+def _batch(table: pa.Table) -> pa.RecordBatch:
+    """A table as one batch, also where it has no rows."""
+    columns = [column.combine_chunks() for column in table.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+
+
+def _with_use(
+    corpus: pa.ipc.RecordBatchFileReader, use_of_document: npt.NDArray[np.uint8]
+) -> Iterator[pa.Table]:
+    """The columns of `documents.arrow`, a tokenized file after the other."""
+    first = 0
+    for number in range(corpus.num_record_batches):
+        batch = pa.table(corpus.get_batch(number)).select(["position", "row", "doc_id"])
+        used = use_of_document[first : first + len(batch)] != UNUSED
+        yield batch.append_column("used", pa.array(used))
+        first += len(batch)
+
+
+def _write_batches(output: TaskOutput, name: str, tables: Iterator[pa.Table]) -> None:
+    """Write an Arrow file of at least one table, a batch each."""
+    first = next(tables)
+    with output.file(name) as path, pa.ipc.new_file(path, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_batch(_batch(table))
+
+
+def _scan(corpus: Path) -> pl.LazyFrame:
+    import polars as pl
+
+    return pl.scan_ipc(corpus)
 
 
 def _context(masks: pa.ChunkedArray, asked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

@@ -14,13 +14,11 @@ import pyarrow.compute as pc
 
 from mixers.gather import gather_segments
 from mixers.shards import ShardFile, shard_file_name, write_index, write_segments, write_shard_file
-from pipelines.stage import Stage, StageOutput, Task, TaskOutput, read_receipt
+from pipelines.stage import Stage, StageOutput, Task, TaskOutput, read_arrow, read_receipt
 from pipelines.stages.mix import DOCUMENTS, ROWS, SEGMENTS, MixStage
-from pipelines.stages.tokenize import Tokenize
 
 DATASET = "dataset"
-TOKENS_A_FILE = 1 << 24
-SEGMENTS_A_BATCH = 1 << 20
+SEGMENTS_A_GROUP = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,9 @@ class Shards(Stage):
         return self.folder(workdir) / DATASET
 
     def tasks(self, workdir: Path) -> list[Task]:
-        """Runs of rows of about TOKENS_A_FILE tokens."""
-        rows = self.mix.table(workdir, ROWS).num_rows
-        rows_a_file = max(1, TOKENS_A_FILE // self.mix.sequence_length)
-        starts = range(0, max(rows, 1), rows_a_file)
-        return [{"start": s, "stop": min(s + rows_a_file, rows), "files": len(starts)} for s in starts]
+        """One for each batch of the plan."""
+        count = self.mix.batches(workdir, ROWS).num_record_batches
+        return [{"batch": number, "files": count} for number in range(count)]
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """All tokens of the plan."""
@@ -62,12 +58,13 @@ class Shards(Stage):
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Gather the ids of some rows and write them."""
-        start, stop = task["start"], task["stop"]
-        rows = self.mix.table(workdir, ROWS).slice(start, stop - start)
-        segments = _rows_between(self.mix.table(workdir, SEGMENTS), start, stop)
+        rows = self.mix.batches(workdir, ROWS).get_batch(task["batch"])
+        segments = self.mix.batches(workdir, SEGMENTS).get_batch(task["batch"])
         lengths = segments.column("tokens").to_numpy().astype(np.int64)
         ids, masks, masked = self._gather(workdir, segments, lengths)
-        boundaries = np.searchsorted(segments.column("row").to_numpy(), np.arange(start, stop + 1))
+        first_row = task["batch"] * self.mix.rows_a_batch
+        row_of_segment = segments.column("row").to_numpy()
+        boundaries = np.searchsorted(row_of_segment, first_row + np.arange(rows.num_rows + 1))
         ends = np.concatenate([[0], np.cumsum(lengths)])
         masked_rows = np.logical_or.reduceat(masked, boundaries[:-1]) if len(masked) else np.zeros(0, bool)
         name = shard_file_name(output.task, task["files"])
@@ -78,56 +75,56 @@ class Shards(Stage):
             row_offsets=ends[boundaries],
             seq_lengths=lengths.astype(np.int32),
             seq_offsets=boundaries.astype(np.int64),
-            groups=rows.column("group").combine_chunks(),
+            groups=rows.column("group"),
             assistant_masks=masks,
             masked_rows=masked_rows,
         )
-        output.adopt(f"{DATASET}/{name}", stop - start)
+        output.adopt(f"{DATASET}/{name}", rows.num_rows)
         planned = pc.sum(rows.column("tokens")).as_py() or 0
         output.counts.flow("tokens", entered=planned, left=len(ids))
 
     def _gather(
-        self, workdir: Path, segments: pa.Table, lengths: npt.NDArray[np.int64]
+        self, workdir: Path, segments: pa.RecordBatch, lengths: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
         """Ids and masks of the segments, one after the other, and which segments are masked."""
-        documents = self.mix.table(workdir, DOCUMENTS)
-        document = segments.column("document")
-        file = documents.column("file").take(document).to_numpy()
-        position = documents.column("position").take(document).to_numpy()
+        documents = _Documents(self.mix.batches(workdir, DOCUMENTS))
+        files, rows = documents.places(segments.column("document").to_numpy())
         first = segments.column("first_token").to_numpy()
         out_starts = np.cumsum(lengths) - lengths
-        tables = self._tokenized(workdir)
-        ids = np.empty(int(lengths.sum()), _ids_type(tables))
+        ids = np.empty(int(lengths.sum()), self._ids_type(workdir))
         masks = np.ones(len(ids), np.uint8)
         masked = np.zeros(len(lengths), bool)
-        for number in np.unique(file):
-            here = np.flatnonzero(file == number)
-            for batch_start, column_ids, column_masks in _batches(tables[number]):
-                inside = position[here] - batch_start
-                rows = here[(inside >= 0) & (inside < len(column_ids))]
-                place = position[rows] - batch_start
-                starts = column_ids.offsets.to_numpy()[place] + first[rows]
-                gather_segments(column_ids.values.to_numpy(), starts, lengths[rows], ids, out_starts[rows])
-                with_mask = column_masks.is_valid().to_numpy(zero_copy_only=False)[place]
-                rows, place = rows[with_mask], place[with_mask]
-                starts = column_masks.offsets.to_numpy()[place] + first[rows]
+        for number, here in _by_file(files):
+            for batch_start, column_ids, column_masks in _batches(self._tokenized(workdir, number)):
+                inside = rows[here] - batch_start
+                chosen = here[(inside >= 0) & (inside < len(column_ids))]
+                place = rows[chosen] - batch_start
+                starts = column_ids.offsets.to_numpy()[place] + first[chosen]
                 gather_segments(
-                    column_masks.values.to_numpy(), starts, lengths[rows], masks, out_starts[rows]
+                    column_ids.values.to_numpy(), starts, lengths[chosen], ids, out_starts[chosen]
                 )
-                masked[rows] = True
+                with_mask = column_masks.is_valid().to_numpy(zero_copy_only=False)[place]
+                chosen, place = chosen[with_mask], place[with_mask]
+                starts = column_masks.offsets.to_numpy()[place] + first[chosen]
+                gather_segments(
+                    column_masks.values.to_numpy(), starts, lengths[chosen], masks, out_starts[chosen]
+                )
+                masked[chosen] = True
         return ids, masks, masked
 
-    def _tokenized(self, workdir: Path) -> list[pa.Table]:
-        stages: dict[str, Tokenize] = {stage.scope: stage for stage in self.mix.tokenized}
-        return [
-            pa.ipc.open_file(pa.memory_map(str(stages[scope].folder(workdir) / name))).read_all()
-            for scope, name in self.mix.files(workdir)
-        ]
+    def _tokenized(self, workdir: Path, number: int) -> pa.Table:
+        """A tokenized file, memory-mapped."""
+        scope, name = self.mix.files(workdir)[number]
+        (stage,) = (stage for stage in self.mix.tokenized if stage.scope == scope)
+        return read_arrow(stage.folder(workdir) / name)
+
+    def _ids_type(self, workdir: Path) -> Any:
+        ids = self._tokenized(workdir, 0).schema.field("ids")
+        return ids.type.value_type.to_pandas_dtype()
 
     def finish(self, workdir: Path, output: StageOutput) -> None:
         """Write the index files, `coupage.json` last."""
         folder = self.dataset(workdir)
-        tables = self._tokenized(workdir)
         files = []
         for number in range(len(self.tasks(workdir))):
             receipt = read_receipt(self.folder(workdir), number)
@@ -138,7 +135,7 @@ class Shards(Stage):
                     name=Path(record.name).name,
                     rows=record.rows,
                     tokens=receipt.counts.flows["tokens"].left,
-                    dtype=np.dtype(_ids_type(tables)).name,
+                    dtype=np.dtype(self._ids_type(workdir)).name,
                     hash=record.hash,
                 )
             )
@@ -156,22 +153,46 @@ class Shards(Stage):
             output.adopt(f"{DATASET}/{name}")
 
     def _segments_with_ids(self, workdir: Path) -> Iterator[pa.Table]:
-        segments = self.mix.table(workdir, SEGMENTS)
-        doc_id = self.mix.table(workdir, DOCUMENTS).column("doc_id")
-        for start in range(0, max(segments.num_rows, 1), SEGMENTS_A_BATCH):
-            batch = segments.slice(start, SEGMENTS_A_BATCH)
-            yield batch.append_column("doc_id", doc_id.take(batch.column("document"))).drop_columns(
-                "document"
-            )
+        segments = self.mix.batches(workdir, SEGMENTS).read_all()
+        documents = _Documents(self.mix.batches(workdir, DOCUMENTS))
+        for start in range(0, max(segments.num_rows, 1), SEGMENTS_A_GROUP):
+            batch = segments.slice(start, SEGMENTS_A_GROUP).combine_chunks()
+            doc_ids = documents.doc_ids(batch.column("document").to_numpy())
+            yield batch.append_column("doc_id", doc_ids).drop_columns("document")
 
 
-def _rows_between(segments: pa.Table, start: int, stop: int) -> pa.Table:
-    low, high = np.searchsorted(segments.column("row").to_numpy(), [start, stop])
-    return segments.slice(low, high - low)
+class _Documents:
+    """The documents of a plan, of which only those that are asked about are read."""
+
+    def __init__(self, batches: pa.ipc.RecordBatchFileReader) -> None:
+        self._batches = [batches.get_batch(number) for number in range(batches.num_record_batches)]
+        self._starts = np.cumsum([0] + [len(batch) for batch in self._batches])
+
+    def places(self, documents: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """In which tokenized file each lies, and in which row of it."""
+        files = np.searchsorted(self._starts, documents, side="right") - 1
+        rows = np.empty(len(documents), np.int64)
+        for number, here in _by_file(files):
+            positions = self._batches[number].column("position").to_numpy()
+            rows[here] = positions[documents[here] - self._starts[number]]
+        return files, rows
+
+    def doc_ids(self, documents: npt.NDArray[np.int64]) -> pa.Array:
+        """Their ids."""
+        files = np.searchsorted(self._starts, documents, side="right") - 1
+        ids, order = [pa.array([], pa.string())], [np.zeros(0, np.int64)]
+        for number, here in _by_file(files):
+            places = pa.array(documents[here] - self._starts[number])
+            ids.append(self._batches[number].column("doc_id").take(places))
+            order.append(here)
+        return pa.concat_arrays(ids).take(pa.array(np.argsort(np.concatenate(order))))
 
 
-def _ids_type(tables: list[pa.Table]) -> Any:
-    return tables[0].schema.field("ids").type.value_type.to_pandas_dtype()
+def _by_file(files: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Each file once, with the places at which it stands."""
+    order = np.argsort(files, kind="stable")
+    numbers, starts = np.unique(files[order], return_index=True)
+    return zip(numbers.tolist(), np.split(order, starts)[1:], strict=True)
 
 
 def _batches(table: pa.Table) -> Iterator[tuple[int, pa.Array, pa.Array]]:

@@ -1,10 +1,10 @@
-import pyarrow as pa
+import polars as pl
 import pytest
 
 from mixers.budget import Mixture, MixtureError, include_mixtures
 from mixers.groups import assign_groups
 
-CORPUS = pa.table(
+CORPUS = pl.LazyFrame(
     {
         "domain": ["law", "law", "web", None, "code"],
         "language": ["ru", "en", "ru", "ru", None],
@@ -34,7 +34,7 @@ def test_a_group_without_a_predicate_is_the_domain_of_its_name():
 
 def test_no_predicates_and_no_documents_are_no_trouble():
     assert assign_groups(CORPUS, {}).to_pylist() == [None] * 5
-    assert assign_groups(CORPUS.slice(0, 0), {"law": "domain = 'law'"}).to_pylist() == []
+    assert assign_groups(CORPUS.head(0), {"law": "domain = 'law'"}).to_pylist() == []
 
 
 def test_overlapping_groups_are_named_and_counted():
