@@ -264,7 +264,7 @@ def _renormalize(
 
 def _capped(mixture: Mixture, group: str, wanted: int, given: int) -> Constraint:
     cost = (
-        f"{group} gives {given:,} of {wanted:,} {mixture.unit}: its {_epochs(mixture, group)} are used up. "
+        f"{group} gives {given:,} of {wanted:,} {mixture.unit}, the most within {_epochs(mixture, group)}. "
         f"The other groups fill the {wanted - given:,} it lacks; its share is "
         f"{given / mixture.tokens:.2%} instead of {wanted / mixture.tokens:.2%}."
     )

@@ -64,4 +64,4 @@ def test_what_a_shortage_cost_is_in_the_ledger():
     mixture = Mixture(tokens="2M", weights={"a": 1, "b": 9}, on_shortage="renormalize", max_epochs=2)
     documents = corpus({"a": 3000, "b": 300})
     (cost,) = plan_mixture(documents, mixture, 0).ledger.check().constraints
-    assert cost.startswith("b gives") and "its 2 epochs are used up" in cost
+    assert cost.startswith("b gives") and "the most within 2 epochs." in cost

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from collections import Counter
 
 import pyarrow.parquet as pq
 import pytest
@@ -222,6 +223,51 @@ def test_an_ensemble_takes_the_best_percentile_and_groups_may_ask(judged, coupag
         path.name.startswith("score-quality") and path != stage(run, "score-quality-web")
         for path in run.glob("stages/*")
     )
+
+
+def test_quality_buckets_of_one_source_repeat_at_their_own_rates(judged, coupage, tmp_path):
+    recipe, run = judged
+    run = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    buckets = {"best": range(15, 20), "good": range(8, 15), "rest": range(8)}
+    epochs = {"best": 5, "good": 2, "rest": 1}
+    changes = [
+        "curate.classify.quality.keep=null",
+        "mixtures.stage1.tokens=120k",
+        "mixtures.stage1.weights={best: 40, good: 40, rest: 2, books: 18}",
+        "mixtures.stage1.groups={best: source = 'web' and quality >= 15,"
+        " good: source = 'web' and quality >= 8 and quality < 15, rest: source = 'web' and quality < 8}",
+        "mixtures.stage1.max_epochs=9",
+        f"mixtures.stage1.group_max_epochs={epochs}",
+        "mixtures.stage1.on_shortage=renormalize",
+    ]
+    done = coupage("run", recipe, "--workdir", run, *(x for change in changes for x in ("--set", change)))
+    ledger = json.loads((run / "shards/stage1/ledger.json").read_text())
+    groups = {group["group"]: group for group in ledger["groups"]}
+    assert {name: group["quota"]["max_epochs"] for name, group in groups.items()} == epochs | {"books": 9}
+
+    select = max((run / "stages").glob("select-documents-*"), key=lambda folder: folder.stat().st_mtime)
+    bucket = {
+        row["doc_id"]: row["quality"]
+        for path in sorted((select / "web").glob("*.parquet"))
+        for row in pq.read_table(path, columns=["doc_id", "quality"]).to_pylist()
+    }
+    segments = pq.read_table(run / "shards/stage1/segments.parquet").to_pylist()
+    uses = Counter((segment["doc_id"], segment["first_token"]) for segment in segments)
+    for name, members in buckets.items():
+        of_group = [count for (doc_id, _), count in uses.items() if bucket.get(doc_id) in members]
+        assert max(of_group) == groups[name]["most_repeated"] <= epochs[name]
+    assert groups["best"]["most_repeated"] > 2 and groups["good"]["most_repeated"] == 2
+
+    # Two buckets are used up: each is named with its own limit and what that cost, and gives all it can.
+    assert len(ledger["constraints"]) == 2
+    for name, limit in (("best", "5 epochs"), ("good", "2 epochs")):
+        quota, asked = groups[name]["quota"]["quota"], int(120_000 * groups[name]["quota"]["asked_share"])
+        assert quota == epochs[name] * groups[name]["unique_tokens"] < asked
+        (cost,) = (cost for cost in ledger["constraints"] if cost.startswith(f"{name} gives {quota:,} of"))
+        assert f"the most within {limit}." in cost and f"the {asked - quota:,} it lacks" in cost
+        assert cost in " ".join(done.stdout.split())
+    rest, books = (groups[name]["quota"]["quota"] for name in ("rest", "books"))
+    assert abs(9 * rest - books) <= 9 and sum(group["quota"]["quota"] for group in groups.values()) == 120_000
 
 
 @pytest.mark.parametrize(
