@@ -6,7 +6,7 @@ from corpora import corpus, table, web_lengths
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixers.budget import Mixture, MixtureError
+from mixers.budget import Mixture, MixtureError, include_mixtures
 from mixers.plan import plan_held_out, plan_mixture
 
 
@@ -37,6 +37,22 @@ def recipes(draw):
     return documents, mixture, seed
 
 
+@st.composite
+def replays(draw):
+    """A corpus, and a second stage of some groups of its own and of a first stage's mix."""
+    documents, first, seed = draw(recipes())
+    own = draw(st.lists(st.sampled_from(sorted(first.weights)), unique=True))
+    second = Mixture(
+        tokens=max(1, int(first.tokens * draw(st.floats(0.01, 2)))),
+        weights={name: draw(st.floats(0.001, 1)) for name in own},
+        include={"stage1": draw(st.floats(0.001, 1))},
+        sequence_length=first.sequence_length,
+        unit=draw(st.sampled_from(["tokens", "loss_tokens"])),
+        on_shortage=draw(st.sampled_from(["repeat", "renormalize"])),
+    )
+    return documents, include_mixtures({"stage1": first, "stage2": second})["stage2"], seed
+
+
 def plan_or_discard(documents, mixture, seed):
     from hypothesis import reject
 
@@ -58,9 +74,9 @@ def largest_prefix_deviations(plan):
     return deviations
 
 
-@settings(max_examples=60)
-@given(recipes())
-def test_every_prefix_of_a_random_recipe_is_within_one_row_of_every_quota(recipe):
+@settings(max_examples=120)
+@given(recipes() | replays())
+def test_every_prefix_of_every_stage_of_a_random_recipe_is_within_one_row_of_every_quota(recipe):
     documents, mixture, seed = recipe
     plan = plan_or_discard(documents, mixture, seed)
     deviations = largest_prefix_deviations(plan)
