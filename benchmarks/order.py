@@ -103,7 +103,7 @@ def plot(ways, file):
     axes.axhline(1, color="grey", linestyle=":", label="one row: the promise")
     axes.set(xlabel="million tokens seen", ylabel="largest distance from a quota, in rows", yscale="log")
     axes.set_xlim(0, TOKENS / 1e6)
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=4)
     figure.savefig(file, metadata={"Date": None})
 
 
