@@ -14,7 +14,7 @@ from mixers.arrays import Allocate, chunks, index_type
 from mixers.budget import Overflow, Supply, Unit
 from mixers.packing import Packing, pieces_of
 
-COLUMNS = {
+_COLUMNS = {
     "group": np.int32,
     "tokens": np.int32,
     "skipped": np.int32,
@@ -59,7 +59,7 @@ class Documents:
             raise ValueError(f"The documents lack the columns {sorted(missing)}.")
         if empty := [name for name in table.column_names if name != "group" and table[name].null_count]:
             raise ValueError(f"The documents' columns {empty} have nulls; only `group` may.")
-        columns = {name: allocate(table.num_rows, dtype) for name, dtype in COLUMNS.items()}
+        columns = {name: allocate(table.num_rows, dtype) for name, dtype in _COLUMNS.items()}
         for chunk in chunks(table.num_rows):
             part = table.slice(chunk.start, chunk.stop - chunk.start)
             read = _read(part, chunk.start, groups, sequence_length, overflow)
@@ -99,14 +99,12 @@ class Documents:
 def _read(
     table: pa.Table, first: int, groups: Sequence[str], sequence_length: int, overflow: Overflow
 ) -> dict[str, NDArray[Any]]:
-    """The `COLUMNS` of some documents, of which the first has the number `first`."""
+    """The `_COLUMNS` of some documents, of which the first has the number `first`."""
     tokens = _integers(table, "tokens")
     if (impossible := (tokens < 1) | (tokens >= 2**31)).any():
         document = impossible.argmax()
-        what = (
-            "has no tokens; it should have its end token at least" if tokens[document] < 1 else "is too long"
-        )
-        raise ValueError(f"Document {first + document} {what}.")
+        mend = "it should have its end token at least" if tokens[document] < 1 else "divide it"
+        raise ValueError(f"Document {first + document} has {tokens[document] or 'no'} tokens; {mend}.")
     too_long = table["atomic"].to_numpy() & (tokens > sequence_length)
     excess = np.where(too_long, tokens - sequence_length, 0)
     can_shrink = np.zeros(len(tokens), np.bool_)

@@ -91,11 +91,12 @@ class Shards(Stage):
         files, rows = documents.places(segments.column("document").to_numpy())
         first = segments.column("first_token").to_numpy()
         out_starts = np.cumsum(lengths) - lengths
-        ids = np.empty(int(lengths.sum()), self._ids_type(workdir))
+        tokenized = self._tokenized(workdir)
+        ids = np.empty(int(lengths.sum()), _ids_type(tokenized))
         masks = np.ones(len(ids), np.uint8)
         masked = np.zeros(len(lengths), bool)
         for number, here in _by_file(files):
-            for batch_start, column_ids, column_masks in _batches(self._tokenized(workdir, number)):
+            for batch_start, column_ids, column_masks in _batches(read_arrow(tokenized[number])):
                 inside = rows[here] - batch_start
                 chosen = here[(inside >= 0) & (inside < len(column_ids))]
                 place = rows[chosen] - batch_start
@@ -112,19 +113,15 @@ class Shards(Stage):
                 masked[chosen] = True
         return ids, masks, masked
 
-    def _tokenized(self, workdir: Path, number: int) -> pa.Table:
-        """A tokenized file, memory-mapped."""
-        scope, name = self.mix.files(workdir)[number]
-        (stage,) = (stage for stage in self.mix.tokenized if stage.scope == scope)
-        return read_arrow(stage.folder(workdir) / name)
-
-    def _ids_type(self, workdir: Path) -> Any:
-        ids = self._tokenized(workdir, 0).schema.field("ids")
-        return ids.type.value_type.to_pandas_dtype()
+    def _tokenized(self, workdir: Path) -> list[Path]:
+        """The tokenized files of the plan."""
+        folders = {stage.scope: stage.folder(workdir) for stage in self.mix.tokenized}
+        return [folders[scope] / name for scope, name in self.mix.files(workdir)]
 
     def finish(self, workdir: Path, output: StageOutput) -> None:
         """Write the index files, `coupage.json` last."""
         folder = self.dataset(workdir)
+        dtype = np.dtype(_ids_type(self._tokenized(workdir))).name
         files = []
         for number in range(len(self.tasks(workdir))):
             receipt = read_receipt(self.folder(workdir), number)
@@ -135,7 +132,7 @@ class Shards(Stage):
                     name=Path(record.name).name,
                     rows=record.rows,
                     tokens=receipt.counts.flows["tokens"].left,
-                    dtype=np.dtype(self._ids_type(workdir)).name,
+                    dtype=dtype,
                     hash=record.hash,
                 )
             )
@@ -193,6 +190,10 @@ def _by_file(files: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np
     order = np.argsort(files, kind="stable")
     numbers, starts = np.unique(files[order], return_index=True)
     return zip(numbers.tolist(), np.split(order, starts)[1:], strict=True)
+
+
+def _ids_type(tokenized: list[Path]) -> Any:
+    return read_arrow(tokenized[0]).schema.field("ids").type.value_type.to_pandas_dtype()
 
 
 def _batches(table: pa.Table) -> Iterator[tuple[int, pa.Array, pa.Array]]:

@@ -6,6 +6,7 @@ from corpora import corpus, table, web_lengths
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mixers import arrays
 from mixers.budget import Mixture, MixtureError, include_mixtures
 from mixers.plan import plan_held_out, plan_mixture
 
@@ -251,10 +252,28 @@ def test_a_small_share_of_a_large_group_uses_distinct_random_documents():
     assert abs(used.mean() - 25_000) < 2500
 
 
+def test_an_impossible_document_is_named_by_its_row_wherever_it_stands(monkeypatch):
+    monkeypatch.setattr(arrays, "CHUNK", 4)
+    with pytest.raises(ValueError, match="Document 9 has no tokens"):
+        plan_mixture(table(["a"] * 12, [5] * 9 + [0, 5, 5]), Mixture(tokens=5, weights={"a": 1}), 0)
+
+
+def test_the_length_of_a_chunk_changes_nothing(monkeypatch):
+    documents = corpus({"a": 300, "b": 50})
+    mixture = Mixture(tokens="200k", weights={"a": 1, "b": 1}, max_epochs=8)
+    whole = plan_mixture(documents, mixture, 3)
+    ledger, segments = whole.ledger, whole.segments
+    monkeypatch.setattr(arrays, "CHUNK", 7)
+    parts = plan_mixture(documents, mixture, 3)
+    assert parts.segments.equals(segments) and parts.ledger == ledger
+
+
 def test_a_document_without_tokens_or_a_table_without_columns_is_refused():
     mixture = Mixture(tokens=5, weights={"a": 1})
     with pytest.raises(ValueError, match="Document 1 has no tokens"):
         plan_mixture(table(["a", "a"], [5, 0]), mixture, 0)
+    with pytest.raises(ValueError, match="Document 0 has 2147483648 tokens; divide it"):
+        plan_mixture(table(["a"], [2**31]), mixture, 0)
     with pytest.raises(ValueError, match="Document 0 has more loss tokens"):
         plan_mixture(table(["a"], [5], loss_tokens=[6]), mixture, 0)
     with pytest.raises(ValueError, match=r"columns \['loss_tokens'\] have nulls"):
