@@ -105,7 +105,7 @@ def verify(run: RunFolder, json: Json = False) -> None:
 @app.command()
 def train(
     run_or_shards: Annotated[Path, typer.Argument(help="The folder of a run, or a folder of shards.")],
-    stage: Annotated[str, typer.Option(help="stage1 or stage2.")] = "stage1",
+    stage: Annotated[str, typer.Option(help="The name of a mixture.")] = "stage1",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     set_: Settings = [],  # noqa: B006
 ) -> None:

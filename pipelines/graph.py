@@ -11,7 +11,7 @@ from pipelines.classifiers.problems import QUALITY
 from pipelines.datatrove_filters import short_name
 from pipelines.fingerprint import fingerprint
 from pipelines.inputs import Inputs
-from pipelines.recipe import Recipe, StageName
+from pipelines.recipe import FIRST_STAGE, HELD_OUT, Recipe
 from pipelines.stage import Stage
 from pipelines.stages.annotate import Annotate
 from pipelines.stages.boilerplate import Lines, RecurringLines, WithoutBoilerplate
@@ -30,7 +30,6 @@ from pipelines.stages.synthesize import Synthesize
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer
 
-HELD_OUT = "held_out"
 DOCUMENTS = "documents"
 
 
@@ -78,15 +77,16 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     tokenizer = Tokenizer("", select, base, recipe.tokenizer.train)
     own = tuple(parts for parts in sources if parts.scope in recipe.own_sources)
     tokenized = tuple(Tokenize(parts.scope, parts, select, tokenizer) for parts in own)
-    mixes: dict[str, MixStage] = {"stage1": _mix(recipe, "stage1", tokenized)}
+    stage1 = _mix(recipe, FIRST_STAGE, tokenized)
     selects = [select]
     for name in recipe.synthesize:
-        made = _synthesis(recipe, name, mixes["stage1"], own)
+        made = _synthesis(recipe, name, stage1, own)
         judged = _select(recipe, name, (made,), inputs)
         selects.append(judged)
         tokenized = (*tokenized, Tokenize(name, made, judged, tokenizer))
-    if "stage2" in recipe.mixtures:
-        mixes["stage2"] = _mix(recipe, "stage2", tokenized, mixes["stage1"])
+    mixes: dict[str, MixStage] = {FIRST_STAGE: stage1}
+    for name in list(recipe.mixtures)[1:]:
+        mixes[name] = _mix(recipe, name, tokenized, stage1)
     if recipe.held_out.share > 0:
         mixes[HELD_OUT] = _held_out(recipe, tokenized)
     shards = {name: Shards(name, mix, _data_fingerprint(recipe, name)) for name, mix in mixes.items()}
@@ -161,9 +161,7 @@ def _datatrove_verdicts(recipe: Recipe, parts: PartStage) -> Iterator[DatatroveV
         yield DatatroveVerdicts(f"{parts.scope}-{short}{number}", parts, name, options)
 
 
-def _mix(
-    recipe: Recipe, stage: StageName, tokenized: tuple[Tokenize, ...], stage1: MixStage | None = None
-) -> Mix:
+def _mix(recipe: Recipe, stage: str, tokenized: tuple[Tokenize, ...], stage1: MixStage | None = None) -> Mix:
     mixture = recipe.whole_mixtures[stage]
     # With predicates of its own, a group may be fed by any source.
     wanted = tuple(t for t in tokenized if mixture.groups or t.domains & mixture.weights.keys())
@@ -172,7 +170,7 @@ def _mix(
 
 
 def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
-    mixture = recipe.whole_mixtures["stage1"]
+    mixture = recipe.whole_mixtures[FIRST_STAGE]
     return HeldOutMix(
         HELD_OUT,
         recipe.seed,
@@ -185,13 +183,17 @@ def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     """The fingerprint of those parts of the recipe that decide a stage's shards."""
-    synthesis_matters = stage != "stage1" and bool(recipe.synthesize)
+    synthesis_matters = stage != FIRST_STAGE and bool(recipe.synthesize)
     content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
     if not recipe.curate.edit:
         del content["curate"]["edit"]
     if not recipe.dedup.boilerplate:
         del content["dedup"]["boilerplate"]
-    needed = {stage, "stage1"} if synthesis_matters else {stage}
-    content["mixtures"] = {name: mixture for name, mixture in content["mixtures"].items() if name in needed}
+    needed = {stage, FIRST_STAGE} if synthesis_matters else {stage}
+    content["mixtures"] = {
+        name: mixture.model_dump(mode="json")
+        for name, mixture in recipe.whole_mixtures.items()
+        if name in needed
+    }
     return fingerprint(content)

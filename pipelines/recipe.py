@@ -38,14 +38,15 @@ from pipelines.recipe_file import RecipeText, override, read_recipe_text, valida
 from pipelines.sources.config import SourceConfig
 from pipelines.synthesis.config import SynthesisConfig
 from tokenizer_tools.train import TokenizerTraining
-from trainers.config import Train
+from trainers.config import MODEL, Train, stage_before
 
 STRICT = ConfigDict(frozen=True, extra="forbid")
 NAME = r"^[a-z0-9][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME)]
 Share = Annotated[float, BeforeValidator(lambda value: parse_share(value)), Field(ge=0, le=1)]
 Problem = tuple[tuple[str | int, ...], str]
-StageName = Literal["stage1", "stage2"]
+FIRST_STAGE = "stage1"
+HELD_OUT = "held_out"
 
 
 def parse_share(value: object) -> object:
@@ -287,7 +288,9 @@ class Recipe(BaseModel):
         description="New documents made from selected ones, by name; the name is their domain.",
     )
     tokenizer: Tokenizer = Tokenizer()
-    mixtures: dict[StageName, Mixture] = Field(min_length=1, description="Stage 1 and Stage 2.")
+    mixtures: dict[Name, Mixture] = Field(
+        min_length=1, description="The stages of training by name, in order; the first is `stage1`."
+    )
     train: Train | None = Field(
         None, description="The training of each stage; null when only shards are wanted."
     )
@@ -298,23 +301,25 @@ class Recipe(BaseModel):
 
     @field_validator("mixtures")
     @classmethod
-    def _in_order(cls, mixtures: dict[StageName, Mixture]) -> dict[StageName, Mixture]:
-        if "stage1" not in mixtures:
+    def _first_is_stage1(cls, mixtures: dict[str, Mixture]) -> dict[str, Mixture]:
+        if FIRST_STAGE not in mixtures:
             raise ValueError("there is no `stage1`; a recipe with one mixture calls it stage1")
-        return {name: mixtures[name] for name in ("stage1", "stage2") if name in mixtures}  # type: ignore[misc]
+        if taken := mixtures.keys() & {HELD_OUT, MODEL}:
+            raise ValueError(f"`{min(taken)}` cannot be the name of a mixture; choose another")
+        return {FIRST_STAGE: mixtures[FIRST_STAGE]} | mixtures
 
     @model_validator(mode="after")
     def _mixtures_resolve(self) -> Self:
         about = {mixture.qa_about for mixture in self.mixtures.values()} - {None}
-        if self.mixtures["stage1"].qa_about or about - {"stage1"}:
-            raise ValueError("`qa_about` is for stage2, and names stage1")
+        if self.mixtures[FIRST_STAGE].qa_about or about - {FIRST_STAGE}:
+            raise ValueError("`qa_about` is for the stages after stage1, and names stage1")
         assert self.whole_mixtures
         return self
 
     @property
-    def whole_mixtures(self) -> dict[StageName, Mixture]:
+    def whole_mixtures(self) -> dict[str, Mixture]:
         """The mixtures with those that they include put in their place. Raises MixtureError, a ValueError."""
-        return include_mixtures(self.mixtures)  # type: ignore[arg-type, return-value]
+        return include_mixtures(self.mixtures)
 
     @property
     def own_sources(self) -> list[str]:
@@ -398,6 +403,7 @@ class Recipe(BaseModel):
             *self._unfed_groups(),
             *self._synthesis_problems(),
             *self._name_clashes(),
+            *self._stage_problems(),
             *classifier_problems(self.curate.classify, tuple(self.sources), self.dedup.keep),
         ]
 
@@ -450,11 +456,11 @@ class Recipe(BaseModel):
         compared_with = {self.domain(source) for source in self.dedup.against if source in self.sources}
         found: list[Problem] = []
         for stage, mixture in self.whole_mixtures.items():
-            available = fed | synthetic if stage == "stage2" else fed
+            available = fed if stage == FIRST_STAGE else fed | synthetic
             for group in mixture.weights.keys() - mixture.groups.keys():
                 if group not in available:
                     why = (
-                        "synthesised documents enter from stage2 on"
+                        "synthesised documents enter after stage1"
                         if group in synthetic
                         else "the sources that feed it are only compared with (`dedup.against`)"
                         if group in compared_with
@@ -483,6 +489,25 @@ class Recipe(BaseModel):
             for name in self.synthesize
             if name in self.sources
         ]
+
+    def _stage_problems(self) -> list[Problem]:
+        """Stages that `train` and `evaluate` name and that are none, or do not come before."""
+        stages = list(self.mixtures)
+        there_are = f"(there are: {', '.join(stages)})"
+        found: list[Problem] = []
+        for name, settings in self.train.stages.items() if self.train else ():
+            place: tuple[str | int, ...] = ("train", name)
+            if name not in stages:
+                found.append((place, f"there is no mixture `{name}` to train on {there_are}"))
+                continue
+            try:
+                stage_before(name, settings.start, stages)
+            except ValueError as error:
+                found.append(((*place, "from"), str(error)))
+        for i, name in enumerate(self.evaluate.after or () if self.evaluate else ()):
+            if name not in stages:
+                found.append((("evaluate", "after", i), f"there is no mixture `{name}` {there_are}"))
+        return found
 
 
 def load_recipe(name_or_path: str, assignments: list[str] | None = None) -> Recipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipelines.stages.ingest import Ingest, quarantined
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
 from pipelines.stages.tokenizer import ENCODER
+from pipelines.training_scores import lineage, score_table
 
 QUARANTINE_SHOWN = 200
 FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
@@ -58,8 +60,8 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "quarantine": list(_quarantine(graph, workdir)),
         "tokenizer": _tokenizer(graph, workdir),
         "mixtures": {name: mix.ledger(workdir).model_dump(mode="json") for name, mix in graph.mixes.items()},
-        "training": _training(workdir),
-        "evaluation": kept_scores(workdir),
+        "training": _training(graph, workdir),
+        "evaluation": kept_scores(graph, workdir),
         "stages": [
             {
                 "stage": stage.label,
@@ -137,6 +139,12 @@ def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
     return {"base": graph.recipe.tokenizer.base, "vocabulary": facts["vocabulary"], **encoder}
 
 
-def _training(workdir: Path) -> dict[str, Any]:
-    results = sorted((workdir / "train").glob("*/training.json"))
-    return {path.parent.name: orjson.loads(path.read_bytes()) for path in results}
+def _training(graph: Graph, workdir: Path) -> dict[str, Any]:
+    """The result of each trained stage, with a table of its scores beside those before it."""
+    stages = list(graph.recipe.mixtures)
+    found = {}
+    for stage in stages:
+        if results := lineage(workdir, stage, stages):
+            table = score_table(results)
+            found[stage] = results[-1][1] | {"scores": asdict(table) if table else None}
+    return found

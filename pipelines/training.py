@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,34 +16,33 @@ from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.run import asked_after, evaluate_stage, forget_scores
 from pipelines.evaluation.tables import print_scores
-from pipelines.graph import HELD_OUT, Graph
+from pipelines.graph import Graph
+from pipelines.recipe import HELD_OUT
 from pipelines.recipe_file import override, parse_recipe_text
 from pipelines.report import write_report
 from pipelines.seal import RUN_SEAL, TRAINING_SEAL, seal_run, seal_training
-from trainers.config import StageTraining, Train
+from pipelines.training_scores import RESULT, TRAINING, ScoreTable, lineage, score_table
+from trainers.config import SmallModel, StageTraining, Train, stage_before
 
 if TYPE_CHECKING:
     from trainers.train import TrainingResult
 
 
 def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments: list[str]) -> None:
-    """Train `stage` of a finished run; Stage 2 starts from the model that Stage 1 left."""
+    """Train `stage` of a finished run, from `train.model` or from what an earlier stage left."""
     config = _overridden(graph.recipe.train or Train(), assignments)
-    if stage not in graph.shards or stage == HELD_OUT:
-        raise UserError(
-            f"the run has no `{stage}`",
-            file=str(workdir),
-            mend=f"It has: {', '.join(graph.recipe.mixtures)}.",
-        )
+    stages = list(graph.recipe.mixtures)
+    if stage not in stages:
+        raise UserError(f"the run has no `{stage}`", file=str(workdir), mend=f"It has: {', '.join(stages)}.")
     asked = asked_after(graph, stage)
     if asked is not None:
         open_harness(asked)  # what is missing is said before training, not after
-    output = workdir / "train" / stage
-    start = _start_of_stage(config, workdir, stage)
+    output = workdir / TRAINING / stage
+    start = _start_of_stage(config, workdir, stage, stages)
     (output / TRAINING_SEAL).unlink(missing_ok=True)
     result = _train(
         workdir / "shards" / stage,
-        _stage_config(config, stage),
+        config.stage(stage),
         start,
         output,
         workdir / "tokenizer",
@@ -53,14 +53,17 @@ def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments
     forget_scores(workdir, stage)
     _publish(graph, workdir)
     console = Console()
-    _print_result(result, console)
+    _print_result(result, score_table(lineage(workdir, stage, stages)), console)
     if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
         console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
     elif asked is not None:
         print_scores(evaluate_stage(graph, workdir, stage, asked), console)
         _publish(graph, workdir)
-    if stage == "stage1" and "stage2" in graph.shards:
-        console.print(f"Next: coupage train {workdir} --stage stage2", highlight=False, soft_wrap=True)
+    untrained = [name for name in stages if not (workdir / TRAINING / name / RESULT).is_file()]
+    if untrained:
+        console.print(
+            f"Next: coupage train {workdir} --stage {untrained[0]}", highlight=False, soft_wrap=True
+        )
 
 
 def _publish(graph: Graph, workdir: Path) -> None:
@@ -74,9 +77,9 @@ def train_shards(shards: Path, stage: str, resume: bool, assignments: list[str])
     """Train on a folder of shards; the settings come from `--set train...` alone."""
     config = _overridden(Train(), assignments)
     output = Path("runs") / f"{shards.resolve().name}-{stage}"
-    result = _train(shards, _stage_config(config, stage), config.model, output, None, None, resume)
+    result = _train(shards, config.stage(stage), config.model, output, None, None, resume)
     seal_training(output)
-    _print_result(result, Console())
+    _print_result(result, None, Console())
 
 
 def _overridden(config: Train, assignments: list[str]) -> Train:
@@ -97,28 +100,30 @@ def _overridden(config: Train, assignments: list[str]) -> Train:
         ) from error
 
 
-def _stage_config(config: Train, stage: str) -> StageTraining:
-    chosen: StageTraining | None = getattr(config, stage, None)
-    return chosen or StageTraining()
-
-
-def _start_of_stage(config: Train, workdir: Path, stage: str) -> str | Path | object:
-    before = workdir / "train" / "stage1"
-    if stage == "stage1" or config.stage1 is None:
+def _start_of_stage(
+    config: Train, workdir: Path, stage: str, stages: Sequence[str]
+) -> str | Path | SmallModel:
+    """The model that `stage` starts from: the recipe's, or the folder of an earlier stage's."""
+    try:
+        before = stage_before(stage, config.stage(stage).start, stages)
+    except ValueError as error:
+        raise UserError(f"train.{stage}.from: {error}") from error
+    if before is None:
         return config.model
-    if not (before / "training.json").exists():
+    folder = workdir / TRAINING / before
+    if not (folder / RESULT).is_file():
         raise UserError(
-            "Stage 2 starts from the model of Stage 1, which is not trained yet",
-            file=str(before),
-            mend=f"First: coupage train {workdir} --stage stage1",
+            f"{stage} starts from the model of {before}, which is not trained yet",
+            file=str(folder),
+            mend=f"First: coupage train {workdir} --stage {before}",
         )
-    return before
+    return folder
 
 
 def _train(
     shards: Path,
     config: StageTraining,
-    model: object,
+    model: str | Path | SmallModel,
     output: Path,
     tokenizer: Path | None,
     held_out: Path | None,
@@ -128,7 +133,7 @@ def _train(
     from trainers.train import train
 
     try:
-        return train(shards, config, model, output, tokenizer, held_out, resume)  # type: ignore[arg-type]
+        return train(shards, config, model, output, tokenizer, held_out, resume)
     except ImportError as error:
         raise UserError(
             f"training needs more packages: {error}", mend="Install them: pip install 'coupage[train]'"
@@ -141,17 +146,14 @@ def _train(
         raise UserError(str(error)) from error
 
 
-def _print_result(result: TrainingResult, console: Console) -> None:
-    table = Table("group", "loss before", "loss after", "bits/byte before", "bits/byte after")
-    if result.evaluations:
-        first, last = result.evaluations[0], result.evaluations[-1]
-        for name in [*sorted(first.groups), "all"]:
-            before = first.groups.get(name, first.total)
-            after = last.groups.get(name, last.total)
-            table.add_row(
-                name,
-                *(_number(n) for n in (before.loss, after.loss, before.bits_per_byte, after.bits_per_byte)),
-            )
+def _print_result(result: TrainingResult, scores: ScoreTable | None, console: Console) -> None:
+    if scores is not None:
+        table = Table("group")
+        for unit in ("loss", "bits/byte"):
+            for time in scores.times:
+                table.add_column(f"{unit}\n{time}", justify="right")
+        for group, losses in scores.losses.items():
+            table.add_row(group, *map(_number, [*losses, *scores.bits_per_byte[group]]))
         console.print(table)
     console.print(
         f"{result.tokens:,} tokens in {result.seconds:.0f} s ({result.tokens_per_second:,.0f} tokens/s). "

@@ -1,5 +1,6 @@
 """The `train:` section of a recipe, typed. Imports no torch, so that a recipe is checked at once."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,6 +10,9 @@ Steps = Annotated[int, Field(ge=0, strict=True)] | Percent
 """A number of optimizer steps, or a share of the run such as `1%`."""
 
 Dtype = Literal["auto", "float32", "bfloat16"]
+
+MODEL = "model"
+"""In place of a stage's name in `from`: `train.model`."""
 
 
 def steps_of(value: Steps, total_steps: int) -> int:
@@ -20,7 +24,7 @@ def steps_of(value: Steps, total_steps: int) -> int:
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class SmallModel(_Config):
@@ -126,6 +130,12 @@ class StageTraining(_Config):
     )
     gradient_checkpointing: bool = Field(default=False, description="Recompute activations to save memory.")
     seed: int = Field(default=17, ge=0, description="Seed of new weights and of dropout.")
+    start: str | None = Field(
+        default=None,
+        alias="from",
+        description="In a run: the stage whose model this one starts from, or `model` for `train.model`."
+        " null: the stage before it, for the first `train.model`.",
+    )
 
     @model_validator(mode="after")
     def _settings_fit(self) -> "StageTraining":
@@ -146,10 +156,40 @@ class StageTraining(_Config):
 
 
 class Train(_Config):
-    """The `train:` section: the model and how each stage trains it."""
+    """The `train:` section: the model, and under the name of a mixture how that stage trains it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, StageTraining] = Field(init=False)
 
     model: str | SmallModel = Field(
         default_factory=SmallModel, description="Hub id, local folder, or the shape of a small new model."
     )
-    stage1: StageTraining | None = Field(default=None, description="Stage 1; null: no training.")
-    stage2: StageTraining | None = Field(default=None, description="Stage 2; null: no training.")
+
+    @property
+    def stages(self) -> dict[str, StageTraining]:
+        """The stages that have settings of their own, by name."""
+        return self.__pydantic_extra__
+
+    def stage(self, name: str) -> StageTraining:
+        """The settings of a stage; the defaults where it has none of its own."""
+        return self.stages.get(name, StageTraining())
+
+
+def stage_before(stage: str, start: str | None, stages: Sequence[str]) -> str | None:
+    """The stage whose model `stage` starts from; None: it starts from `train.model`.
+
+    Args:
+        stage: One of `stages`.
+        start: Its `StageTraining.start`.
+        stages: All stages of the run, in order.
+
+    Raises:
+        ValueError: `start` names neither a stage before it nor the model.
+    """
+    before = stages[: stages.index(stage)]
+    if start is None:
+        return before[-1] if before else None
+    if start not in (MODEL, *before):
+        known = ", ".join(f"`{name}`" for name in (*before, MODEL))
+        raise ValueError(f"`{stage}` cannot start from `{start}`, only from {known}")
+    return None if start == MODEL else start

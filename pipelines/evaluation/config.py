@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -21,8 +21,8 @@ class Evaluate(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    after: tuple[Literal["stage1", "stage2"], ...] = Field(
-        ("stage1", "stage2"), description="The stages after whose training the model is evaluated."
+    after: tuple[str, ...] | None = Field(
+        None, description="The stages after whose training the model is evaluated; null: all."
     )
     harness: tuple[Annotated[HarnessTask, BeforeValidator(_task)], ...] = Field(
         (),

@@ -12,18 +12,17 @@ from pipelines.errors import UserError
 from pipelines.evaluation.config import Evaluate
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
 from pipelines.evaluation.held_out import languages_of
-from pipelines.graph import HELD_OUT, Graph
+from pipelines.graph import Graph
+from pipelines.recipe import HELD_OUT
 
 FOLDER = "evaluate"
-"""In a run: what evaluation after training gave, `stage1.json` and `stage2.json`."""
-
-STAGES = ("stage1", "stage2")
+"""In a run: what evaluation after training gave, a file for each stage."""
 
 
 def asked_after(graph: Graph, stage: str) -> Evaluate | None:
     """What the recipe asks of the model that `stage` leaves; None: nothing."""
     asked = graph.recipe.evaluate
-    return asked if asked is not None and stage in asked.after else None
+    return asked if asked is not None and (asked.after is None or stage in asked.after) else None
 
 
 def evaluate_stage(graph: Graph, workdir: Path, stage: str, asked: Evaluate) -> list[dict[str, Any]]:
@@ -41,9 +40,9 @@ def forget_scores(workdir: Path, stage: str) -> None:
     _kept(workdir, stage).unlink(missing_ok=True)
 
 
-def kept_scores(workdir: Path) -> dict[str, dict[str, Any]]:
+def kept_scores(graph: Graph, workdir: Path) -> dict[str, dict[str, Any]]:
     """The scores that evaluation after each stage gave, by role."""
-    kept = {stage: _kept(workdir, stage) for stage in STAGES}
+    kept = {stage: _kept(workdir, stage) for stage in graph.recipe.mixtures}
     return {stage: orjson.loads(path.read_bytes()) for stage, path in kept.items() if path.is_file()}
 
 
@@ -53,7 +52,7 @@ def _kept(workdir: Path, stage: str) -> Path:
 
 def last_trained(graph: Graph, workdir: Path, base: str | None = None) -> Subjects:
     """The model of the last stage that was trained. Raises UserError where there is none."""
-    trained = _trained(workdir)
+    trained = _trained(graph, workdir)
     if not trained:
         raise UserError(
             "this is not a run with a trained model",
@@ -65,7 +64,7 @@ def last_trained(graph: Graph, workdir: Path, base: str | None = None) -> Subjec
 
 def trained_stage(graph: Graph, workdir: Path, stage: str, base: str | None = None) -> Subjects:
     """The model that `stage` left, beside `base` or what training started from."""
-    base = base or _start(workdir, stage)
+    base = base or _start(graph, workdir, stage)
     model = str(workdir / "train" / stage)
     held_out = HELD_OUT in graph.shards
     return Subjects(
@@ -75,17 +74,17 @@ def trained_stage(graph: Graph, workdir: Path, stage: str, base: str | None = No
     )
 
 
-def _trained(workdir: Path) -> list[str]:
-    return [stage for stage in STAGES if _result(workdir, stage).is_file()]
+def _trained(graph: Graph, workdir: Path) -> list[str]:
+    return [stage for stage in graph.recipe.mixtures if _result(workdir, stage).is_file()]
 
 
 def _result(workdir: Path, stage: str) -> Path:
     return workdir / "train" / stage / "training.json"
 
 
-def _start(workdir: Path, stage: str) -> str | None:
-    """What the first trained stage started from; of a new model's Stage 2, Stage 1; else nothing."""
-    first = _trained(workdir)[0]
+def _start(graph: Graph, workdir: Path, stage: str) -> str | None:
+    """What the first trained stage started from; for a new model's later stages that one; else nothing."""
+    first = _trained(graph, workdir)[0]
     start: str = orjson.loads(_result(workdir, first).read_bytes())["model"]
     if not start.startswith("{"):  # of a new model, its shape
         return start

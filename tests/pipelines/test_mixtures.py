@@ -81,7 +81,7 @@ def test_questions_are_about_documents_of_stage1_and_the_others_are_counted(mixe
     [
         ("mixtures.stage1.groups.english=language = ", "cannot be evaluated"),
         ("mixtures.stage1.groups.russian=language in ('ru', 'en')", "are in both groups"),
-        ("mixtures.stage1.qa_about=stage1", "`qa_about` is for stage2"),
+        ("mixtures.stage1.qa_about=stage1", "`qa_about` is for the stages after stage1"),
         ("mixtures.stage1.include={stage2: 1}", "include"),
     ],
 )

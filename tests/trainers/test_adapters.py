@@ -76,13 +76,27 @@ def test_one_adapter_goes_through_both_stages(
     )
 
 
-def test_a_task_adapter_sits_on_the_domain_adapter(
-    pretrained: TrainingResult, held_out: Path, lora: StageTraining, tmp_path: Path
+def test_task_adapters_sit_on_the_domain_adapter(
+    base: Path, pretrained: TrainingResult, held_out: Path, lora: StageTraining, tmp_path: Path
 ) -> None:
-    tuned = train(held_out, lora, pretrained.output, tmp_path / "sft")
-    torch.testing.assert_close(
-        _logits(_plain(tuned.output)), _logits(_unmerged(pretrained.output, tuned.output)), rtol=0, atol=1e-4
-    )
+    domain = tmp_path / "kept" / "adapter"  # by itself it is enough to make the domain's model again
+    shutil.copytree(pretrained.output / "adapter", domain)
+    stages = {"one": lora, "other": lora.model_copy(update={"adapter": Adapter(rank=2), "seed": 5})}
+    tuned = {
+        name: train(held_out, stage, pretrained.output, tmp_path / name).output
+        for name, stage in stages.items()
+    }
+    remade = PeftModel.from_pretrained(_plain(base), domain).merge_and_unload()
+    torch.testing.assert_close(_logits(remade), _logits(_plain(pretrained.output)), rtol=0, atol=1e-4)
+    both = PeftModel.from_pretrained(remade, tuned["one"] / "adapter", "one").eval()
+    both.load_adapter(tuned["other"] / "adapter", "other")
+    for name, output in tuned.items():
+        both.set_adapter(name)
+        merged = _plain(output)
+        torch.testing.assert_close(_logits(merged), _logits(both), rtol=0, atol=1e-4)
+        assert merged.lm_head.weight is merged.model.embed_tokens.weight
+    one, other = (_logits(_plain(output)) for output in tuned.values())
+    assert not torch.allclose(one, other, atol=1e-2)
 
 
 def test_a_resumed_adapter_continues_identically(

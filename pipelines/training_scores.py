@@ -1,0 +1,72 @@
+"""What training gave on held-out documents: from the start over each stage that led to the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from trainers.config import stage_before
+from trainers.evaluate import Evaluation
+
+TRAINING = "train"
+"""In a run: the folder of each trained stage."""
+RESULT = "training.json"
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Losses in nats and bits per byte of each group, and of all together, at several times."""
+
+    times: tuple[str, ...]
+    """`start`, and the names of the stages whose ends follow."""
+    losses: dict[str, list[float]]
+    """Group to its loss at each time."""
+    bits_per_byte: dict[str, list[float | None]]
+
+
+def lineage(workdir: Path, stage: str, stages: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The results of the trained stages that led to the model of `stage`, the earliest first, it last.
+
+    Args:
+        workdir: The run.
+        stage: One of `stages`.
+        stages: All stages of the run, in order.
+    """
+    found: list[tuple[str, dict[str, Any]]] = []
+    name: str | None = stage
+    while name is not None and (path := workdir / TRAINING / name / RESULT).is_file():
+        found.insert(0, (name, orjson.loads(path.read_bytes())))
+        name = stage_before(name, found[0][1]["stage"]["start"], stages)
+    return found
+
+
+def score_table(results: Sequence[tuple[str, dict[str, Any]]]) -> ScoreTable | None:
+    """The scores before the first result and after each; None where the last one was not evaluated.
+
+    Earlier results count as far back as they were measured on the same documents as the last.
+    """
+    measured: list[tuple[str, list[Evaluation]]] = []
+    for name, result in reversed(results):
+        evaluations = [Evaluation.from_json(value) for value in result["evaluations"]]
+        if not evaluations or (measured and _documents(evaluations[-1]) != _documents(measured[0][1][0])):
+            break
+        measured.insert(0, (name, evaluations))
+    if not measured:
+        return None
+    times = [("start", measured[0][1][0]), *((name, evaluations[-1]) for name, evaluations in measured)]
+    scores = {group: [e.groups[group] for _, e in times] for group in sorted(measured[0][1][0].groups)}
+    scores["all"] = [evaluation.total for _, evaluation in times]
+    return ScoreTable(
+        tuple(name for name, _ in times),
+        {group: [score.loss for score in found] for group, found in scores.items()},
+        {group: [score.bits_per_byte for score in found] for group, found in scores.items()},
+    )
+
+
+def _documents(evaluation: Evaluation) -> dict[str, tuple[int, int]]:
+    """What tells one set of held-out documents from another: tokens and bytes of each group."""
+    return {group: (score.tokens, score.bytes) for group, score in evaluation.groups.items()}
