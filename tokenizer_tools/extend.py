@@ -86,6 +86,36 @@ def check_extension(base: TokenizerFiles, extended: ExtendedTokenizer, texts: li
         raise TokenizerError(f"The extension changes how old tokens are cut: {difference}.")
 
 
+def added_tokens(base: TokenizerFiles, extended: TokenizerFiles) -> dict[int, Pieces]:
+    """The ids that only `extended` has, each with the base's ids for the same text.
+
+    A token that a merge makes is what the merge joins. Any other is encoded as a text of its own, which may
+    give no ids at all.
+
+    Raises:
+        TokenizerError: A token of the base has another id in `extended`, or none; only its added tokens may
+            have other names.
+    """
+    known, ids = base.vocabulary, set(base.vocabulary.values())
+    new = {token: number for token, number in extended.vocabulary.items() if number not in ids}
+    renamable = {token["content"] for token in base.definition.get("added_tokens", ())}
+    for token, number in known.items():
+        if token not in renamable and extended.vocabulary.get(token) != number:
+            raise TokenizerError(
+                f"{extended.source} is no extension of {base.source}: the token {token!r} has the id {number}"
+                f" in the latter and {extended.vocabulary.get(token, 'none')} in the former."
+            )
+    pieces: dict[str, Pieces] = {token: (number,) for token, number in known.items()}
+    for merge in extended.definition["model"].get("merges", ()):
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        if left + right in new and left in pieces and right in pieces:
+            pieces.setdefault(left + right, pieces[left] + pieces[right])
+    reference = _reference(base)
+    for token in new.keys() - pieces.keys():
+        pieces[token] = tuple(reference.encode([token])[0].tolist())
+    return {number: pieces[token] for token, number in sorted(new.items(), key=lambda item: item[1])}
+
+
 class _Undone:
     """The extended tokenizer with each new token replaced by its pieces."""
 

@@ -67,8 +67,9 @@ class Optimizer(_Config):
 class Phase(_Config):
     """A stretch of a stage in which only some weights train."""
 
-    train: Literal["embeddings", "top_layers", "all"] = Field(
-        description="embeddings: of input and output; top_layers: these, the last norm and the last `layers`."
+    train: Literal["new_embeddings", "embeddings", "top_layers", "all"] = Field(
+        description="embeddings: of input and output; new_embeddings: of these only those of the tokens that"
+        " the tokenizer was extended by; top_layers: all embeddings, the last norm and the last `layers`."
     )
     layers: int | None = Field(
         default=None, gt=0, description="top_layers only: how many of the last layers."
@@ -152,6 +153,11 @@ class StageTraining(_Config):
             [p.steps is None for p in self.phases] != [False] * (len(self.phases) - 1) + [True]
         ):
             raise ValueError("every phase but the last needs `steps`, and the last must have none")
+        # Before it, AdamW's averages of the old rows would not be zero; a share of the run may change in it.
+        if any(p.train == "new_embeddings" for p in self.phases[1:]):
+            raise ValueError("`train: new_embeddings` must be the first phase")
+        if self.phases and self.phases[0].train == "new_embeddings" and isinstance(self.phases[0].steps, str):
+            raise ValueError("`train: new_embeddings` needs a number of `steps`, not a share of the run")
         return self
 
 

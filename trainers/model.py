@@ -79,8 +79,8 @@ def check_vocabulary(model: "PreTrainedModel", largest_id: int) -> None:
     if largest_id >= rows:
         raise ValueError(
             f"The shards contain token id {largest_id}, but the model has only {rows} embeddings. The shards"
-            " were made with another tokenizer than the model's: name the model's tokenizer as"
-            " tokenizer.base in the recipe, or extend the model to the tokenizer that was used."
+            " were made with another tokenizer than the model's: name as tokenizer.base in the recipe the"
+            " model's tokenizer or an extension of it."
         )
 
 

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from trainers.journal import Journal
 from trainers.loader import RowDataset, StepSampler, collate
 from trainers.memory import peak_memory
 from trainers.objective import PackedObjective
-from trainers.phases import frozen_parameters, phase_at
+from trainers.phases import phase_at, restrict_gradients
 from trainers.precision import in_bfloat16
 from trainers.progress import Progress
 from trainers.schedule import lr_factor
@@ -49,6 +49,7 @@ class Run:
     progress: Progress
     cursor: Cursor
     save_tokenizer: Callable[[Path], None]
+    new_tokens: Collection[int] = ()
     started: float = 0.0
     evaluating: float = 0.0
     last_seconds: float = 0.0
@@ -161,8 +162,7 @@ class PackedTrainer(Trainer):
         phases = self.run.stage.phases
         if phases:
             phase = phase_at(self.state.global_step, phases, self.run.sampler.steps)
-            for parameter in frozen_parameters(self.model.model, phase):
-                parameter.grad = None
+            restrict_gradients(self.model.model, phase, self.run.new_tokens)
         return super()._clip_grad_norm(model)
 
     def _evaluate(self, *_args: Any, **_kwargs: Any) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -148,11 +148,14 @@ def _train(
     from trainers.journal import Journal
     from trainers.loader import RowDataset
     from trainers.model import save_tokenizer, tokenizer_of
+    from trainers.new_tokens import new_tokens, require_use_of_new_tokens
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer, Run
     from trainers.progress import Progress
 
     output.mkdir(parents=True, exist_ok=True)
+    added = new_tokens(model, tokenizer_folder)
+    require_use_of_new_tokens(config, model, added)
     checkpoint, cursor = continued or (None, Cursor.start(shards.fingerprint, config))
     dataset = RowDataset(shards, config.epochs)
     sampler = _sampler(len(dataset), config, cursor)
@@ -161,7 +164,7 @@ def _train(
         shutil.rmtree(output / PARTIAL, ignore_errors=True)
     done = cursor.step if checkpoint else -1
     tokenizer = tokenizer_of(tokenizer_folder, model)
-    causal_model = _model(model, checkpoint, shards, tokenizer, config)
+    causal_model = _model(model, checkpoint, shards, tokenizer, config, added)
     total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
     with (
         Progress(sampler.steps, total_tokens, writes) as progress,
@@ -181,6 +184,7 @@ def _train(
             progress=progress,
             cursor=cursor,
             save_tokenizer=lambda folder: save_tokenizer(tokenizer, tokenizer_folder, folder),
+            new_tokens=added,
         )
         trainer = PackedTrainer(PackedObjective(causal_model), run)
         first_rows = [dataset[number] for number in range(min(8, len(shards)))]
@@ -260,10 +264,12 @@ def _model(
     shards: "Shards",
     tokenizer: Any,
     config: StageTraining,
+    added: Mapping[int, Sequence[int]],
 ) -> "PreTrainedModel":
     """The model at the start of this process: new, loaded, or as the checkpoint has it."""
     from trainers.adapters import model_with_adapter
     from trainers.model import build_model, check_vocabulary, load_model, set_special_tokens, vocabulary_size
+    from trainers.new_tokens import add_embeddings
 
     largest = largest_id(shards)
     if config.adapter is not None:
@@ -276,6 +282,8 @@ def _model(
         set_special_tokens(loaded, tokenizer)
     else:
         loaded = load_model(checkpoint or str(model))
+        if added and checkpoint is None:
+            add_embeddings(loaded, added)
     check_vocabulary(loaded, largest)
     if config.gradient_checkpointing:
         loaded.activation_checkpointing_enable()

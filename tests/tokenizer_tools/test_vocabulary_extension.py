@@ -11,6 +11,7 @@ from tokenizer_tools.encode import Encoder
 from tokenizer_tools.extend import (
     ExtendedTokenizer,
     VocabularyExtension,
+    added_tokens,
     check_extension,
     extend_tokenizer,
 )
@@ -48,6 +49,20 @@ def test_the_gate_refuses_pieces_that_are_not_what_was_joined(trained, extended,
     wrong = ExtendedTokenizer(extended.files, extended.pieces | {number: (0,)})
     with pytest.raises(TokenizerError, match="changes how old tokens are cut"):
         check_extension(trained, wrong, DOMAIN)
+
+
+def test_an_extension_is_recognised_with_the_pieces_of_its_tokens(trained, extended, pieces):
+    assert added_tokens(trained, extended.files) == extended.pieces
+    assert added_tokens(trained, trained) == {}
+    definition = json.loads(extended.files.tokenizer_json)
+    new = max(extended.pieces) + 1
+    definition["added_tokens"].append(dict(definition["added_tokens"][0], id=new, content="<|wine|>"))
+    marked = replace(extended.files, tokenizer_json=json.dumps(definition).encode())
+    (text,) = (ids for number, ids in added_tokens(trained, marked).items() if number == new)
+    tokenizer = Tokenizer.from_str(trained.tokenizer_json.decode())
+    assert tokenizer.decode(text) == "<|wine|>"
+    with pytest.raises(TokenizerError, match="no extension"):
+        added_tokens(trained, pieces)
 
 
 def test_new_ids_start_above_every_id_and_old_ones_stay(trained, extended):
