@@ -57,15 +57,22 @@ def load_model(name: str | Path) -> "PreTrainedModel":
     """A causal language model from a hub id or a local folder, in float32, with packed attention.
 
     No code from the hub or the folder is ever executed.
+
+    Raises:
+        ValueError: It is not there, or cannot be read.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     from trainers import attention
 
-    return AutoModelForCausalLM.from_pretrained(
-        str(name), dtype=torch.float32, attn_implementation=attention.register(), trust_remote_code=False
-    )
+    implementation = attention.register()
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            str(name), dtype=torch.float32, attn_implementation=implementation, trust_remote_code=False
+        )
+    except OSError as error:
+        raise ValueError(f"The model {name} cannot be loaded: {error}") from error
 
 
 def vocabulary_size(largest_id: int) -> int:

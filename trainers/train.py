@@ -77,9 +77,8 @@ def train(
         output: Folder for the result: weights, tokenizer, `training.json`, `metrics.jsonl`, checkpoints.
         tokenizer_folder: The tokenizer that made the shards; required for a new model. None: the model's own.
         held_out: Shards for evaluation, never trained on.
-        resume: Continue the run in `output` from its last checkpoint (from the start when there is none
-            yet). A
-            finished run returns its result.
+        resume: Continue the run in `output` from its last checkpoint, or from the start when there is none
+            yet. A finished run returns its result.
 
     Raises:
         ResumeError: `output` holds a run and `resume` is false, or the run is of other shards or settings.
@@ -123,13 +122,19 @@ def _checkpoint_to_continue(
             f"{output} already holds a {'finished' if finished else 'started'} run. Pass --resume to"
             " continue it, or choose another output folder."
         )
-    if finished and read_result(output).shards_fingerprint != fingerprint:
-        raise ResumeError(f"{output} holds a finished run of other shards. Choose another output folder.")
+    if finished:
+        _recorded_run(output).require_same_run(fingerprint, config)
     if not found:
         return None
     cursor = read_cursor(found[-1])
     cursor.require_same_run(fingerprint, config)
     return found[-1], cursor
+
+
+def _recorded_run(output: Path) -> Cursor:
+    """What a finished run was a run of."""
+    value = json.loads((output / RESULT).read_text())
+    return Cursor.start(value["shards_fingerprint"], StageTraining.model_validate(value["stage"]))
 
 
 def _train(

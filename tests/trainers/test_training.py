@@ -129,7 +129,7 @@ def test_other_shards_are_refused(
     undisturbed: TrainingResult, tmp_path: Path, small: SmallModel, stage: StageTraining
 ) -> None:
     others = write_shards(tmp_path / "others", pack(documents(60, seed=9)), seed=9)
-    with pytest.raises(ResumeError, match="other shards"):
+    with pytest.raises(ResumeError, match="shards with the fingerprint"):
         train(others, stage, small, undisturbed.output, resume=True)
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
@@ -145,6 +145,16 @@ def test_another_optimizer_is_refused(
     other = stage.optimizer.model_copy(update={"lr": 0.5})
     with pytest.raises(ResumeError, match="`optimizer`"):
         train(shards, stage.model_copy(update={"optimizer": other}), small, tmp_path, resume=True)
+    finished = undisturbed.output
+    with pytest.raises(ResumeError, match="`optimizer`"):
+        train(shards, stage.model_copy(update={"optimizer": other}), small, finished, resume=True)
+
+
+def test_a_model_that_is_not_there_is_told(
+    tmp_path: Path, shards: Path, tokenizer_folder: Path, stage: StageTraining
+) -> None:
+    with pytest.raises(ValueError, match="nowhere cannot be loaded"):
+        train(shards, stage, tmp_path / "nowhere", tmp_path / "run", tokenizer_folder)
 
 
 def test_a_second_stage_starts_from_the_first(
