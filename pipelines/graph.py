@@ -166,7 +166,9 @@ def _mix(recipe: Recipe, stage: str, tokenized: tuple[Tokenize, ...], stage1: Mi
     # With predicates of its own, a group may be fed by any source.
     wanted = tuple(t for t in tokenized if mixture.groups or t.domains & mixture.weights.keys())
     about = stage1 if mixture.qa_about else None
-    return Mix(stage, recipe.seed, mixture.sequence_length, wanted, mixture, about)
+    # Stages draw apart from each other: what one left over, another takes as readily as what it used.
+    seed = recipe.seed + list(recipe.mixtures).index(stage)
+    return Mix(stage, seed, mixture.sequence_length, wanted, mixture, about)
 
 
 def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:

@@ -8,6 +8,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from tests.pipelines.corpus import write_recipe
+from tests.pipelines.test_mixtures import documents
 from tests.pipelines.test_recipe import told
 from trainers.config import SmallModel
 from trainers.model import build_model, save_tokenizer, tokenizer_of
@@ -79,6 +80,15 @@ def test_each_task_starts_where_the_domain_ended(tasks):
         assert scores["losses"]["law"][0] == before[0]["groups"]["law"]["loss"]
     assert "--stage web_task" in shown[0] and "--stage law_task" in shown[1] and "Next" not in shown[2]
     assert "stage1" in shown[2]
+
+
+def test_stages_draw_documents_apart_from_each_other(tasks):
+    run, _, _ = tasks
+    ledger = json.loads((run / "shards" / "stage1" / "ledger.json").read_text())
+    assert all(group["documents_unused"] for group in ledger["groups"])
+    for task in ("web_task", "law_task"):
+        drawn = documents(run, task)
+        assert drawn & documents(run, "stage1") and drawn - documents(run, "stage1")
 
 
 def test_the_run_is_whole(coupage, tasks):
