@@ -32,26 +32,46 @@ class Cursor(BaseModel):
     row: int
     seconds: float
     shards_fingerprint: str
+    start_fingerprint: str
     stage: StageTraining
 
     @classmethod
-    def start(cls, shards_fingerprint: str, stage: StageTraining) -> "Cursor":
-        """The cursor of a run that has trained nothing yet."""
-        return cls(step=0, row=0, seconds=0.0, shards_fingerprint=shards_fingerprint, stage=stage)
+    def start(cls, shards_fingerprint: str, start_fingerprint: str, stage: StageTraining) -> "Cursor":
+        """The cursor of a run that has trained nothing yet.
 
-    def require_same_run(self, shards_fingerprint: str, stage: StageTraining) -> None:
-        """Raise ResumeError unless the shards and what decides the weights are those of the checkpoint.
+        Args:
+            shards_fingerprint: Of what it trains on.
+            start_fingerprint: Of the model that it starts from.
+            stage: Its settings.
+        """
+        return cls(
+            step=0,
+            row=0,
+            seconds=0.0,
+            shards_fingerprint=shards_fingerprint,
+            start_fingerprint=start_fingerprint,
+            stage=stage,
+        )
+
+    def require_same_run(self, run: "Cursor") -> None:
+        """Raise ResumeError unless shards, start and what decides the weights are those of `run`, as asked.
 
         The numbers of rows per step and of processes may differ: the run goes on at its row.
         """
-        if shards_fingerprint != self.shards_fingerprint:
+        if run.shards_fingerprint != self.shards_fingerprint:
             raise ResumeError(
                 f"The checkpoint was trained on shards with the fingerprint {self.shards_fingerprint}, but"
-                f" these have {shards_fingerprint}. Resume with the shards of that run, or"
+                f" these have {run.shards_fingerprint}. Resume with the shards of that run, or"
                 " choose a new output folder."
             )
+        if run.start_fingerprint != self.start_fingerprint:
+            raise ResumeError(
+                f"The run started from another model ({self.start_fingerprint}) than it would now"
+                f" ({run.start_fingerprint}), which may have been trained again since. Resume with that one,"
+                " or choose a new output folder."
+            )
         for name in ("optimizer", "adapter", "phases", "seed"):
-            if getattr(stage, name) != getattr(self.stage, name):
+            if getattr(run.stage, name) != getattr(self.stage, name):
                 raise ResumeError(
                     f"The checkpoint was trained with another `{name}`: {getattr(self.stage, name)!r}. Set it"
                     " back to resume, or choose a new output folder."

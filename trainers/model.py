@@ -4,11 +4,15 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
+from mixers.files import hash_file
 from trainers.config import SmallModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+_WEIGHTS = (".safetensors", ".bin")
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -19,6 +23,15 @@ _TOKENIZER_FILES = (
     "merges.txt",
     "chat_template.jinja",
 )
+
+
+def fingerprint(model: str | Path | SmallModel) -> str:
+    """What tells models apart: the weights in a folder (xxh3_128), the shape of a new one, or the hub id."""
+    if isinstance(model, SmallModel):
+        return model.model_dump_json()
+    weights = sorted(path for suffix in _WEIGHTS for path in Path(model).glob(f"*{suffix}"))
+    hashes = "".join(map(hash_file, weights)).encode()
+    return xxhash.xxh3_128_hexdigest(hashes) if weights else str(model)
 
 
 def build_model(shape: SmallModel, vocabulary: int, sequence_length: int, seed: int) -> "PreTrainedModel":

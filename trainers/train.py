@@ -39,6 +39,7 @@ class TrainingResult:
     output: Path
     model: str
     shards_fingerprint: str
+    start_fingerprint: str
     parameters: int
     rows: int
     steps: int
@@ -81,12 +82,14 @@ def train(
             yet. A finished run returns its result.
 
     Raises:
-        ResumeError: `output` holds a run and `resume` is false, or the run is of other shards or settings.
+        ResumeError: `output` holds a run and `resume` is false, or the run is of other shards, of another
+            start or of other settings.
         IsolationError: Packed documents would influence each other with this model.
         ValueError: No shards, ids without embeddings, a model that cannot be trained on packed rows, or a
             tracker that is not installed.
     """
     from mixers.shards import Shards
+    from trainers.model import fingerprint
 
     require_trackers(config.log_to)
     shards = Shards.open(shards_folder)
@@ -97,10 +100,12 @@ def train(
         held_out_shards = None
     first_process = os.environ.get("RANK", "0") == "0"
     with locked(output) if first_process else nullcontext(), _quiet_transformers():
-        checkpoint = _checkpoint_to_continue(output, shards.fingerprint, config, resume)
+        run = Cursor.start(shards.fingerprint, fingerprint(model), config)
+        checkpoint = _checkpoint_to_continue(output, run, resume)
         if (output / RESULT).exists():
             return read_result(output)
-        return _train(shards, config, model, output, tokenizer_folder, held_out_shards, checkpoint)
+        cursor = run if checkpoint is None else read_cursor(checkpoint)
+        return _train(shards, config, model, output, tokenizer_folder, held_out_shards, checkpoint, cursor)
 
 
 def read_result(output: Path) -> TrainingResult:
@@ -111,10 +116,8 @@ def read_result(output: Path) -> TrainingResult:
     return TrainingResult(output=output, **fields)
 
 
-def _checkpoint_to_continue(
-    output: Path, fingerprint: str, config: StageTraining, resume: bool
-) -> tuple[Path, Cursor] | None:
-    """The last checkpoint in `output` and its cursor; None to start from the beginning."""
+def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> Path | None:
+    """The last checkpoint in `output`, which must be of `run`; None to start from the beginning."""
     found = checkpoints(output)
     finished = (output / RESULT).exists()
     if (found or finished) and not resume:
@@ -123,18 +126,18 @@ def _checkpoint_to_continue(
             " continue it, or choose another output folder."
         )
     if finished:
-        _recorded_run(output).require_same_run(fingerprint, config)
+        _recorded_run(output).require_same_run(run)
     if not found:
         return None
-    cursor = read_cursor(found[-1])
-    cursor.require_same_run(fingerprint, config)
-    return found[-1], cursor
+    read_cursor(found[-1]).require_same_run(run)
+    return found[-1]
 
 
 def _recorded_run(output: Path) -> Cursor:
     """What a finished run was a run of."""
     value = json.loads((output / RESULT).read_text())
-    return Cursor.start(value["shards_fingerprint"], StageTraining.model_validate(value["stage"]))
+    stage = StageTraining.model_validate(value["stage"])
+    return Cursor.start(value["shards_fingerprint"], value["start_fingerprint"], stage)
 
 
 def _train(
@@ -144,7 +147,8 @@ def _train(
     output: Path,
     tokenizer_folder: Path | None,
     held_out: "Shards | None",
-    continued: tuple[Path, Cursor] | None,
+    checkpoint: Path | None,
+    cursor: Cursor,
 ) -> TrainingResult:
     # On shared cores, threads that spin while they wait starve each other. Read when torch is first loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -161,7 +165,6 @@ def _train(
     output.mkdir(parents=True, exist_ok=True)
     added = new_tokens(model, tokenizer_folder)
     require_use_of_new_tokens(config, model, added)
-    checkpoint, cursor = continued or (None, Cursor.start(shards.fingerprint, config))
     dataset = RowDataset(shards, config.epochs)
     sampler = _sampler(len(dataset), config, cursor)
     writes = sampler.process == 0
@@ -247,6 +250,7 @@ def _result(
         output=run.output,
         model=model.model_dump_json() if isinstance(model, SmallModel) else str(model),
         shards_fingerprint=shards.fingerprint,
+        start_fingerprint=run.cursor.start_fingerprint,
         parameters=trained.num_parameters(),
         rows=rows,
         steps=sampler.steps,

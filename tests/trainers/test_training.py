@@ -1,6 +1,7 @@
 """Whole runs: result, resume after a kill, refusals."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,20 @@ def test_another_optimizer_is_refused(
     finished = undisturbed.output
     with pytest.raises(ResumeError, match="`optimizer`"):
         train(shards, stage.model_copy(update={"optimizer": other}), small, finished, resume=True)
+
+
+def test_another_start_is_refused(
+    undisturbed: TrainingResult, tmp_path: Path, shards: Path, small: SmallModel, stage: StageTraining
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(undisturbed.output, start)
+    short = stage.model_copy(update={"max_steps": 1})
+    train(shards, short, start, tmp_path / "second")
+    train(shards, short, start, tmp_path / "second", resume=True)
+    retrained = checkpoints(undisturbed.output)[0] / "model.safetensors"
+    shutil.copy(retrained, start / "model.safetensors")
+    with pytest.raises(ResumeError, match="started from another model"):
+        train(shards, short, start, tmp_path / "second", resume=True)
 
 
 def test_a_model_that_is_not_there_is_told(
