@@ -24,10 +24,18 @@ def mapped_arrays(folder: Path) -> Callable[[int, DTypeLike], NDArray[Any]]:
     def allocate(length: int, dtype: DTypeLike) -> NDArray[Any]:
         size = max(length * np.dtype(dtype).itemsize, 1)
         with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, size)  # fails here, not at a write, where the disk is full
+            _reserve(file.fileno(), size)
             return np.frombuffer(mmap.mmap(file.fileno(), size), dtype, length)
 
     return allocate
+
+
+def _reserve(file: int, size: int) -> None:
+    """Make a file so large; where the system can, a full disk fails here and not at a later write."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.truncate(file, size)
 
 
 @contextmanager
