@@ -63,6 +63,8 @@ from pipelines.stages.annotate import Annotate
 from pipelines.standalone.files import ingest
 
 Result = TypeVar("Result")
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "MYANMAR", "KHMER")
+"""How the names of characters begin that are words by themselves to MinHash."""
 THRESHOLD = 0.8
 NGRAM = 5
 
@@ -408,18 +410,21 @@ def compare_deduplication(texts: list[str]) -> None:
 
 
 def set_similarity(a: str, b: str) -> float:
-    """The Jaccard similarity of two texts without any kernel: sets of tuples of `str` words."""
+    """The Jaccard similarity of two texts without any kernel: sets of tuples of `str` words.
+
+    Where a script puts no spaces between words (Thai, Lao, Burmese, Khmer, kana, Han), a character is one.
+    """
+
+    def folded(character: str) -> str:
+        category = unicodedata.category(character)
+        if category in ("Mn", "Me", "Cf"):
+            return ""
+        if category[0] not in "LNM":
+            return " "
+        return f" {character} " if unicodedata.name(character, "").startswith(UNSPACED) else character
 
     def shingle_set(text: str) -> set[tuple[str, ...]]:
-        folded = "".join(
-            ""
-            if unicodedata.category(c) in ("Mn", "Me", "Cf")
-            else c
-            if unicodedata.category(c)[0] in "LNM"
-            else " "
-            for c in unicodedata.normalize("NFKD", text).lower()
-        )
-        words = folded.split()
+        words = "".join(map(folded, unicodedata.normalize("NFKD", text).lower())).split()
         size = min(NGRAM, len(words))
         return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}
 

@@ -1,6 +1,6 @@
 """Real tokens trained per second, forward and backward, against the usual ways to batch the same documents.
 
-python benchmarks/training.py [--rounds N] [--ways NAME...] [--hidden N] [--layers N] [--vocabulary N]
+python benchmarks/training.py [--rounds N] [--ways NAME...] [--rows N] [--compile] [--hidden N] [--layers N]
 
 The documents have log-normal lengths with a median of 150 tokens, none longer than 4,096. Every way trains
 the same Qwen3-shaped model on the same documents, with the loss of the same tokens:
@@ -11,10 +11,10 @@ grouped     the same with `group_by_length`: megabatches of 50 batches sorted by
 masked row  the packed rows with a block-diagonal mask for scaled dot-product attention
 
 Padded batches hold as many documents as a packed row does on average, so that a batch has about as many
-real tokens. There are enough documents for a whole megabatch. A round trains on all batches of a way, for its
-few long batches cost most; but on every tenth of `padded`, which are in random order and slow. The ways take
-turns. Given are medians of the rounds and the spread, by wall time and by CPU time of all threads, in which
-other work matters little.
+real tokens. There are enough documents for a whole megabatch. A round trains on all batches of a way, for
+its few long batches cost most; but on every tenth of `padded`, which are in random order and slow, and on
+`--rows` packed rows, evenly chosen. The ways take turns. Given are medians of the rounds and the spread, by
+wall time and by CPU time of all threads, in which other work matters little.
 """
 
 import argparse
@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainers.compilation import compile_layers
 from trainers.config import SmallModel
 from trainers.loader import IGNORED, Row, collate
 from trainers.model import build_model
@@ -108,10 +109,11 @@ def masked(row: list[np.ndarray]) -> dict[str, Tensor]:
     return {name: batch[name] for name in names} | {"attention_mask": mask[None, None]}
 
 
-def ways(vocabulary: int, model: Any, objective: PackedObjective) -> dict[str, Way]:
+def ways(vocabulary: int, limit: int, model: Any, objective: PackedObjective) -> dict[str, Way]:
     found = documents(MEGABATCH * ROW, vocabulary, seed=1)
     rows = best_fit(found)
     size = round(len(found) / len(rows))
+    rows = rows[:: max(1, len(rows) // limit)]
 
     def plain(batch: dict[str, Tensor]) -> Tensor:
         return model(**batch, use_cache=False).loss
@@ -150,8 +152,10 @@ def main() -> None:
         ("hidden", 256),
         ("layers", 4),
         ("vocabulary", 8192),
+        ("rows", MEGABATCH),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--compile", action="store_true", help="compile the layers of every way's model")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     names = ["packed", "padded", "grouped", "masked row"]
     parser.add_argument("--ways", nargs="+", choices=names, default=names, help="packed is needed for ratios")
@@ -167,7 +171,10 @@ def main() -> None:
     objective = PackedObjective(packed_model)
     plain_model = build_model(shape, arguments.vocabulary, ROW, seed=0)
     plain_model.set_attn_implementation("sdpa")
-    found = ways(arguments.vocabulary, plain_model, objective)
+    if arguments.compile:
+        compile_layers(packed_model)
+        compile_layers(plain_model)
+    found = ways(arguments.vocabulary, arguments.rows, plain_model, objective)
     found = {name: found[name] for name in arguments.ways}
     dtype = getattr(torch, arguments.dtype)
     speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
@@ -177,6 +184,8 @@ def main() -> None:
         )
         for name in found
     }
+    for name, way in found.items():  # what compiles does so here
+        measure(way, way.contents[:3], optimizers[name], dtype)
     for number in range(arguments.rounds):
         for name, way in found.items():
             sample = way.contents[number % 10 :: 10] if name == "padded" else way.contents
