@@ -171,7 +171,7 @@ def test_inspect_shows_the_signal_and_finds_the_filter(judged, coupage):
         ("{use: [bad_words]}", "the preset `bad_words` needs its lists"),
         ("{use: [c4], words: {en: en.txt}}", "belong to the preset `bad_words`"),
         ("{use: [c4], options: {rate: 1}}", "`options` belong to a filter in `datatrove`"),
-        ("{use: [c4], datatrove: RegexFilter}", "name presets in `use`, or one filter in `datatrove`"),
+        ("{use: [c4], datatrove: RegexFilter}", "or one filter in `datatrove`"),
         ("{use: [bad_words], words: {en: none.txt}}", "none.txt"),
         ("{use: [bad_words], words: {en: empty.txt}}", "there is no word in the list"),
     ],
