@@ -33,12 +33,10 @@ class Rule(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.signal not in _SIGNALS:
-            raise ValueError(
-                f"Rule {self.name!r}: unknown signal {self.signal!r}.{_nearest(self.signal, _SIGNALS)}"
-            )
-        if self.min is None and self.max is None:
-            raise ValueError(f"Rule {self.name!r} has neither min nor max.")
+        try:
+            _check_limits(self.signal, self.min, self.max)
+        except ValueError as error:
+            raise ValueError(f"Rule {self.name!r}: {error}") from error
         return self
 
     def failed(self, values: np.ndarray) -> np.ndarray:
@@ -49,6 +47,13 @@ class Rule(BaseModel):
         if self.max is not None:
             failed |= values > self.max
         return failed
+
+
+def _check_limits(signal: str, least: float | None, most: float | None) -> None:
+    if signal not in _SIGNALS:
+        raise ValueError(f"Unknown signal {signal!r}.{_nearest(signal, _SIGNALS)}")
+    if least is None and most is None:
+        raise ValueError(f"The signal {signal!r} has neither min nor max.")
 
 
 def _rules(preset: str, thresholds: Mapping[str, tuple[str, float]]) -> tuple[Rule, ...]:
@@ -190,10 +195,7 @@ def limits(signal: str, least: float | None, most: float | None) -> tuple[Rule, 
     Raises:
         ValueError: There is no such signal, the message names the nearest one; or no limit.
     """
-    if signal not in _SIGNALS:
-        raise ValueError(f"Unknown signal {signal!r}.{_nearest(signal, _SIGNALS)}")
-    if least is None and most is None:
-        raise ValueError(f"The signal {signal!r} has neither min nor max.")
+    _check_limits(signal, least, most)
     given = {"min": least, "max": most}
     return tuple(
         Rule(name=f"{signal}.{key}", signal=signal, **{key: float(limit)})
