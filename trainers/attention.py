@@ -132,36 +132,24 @@ def _per_document(
 
     Computed in float32 always, because the backward pass of a CPU is twice as slow in bfloat16.
     """
-    with torch.autocast(query.device.type, enabled=False):
-        output = _documents_in_turn(query, key, value, boundaries, scaling, sliding_window)
-    return output.to(query.dtype)
-
-
-def _documents_in_turn(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    boundaries: Tensor,
-    scaling: float | None,
-    sliding_window: int | None,
-) -> Tensor:
     lengths = boundaries.diff().tolist()
-    documents = zip(*(x.float().split(lengths, dim=2) for x in (query, key, value)), strict=True)
     outputs = []
-    for length, (q, k, v) in zip(lengths, documents, strict=True):
-        window = None if sliding_window is None or length <= sliding_window else sliding_window
-        outputs.append(
-            scaled_dot_product_attention(
-                q,
-                k,
-                v,
-                attn_mask=None if window is None else _band(length, window, query.device),
-                is_causal=window is None,
-                scale=scaling,
-                enable_gqa=query.shape[1] != key.shape[1],
+    with torch.autocast(query.device.type, enabled=False):
+        documents = zip(*(x.float().split(lengths, dim=2) for x in (query, key, value)), strict=True)
+        for length, (q, k, v) in zip(lengths, documents, strict=True):
+            window = None if sliding_window is None or length <= sliding_window else sliding_window
+            outputs.append(
+                scaled_dot_product_attention(
+                    q,
+                    k,
+                    v,
+                    attn_mask=None if window is None else _band(length, window, query.device),
+                    is_causal=window is None,
+                    scale=scaling,
+                    enable_gqa=query.shape[1] != key.shape[1],
+                )
             )
-        )
-    return torch.cat(outputs, dim=2).transpose(1, 2)
+        return torch.cat(outputs, dim=2).transpose(1, 2).to(query.dtype)
 
 
 def _band(length: int, window: int, device: torch.device) -> Tensor:

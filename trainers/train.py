@@ -101,10 +101,9 @@ def train(
     first_process = os.environ.get("RANK", "0") == "0"
     with locked(output) if first_process else nullcontext(), _quiet_transformers():
         run = Cursor.start(shards.fingerprint, fingerprint(model), config)
-        checkpoint = _checkpoint_to_continue(output, run, resume)
+        checkpoint, cursor = _checkpoint_to_continue(output, run, resume)
         if (output / RESULT).exists():
             return read_result(output)
-        cursor = run if checkpoint is None else read_cursor(checkpoint)
         return _train(shards, config, model, output, tokenizer_folder, held_out_shards, checkpoint, cursor)
 
 
@@ -116,8 +115,8 @@ def read_result(output: Path) -> TrainingResult:
     return TrainingResult(output=output, **fields)
 
 
-def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> Path | None:
-    """The last checkpoint in `output`, which must be of `run`; None to start from the beginning."""
+def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> tuple[Path | None, Cursor]:
+    """The last checkpoint in `output`, which must be of `run`, and its cursor; None and `run` to start."""
     found = checkpoints(output)
     finished = (output / RESULT).exists()
     if (found or finished) and not resume:
@@ -128,9 +127,10 @@ def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> Path | N
     if finished:
         _recorded_run(output).require_same_run(run)
     if not found:
-        return None
-    read_cursor(found[-1]).require_same_run(run)
-    return found[-1]
+        return None, run
+    cursor = read_cursor(found[-1])
+    cursor.require_same_run(run)
+    return found[-1], cursor
 
 
 def _recorded_run(output: Path) -> Cursor:
