@@ -171,9 +171,14 @@ class TaskOutput:
 ROW_GROUP = 8192
 
 
+def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
+    """The batches of an uncompressed Arrow file, memory-mapped."""
+    return pa.ipc.open_file(pa.memory_map(str(path)))
+
+
 def read_arrow(path: Path) -> pa.Table:
     """The table of an uncompressed Arrow file, memory-mapped."""
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    return open_arrow(path).read_all()
 
 
 class StageOutput(TaskOutput):

@@ -27,7 +27,7 @@ from mixers.ledger import Ledger
 from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
 from pipelines.scratch import mapped_arrays, scratch_file
-from pipelines.stage import Stage, Task, TaskOutput, read_arrow
+from pipelines.stage import Stage, Task, TaskOutput, open_arrow, read_arrow
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ class MixStage(Stage):
         with scratch_file(output.folder, "corpus.arrow") as corpus:
             dropped = self._write_corpus(workdir, corpus)
             plan = self._plan(corpus, mapped_arrays(output.folder))
-            batches = pa.ipc.open_file(pa.memory_map(str(corpus)))
-            _write_batches(output, DOCUMENTS, _with_use(batches, plan.use_of_document))
+            _write_batches(output, DOCUMENTS, _with_use(open_arrow(corpus), plan.use_of_document))
         starts = range(0, max(len(plan), 1), self.rows_a_batch)
         for name, between in ((SEGMENTS, plan.segments_between), (ROWS, plan.rows_between)):
             _write_batches(output, name, (between(start, start + self.rows_a_batch) for start in starts))
@@ -158,7 +157,7 @@ class MixStage(Stage):
 
     def batches(self, workdir: Path, name: str) -> pa.ipc.RecordBatchFileReader:
         """The batches of one of the tables of the finished plan, memory-mapped."""
-        return pa.ipc.open_file(pa.memory_map(str(self.folder(workdir) / name)))
+        return open_arrow(self.folder(workdir) / name)
 
     def files(self, workdir: Path) -> list[list[str]]:
         """Source and file name of each tokenized file."""

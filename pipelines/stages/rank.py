@@ -59,11 +59,11 @@ class Rank(Stage):
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """All documents."""
-        return {"documents": sum(sum(annotation.parts.part_rows(workdir)) for annotation in self.annotations)}
+        return {"documents": sum(self._rows(workdir))}
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Sort by the policy and group by normalised text."""
-        rows = [sum(annotation.parts.part_rows(workdir)) for annotation in self.annotations]
+        rows = self._rows(workdir)
         reference = np.repeat([annotation.scope in self.against for annotation in self.annotations], rows)
         best_first = self._best_first(reference, np.repeat(self.priorities, rows), workdir)
         count = len(best_first)
@@ -77,6 +77,10 @@ class Rank(Stage):
         order = {"document": texts, "reference": reference[best_first[best]]}
         output.write_arrow(ORDER, pa.table(order))
         output.counts.flow("documents", entered=count, left=count)
+
+    def _rows(self, workdir: Path) -> list[int]:
+        """Documents of each annotation."""
+        return [sum(annotation.parts.part_rows(workdir)) for annotation in self.annotations]
 
     def _best_first(
         self, reference: npt.NDArray[np.bool_], priority: npt.NDArray[np.int64], workdir: Path

@@ -117,9 +117,7 @@ class Select(Stage):
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """All documents."""
-        return {
-            "documents": sum(sum(annotation.parts.part_rows(workdir)) for annotation in self.rank.annotations)
-        }
+        return self.rank.expected_entries(workdir)
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Judge all documents."""

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from mixers.files import hash_file
 from pipelines.fingerprint import fingerprint
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stage import Stage, Task, TaskOutput, read_arrow
 from pipelines.stages.parts import PartStage, text_size
 from pipelines.stages.select import Select
 from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer
@@ -118,7 +118,7 @@ class Tokenize(Stage):
             path = folder / name
             if folder == self.folder(workdir) or not path.exists():
                 continue
-            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            table = read_arrow(path)
             if table.schema.metadata != identity:
                 continue
             available = table.column("row").to_numpy()
@@ -146,7 +146,7 @@ class Tokenize(Stage):
         """The tables of all parts, memory-mapped, in document order."""
         folder = self.folder(workdir)
         for name in self.manifest(workdir).part_names(".arrow"):
-            yield pa.ipc.open_file(pa.memory_map(str(folder / name))).read_all()
+            yield read_arrow(folder / name)
 
 
 @dataclass(frozen=True)
