@@ -43,24 +43,24 @@ from datatrove.utils.text import split_into_parts
 from rensa import RMinHash
 from rich.console import Console
 
-from filters.c4_lines import edit_lines
-from filters.candidates import candidate_pairs, ends, merged
-from filters.duplicates import survivors
-from filters.exact import content_hash, first_equal
-from filters.jaccard import verified
-from filters.judge import judge
-from filters.language import LanguageRule
-from filters.minhash import MinHash
-from filters.rules import PRESETS, Rule
-from filters.signals import compute_signals
-from pipelines.executors.local import WorkerPool
-from pipelines.inputs import bundled_language_model
-from pipelines.language_model import bundled_model, load_identifier
-from pipelines.progress import Progress
-from pipelines.run import run_stage
-from pipelines.stage import TaskOutput
+from filters.dedup.candidates import candidate_pairs, ends, merged
+from filters.dedup.exact import content_hash, first_equal
+from filters.dedup.jaccard import verified
+from filters.dedup.minhash import MinHash
+from filters.dedup.survivors import survivors
+from filters.edits.c4_lines import edit_lines
+from filters.language.identify import LanguageRule
+from filters.quality.judge import judge
+from filters.quality.rules import PRESETS, Rule
+from filters.quality.signals import compute_signals
+from pipelines.commands.files import ingest
+from pipelines.execution.executors.local import WorkerPool
+from pipelines.execution.output import TaskOutput
+from pipelines.execution.progress import Progress
+from pipelines.execution.run_stage import run_stage
+from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.models import bundled_language_model
 from pipelines.stages.annotate import Annotate
-from pipelines.standalone.files import ingest
 
 Result = TypeVar("Result")
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "MYANMAR", "KHMER")

@@ -27,7 +27,7 @@ from mixers.budget import Mixture
 from mixers.packing import pack
 from mixers.plan import plan_mixture
 from mixers.quantity import parse_quantity
-from pipelines.scratch import mapped_arrays
+from pipelines.execution.scratch import mapped_arrays
 
 LENGTHS = {
     "web": {"median": 493, "sigma": 1.1, "shortest": 20},

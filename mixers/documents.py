@@ -103,8 +103,8 @@ def _read(
     tokens = _integers(table, "tokens")
     if (impossible := (tokens < 1) | (tokens >= 2**31)).any():
         document = impossible.argmax()
-        mend = "it should have its end token at least" if tokens[document] < 1 else "divide it"
-        raise ValueError(f"Document {first + document} has {tokens[document] or 'no'} tokens; {mend}.")
+        hint = "it should have its end token at least" if tokens[document] < 1 else "divide it"
+        raise ValueError(f"Document {first + document} has {tokens[document] or 'no'} tokens; {hint}.")
     too_long = table["atomic"].to_numpy() & (tokens > sequence_length)
     excess = np.where(too_long, tokens - sequence_length, 0)
     can_shrink = np.zeros(len(tokens), np.bool_)

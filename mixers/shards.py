@@ -407,12 +407,12 @@ def _read_index(folder: Path) -> ShardIndex:
     path = folder / INDEX_FILE
     if not path.is_file():
         unfinished = any(folder.glob("data-*.arrow"))
-        mend = (
+        hint = (
             "Writing it was not finished: run the same command again."
             if unfinished
             else ("Give the folder that holds data-00000-of-..., as `coupage run` writes it.")
         )
-        raise ShardError(f"{folder} is not a finished folder of shards: it has no {INDEX_FILE}. {mend}")
+        raise ShardError(f"{folder} is not a finished folder of shards: it has no {INDEX_FILE}. {hint}")
     try:
         return ShardIndex.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -58,7 +58,7 @@ def run(
 
     Goes on where it stopped.
     """
-    from pipelines.commands import run_recipe
+    from pipelines.commands.run import run_recipe
 
     run_recipe(recipe, workdir, until, executor, workers, set_)
 
@@ -66,7 +66,7 @@ def run(
 @app.command()
 def plan(recipe: RecipeName, workdir: WorkDir = None, set_: Settings = [], json: Json = False) -> None:  # noqa: B006
     """Show what would run, what is cached and why. Changes nothing."""
-    from pipelines.commands import show_plan
+    from pipelines.commands.plan import show_plan
 
     show_plan(recipe, workdir, set_, json)
 
@@ -74,7 +74,7 @@ def plan(recipe: RecipeName, workdir: WorkDir = None, set_: Settings = [], json:
 @app.command()
 def report(run: RunFolder, json: Json = False) -> None:
     """Write the report of a finished run again, and say where it is."""
-    from pipelines.commands import show_report
+    from pipelines.commands.report import show_report
 
     show_report(run, json)
 
@@ -89,7 +89,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show documents with their signals and verdict."""
-    from pipelines.commands import inspect_documents
+    from pipelines.commands.inspect import inspect_documents
 
     inspect_documents(run, reason, source, kept, number, json)
 
@@ -97,7 +97,7 @@ def inspect(
 @app.command()
 def verify(run: RunFolder, json: Json = False) -> None:
     """Check every hash, count and conservation sum of a finished run."""
-    from pipelines.commands import verify_run
+    from pipelines.commands.verify import verify_run
 
     verify_run(run, json)
 
@@ -110,7 +110,7 @@ def train(
     set_: Settings = [],  # noqa: B006
 ) -> None:
     """Train on the shards of a stage."""
-    from pipelines.commands import train_stage
+    from pipelines.commands.train import train_stage
 
     train_stage(run_or_shards, stage, resume, set_)
 
@@ -150,7 +150,7 @@ def evaluate(
     Given a run alone, score the model it trained on the documents it held out, and ask it what the recipe's
     `evaluate` asks.
     """
-    from pipelines.standalone.evaluate import Options, show_scores
+    from pipelines.commands.evaluate import Options, show_scores
 
     options = Options(tasks, num_fewshot, limit, include, language_swap, prompts, retrieval, set_)
     show_scores(model, shards, base, options, json)
@@ -178,7 +178,7 @@ def annotate(
     json: Json = False,
 ) -> None:
     """Compute the quality signals of documents, and judge them by rules: signals.parquet."""
-    from pipelines.standalone.annotate import annotate_files
+    from pipelines.commands.annotate import annotate_files
 
     annotate_files(files, output, rules, edit, set_, workers, json)
 
@@ -205,7 +205,7 @@ def dedup(
 
     Of several the longest is kept, of equally long ones the first.
     """
-    from pipelines.standalone.dedup import dedup_files
+    from pipelines.commands.dedup import dedup_files
 
     shape = {"ngram": ngram, "bands": bands, "rows": rows, "verify": verify}
     dedup_files(files, against, output, shape, exact_only, workers, json)
@@ -218,7 +218,7 @@ def tokenizer_report(
     json: Json = False,
 ) -> None:
     """Measure how well a tokenizer fits documents."""
-    from pipelines.standalone.tokenizer import show_report
+    from pipelines.commands.tokenizer import show_report
 
     show_report(tokenizer, files, json)
 
@@ -230,7 +230,7 @@ def tokenizer_train(
     vocabulary_size: Annotated[int | None, typer.Option(help="Tokens in all; 32768 by default.")] = None,
 ) -> None:
     """Train a byte-level BPE tokenizer on documents."""
-    from pipelines.standalone.tokenizer import train
+    from pipelines.commands.tokenizer import train
 
     train(files, output, vocabulary_size)
 
@@ -243,7 +243,7 @@ def tokenizer_extend(
     tokens: Annotated[int, typer.Option(help="Tokens to add at most.")],
 ) -> None:
     """Add the tokens that shorten documents most; everything else is cut as before."""
-    from pipelines.standalone.tokenizer import extend
+    from pipelines.commands.tokenizer import extend
 
     extend(base, files, output, tokens)
 
@@ -253,7 +253,7 @@ def shards_info(
     folder: Annotated[Path, typer.Argument(help="A folder of shards.")], json: Json = False
 ) -> None:
     """Show what shards hold: rows, tokens and groups."""
-    from pipelines.standalone.shards import show_shards
+    from pipelines.commands.shards import show_shards
 
     show_shards(folder, json)
 
@@ -265,7 +265,7 @@ def shards_export(
     format: Annotated[str, typer.Option(help="megatron, datatrove, mosaic or jsonl.")],
 ) -> None:
     """Write the rows, in training order, in the format of another trainer."""
-    from pipelines.standalone.shards import export
+    from pipelines.commands.shards import export
 
     export(folder, output, format)
 
@@ -273,7 +273,7 @@ def shards_export(
 @recipe_app.command("list")
 def recipe_list(json: Json = False) -> None:
     """List the shipped recipes."""
-    from pipelines.commands import list_recipes
+    from pipelines.commands.recipe import list_recipes
 
     list_recipes(json)
 
@@ -283,7 +283,7 @@ def recipe_show(
     recipe: RecipeName, full: Annotated[bool, typer.Option("--full", help="With all defaults.")] = False
 ) -> None:
     """Print a recipe."""
-    from pipelines.commands import show_recipe
+    from pipelines.commands.recipe import show_recipe
 
     show_recipe(recipe, full)
 
@@ -294,7 +294,7 @@ def recipe_new(
     like: Annotated[str, typer.Option(help="The shipped recipe to start from.")] = "quickstart",
 ) -> None:
     """Write a recipe of your own, beginning with a shipped one."""
-    from pipelines.commands import new_recipe
+    from pipelines.commands.recipe import new_recipe
 
     new_recipe(file, like)
 
@@ -302,7 +302,7 @@ def recipe_new(
 @recipe_app.command("validate")
 def recipe_validate(recipe: RecipeName, set_: Settings = [], json: Json = False) -> None:  # noqa: B006
     """Check a recipe; says the file, line and key of every mistake."""
-    from pipelines.commands import validate_recipe_file
+    from pipelines.commands.recipe import validate_recipe_file
 
     validate_recipe_file(recipe, set_, json)
 
@@ -310,7 +310,7 @@ def recipe_validate(recipe: RecipeName, set_: Settings = [], json: Json = False)
 @recipe_app.command("schema")
 def recipe_schema_() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from pipelines.commands import print_schema
+    from pipelines.commands.recipe import print_schema
 
     print_schema()
 

@@ -1,4 +1,4 @@
-"""Errors a person can act on: each names the file, the place in it and the mend."""
+"""Errors a person can act on: each names the file, the place in it and a hint."""
 
 
 class CoupageError(Exception):
@@ -6,22 +6,22 @@ class CoupageError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, file: str = "", place: str = "", mend: str = "") -> None:
+    def __init__(self, message: str, *, file: str = "", place: str = "", hint: str = "") -> None:
         self.message = message
         self.file = file
         self.place = place
-        self.mend = mend
+        self.hint = hint
         where = ":".join(part for part in (file, place) if part)
         text = f"{where}: {message}" if where else message
-        super().__init__(f"{text}\n  {mend}" if mend else text)
+        super().__init__(f"{text}\n  hint: {hint}" if hint else text)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by keyword, so that a worker process can hand the error to its parent."""
-        return _rebuild, (type(self), self.message, self.file, self.place, self.mend)
+        return _rebuild, (type(self), self.message, self.file, self.place, self.hint)
 
 
-def _rebuild(kind: type[CoupageError], message: str, file: str, place: str, mend: str) -> CoupageError:
-    return kind(message, file=file, place=place, mend=mend)
+def _rebuild(kind: type[CoupageError], message: str, file: str, place: str, hint: str) -> CoupageError:
+    return kind(message, file=file, place=place, hint=hint)
 
 
 class UserError(CoupageError):

@@ -1,10 +1,14 @@
-"""The house: imports run downwards, without a cycle, and each folder says what it is for."""
+"""The house: imports run downwards, without a cycle; few rooms, each of which says what it is for."""
 
 import ast
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 BELOW = {
+    "coupage": {"pipelines", "filters", "mixers", "tokenizer_tools", "trainers", "recipes"},
     "pipelines": {"filters", "mixers", "tokenizer_tools", "trainers", "recipes"},
     "trainers": {"mixers", "tokenizer_tools"},
     "mixers": {"tokenizer_tools"},
@@ -12,8 +16,28 @@ BELOW = {
     "tokenizer_tools": set(),
     "recipes": set(),
 }
+PLAN = {
+    "pipelines": (
+        "__main__",
+        "cli",
+        "commands",
+        "report",
+        "graph",
+        "stages evaluation",
+        "recipe synthesis",
+        "sources",
+        "execution",
+        "errors",
+    ),
+    "filters": ("edits quality language", "pii dedup classify", "text"),
+}
+"""The floors of a package from the top down, and the rooms on each: its files and folders.
+
+A room imports only from floors below its own.
+"""
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The modules of the project that a file imports, wherever in it."""
     found = set()
@@ -56,6 +80,25 @@ def test_no_module_imports_itself_in_a_circle():
         visit(name, ())
 
 
+@pytest.mark.parametrize("package", PLAN)
+def test_every_room_stands_on_its_floor(package):
+    height = {room: -floor for floor, rooms in enumerate(PLAN[package]) for room in rooms.split()}
+    there = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert there - {"__init__", "__pycache__"} == height.keys()
+    own = {name: path for name, path in modules().items() if name.startswith(f"{package}.")}
+    for name, path in own.items():
+        room = name.split(".")[1]
+        others = {other.split(".")[1] for other in imports(path) if other.startswith(f"{package}.")}
+        above = {other for other in others - {room} if height[other] >= height[room]}
+        assert not above, f"{path} imports {above}, not from a floor below"
+
+
 def test_every_folder_says_what_it_is_for():
     for package in sorted({path.parent for path in modules().values()}):
         assert ast.get_docstring(ast.parse((package / "__init__.py").read_text())), package
+
+
+def test_tests_mirror_the_rooms():
+    folders = {path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    for folder in {path.parent for path in folders} - {Path(".")}:
+        assert (ROOT / folder).is_dir(), f"tests/{folder} has no counterpart"

@@ -12,7 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tokenizer_tools.alignment import (
+from tokenizer_tools.backends import Ids, Offsets, Reference
+from tokenizer_tools.encode import control_tokens, encoding_definition
+from tokenizer_tools.load import TokenizerError, TokenizerFiles
+from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
+from tokenizer_tools.span_masks import (
     Aligned,
     Aligner,
     ByteAligner,
@@ -21,10 +25,6 @@ from tokenizer_tools.alignment import (
     normal_form,
     token_bytes,
 )
-from tokenizer_tools.backends import Ids, Offsets, Reference
-from tokenizer_tools.encode import control_tokens, encoding_definition
-from tokenizer_tools.load import TokenizerError, TokenizerFiles
-from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
 
 CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
 CHATML_TEMPLATE = """\

@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from tokenizer_tools.alignment import token_bytes
 from tokenizer_tools.backends import Ids, Offsets, Reference
 from tokenizer_tools.encode import encoding_definition
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, first_difference
+from tokenizer_tools.span_masks import token_bytes
 
 Pair = tuple[int, int]
 Pieces = tuple[int, ...]

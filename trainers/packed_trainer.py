@@ -21,9 +21,9 @@ from trainers.compilation import compile_layers
 from trainers.config import Optimizer, StageTraining, steps_of
 from trainers.evaluate import score
 from trainers.fsdp import gathered, is_sharded, shard, shard_optimizer_state
-from trainers.journal import Journal
 from trainers.loader import RowDataset, StepSampler, collate
 from trainers.memory import peak_memory
+from trainers.metrics_log import Journal
 from trainers.objective import PackedObjective
 from trainers.phases import phase_at, restrict_gradients
 from trainers.precision import in_bfloat16

@@ -73,7 +73,7 @@ class WeightsAndBiases:
 
 
 def require_trackers(names: Sequence[str]) -> None:
-    """Raise ValueError, with the mend, when the library of a tracker is missing."""
+    """Raise ValueError, with a hint, when the library of a tracker is missing."""
     for name in names:
         if importlib.util.find_spec(name) is None:
             raise ValueError(

@@ -154,8 +154,8 @@ def _train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from trainers.compilation import CompileError
     from trainers.isolation import prove_isolation
-    from trainers.journal import Journal
     from trainers.loader import RowDataset
+    from trainers.metrics_log import Journal
     from trainers.model import save_tokenizer, tokenizer_of
     from trainers.new_tokens import new_tokens, require_use_of_new_tokens
     from trainers.objective import PackedObjective

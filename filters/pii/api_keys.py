@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filters.kernel import kernel
 from filters.pii.text import (
     ALNUM,
     CLASSES,
@@ -34,6 +33,7 @@ from filters.pii.text import (
     word_before,
     word_list,
 )
+from filters.text.kernel import kernel
 
 _FEWEST_CHARACTERS = 8
 

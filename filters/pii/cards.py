@@ -9,7 +9,6 @@ Issuer ranges after ISO/IEC 7812 as published by the schemes: Visa 4; Mastercard
 
 from __future__ import annotations
 
-from filters.kernel import kernel
 from filters.pii.text import (
     CLASSES,
     DIGIT,
@@ -23,6 +22,7 @@ from filters.pii.text import (
     starts_apart,
     word_list,
 )
+from filters.text.kernel import kernel
 
 _MOST = 19
 _REACH = 32

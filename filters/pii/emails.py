@@ -10,19 +10,9 @@ domains that RFC 2606 reserves for examples, the account `git@` of repositories,
 
 from __future__ import annotations
 
-from filters.kernel import kernel
-from filters.pii.text import (
-    ALNUM,
-    CLASSES,
-    LABEL,
-    MAIL,
-    byte_at,
-    byte_before,
-    run_end,
-    word_at,
-    word_list,
-)
+from filters.pii.text import ALNUM, CLASSES, LABEL, MAIL, byte_at, byte_before, run_end, word_at, word_list
 from filters.pii.top_level_domains import LONGEST, is_top_level_domain
+from filters.text.kernel import kernel
 
 _LONGEST_LOCAL_PART = 64
 _LONGEST_DOMAIN = 253

@@ -16,7 +16,6 @@ from ipaddress import ip_network
 
 import numpy as np
 
-from filters.kernel import kernel
 from filters.pii.text import (
     ALNUM,
     CLASSES,
@@ -31,6 +30,7 @@ from filters.pii.text import (
     starts_apart,
     word_list,
 )
+from filters.text.kernel import kernel
 
 _LEAST_LARGEST_OCTET = 32
 _FEWEST_DIGITS = 6

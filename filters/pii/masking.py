@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from filters.kernel import kernel
 from filters.pii.kinds import ALL, KINDS
 from filters.pii.spans import find_spans
-from filters.texts import Buffers, Texts, text_buffers
+from filters.text.kernel import kernel
+from filters.text.texts import Buffers, Texts, text_buffers
 
 _MASKS = np.frombuffer("".join(kind.mask for kind in KINDS).encode(), dtype=np.uint8)
 _MASK_ENDS = np.cumsum([0] + [len(kind.mask) for kind in KINDS])

@@ -14,7 +14,6 @@ fiction.
 
 from __future__ import annotations
 
-from filters.kernel import kernel
 from filters.pii.text import (
     CLASSES,
     DIGIT,
@@ -27,6 +26,7 @@ from filters.pii.text import (
     starts_apart,
     word_list,
 )
+from filters.text.kernel import kernel
 
 _REACH = 24
 _WORDS = word_list(

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from filters.kernel import kernel
 from filters.pii.text import BASE64, CLASSES, literal_at, run_end
+from filters.text.kernel import kernel
 
 _LONGEST_LABEL = 100
 _LEAST_RUN = 40

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-from filters.kernel import kernel
 from filters.pii.text import (
     CLASSES,
     DIGIT,
@@ -25,6 +24,7 @@ from filters.pii.text import (
     word_at,
     word_list,
 )
+from filters.text.kernel import kernel
 
 _REACH = 64
 _INN_WORDS = word_list("инн inn")

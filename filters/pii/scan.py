@@ -8,7 +8,6 @@ import string
 
 import numpy as np
 
-from filters.kernel import kernel
 from filters.pii import api_keys
 from filters.pii.api_keys import assigned_secret_end, json_web_token, prefixed_key, telegram_token_end
 from filters.pii.cards import card_end
@@ -19,6 +18,7 @@ from filters.pii.phones import phone
 from filters.pii.private_keys import private_key_end
 from filters.pii.russian import inn_end, passport_end, snils_end
 from filters.pii.text import CLASSES, DIGIT, byte_before, run_end
+from filters.text.kernel import kernel
 
 _MOST_DIGITS = 19
 _NUMBER, _MAIL, _PREFIX, _QUOTE, _DASHES, _TOKEN = (1 << bit for bit in range(6))

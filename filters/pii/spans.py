@@ -8,10 +8,10 @@ from collections.abc import Collection
 
 import numpy as np
 
-from filters.kernel import driver
 from filters.pii.kinds import wanted_kinds
 from filters.pii.scan import next_span
 from filters.pii.top_level_domains import top_level_domains
+from filters.text.kernel import driver
 
 SPAN = np.dtype([("document", np.int64), ("start", np.int64), ("end", np.int64), ("kind", np.int64)])
 """Something that was found: its document, its first byte, the byte behind its last, its place in `KINDS`."""

@@ -12,8 +12,8 @@ import string
 
 import numpy as np
 
-from filters.characters import decode, step, step_back
-from filters.kernel import inline_kernel, kernel
+from filters.text.characters import decode, step, step_back
+from filters.text.kernel import inline_kernel, kernel
 
 DIGIT = 1 << 0
 LETTER = 1 << 1

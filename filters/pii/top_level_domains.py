@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from filters.hashing import combine, mix
-from filters.kernel import kernel
+from filters.text.hashing import combine, mix
+from filters.text.kernel import kernel
 
 LONGEST = 18
 """Letters of the longest one."""

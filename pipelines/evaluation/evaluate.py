@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from mixers.shards import Shards
 from pipelines.errors import UserError
-from pipelines.evaluation.config import Evaluate
 from pipelines.evaluation.held_out import text_pieces
 from pipelines.evaluation.language_swap import (
     Prompt,
@@ -20,14 +19,15 @@ from pipelines.evaluation.language_swap import (
     score_swaps,
 )
 from pipelines.evaluation.prompt_file import read_prompts
-from pipelines.evaluation.recode import recoder
+from pipelines.evaluation.reencode import recoder
+from pipelines.recipe.evaluate import Evaluate
 from tokenizer_tools.load import TokenizerError, load_tokenizer
 
 if TYPE_CHECKING:
+    from pipelines.evaluation.generation import PlainModel
+    from pipelines.evaluation.harness import Harness, TaskScore
+    from pipelines.evaluation.retrieval import Haystack, RetrievalScore
     from trainers.evaluate import Evaluation, Recode
-    from trainers.harness import Harness, TaskScore
-    from trainers.plain_model import PlainModel
-    from trainers.retrieval import Haystack, RetrievalScore
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ def open_harness(asked: Evaluate) -> Harness | None:
     if not asked.harness:
         return None
     try:
-        from trainers.harness import Harness
+        from pipelines.evaluation.harness import Harness
 
         harness = Harness([Path(folder) for folder in asked.include])
         for task in asked.harness:
             harness.require(task.task)
     except ImportError as error:
         raise UserError(
-            f"benchmarks need more packages: {error}", mend="Install them: pip install 'coupage[evaluate]'"
+            f"benchmarks need more packages: {error}", hint="Install them: pip install 'coupage[evaluate]'"
         ) from error
     except ValueError as error:
         raise UserError(str(error)) from error
@@ -109,7 +109,7 @@ def evaluate_models(subjects: Subjects, asked: Evaluate) -> dict[str, ModelScore
         with _user_errors(name):
             scores = ModelScores(name, _held_out(name, subjects))
             if asked.needs_generation:
-                from trainers.plain_model import PlainModel
+                from pipelines.evaluation.generation import PlainModel
 
                 model = PlainModel.load(name)
                 texts = texts or _texts(model, subjects.shards, asked)
@@ -124,7 +124,7 @@ def _user_errors(model: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise UserError(
-            f"evaluation needs more packages: {error}", mend="Install them: pip install 'coupage[train]'"
+            f"evaluation needs more packages: {error}", hint="Install them: pip install 'coupage[train]'"
         ) from error
     except (OSError, ValueError) as error:
         raise UserError(str(error), file=model) from error
@@ -150,7 +150,7 @@ def _recode(name: str, subjects: Subjects) -> Recode | None:
 def _asked_scores(
     scores: ModelScores, model: PlainModel, harness: Harness | None, texts: Texts, asked: Evaluate
 ) -> ModelScores:
-    from trainers.retrieval import score_retrieval
+    from pipelines.evaluation.retrieval import score_retrieval
 
     if harness is not None:
         found = {task.task: harness.run(model, task, asked.batch_size) for task in asked.harness}
@@ -164,7 +164,7 @@ def _asked_scores(
 
 
 def _texts(model: PlainModel, shards: Path | None, asked: Evaluate) -> Texts:
-    from trainers.retrieval import make_haystacks
+    from pipelines.evaluation.retrieval import make_haystacks
 
     pieces = list(text_pieces(Shards.open(shards))) if shards else []
     prompts: list[Prompt] = []

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 
 from mixers.shards import Shards
 from pipelines.evaluation.language_id import languages
 from tokenizer_tools.load import TokenizerFiles
-
-if TYPE_CHECKING:
-    from pipelines.stages.mix import MixStage
 
 IDENTIFIED_TOKENS = 512
 """So much of a document tells its language."""
@@ -28,16 +22,6 @@ def text_pieces(shards: Shards) -> Iterator[Sequence[int]]:
             yield from (
                 piece.tolist() for piece in np.split(pack.input_ids, np.cumsum(pack.seq_lengths)[:-1])
             )
-
-
-def languages_of(mix: MixStage, workdir: Path) -> dict[str, str]:
-    """The language of each held-out document of a run that has one, by its id."""
-    found: dict[str, str] = {}
-    for stage in mix.tokenized:
-        for table in stage.files(workdir):
-            known = table.filter(pc.and_(table["held_out"], pc.is_valid(table["language"])))
-            found |= dict(zip(known["doc_id"].to_pylist(), known["language"].to_pylist(), strict=True))
-    return found
 
 
 def identified_languages(shards: Shards, tokenizer: TokenizerFiles) -> dict[str, str]:

@@ -13,27 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.evaluation.generation import PlainModel
 from pipelines.evaluation.language_id import languages
-from trainers.plain_model import PlainModel
-
-
-class LanguageSwap(BaseModel):
-    """Which prompts, and how much is generated."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    prompts: int = Field(50, gt=0, description="Prompts of each language at most.")
-    file: str | None = Field(
-        None, description="A file with prompts in a column `text`; null: held-out documents' beginnings."
-    )
-    prompt_tokens: int = Field(64, gt=0, description="Length of a prompt from a held-out document.")
-    new_tokens: int = Field(64, gt=0, description="Tokens that the model adds at most.")
-    min_score: float = Field(
-        0.5, ge=0, le=1, description="Prompts and continuations identified less surely do not count."
-    )
-    seed: int = Field(17, ge=0, description="Of the choice among held-out documents.")
+from pipelines.recipe.evaluate import LanguageSwap
 
 
 @dataclass(frozen=True)

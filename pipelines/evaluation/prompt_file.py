@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipelines.sources.base import Quarantine
-from pipelines.standalone.files import GivenFiles
-from pipelines.standalone.quarantine import count_quarantine
+from pipelines.sources.given_files import GivenFiles
+from pipelines.sources.quarantine import count_quarantine
 
 
 def read_prompts(path: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pipelines.schema import MESSAGES, PART_SCHEMA
+from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 
 BATCH_BYTES = 16 << 20
 """About the size of the tables that `Source.read` yields; a longer document makes a larger one."""

@@ -47,7 +47,7 @@ class FilesSource:
         if not readable:
             raise UserError(
                 f"{self.path}: none of its {len(found)} files has a suffix that can be read",
-                mend=f"It holds e.g. {found[0].path}; readable are {' '.join(UNITS)}.",
+                hint=f"It holds e.g. {found[0].path}; readable are {' '.join(UNITS)}.",
             )
         return readable
 

@@ -45,7 +45,7 @@ class HubConfig(RecordOptions):
             return HubSource(name, self, folder=str(folder))
         if is_path or self.dataset.count("/") > 1:
             list_files(str(folder))  # says what is there instead
-            raise UserError(f"{folder} is a file", mend="The files reader opens it.")
+            raise UserError(f"{folder} is a file", hint="The files reader opens it.")
         return HubSource(name, self, pinned=self.revision if _COMMIT.fullmatch(self.revision) else None)
 
 
@@ -180,7 +180,7 @@ def _data_files(config: HubConfig, dataset: str, commit: str | None) -> list[str
         if suffix_of(path) is None:
             raise UserError(
                 f"{config.dataset}: {path.rpartition('/')[2]} has no suffix that can be read",
-                mend=f"Readable are {' '.join(UNITS)}; many datasets have a revision refs/convert/parquet.",
+                hint=f"Readable are {' '.join(UNITS)}; many datasets have a revision refs/convert/parquet.",
             )
     return files
 
@@ -189,7 +189,7 @@ def _unknown(what: str, name: str, known: list[str], config: HubConfig) -> UserE
     close = get_close_matches(name, known, 1)
     hint = f"Did you mean {close[0]}? " if close else ""
     return UserError(
-        f"{config.dataset} has no {what} {name}", mend=f"{hint}It has {', '.join(known) or 'none'}."
+        f"{config.dataset} has no {what} {name}", hint=f"{hint}It has {', '.join(known) or 'none'}."
     )
 
 
@@ -205,20 +205,20 @@ def _hub_errors(config: HubConfig) -> Iterator[None]:
     except GatedRepoError as error:
         raise UserError(
             f"{config.dataset} asks for consent before it may be read",
-            mend="Accept its terms on the hub and set HF_TOKEN to a token of your account.",
+            hint="Accept its terms on the hub and set HF_TOKEN to a token of your account.",
         ) from error
     except RevisionNotFoundError as error:
         raise UserError(
-            f"{config.dataset} has no revision {config.revision}", mend="Check `revision`."
+            f"{config.dataset} has no revision {config.revision}", hint="Check `revision`."
         ) from error
     except (RepositoryNotFoundError, FileNotFoundError, ValueError) as error:
         raise UserError(
             f"{config.dataset} cannot be opened: {error}",
-            mend="Check `dataset` (owner/name, or a folder that exists), `subset` and `data_dir`; "
+            hint="Check `dataset` (owner/name, or a folder that exists), `subset` and `data_dir`; "
             "a private dataset needs HF_TOKEN.",
         ) from error
     except Exception as error:
         raise WorkError(
             f"{config.dataset} could not be looked up on the hub: {error}",
-            mend="Try again, or download the dataset and give its folder as `dataset`.",
+            hint="Try again, or download the dataset and give its folder as `dataset`.",
         ) from error

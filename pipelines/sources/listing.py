@@ -57,7 +57,7 @@ def list_files(pattern: str) -> list[InputFile]:
         _list_remote(pattern) if is_remote(pattern) else _list_local(pattern), key=lambda file: file.path
     )
     if not files:
-        raise UserError(f"{pattern}: no file matches", mend=_nearest(pattern))
+        raise UserError(f"{pattern}: no file matches", hint=_nearest(pattern))
     return files
 
 
@@ -138,7 +138,7 @@ def _list_remote(pattern: str) -> Iterator[InputFile]:
             continue
         if info["size"] is None:
             raise UserError(
-                f"{name}: its server does not tell its size", mend="Download it and give its path."
+                f"{name}: its server does not tell its size", hint="Download it and give its path."
             )
         yield InputFile(path, filesystem.unstrip_protocol(name), info["size"], _remote_version(info))
 
@@ -156,7 +156,7 @@ def _filesystem(url: str) -> Any:
     except (ImportError, ValueError) as error:
         protocol = url.partition("://")[0]
         raise UserError(
-            f"{url}: {error}", mend=f"Install what reads {protocol}://, e.g. coupage[s3]."
+            f"{url}: {error}", hint=f"Install what reads {protocol}://, e.g. coupage[s3]."
         ) from error
 
 

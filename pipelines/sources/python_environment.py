@@ -109,7 +109,7 @@ class PythonEnvironmentSource:
         if not selected:
             raise UserError(
                 f"no installed distribution matches {', '.join(self.config.distributions)}",
-                mend="`pip list` shows what is installed; the standard library is called python.",
+                hint="`pip list` shows what is installed; the standard library is called python.",
             )
 
     def _all_units(self, part_bytes: int) -> Iterator[Unit]:

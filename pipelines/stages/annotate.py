@@ -13,16 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters import bad_words
-from filters.exact import content_hash
-from filters.minhash import MinHash
-from filters.signals import compute_signals
-from filters.words import WordDefinition
-from pipelines.inputs import ModelInput
-from pipelines.language_model import load_identifier
-from pipelines.stage import ROW_GROUP, Stage, Task, TaskOutput
+from filters.dedup.exact import content_hash
+from filters.dedup.minhash import MinHash
+from filters.quality import bad_words
+from filters.quality.signals import compute_signals
+from filters.text.words import WordDefinition
+from pipelines.execution.output import ROW_GROUP, Task, TaskOutput
+from pipelines.execution.stage import Stage
+from pipelines.sources.language_model import load_identifier
+from pipelines.sources.models import ModelInput
+from pipelines.sources.word_lists import WordList, count_by_language
 from pipelines.stages.parts import PartStage, text_size
-from pipelines.word_lists import WordList, count_by_language
 
 ROWS_A_SLICE = 8 * ROW_GROUP
 """Documents that are annotated at a time: of tiny ones a part holds a million."""

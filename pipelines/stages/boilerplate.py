@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.boilerplate import Boilerplate, Occurrences, Recurring
-from pipelines.schema import PART_SCHEMA
-from pipelines.stage import Stage, StageOutput, Task, TaskOutput, read_arrow
+from filters.dedup.boilerplate import Boilerplate, Occurrences, Recurring
+from pipelines.execution.output import StageOutput, Task, TaskOutput, read_arrow
+from pipelines.execution.stage import Stage
+from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages.parts import PartStage, text_size, write_parts
 
 OCCURRENCES_A_TASK = 8_000_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.datatrove_filters import COLUMNS, DatatroveFilter, datatrove_version, short_name
-from pipelines.stage import Stage, Task, TaskOutput
+from filters.quality.datatrove import COLUMNS, DatatroveFilter, datatrove_version, short_name
+from pipelines.errors import WorkError
+from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.stage import Stage
 from pipelines.stages.parts import PartStage, slices_by_text, text_size
 
 READ_BYTES = 2 << 20
@@ -60,8 +64,10 @@ class DatatroveVerdicts(Stage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Judge the documents of one part."""
         part = pq.read_table(self.parts.folder(workdir) / task["part"], columns=COLUMNS)
-        judge = DatatroveFilter(self.filter, self.options)
-        found = [judge.judge(piece) for piece in slices_by_text(part, READ_BYTES)]
+        pieces = slices_by_text(part, READ_BYTES)
+        with _work_errors():
+            datatrove_filter = DatatroveFilter(self.filter, self.options)
+            found = [datatrove_filter.judge(piece) for piece in pieces]
         reasons = pa.chunked_array([verdicts.reasons for verdicts in found], pa.string())
         output.write_table(task["part"], pa.table({"keep": pc.is_null(reasons), "reason": reasons}))
         output.counts.flow("documents", entered=part.num_rows, left=len(reasons))
@@ -75,3 +81,15 @@ class DatatroveVerdicts(Stage):
         reason = pa.chunked_array([c for t in tables for c in t.column("reason").chunks], pa.string())
         full = pc.binary_join_element_wise(self.verdict, reason, ": ")
         return pc.if_else(pc.equal(reason, ""), self.verdict, full)
+
+
+@contextmanager
+def _work_errors() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        hint = "Install what it names, for instance with `pip install datatrove[processing]`."
+        raise WorkError(str(error), hint=hint) from error
+    except ValueError as error:
+        hint = "Check its options in `curate.rules`; some filters fetch a model or a list first."
+        raise WorkError(str(error), hint=hint) from error

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.edits import Edit
-from pipelines.editing import edited
+from filters.edits.edits import Edit
+from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.stage import Stage
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.base import tasks as grouped_units
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
 
 QUARANTINED = "quarantined: "

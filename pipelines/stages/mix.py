@@ -26,8 +26,9 @@ from mixers.layout import UNUSED
 from mixers.ledger import Ledger
 from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
-from pipelines.scratch import mapped_arrays, scratch_file
-from pipelines.stage import Stage, Task, TaskOutput, open_arrow, read_arrow
+from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
+from pipelines.execution.scratch import mapped_arrays, scratch_file
+from pipelines.execution.stage import Stage
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class MixStage(Stage):
         if not files:
             raise UserError(
                 "no source gave a document",
-                mend="`coupage report` shows what was dropped and why; mend the sources.",
+                hint="`coupage report` shows what was dropped and why; mend the sources.",
             )
         output.write_json(FILES, files)
         with scratch_file(output.folder, "corpus.arrow") as corpus:

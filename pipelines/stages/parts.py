@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.manifest import FileRecord
-from pipelines.schema import PART_SCHEMA
-from pipelines.stage import Stage, TaskOutput
+from pipelines.execution.manifest import FileRecord
+from pipelines.execution.output import TaskOutput
+from pipelines.execution.stage import Stage
+from pipelines.sources.schema import PART_SCHEMA
 
 ROW_GROUP_TEXT_BYTES = 2 << 20
 COMPRESSION_LEVEL = 3

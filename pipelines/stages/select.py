@@ -14,18 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.duplicates import survivors
-from filters.language import LanguageRule
-from filters.rules import Rule, all_failed, first_failed
-from pipelines.draw import Keys, first_words, held_out_draw
-from pipelines.stage import Stage, Task, TaskOutput, distinct, read_arrow
+from filters.dedup.survivors import survivors
+from filters.language.identify import LanguageRule
+from filters.quality.rules import Rule, all_failed, first_failed
+from pipelines.execution.output import Task, TaskOutput, read_arrow
+from pipelines.execution.stage import Stage, distinct
 from pipelines.stages.annotate import SAID, Annotate, sidecar_parts, sidecar_values
-from pipelines.stages.classifier import Classifier
+from pipelines.stages.classify.classifier import Classifier
+from pipelines.stages.classify.percentile_verdicts import DOMAIN, Judge
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
-from pipelines.stages.duplicates import Duplicates
-from pipelines.stages.judges import DOMAIN, Judge
-from pipelines.stages.rank import FILE as RANK
-from pipelines.stages.rank import Rank
+from pipelines.stages.dedup.preference import FILE as RANK
+from pipelines.stages.dedup.preference import Rank
+from pipelines.stages.dedup.verify_pairs import Duplicates
+from pipelines.stages.hash_sampling import Keys, first_words, held_out_draw
 
 REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"

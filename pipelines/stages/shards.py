@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from mixers.gather import gather_segments
 from mixers.shards import ShardFile, shard_file_name, write_index, write_segments, write_shard_file
-from pipelines.stage import Stage, StageOutput, Task, TaskOutput, read_arrow, read_receipt
+from pipelines.execution.output import StageOutput, Task, TaskOutput, read_arrow, read_receipt
+from pipelines.execution.stage import Stage
 from pipelines.stages.mix import DOCUMENTS, ROWS, SEGMENTS, MixStage
 
 DATASET = "dataset"

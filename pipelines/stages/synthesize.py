@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.schema import PART_SCHEMA
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.stage import Stage
+from pipelines.recipe.synthesize import SynthesisConfig
+from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages.mix import MixStage
 from pipelines.stages.parts import PartStage, text_size, write_parts
-from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesis.docstring_qa import docstring_questions
 
 

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mixers.files import hash_file
-from pipelines.fingerprint import fingerprint
-from pipelines.stage import Stage, Task, TaskOutput, read_arrow
+from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.output import Task, TaskOutput, read_arrow
+from pipelines.execution.stage import Stage
 from pipelines.stages.parts import PartStage, text_size
 from pipelines.stages.select import Select
 from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer

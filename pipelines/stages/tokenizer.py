@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import UserError
-from pipelines.inputs import ModelInput
-from pipelines.stage import Stage, Task, TaskOutput
+from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.stage import Stage
+from pipelines.sources.models import ModelInput
 from pipelines.stages.parts import text_size
 from pipelines.stages.select import Select
 from tokenizer_tools.encode import Encoder
@@ -65,7 +66,7 @@ class Tokenizer(Stage):
                 else self._train(workdir, output)
             )
         except TokenizerError as error:
-            raise UserError(str(error), mend="Mend `tokenizer` in the recipe.") from error
+            raise UserError(str(error), hint="Mend `tokenizer` in the recipe.") from error
         with tempfile.TemporaryDirectory() as temporary:
             files.save(temporary)
             for path in sorted(Path(temporary).iterdir()):
@@ -84,7 +85,7 @@ class Tokenizer(Stage):
         if not texts:
             raise UserError(
                 "no document was selected, so there is no text to train a tokenizer on",
-                mend="Loosen the rules, or name a tokenizer with `tokenizer: {base: ...}`.",
+                hint="Loosen the rules, or name a tokenizer with `tokenizer: {base: ...}`.",
             )
         output.counts.fact("text_bytes_read", sum(text_size(text) for text in texts))
         return train_tokenizer(texts, self.training)

@@ -14,10 +14,10 @@ import orjson
 import pyarrow as pa
 import xxhash
 
-from pipelines.schema import PART_SCHEMA
 from pipelines.sources.base import Labels, part_table
 from pipelines.sources.fields import render_messages
 from pipelines.sources.python_code import Documented, documented, is_public, parse_python
+from pipelines.sources.schema import PART_SCHEMA
 from pipelines.synthesis.docstring_sections import split_docstring
 
 MIN_WORDS = 8

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from pipelines.errors import UserError
-from pipelines.recipe import Recipe, load_recipe, shipped_recipes, validate_recipe
-from pipelines.recipe_file import parse_recipe_text
+from pipelines.recipe.load import load_recipe, shipped_recipes, validate_recipe
+from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.yaml_text import parse_recipe_text
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
@@ -120,7 +121,7 @@ def test_stage2_is_smaller_and_leaves_no_group_out(name: str) -> None:
 def test_every_source_feeds_a_group_that_is_used(name: str) -> None:
     recipe = load_recipe(name)
     used = {group for mixture in recipe.mixtures.values() for group in mixture.weights}
-    assert {recipe.domain(source) for source in recipe.sources} <= used
+    assert {recipe.for_source(source).domain for source in recipe.sources} <= used
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -128,12 +129,12 @@ def test_rules_judge_running_text_alone(name: str) -> None:
     recipe = load_recipe(name)
     for source, config in recipe.sources.items():
         unjudged = {"code", "maths", "conversations", "parallel"}
-        if KINDS[recipe.domain(source)] in unjudged or source == "stack_exchange":
-            assert not recipe.rules_for(source), source
+        if KINDS[recipe.for_source(source).domain] in unjudged or source == "stack_exchange":
+            assert not recipe.for_source(source).rules, source
         else:
-            assert recipe.rules_for(source), source
+            assert recipe.for_source(source).rules, source
         russian = config.language == "ru"
-        presets = {rule.name.split(".")[0] for rule in recipe.rules_for(source)}
+        presets = {rule.name.split(".")[0] for rule in recipe.for_source(source).rules}
         wrong = {"gopher_quality", "fineweb", "c4"} if russian else {"gopher_quality_ru", "fineweb_ru"}
         assert not presets & wrong, source
 
@@ -142,8 +143,8 @@ def test_rules_judge_running_text_alone(name: str) -> None:
 def test_people_are_masked_on_the_web_and_keys_in_code(name: str) -> None:
     recipe = load_recipe(name)
     for source in recipe.sources:
-        edits = {edit.name: edit for edit in recipe.edits_for(source)}
-        kind = KINDS[recipe.domain(source)]
+        edits = {edit.name: edit for edit in recipe.for_source(source).edits}
+        kind = KINDS[recipe.for_source(source).domain]
         assert {"fix_encoding", "mask_pii"} <= edits.keys() or kind != "common crawl", source
         assert kind != "code" or "phones" not in edits["mask_pii"].kinds, source
         assert kind not in ("conversations", "parallel", "maths") or not edits, source

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch._dynamo.utils import counters
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from tests.trainers.journals import steps
+from tests.trainers.metrics_logs import steps
 from trainers import attention
 from trainers.compilation import compile_layers
 from trainers.config import Adapter, SmallModel, StageTraining

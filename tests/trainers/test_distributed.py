@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainers.journals import journal
 from tests.trainers.killing import launch, train_and_kill
+from tests.trainers.metrics_logs import journal
 from trainers.config import SmallModel, StageTraining
 from trainers.train import train
 

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from tests.trainers.journals import steps
 from tests.trainers.killing import launch, train_and_kill
+from tests.trainers.metrics_logs import steps
 from trainers.checkpoint import checkpoints
 from trainers.config import Adapter, SmallModel, StageTraining
 from trainers.train import TrainingResult, read_result, train

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.trainers.journals import journal, steps
 from tests.trainers.killing import train_and_kill
+from tests.trainers.metrics_logs import journal, steps
 from tests.trainers.shards_folder import documents, pack, write_shards
 from trainers.checkpoint import checkpoints, locked
 from trainers.config import SmallModel, StageTraining

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from filters.pii.kinds import ALL, KINDS
 from filters.pii.masking import mask_pii
-from filters.pii.signals import pii_counts
+from filters.quality.pii import pii_counts
 from tests.filters.pii import reference
 from tests.filters.pii.numbers import snils_check, with_inn, with_luhn
 from tests.filters.strategies import texts

@@ -1,0 +1,1 @@
+"""Classifiers: fastText and linear heads, their validation, percentiles."""

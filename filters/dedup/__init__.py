@@ -1,0 +1,1 @@
+"""Duplicates: exact, MinHash and its candidates, true similarity, survivors, recurring lines."""

@@ -1,0 +1,1 @@
+"""Edits of text, made once when documents come in."""

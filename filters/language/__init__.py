@@ -1,0 +1,1 @@
+"""The language of documents: identification and codes."""

@@ -1,0 +1,1 @@
+"""Quality: signals by family, and the rules over them."""

@@ -1,0 +1,151 @@
+"""`coupage annotate`: the quality signals of documents, and what rule presets say about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from filters.edits.edits import EDITS, Edit
+from filters.quality.rules import PRESETS, Rule, all_failed, first_failed
+from filters.quality.signals import SIGNALS
+from mixers.files import finished_file
+from pipelines.commands.files import SCOPE, ingest
+from pipelines.commands.job import Job, do
+from pipelines.commands.options import configured
+from pipelines.commands.output import print_json
+from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
+from pipelines.errors import UserError
+from pipelines.execution.output import ROW_GROUP
+from pipelines.recipe.curate import Edits, Rules
+from pipelines.report.edits import edit_reports
+from pipelines.sources.models import bundled_language_model
+from pipelines.sources.quarantine import tell
+from pipelines.stages.annotate import Annotate
+from pipelines.stages.ingest import Ingest
+
+FILE = "signals.parquet"
+SCHEMA = pa.schema(
+    [
+        ("doc_id", pa.string()),
+        *((signal.name, signal.type) for signal in SIGNALS.values()),
+        ("language", pa.string()),
+        ("language_score", pa.float32()),
+        ("keep", pa.bool_()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+def annotate_files(
+    files: list[str],
+    output: Path,
+    presets: list[str],
+    edits: list[str],
+    assignments: list[str],
+    workers: int | None,
+    json: bool,
+) -> None:
+    """`coupage annotate`."""
+    values = _values(assignments)
+    options = {key: values.pop(key) for key in list(values) if key.split(".")[0] in edits}
+    rules = _rules(presets, values)
+    parts = replace(ingest(files), edits=_edits(edits, options))
+    annotation = Annotate(SCOPE, parts, None, language_model=bundled_language_model())
+    job = Job(
+        command="annotate",
+        settings={"rules": {rule.name: [rule.signal, rule.min, rule.max] for rule in rules}},
+        stages=(parts, annotation),
+        results=(FILE, QUARANTINE),
+        publish=lambda work, output: _publish(parts, annotation, rules, work, output),
+    )
+    summary = do(job, output, workers)
+    tell(summary["bad_records"], f"see {output / QUARANTINE}")
+    if json:
+        print_json(summary)
+    else:
+        _print(summary, output, Console())
+
+
+def _values(assignments: list[str]) -> dict[str, str]:
+    values = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise UserError(
+                f"--set {assignment}: there is no `=` in it", hint="Write --set gopher_quality.min_words=20."
+            )
+        values[key] = value
+    return values
+
+
+def _edits(names: list[str], options: dict[str, str]) -> tuple[Edit, ...]:
+    hint = f"Edits for --edit: {', '.join(EDITS)}. --set sets their options."
+    return configured(Edits, {"use": list(dict.fromkeys(names)), "options": options}, hint).edits()
+
+
+def _rules(presets: list[str], thresholds: dict[str, str]) -> tuple[Rule, ...]:
+    hint = (
+        f"Presets for --rules: {', '.join(PRESETS)}. "
+        "--set replaces a threshold of one of them: --set gopher_quality.min_words=20."
+    )
+    if not presets:
+        if thresholds:
+            raise UserError(f"`{next(iter(thresholds))}` belongs to no preset that was asked for", hint=hint)
+        return ()
+    return configured(Rules, {"use": list(dict.fromkeys(presets)), "thresholds": thresholds}, hint).rules()
+
+
+def _publish(
+    parts: Ingest, annotation: Annotate, rules: tuple[Rule, ...], work: Path, output: Path
+) -> dict[str, Any]:
+    """Write `signals.parquet` part by part, and judge each document."""
+    bad_records = publish_quarantine((parts,), work, output)
+    reasons: Counter[str | None] = Counter()
+    failed: Counter[str] = Counter()
+    with (
+        finished_file(output / FILE) as path,
+        pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer,
+    ):
+        for name in parts.part_names(work):
+            signals = pq.read_table(annotation.folder(work) / name, columns=SCHEMA.names[:-2])
+            reason = first_failed(signals, rules)
+            judged = signals.append_column("keep", reason.is_null()).append_column("reason", reason)
+            writer.write_table(judged.cast(SCHEMA), row_group_size=ROW_GROUP)
+            reasons.update({each["values"]: each["counts"] for each in pc.value_counts(reason).to_pylist()})
+            failed.update(all_failed(signals, rules))
+    kept = reasons.pop(None, 0)
+    return {
+        "documents": kept + reasons.total(),
+        "kept": kept,
+        "dropped": {rule.name: reasons[rule.name] for rule in rules if reasons[rule.name]},
+        "failed": {rule.name: failed[rule.name] for rule in rules},
+        "edits": edit_reports(parts, work),
+        "bad_records": bad_records,
+    }
+
+
+def _print(summary: dict[str, Any], output: Path, console: Console) -> None:
+    if summary["failed"]:
+        table = Table("rule", "dropped by it", "fail it")
+        for rule, failed in summary["failed"].items():
+            table.add_row(rule, f"{summary['dropped'].get(rule, 0):,}", f"{failed:,}")
+        console.print(table)
+    for edit in summary["edits"]:
+        console.print(
+            f"{edit['edit']}: {edit['documents_changed']:,} documents changed, "
+            f"{edit['documents_emptied']:,} left empty",
+            highlight=False,
+        )
+    console.print(
+        f"{summary['documents']:,} documents, {summary['kept']:,} kept: {output / FILE}",
+        highlight=False,
+        soft_wrap=True,
+    )

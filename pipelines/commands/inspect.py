@@ -1,0 +1,26 @@
+"""`coupage inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.commands.open_run import open_run
+from pipelines.commands.output import print_json
+from pipelines.report.inspect import Wanted, find_documents, print_document
+
+
+def inspect_documents(
+    folder: Path, reason: str | None, source: str | None, kept: bool, number: int, json: bool
+) -> None:
+    """`coupage inspect`."""
+    documents = find_documents(open_run(folder), folder, Wanted(reason, source, kept), number)
+    if json:
+        print_json(documents)
+        return
+    console = Console()
+    for document in documents:
+        print_document(document, console)
+    if not documents:
+        console.print("no document is like that")

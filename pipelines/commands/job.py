@@ -1,0 +1,131 @@
+"""Where a command's results go: they appear whole or not at all, and never over something else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+from mixers.files import TEMPORARY
+from pipelines.errors import UserError
+from pipelines.execution.atomic import write_bytes
+from pipelines.execution.executors.local import WorkerPool
+from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.lock import locked
+from pipelines.execution.progress import Progress
+from pipelines.execution.run_stage import run_stage
+from pipelines.execution.stage import Stage
+
+SUMMARY = "summary.json"
+WORK = ".work"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command makes: stages, and how their output becomes the results that the user asked for."""
+
+    command: str
+    settings: dict[str, Any]
+    stages: tuple[Stage, ...]
+    """In the order in which they run."""
+    results: tuple[str, ...]
+    """Names in the output folder."""
+    publish: Callable[[Path, Path], dict[str, Any]]
+    """Writes the results, from the work folder to the output folder; returns the summary of the work."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the inputs, the settings and the code."""
+        stages = [stage.fingerprint for stage in self.stages]
+        return fingerprint({"command": self.command, "settings": self.settings, "stages": stages})
+
+
+def do(job: Job, output: Path, workers: int | None) -> dict[str, Any]:
+    """Do the job unless `output` holds its results, and return its summary.
+
+    An interrupted job goes on where it stopped. The work folder `.work` is removed at the end, the summary is
+    written last. Raises UserError when `output` holds anything else of these names.
+    """
+    _make_folder(output)
+    if (done := _summary(output, job)) is not None:
+        return done
+    with locked(output / WORK), Progress(Console(stderr=True)) as progress:
+        with WorkerPool(workers or os.cpu_count() or 1, progress.warn) as pool:
+            for stage in job.stages:
+                run_stage(stage, output / WORK, pool, progress)
+        _remove(output, job.results)
+        summary = {
+            "command": job.command,
+            "settings": job.settings,
+            "fingerprint": job.fingerprint,
+            **job.publish(output / WORK, output),
+        }
+        write_bytes(output / SUMMARY, orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+        shutil.rmtree(output / WORK)
+    return summary
+
+
+def _summary(output: Path, job: Job) -> dict[str, Any] | None:
+    """The summary of the job if it is done, None if there is nothing or only what an interrupted one left."""
+    there = [name for name in job.results if (output / name).exists()]
+    path = output / SUMMARY
+    try:
+        found = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        if there and not (output / WORK).exists():
+            raise UserError(
+                f"`{there[0]}` is there already", file=str(output), hint="Choose another folder."
+            ) from None
+        return None
+    except (OSError, orjson.JSONDecodeError):
+        found = {}
+    if not isinstance(found, dict) or found.get("fingerprint") != job.fingerprint:
+        raise UserError(
+            "the folder holds the results of other inputs or settings",
+            file=str(output),
+            hint=f"Choose another folder, or remove this one. {path} says what it is.",
+        )
+    return found if len(there) == len(job.results) else None
+
+
+def _remove(output: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        path = output / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes `path` on success and is removed on failure.
+
+    Raises UserError when `path` exists and is not an empty folder.
+    """
+    path = path.absolute()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError("it is there already, and not empty", file=str(path), hint="Choose a new folder.")
+    temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{path.name}"
+    _make_folder(temporary)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"the folder cannot be made: {error.strerror}", file=str(path), hint="Choose another one with -o."
+        ) from error

@@ -1,0 +1,63 @@
+"""`coupage plan`: the stages of a recipe, drawn as a tree."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
+
+from pipelines.commands.open_run import default_workdir
+from pipelines.commands.output import print_json
+from pipelines.graph.build import build_graph
+from pipelines.graph.inputs import LiveInputs
+from pipelines.graph.plan import PlannedStage, make_plan
+from pipelines.recipe.load import find_recipe, load_recipe
+
+
+def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:
+    """`coupage plan`."""
+    recipe = load_recipe(name, assignments)
+    folder = workdir or default_workdir(recipe)
+    graph = build_graph(recipe, LiveInputs.for_run(find_recipe(name).parent, folder))
+    stages = make_plan(graph, folder)
+    if json:
+        print_json([asdict(stage) for stage in stages])
+        return
+    by_label = {stage.label: stage for stage in stages}
+    tree = Tree(f"[bold]{recipe.name}[/bold] in {folder}")
+    shown: set[str] = set()
+    for root in graph.shards.values():
+        _grow(tree, root.label, by_label, shown)
+    console = Console()
+    console.print(tree)
+    running = [stage for stage in stages if stage.state != "cached"]
+    console.print(f"{len(stages) - len(running)} stages cached, {len(running)} to run", highlight=False)
+
+
+def _grow(tree: Tree, label: str, stages: dict[str, PlannedStage], shown: set[str]) -> None:
+    stage = stages[label]
+    if label in shown:
+        tree.add(f"[dim]{label} (above)[/dim]")
+        return
+    shown.add(label)
+    branch = tree.add(_describe(stage))
+    for before in stage.inputs:
+        _grow(branch, before, stages, shown)
+
+
+def _describe(stage: PlannedStage) -> str:
+    colour = "green" if stage.state == "cached" else "yellow"
+    about = "" if stage.state == "cached" else "about "
+    sizes = [
+        f"{stage.tasks_done} tasks done" if stage.state == "resume" else "",
+        f"{about}{stage.parts:,} parts" if stage.parts is not None else "",
+        f"{stage.bytes / 1e6:,.1f} MB" if stage.bytes is not None else "",
+        f"{about}{stage.tokens:,} tokens" if stage.tokens is not None else "",
+        f"{stage.reusable_documents:,} documents encoded before" if stage.reusable_documents else "",
+    ]
+    state = f"[{colour}]{stage.state}[/{colour}]"
+    text = f"{escape(stage.label)} {state} [dim]{', '.join(filter(None, sizes))}[/dim]"
+    return text + (f"\n  [yellow]{escape('; '.join(stage.reasons))}[/yellow]" if stage.reasons else "")

@@ -1,0 +1,67 @@
+"""`coupage recipe`: list, show, new, validate, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.commands.output import print_json
+from pipelines.errors import UserError
+from pipelines.recipe.load import find_recipe, load_recipe, recipe_schema, shipped_recipes, validate_recipe
+from pipelines.recipe.yaml_text import override, parse_recipe_text, read_recipe_text
+
+
+def list_recipes(json: bool) -> None:
+    """`coupage recipe list`."""
+    recipes = {name: load_recipe(str(path)) for name, path in shipped_recipes().items()}
+    if json:
+        print_json({name: recipe.description for name, recipe in recipes.items()})
+        return
+    table = Table("recipe", "what it builds")
+    for name, recipe in recipes.items():
+        table.add_row(name, recipe.description)
+    Console().print(table)
+
+
+def show_recipe(name: str, full: bool) -> None:
+    """`coupage recipe show`."""
+    if full:
+        import yaml
+
+        print(
+            yaml.safe_dump(load_recipe(name).model_dump(mode="json", by_alias=True), sort_keys=False), end=""
+        )
+    else:
+        print(find_recipe(name).read_text(encoding="utf-8"), end="")
+
+
+def new_recipe(file: Path, like: str) -> None:
+    """`coupage recipe new`."""
+    if file.exists():
+        raise UserError(
+            "the file exists already", file=str(file), hint="Choose another name; nothing was written."
+        )
+    text = find_recipe(like).read_text(encoding="utf-8")
+    name = file.stem
+    lines = [f"name: {name}" if line.startswith("name:") else line for line in text.splitlines()]
+    written = "\n".join(lines) + "\n"
+    validate_recipe(parse_recipe_text(written, str(file)))
+    file.write_text(written, encoding="utf-8")
+    print(f"{file} is written. Next: edit it, then `coupage plan {file}`")
+
+
+def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
+    """`coupage recipe validate`."""
+    path = find_recipe(name)
+    recipe = validate_recipe(override(read_recipe_text(path), assignments))
+    if json:
+        print_json({"name": recipe.name, "valid": True})
+    else:
+        print(f"{path} is valid")
+
+
+def print_schema() -> None:
+    """`coupage recipe schema`."""
+    print_json(recipe_schema())

@@ -1,0 +1,144 @@
+"""`coupage run`: the stages of a recipe in order.
+
+What is finished is kept, every sum is checked, the run is sealed at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.commands.open_run import default_workdir
+from pipelines.errors import UserError
+from pipelines.execution.atomic import write_bytes
+from pipelines.execution.executors.registry import make_executor
+from pipelines.execution.lock import locked
+from pipelines.execution.progress import Progress
+from pipelines.execution.run_stage import run_stage
+from pipelines.execution.seal import RUN_SEAL, seal_run
+from pipelines.execution.stage import Stage
+from pipelines.graph.build import Graph, build_graph
+from pipelines.graph.inputs import LiveInputs
+from pipelines.recipe.load import find_recipe, load_recipe
+from pipelines.recipe.recipe import Recipe
+from pipelines.report.report import write_report
+from pipelines.stages.ingest import Ingest, bad_records, quarantined
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, as opposed to what."""
+
+    workdir: Path
+    workers: int | None = None
+    until: str | None = None
+    executor: str = "local"
+
+
+def run_recipe(
+    name: str,
+    workdir: Path | None,
+    until: str | None,
+    executor: str,
+    workers: int | None,
+    assignments: list[str],
+) -> None:
+    """`coupage run`."""
+    recipe = load_recipe(name, assignments)
+    console = Console(stderr=True)
+    folder = workdir or default_workdir(recipe)
+    with Progress(console) as progress:
+        graph = run(recipe, find_recipe(name).parent, RunOptions(folder, workers, until, executor), progress)
+    if until is None:
+        _print_summary(graph, folder, Console())
+
+
+def _print_summary(graph: Graph, workdir: Path, console: Console) -> None:
+    table = Table("shards", "rows", "tokens", "where", title=f"{graph.recipe.name} is built")
+    for name, stage in graph.shards.items():
+        facts = stage.mix.manifest(workdir).counts.facts
+        table.add_row(name, f"{facts['rows']:,}", f"{facts['tokens']:,}", str(workdir / "shards" / name))
+    console.print(table)
+    for name, mix in graph.mixes.items():
+        for constraint in mix.ledger(workdir).constraints:
+            console.print(f"{name}: {constraint}", style="yellow", highlight=False, markup=False)
+    console.print(f"Report: {workdir / 'report.html'}", highlight=False)
+    if graph.recipe.train:
+        console.print(f"Next: coupage train {workdir} --stage stage1", highlight=False, soft_wrap=True)
+
+
+def run(recipe: Recipe, base_folder: Path, options: RunOptions, progress: Progress) -> Graph:
+    """Run what is not finished. Raises UserError or WorkError; finished parts are always kept."""
+    executor = make_executor(options.executor, recipe.executor, options.workers, progress.warn)
+    with locked(options.workdir), executor:
+        (options.workdir / RUN_SEAL).unlink(missing_ok=True)
+        inputs = LiveInputs.for_run(base_folder, options.workdir)
+        inputs.pin(recipe, options.workdir)
+        graph = build_graph(recipe, inputs)
+        stages = _until(list(graph.stages()), options.until)
+        for stage in stages:
+            run_stage(stage, options.workdir, executor, progress)
+            if isinstance(stage, Ingest):
+                _check_quarantine(stage, options.workdir, recipe.quarantine.max_share)
+        if options.until is None:
+            _publish(graph, recipe, options.workdir)
+    return graph
+
+
+def _until(stages: list[Stage], name: str | None) -> list[Stage]:
+    """The stages up to the last one called `name`, a label or the name of a kind."""
+    if name is None:
+        return stages
+    last = max((i for i, stage in enumerate(stages) if name in (stage.label, stage.name)), default=None)
+    if last is None:
+        names = ", ".join(dict.fromkeys(stage.name for stage in stages))
+        raise UserError(f"there is no stage `{name}`", hint=f"Stages: {names}.")
+    return stages[: last + 1]
+
+
+def _check_quarantine(stage: Ingest, workdir: Path, max_share: float) -> None:
+    """Raises UserError, naming file and place, when more than `max_share` of a source's records is bad."""
+    bad, read = bad_records(stage, workdir)
+    if bad <= max_share * read:
+        return
+    first = next(table for table in quarantined(stage, workdir)).slice(0, 1).to_pylist()[0]
+    raise UserError(
+        f"{bad} of {read} records of the source `{stage.scope}` are bad, more than the limit of "
+        f"{max_share:.2%}; the first: {first['reason']}",
+        file=first["file"],
+        place=first["position"],
+        hint="Mend the input, or raise `quarantine.max_share` in the recipe. "
+        f"All bad records: {stage.folder(workdir) / 'quarantine'}",
+    )
+
+
+def _publish(graph: Graph, recipe: Recipe, workdir: Path) -> None:
+    """Give the results their lasting names, write the report and seal the run."""
+    links = workdir / "shards"
+    links.mkdir(exist_ok=True)
+    for name, stage in graph.shards.items():
+        _link(links / name, stage.dataset(workdir))
+    for path in links.iterdir():
+        if path.name not in graph.shards:
+            path.unlink()
+    _link(workdir / "tokenizer", graph.tokenizer.folder(workdir) / "tokenizer")
+    write_bytes(
+        workdir / "recipe.json", orjson.dumps(recipe.model_dump(mode="json"), option=orjson.OPT_INDENT_2)
+    )
+    write_report(graph, workdir)
+    seal_run(workdir, graph.recipe.name, graph.folders(workdir))
+
+
+def _link(link: Path, target: Path) -> None:
+    relative = os.path.relpath(target, link.parent)
+    if link.is_symlink() and os.readlink(link) == relative:
+        return
+    temporary = link.with_name(f".{link.name}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(relative)
+    os.replace(temporary, link)

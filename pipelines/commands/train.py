@@ -1,0 +1,188 @@
+"""`coupage train`: from the folder of a run, or from shards made elsewhere, to a trained model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.commands.evaluate_run import asked_after, evaluate_stage
+from pipelines.commands.open_run import open_run
+from pipelines.errors import UserError, WorkError
+from pipelines.evaluation.evaluate import open_harness
+from pipelines.evaluation.tables import print_scores
+from pipelines.execution.seal import (
+    RUN_SEAL,
+    TRAINING_SEAL,
+    seal_run,
+    seal_training,
+)
+from pipelines.graph.build import Graph
+from pipelines.recipe.recipe import HELD_OUT
+from pipelines.recipe.yaml_text import override, parse_recipe_text
+from pipelines.report.report import write_report
+from pipelines.report.scores import forget_scores
+from pipelines.report.training import RESULT, TRAINING, ScoreTable, lineage, score_table
+from trainers.config import SmallModel, StageTraining, Train, stage_before
+
+if TYPE_CHECKING:
+    from trainers.train import TrainingResult
+
+
+def train_stage(run_or_shards: Path, stage: str, resume: bool, assignments: list[str]) -> None:
+    """`coupage train`."""
+    if (run_or_shards / "recipe.json").is_file():
+        train_run(open_run(run_or_shards), run_or_shards, stage, resume, assignments)
+    elif (run_or_shards / "coupage.json").is_file():
+        train_shards(run_or_shards, stage, resume, assignments)
+    else:
+        raise UserError(
+            "this is neither the folder of a finished run nor a folder of shards",
+            file=str(run_or_shards),
+            hint="Run the recipe first: `coupage run RECIPE`.",
+        )
+
+
+def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments: list[str]) -> None:
+    """Train `stage` of a finished run, from `train.model` or from what an earlier stage left."""
+    config = _overridden(graph.recipe.train or Train(), assignments)
+    stages = list(graph.recipe.mixtures)
+    if stage not in stages:
+        raise UserError(f"the run has no `{stage}`", file=str(workdir), hint=f"It has: {', '.join(stages)}.")
+    asked = asked_after(graph, stage)
+    if asked is not None:
+        open_harness(asked)  # what is missing is said before training, not after
+    output = workdir / TRAINING / stage
+    start = _start_of_stage(config, workdir, stage, stages)
+    (output / TRAINING_SEAL).unlink(missing_ok=True)
+    result = _train(
+        workdir / "shards" / stage,
+        config.stage(stage),
+        start,
+        output,
+        workdir / "tokenizer",
+        workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
+        resume,
+    )
+    seal_training(output)
+    forget_scores(workdir, stage)
+    _publish(graph, workdir)
+    console = Console()
+    _print_result(result, score_table(lineage(workdir, stage, stages)), console)
+    if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
+        console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
+    elif asked is not None:
+        print_scores(evaluate_stage(graph, workdir, stage, asked), console)
+        _publish(graph, workdir)
+    untrained = [name for name in stages if not (workdir / TRAINING / name / RESULT).is_file()]
+    if untrained:
+        console.print(
+            f"Next: coupage train {workdir} --stage {untrained[0]}", highlight=False, soft_wrap=True
+        )
+
+
+def _publish(graph: Graph, workdir: Path) -> None:
+    """Write the report again, and seal the run with it."""
+    (workdir / RUN_SEAL).unlink(missing_ok=True)
+    write_report(graph, workdir)
+    seal_run(workdir, graph.recipe.name, graph.folders(workdir))
+
+
+def train_shards(shards: Path, stage: str, resume: bool, assignments: list[str]) -> None:
+    """Train on a folder of shards; the settings come from `--set train...` alone."""
+    config = _overridden(Train(), assignments)
+    output = Path("runs") / f"{shards.resolve().name}-{stage}"
+    result = _train(shards, config.stage(stage), config.model, output, None, None, resume)
+    seal_training(output)
+    _print_result(result, None, Console())
+
+
+def _overridden(config: Train, assignments: list[str]) -> Train:
+    """`config` with `--set train.KEY=VALUE` applied."""
+    content = {"train": config.model_dump(mode="json")}
+    text = override(parse_recipe_text(yaml.safe_dump(content), "--set"), assignments)
+    if set(text.values) != {"train"}:
+        raise UserError(
+            "--set: only keys under `train` matter here", hint="Write --set train.stage1.epochs=2."
+        )
+    try:
+        return Train.model_validate(text.values["train"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, ("train", *first["loc"])))
+        raise UserError(
+            f"--set: `{place}`: {first['msg']}", hint="`coupage recipe schema` lists every key."
+        ) from error
+
+
+def _start_of_stage(
+    config: Train, workdir: Path, stage: str, stages: Sequence[str]
+) -> str | Path | SmallModel:
+    """The model that `stage` starts from: the recipe's, or the folder of an earlier stage's."""
+    try:
+        before = stage_before(stage, config.stage(stage).start, stages)
+    except ValueError as error:
+        raise UserError(f"train.{stage}.from: {error}") from error
+    if before is None:
+        return config.model
+    folder = workdir / TRAINING / before
+    if not (folder / RESULT).is_file():
+        raise UserError(
+            f"{stage} starts from the model of {before}, which is not trained yet",
+            file=str(folder),
+            hint=f"First: coupage train {workdir} --stage {before}",
+        )
+    return folder
+
+
+def _train(
+    shards: Path,
+    config: StageTraining,
+    model: str | Path | SmallModel,
+    output: Path,
+    tokenizer: Path | None,
+    held_out: Path | None,
+    resume: bool,
+) -> TrainingResult:
+    from trainers.errors import IsolationError
+    from trainers.train import train
+
+    try:
+        return train(shards, config, model, output, tokenizer, held_out, resume)
+    except ImportError as error:
+        raise UserError(
+            f"training needs more packages: {error}", hint="Install them: pip install 'coupage[train]'"
+        ) from error
+    except IsolationError as error:
+        raise WorkError(str(error)) from error
+    except FloatingPointError as error:
+        raise WorkError(str(error), hint="Lower the learning rate, and go on with --resume.") from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _print_result(result: TrainingResult, scores: ScoreTable | None, console: Console) -> None:
+    if scores is not None:
+        table = Table("group")
+        for unit in ("loss", "bits/byte"):
+            for time in scores.times:
+                table.add_column(f"{unit}\n{time}", justify="right")
+        for group, losses in scores.losses.items():
+            table.add_row(group, *map(_number, [*losses, *scores.bits_per_byte[group]]))
+        console.print(table)
+    console.print(
+        f"{result.tokens:,} tokens in {result.seconds:.0f} s ({result.tokens_per_second:,.0f} tokens/s). "
+        f"Model: {result.output}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

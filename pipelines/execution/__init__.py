@@ -1,0 +1,1 @@
+"""How work is done: stages, their output and manifests, seals, locks."""

@@ -1,0 +1,1 @@
+"""Where the tasks of a stage run: on this machine's cores, under Slurm, under Ray."""

@@ -1,0 +1,224 @@
+"""Runs the tasks of a stage on this machine's cores and survives a killed worker.
+
+datatrove's own local executor waits for ever when a worker dies. Here every worker has a pipe of its own and
+the parent waits on pipes and processes alike, so a death is seen at once, reported, and its task given out
+again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from datatrove.executor.base import DistributedEnvVars, PipelineExecutor
+
+from pipelines.errors import WorkError
+from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, missing_tasks, portable
+from pipelines.execution.executors.step import StageStep
+from pipelines.execution.manifest import Receipt
+from pipelines.execution.output import read_receipt
+from pipelines.execution.stage import Stage
+
+
+class LocalExecutor(PipelineExecutor):  # type: ignore[misc]
+    """One stage as a datatrove executor: part receipts, not completion markers, say what is done."""
+
+    def __init__(self, stage: Stage, workdir: Path, tasks: int) -> None:
+        folder = stage.folder(workdir)
+        super().__init__([StageStep(stage, workdir)], str(workdir / "logs" / folder.name))
+        self.folder = folder
+        self.tasks = tasks
+
+    @property
+    def world_size(self) -> int:
+        """The number of tasks."""
+        return self.tasks
+
+    def is_rank_completed(self, rank: int) -> bool:
+        """Whether the task's receipt exists."""
+        return read_receipt(self.folder, rank) is not None
+
+    def mark_rank_as_completed(self, rank: int) -> None:
+        """Nothing to do: the receipt is written by the task itself."""
+
+    def get_distributed_env(self, node_rank: int = -1) -> DistributedEnvVars:
+        """The environment that datatrove expects of a single machine."""
+        return DistributedEnvVars(
+            datatrove_node_ips="localhost",
+            datatrove_cpus_per_task="-1",
+            datatrove_mem_per_cpu="-1",
+            datatrove_gpus_on_node="-1",
+            datatrove_executor="LOCAL",
+        )
+
+    def run(self) -> None:
+        """Do all tasks one after the other in this process."""
+        for rank in range(self.tasks):
+            self.run_rank(rank)
+
+    def run_rank(self, rank: int) -> None:
+        """Do one task. Its errors reach the caller; no log, statistics or marker is written beside it."""
+        for step in self.pipeline:
+            deque(step(None, rank, self.world_size), maxlen=0)
+
+
+@dataclass
+class _Worker:
+    process: multiprocessing.process.BaseProcess
+    connection: Connection
+    task: int | None = None
+
+
+class WorkerPool:
+    """Worker processes that serve one stage after the other. Use as a context manager."""
+
+    def __init__(self, workers: int, report: Callable[[str], None]) -> None:
+        self.size = workers
+        self._report = report
+        self._workers: list[_Worker] = []
+        self._context = multiprocessing.get_context("spawn")
+
+    def __enter__(self) -> Self:
+        """Workers start when the first stage needs them."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the workers; at once if the run failed or was interrupted."""
+        for worker in self._workers:
+            worker.connection.close()
+            if kind is not None:
+                worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+
+    def run_stage(self, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]) -> None:
+        """Do the tasks of `stage` that have no receipt; call `done` for each as it ends.
+
+        Raises the error of the first task that fails, and WorkError for a task whose worker died ATTEMPTS
+        times.
+        """
+        folder = stage.folder(workdir)
+        waiting = deque(missing_tasks(folder, tasks))
+        attempts = dict.fromkeys(waiting, 0)
+        executor = pickle.dumps(LocalExecutor(stage, workdir, tasks))
+        self._start_workers(min(self.size, len(waiting)))
+        for worker in self._workers:
+            self._give_next(worker, executor, waiting)
+        while any(worker.task is not None for worker in self._workers):
+            for worker in self._ready():
+                rank = worker.task
+                if rank is None:
+                    continue
+                answer = self._answer(worker)
+                if answer is None:
+                    attempts[rank] += 1
+                    self._replace(worker, stage, rank, attempts[rank])
+                    waiting.appendleft(rank)
+                elif isinstance(answer, BaseException):
+                    raise answer
+                else:
+                    receipt = read_receipt(folder, rank)
+                    assert receipt is not None, "a task that ended without an error has written its receipt"
+                    done(receipt)
+                self._give_next(worker, executor, waiting)
+
+    def _start_workers(self, wanted: int) -> None:
+        while len(self._workers) < wanted:
+            self._workers.append(self._new_worker())
+
+    def _new_worker(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(theirs,), daemon=True)
+        before = {name: os.environ.get(name) for name in ONE_THREAD}
+        os.environ.update(ONE_THREAD)
+        try:
+            process.start()
+        finally:
+            _restore(before.items())
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _give_next(self, worker: _Worker, executor: bytes, waiting: deque[int]) -> None:
+        worker.task = waiting.popleft() if waiting else None
+        if worker.task is not None:
+            # A worker that died while idle is noticed when its answer is awaited.
+            try:
+                worker.connection.send((executor, worker.task))
+            except (BrokenPipeError, ConnectionResetError):
+                worker.process.join()
+
+    def _ready(self) -> Iterable[_Worker]:
+        handles: list[Any] = []
+        busy = [worker for worker in self._workers if worker.task is not None]
+        for worker in busy:
+            handles += [worker.connection, worker.process.sentinel]
+        ready = set(wait(handles))
+        return [w for w in busy if w.connection in ready or w.process.sentinel in ready]
+
+    def _answer(self, worker: _Worker) -> str | BaseException | None:
+        """What the worker said, or None when it died without a word."""
+        try:
+            if worker.connection.poll():
+                answer: str | BaseException = worker.connection.recv()
+                return answer
+        except (EOFError, ConnectionResetError):
+            pass
+        return None
+
+    def _replace(self, worker: _Worker, stage: Stage, rank: int, attempt: int) -> None:
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        what = f"a worker was {how} in task {rank} of `{stage.label}`"
+        if attempt >= ATTEMPTS:
+            raise WorkError(
+                f"{what}, {attempt} times",
+                hint="If memory ran out, try fewer --workers or a smaller `part_size` in the recipe.",
+            )
+        self._report(f"{what}; the task is tried again ({attempt} of {ATTEMPTS - 1})")
+        fresh = self._new_worker()
+        worker.connection.close()
+        worker.process, worker.connection = fresh.process, fresh.connection
+
+
+def _restore(before: Iterable[tuple[str, str | None]]) -> None:
+    for name, value in before:
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _work(connection: Connection) -> None:
+    """A worker's life: take tasks until the parent closes the pipe, die with the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
+    while True:
+        try:
+            pickled, rank = connection.recv()
+        except EOFError:
+            return
+        try:
+            pickle.loads(pickled).run_rank(rank)
+            connection.send("done")
+        except Exception as error:
+            connection.send(portable(error))
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

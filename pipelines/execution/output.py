@@ -1,0 +1,123 @@
+"""What tasks and stages write: files that appear whole, and the receipt last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mixers.files import finished_file, hash_file
+from pipelines.execution.atomic import write_bytes
+from pipelines.execution.counts import Counts
+from pipelines.execution.fingerprint import canonical_json
+from pipelines.execution.manifest import FileRecord, Receipt
+
+Task = dict[str, Any]
+
+
+TASKS = "tasks.json"
+
+
+RECEIPTS = "receipts"
+
+
+class TaskOutput:
+    """Where a task writes: files appear whole, the receipt last."""
+
+    def __init__(self, folder: Path, task: int) -> None:
+        self.folder = folder
+        self.task = task
+        self.counts = Counts()
+        self._files: list[FileRecord] = []
+        self._started = time.monotonic()
+
+    @contextmanager
+    def file(self, name: str, rows: int = 0) -> Iterator[Path]:
+        """Give a path to write the file `name` to; it is hashed and takes its name when the block ends."""
+        with finished_file(self.folder / name) as temporary:
+            yield temporary
+            record = FileRecord(
+                name=name, bytes=temporary.stat().st_size, rows=rows, hash=hash_file(temporary)
+            )
+        self._files.append(record)
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write a Parquet file."""
+        with self.file(name, table.num_rows) as path:
+            pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
+
+    def write_tables(self, name: str, tables: Iterator[pa.Table], rows: int) -> None:
+        """Write a Parquet file of at least one table, of `rows` rows in all, one table at a time."""
+        with self.file(name, rows) as path:
+            first = next(tables)
+            # Numbers of documents hardly repeat: dictionaries of them cost time and room.
+            with pq.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=False) as writer:
+                for table in chain([first], tables):
+                    writer.write_table(table, row_group_size=ROW_GROUP)
+
+    def write_arrow(self, name: str, table: pa.Table) -> None:
+        """Write an uncompressed Arrow file, which `read_arrow` maps into memory."""
+        with self.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file for people and programs."""
+        with self.file(name) as path:
+            path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+
+    def adopt(self, name: str, rows: int = 0) -> None:
+        """Record a file that was written under its final name by other means."""
+        path = self.folder / name
+        self._files.append(FileRecord(name=name, bytes=path.stat().st_size, rows=rows, hash=hash_file(path)))
+
+    def write_receipt(self) -> Receipt:
+        """End the task."""
+        seconds = round(time.monotonic() - self._started, 3)
+        receipt = Receipt(task=self.task, files=self._files, counts=self.counts, seconds=seconds)
+        write_bytes(receipt_path(self.folder, self.task), canonical_json(receipt.to_json()))
+        return receipt
+
+
+ROW_GROUP = 8192
+
+
+def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
+    """The batches of an uncompressed Arrow file, memory-mapped."""
+    return pa.ipc.open_file(pa.memory_map(str(path)))
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """The table of an uncompressed Arrow file, memory-mapped."""
+    return open_arrow(path).read_all()
+
+
+class StageOutput(TaskOutput):
+    """Where a stage writes the files that belong to all its tasks together."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, -1)
+
+    @property
+    def files(self) -> list[FileRecord]:
+        """What was written."""
+        return self._files
+
+
+def receipt_path(folder: Path, task: int) -> Path:
+    """Where the receipt of a task lies until the manifest takes it in."""
+    return folder / RECEIPTS / f"{task:06d}.json"
+
+
+def read_receipt(folder: Path, task: int) -> Receipt | None:
+    """The receipt of a finished task, or None."""
+    try:
+        return Receipt.model_validate(orjson.loads(receipt_path(folder, task).read_bytes()))
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,98 @@
+"""A stage: a pure function of its inputs, its settings and the version of its code.
+
+The fingerprint of these three names its folder. Its work is a list of tasks that depends on nothing else,
+so any number of workers on any machine writes the same files.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pipelines.errors import WorkError
+from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.manifest import Manifest, read_manifest
+from pipelines.execution.output import StageOutput, Task, TaskOutput
+
+
+@dataclass(frozen=True)
+class Stage(ABC):
+    """One node of the graph. `scope` tells apart nodes of the same kind: a source, or a mixture."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    scope: str
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[Stage, ...]:
+        """The stages whose output this one reads."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Everything else that its output depends on, JSON-able."""
+
+    @abstractmethod
+    def tasks(self, workdir: Path) -> list[Task]:
+        """The units of work and of resume, JSON-able; called once all inputs are finished."""
+
+    @abstractmethod
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Do one task: write files and counts to `output`."""
+
+    def finish(self, workdir: Path, output: StageOutput) -> None:  # noqa: B027
+        """Write the files that need all tasks to be done. Most stages have none."""
+
+    def expected_entries(self, workdir: Path) -> dict[str, int]:
+        """What must have entered this stage, by unit, according to the manifests of its inputs."""
+        return {}
+
+    @property
+    def label(self) -> str:
+        """The name for people."""
+        return f"{self.name} {self.scope}".strip()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The name of this stage's output."""
+        return fingerprint(
+            {
+                "stage": self.name,
+                "version": self.version,
+                "settings": self.settings,
+                "inputs": [stage.fingerprint for stage in self.inputs],
+            }
+        )
+
+    def folder(self, workdir: Path) -> Path:
+        """Where this stage's output is."""
+        return workdir / "stages" / f"{self.slug}-{self.fingerprint[:12]}"
+
+    @property
+    def slug(self) -> str:
+        """The part of the folder's name that is the same for all settings."""
+        return f"{self.name}-{self.scope}" if self.scope else self.name
+
+    def manifest(self, workdir: Path) -> Manifest:
+        """The manifest of this stage, which must be finished."""
+        manifest = read_manifest(self.folder(workdir))
+        if manifest is None:
+            raise WorkError(f"the stage `{self.label}` is not finished", hint="Run `coupage run` again.")
+        return manifest
+
+    def is_finished(self, workdir: Path) -> bool:
+        """Whether the manifest exists."""
+        return read_manifest(self.folder(workdir)) is not None
+
+
+AnyStage = TypeVar("AnyStage", bound=Stage)
+
+
+def distinct(stages: Iterable[AnyStage]) -> tuple[AnyStage, ...]:
+    """The stages in order, each once."""
+    return tuple({stage.slug: stage for stage in stages}.values())

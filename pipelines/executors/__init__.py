@@ -1,1 +1,0 @@
-"""Where the tasks of a stage run: on this machine's cores or on a cluster."""

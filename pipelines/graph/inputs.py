@@ -1,0 +1,264 @@
+"""What a run's outside inputs are: live, as a new run finds them, or as a finished run recorded them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import pyarrow as pa
+
+from filters.language.language_codes import check_codes
+from mixers.files import hash_file
+from pipelines.errors import UserError
+from pipelines.execution.atomic import write_bytes
+from pipelines.execution.fingerprint import fingerprint
+from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
+from pipelines.recipe.curate import Language
+from pipelines.recipe.recipe import Recipe
+from pipelines.sources.base import Quarantine, Source, Unit
+from pipelines.sources.config import SourceConfig
+from pipelines.sources.files import FilesConfig
+from pipelines.sources.hub import HubSource
+from pipelines.sources.language_model import load_identifier
+from pipelines.sources.models import ModelInput, bundled_language_model
+from pipelines.sources.word_lists import WordList, read_word_list
+
+PINS = "pins.json"
+MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+"""Of a model's files those that are read: no pickles, no code."""
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
+
+
+class Inputs(Protocol):
+    """Where the graph gets its outside inputs from."""
+
+    def source(self, name: str, config: SourceConfig) -> Source:
+        """The source called `name`."""
+        ...
+
+    def tokenizer(self, base: str) -> ModelInput:
+        """The tokenizer that the recipe names."""
+        ...
+
+    def language_model(self, language: Language | None) -> ModelInput:
+        """The model that tells the language of documents."""
+        ...
+
+    def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
+        """The labelled files that the classifier learns from, in the order of the recipe."""
+        ...
+
+    def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
+        """The model that a classifier applies or builds on; None where it is trained from nothing."""
+        ...
+
+    def word_list(self, source: str, language: str, files: list[str]) -> WordList:
+        """The unwanted words of a language in the documents of `source`."""
+        ...
+
+
+@dataclass
+class LiveInputs:
+    """The inputs as they are now. Paths are relative to `base_folder`, the recipe's own.
+
+    `pins` maps what was asked of a hub to the commit that an earlier run got, so that a run means the same
+    data
+    for ever.
+    """
+
+    base_folder: Path
+    pins: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
+        """The inputs with the pins of an earlier run in `workdir`."""
+        path = workdir / PINS
+        return cls(base_folder, orjson.loads(path.read_bytes()) if path.exists() else {})
+
+    def source(self, name: str, config: SourceConfig) -> Source:
+        """The source, at its pinned commit where it has one."""
+        source = config.build(name, self.base_folder)
+        pinned = self.pins.get(_source_key(source)) if isinstance(source, HubSource) else None
+        return source.pin(pinned) if isinstance(source, HubSource) and pinned else source
+
+    def tokenizer(self, base: str) -> ModelInput:
+        """A path relative to the recipe's folder, else a hub id at its pinned commit."""
+        path = self.base_folder / Path(base).expanduser()
+        if path.exists():
+            files = [path] if path.is_file() else [path / name for name in TOKENIZER_FILES]
+            return ModelInput(
+                str(path), None, fingerprint({file.name: hash_file(file) for file in files if file.is_file()})
+            )
+        revision = self.pins.get(_tokenizer_key(base))
+        return ModelInput(base, revision, f"{base}@{revision}")
+
+    def language_model(self, language: Language | None) -> ModelInput:
+        """The bundled model, or a path relative to the recipe's folder."""
+        if language is None or language.model is None:
+            return bundled_language_model()
+        model = self._model_file("curate.language.model", language.model)
+        try:
+            check_codes(language.keep, load_identifier(model.location).codes)
+        except ValueError as error:
+            raise UserError(str(error), place="curate.language.keep", hint="Correct the code.") from error
+        return model
+
+    def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
+        """Files relative to the recipe's folder."""
+        return config.build(classifier, self.base_folder)
+
+    def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
+        """A path relative to the recipe's folder, else (for a transformer) a hub id at its pinned commit."""
+        if isinstance(config, FastTextClassifier):
+            place = f"curate.classify.{classifier}.file"
+            return self._model_file(place, config.file) if config.file else None
+        path = self.base_folder / Path(config.name).expanduser()
+        if path.exists():
+            files = sorted(file for file in path.iterdir() if file.suffix in MODEL_SUFFIXES)
+            return ModelInput(str(path), None, fingerprint({file.name: hash_file(file) for file in files}))
+        revision = self.pins.get(_model_key(config.name))
+        return ModelInput(config.name, revision, f"{config.name}@{revision}")
+
+    def _model_file(self, place: str, file: str) -> ModelInput:
+        path = self.base_folder / Path(file).expanduser()
+        if not path.is_file():
+            raise UserError(
+                f"there is no file `{path}`",
+                place=place,
+                hint="Name a fastText model, .bin or .ftz; paths begin at the recipe's folder.",
+            )
+        return ModelInput(str(path), None, hash_file(path))
+
+    def word_list(self, source: str, language: str, files: list[str]) -> WordList:
+        """Files relative to the recipe's folder."""
+        return read_word_list(language, [self.base_folder / Path(file).expanduser() for file in files])
+
+    def pin(self, recipe: Recipe, workdir: Path) -> None:
+        """Ask the hub for the commit of everything that has none yet, and keep the answers in `workdir`.
+
+        Raises UserError or WorkError when a name is unknown or the hub cannot be reached.
+        """
+        known = len(self.pins)
+        for name, config in recipe.sources.items():
+            source = self.source(name, config)
+            if isinstance(source, HubSource) and source.folder is None and source.pinned is None:
+                commit = source.resolve(offline=False).pinned
+                assert commit is not None, "resolving pins a commit or raises"
+                self.pins[_source_key(source)] = commit
+        base = recipe.tokenizer.base
+        if (
+            base
+            and not (self.base_folder / Path(base).expanduser()).exists()
+            and _tokenizer_key(base) not in self.pins
+        ):
+            self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
+        for name in recipe.transformers:
+            if (
+                not (self.base_folder / Path(name).expanduser()).exists()
+                and _model_key(name) not in self.pins
+            ):
+                self.pins[_model_key(name)] = _model_commit(name)
+        if len(self.pins) > known:
+            write_bytes(
+                workdir / PINS, orjson.dumps(self.pins, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+            )
+
+
+def _source_key(source: HubSource) -> str:
+    return f"dataset {source.config.dataset}@{source.config.revision}"
+
+
+def _tokenizer_key(base: str) -> str:
+    return f"tokenizer {base}"
+
+
+def _tokenizer_commit(base: str) -> str:
+    from tokenizer_tools.load import TokenizerError, load_tokenizer
+
+    try:
+        commit = load_tokenizer(base).revision
+    except TokenizerError as error:
+        raise UserError(str(error), place="tokenizer.base") from error
+    assert commit is not None, "what is not a local path is a hub id, which has a commit"
+    return commit
+
+
+def _model_key(name: str) -> str:
+    return f"model {name}"
+
+
+def _model_commit(name: str) -> str:
+    """The commit of a model on the hub, which is fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in MODEL_SUFFIXES])).name
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"the model `{name}` is neither a folder nor could it be fetched from the hub: {error}",
+            place="curate.classify",
+            hint="Check its name and your access, or name a local folder.",
+        ) from error
+
+
+@dataclass(frozen=True)
+class RecordedInputs:
+    """The inputs of a finished run: what they were, not what they have become. They cannot be read again.
+
+    `settings` maps the label of each stage to the settings in its manifest.
+    """
+
+    settings: Mapping[str, dict[str, Any]]
+
+    def source(self, name: str, config: SourceConfig) -> Source:
+        """What the ingest stage recorded."""
+        return RecordedSource(self.settings[f"ingest {name}"]["input"])
+
+    def tokenizer(self, base: str) -> ModelInput:
+        """What the tokenizer stage recorded."""
+        return ModelInput(base, None, self.settings["tokenizer"]["identity"])
+
+    def language_model(self, language: Language | None) -> ModelInput:
+        """What the annotate stages recorded; there is one of each source."""
+        annotate = next(label for label in self.settings if label.startswith("annotate "))
+        return ModelInput("", None, self.settings[annotate]["language_model"])
+
+    def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
+        """What the classifier stage recorded."""
+        return RecordedSource(self.settings[f"classifier {classifier}"]["files"][number])
+
+    def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
+        """What the classifier stage recorded."""
+        identity = self.settings[f"classifier {classifier}"].get("model")
+        return ModelInput("", None, identity) if identity else None
+
+    def word_list(self, source: str, language: str, files: list[str]) -> WordList:
+        """What the annotate stage recorded."""
+        return WordList(language, (), self.settings[f"annotate {source}"]["bad_words"][language])
+
+
+@dataclass(frozen=True)
+class RecordedSource:
+    """The identity that a source had."""
+
+    recorded: dict[str, Any]
+
+    def identity(self) -> dict[str, Any]:
+        """As recorded."""
+        return self.recorded
+
+    def size(self) -> int | None:
+        """Not recorded."""
+        return None
+
+    def units(self, part_bytes: int) -> list[Unit]:
+        """A finished run is not read again."""
+        raise NotImplementedError("a recorded source has no units")
+
+    def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
+        """A finished run is not read again."""
+        raise NotImplementedError("a recorded source cannot be read")

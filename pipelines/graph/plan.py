@@ -1,0 +1,156 @@
+"""The plan: what a run would do and why, told from manifests and sizes; it changes nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipelines.execution.manifest import Manifest, read_manifest
+from pipelines.execution.output import TASKS, read_receipt
+from pipelines.execution.stage import Stage
+from pipelines.graph.build import Graph
+from pipelines.stages.ingest import Ingest
+from pipelines.stages.mix import Mix
+from pipelines.stages.tokenize import Tokenize
+
+BYTES_A_TOKEN = 4.0
+LONGEST_SHOWN = 60
+FINGERPRINT = re.compile(r"[0-9a-f]{32,}")
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """One stage of a plan. `parts`, `bytes` and `tokens` are estimates before the run, None where unknown."""
+
+    label: str
+    kind: str
+    state: str
+    reasons: list[str]
+    parts: int | None
+    tasks_done: int
+    bytes: int | None
+    tokens: int | None
+    reusable_documents: int
+    inputs: list[str]
+
+
+def make_plan(graph: Graph, workdir: Path) -> list[PlannedStage]:
+    """The stages of `graph` in order, each cached or to run, and why it must run."""
+    return [_planned(stage, graph, workdir) for stage in graph.stages()]
+
+
+def _planned(stage: Stage, graph: Graph, workdir: Path) -> PlannedStage:
+    manifest = read_manifest(stage.folder(workdir))
+    tasks_done = 0 if manifest else _receipts(stage, workdir)
+    state = "cached" if manifest else ("resume" if tasks_done else "run")
+    return PlannedStage(
+        label=stage.label,
+        kind=stage.name,
+        state=state,
+        reasons=[] if manifest else list(_reasons(stage, workdir)),
+        parts=_parts(stage, manifest),
+        tasks_done=len(manifest.tasks) if manifest else tasks_done,
+        bytes=_bytes(stage, manifest),
+        tokens=_tokens(stage, graph, manifest),
+        reusable_documents=_reusable(stage, workdir) if isinstance(stage, Tokenize) and not manifest else 0,
+        inputs=[before.label for before in stage.inputs],
+    )
+
+
+def _receipts(stage: Stage, workdir: Path) -> int:
+    folder = stage.folder(workdir)
+    if not (folder / TASKS).exists():
+        return 0
+    return sum(
+        1 for number in range(len(list((folder / "receipts").glob("*.json")))) if read_receipt(folder, number)
+    )
+
+
+def _reasons(stage: Stage, workdir: Path) -> Iterator[str]:
+    """Why the stage is not cached, compared with its latest finished run under other settings."""
+    earlier = _latest(stage, workdir)
+    if earlier is None:
+        yield "not run before"
+        return
+    if earlier.version != stage.version:
+        yield f"its code changed (version {earlier.version} -> {stage.version})"
+    yield from _differences(earlier.settings, _plain(stage.settings), "")
+    for before in stage.inputs:
+        if before.label not in earlier.inputs:
+            yield f"new input: {before.label}"
+        elif earlier.inputs[before.label] != before.fingerprint:
+            yield f"{before.label} changed"
+    for label in sorted(set(earlier.inputs) - {before.label for before in stage.inputs}):
+        yield f"input gone: {label}"
+
+
+def _latest(stage: Stage, workdir: Path) -> Manifest | None:
+    folders = [
+        folder
+        for folder in (workdir / "stages").glob(f"{stage.slug}-*")
+        if (folder / "manifest.json").exists() and folder.name.rpartition("-")[0] == stage.slug
+    ]
+    newest = max(folders, key=lambda folder: (folder / "manifest.json").stat().st_mtime_ns, default=None)
+    return read_manifest(newest) if newest else None
+
+
+def _plain(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value))
+
+
+def _differences(old: Any, new: Any, place: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else key)
+    elif old != new:
+        before, after = str(old), str(new)
+        readable = max(len(before), len(after)) <= LONGEST_SHOWN and not FINGERPRINT.fullmatch(after)
+        yield f"{place}: {before} -> {after}" if readable else f"{place} changed"
+
+
+def _parts(stage: Stage, manifest: Manifest | None) -> int | None:
+    """Units of work; of an input that was not read yet about as many as its size says."""
+    if manifest:
+        return len(manifest.tasks)
+    size = stage.source.size() if isinstance(stage, Ingest) else None
+    return (
+        max(1, math.ceil(size / stage.part_bytes)) if size is not None and isinstance(stage, Ingest) else None
+    )
+
+
+def _bytes(stage: Stage, manifest: Manifest | None) -> int | None:
+    if manifest:
+        return sum(file.bytes for file in manifest.all_files())
+    return stage.source.size() if isinstance(stage, Ingest) else None
+
+
+def _tokens(stage: Stage, graph: Graph, manifest: Manifest | None) -> int | None:
+    if manifest and "tokens" in manifest.counts.facts:
+        return manifest.counts.facts["tokens"]
+    if isinstance(stage, Mix):
+        return stage.mixture.tokens
+    if (
+        isinstance(stage, Tokenize)
+        and isinstance(stage.parts.origin, Ingest)
+        and (size := stage.parts.origin.source.size())
+    ):
+        return int(size / BYTES_A_TOKEN)
+    return None
+
+
+def _reusable(stage: Tokenize, workdir: Path) -> int:
+    """Documents in the latest tokenization of this source, if tokenizer and parts are the same."""
+    earlier = _latest(stage, workdir)
+    if (
+        earlier is None
+        or earlier.settings != stage.settings
+        or earlier.inputs[stage.parts.label] != stage.parts.fingerprint
+    ):
+        return 0
+    return earlier.counts.flows["documents"].left

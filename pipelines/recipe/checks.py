@@ -1,0 +1,131 @@
+"""What no single section of a recipe can see: names that do not fit together."""
+
+from __future__ import annotations
+
+from pipelines.recipe.classify_checks import classifier_problems
+from pipelines.recipe.recipe import FIRST_STAGE, Recipe
+from pipelines.recipe.types import Name, Problem
+from trainers.config import stage_before
+
+
+def recipe_problems(recipe: Recipe) -> list[Problem]:
+    """What no single model can see: places and messages of names that do not fit together."""
+    return [
+        *_unknown_sources(recipe),
+        *_reference_problems(recipe),
+        *_unfed_groups(recipe),
+        *_synthesis_problems(recipe),
+        *_name_clashes(recipe),
+        *_stage_problems(recipe),
+        *classifier_problems(recipe.curate.classify, tuple(recipe.sources), recipe.dedup.keep),
+    ]
+
+
+def _unknown_sources(recipe: Recipe) -> list[Problem]:
+    synthesised = tuple(recipe.synthesize)
+    named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]] = [
+        *((("curate", "edit", i), edits.sources, ()) for i, edits in enumerate(recipe.curate.edit)),
+        *((("dedup", "boilerplate"), b.sources, ()) for b in (recipe.dedup.boilerplate,) if b),
+        *(
+            (("curate", "language"), language.sources, synthesised)
+            for language in (recipe.curate.language,)
+            if language
+        ),
+        *(
+            (("curate", "rules", i), rules.sources, synthesised)
+            for i, rules in enumerate(recipe.curate.rules)
+        ),
+    ]
+    return [
+        (
+            (*place, "sources"),
+            f"there is no source `{source}` (there are: {', '.join(recipe.sources)})",
+        )
+        for place, sources, others in named
+        for source in sources or ()
+        if source not in recipe.sources and source not in others
+    ]
+
+
+def _reference_problems(recipe: Recipe) -> list[Problem]:
+    against = recipe.dedup.against
+    unknown = [
+        (("dedup", "against", i), f"there is no source `{name}` (there are: {', '.join(recipe.sources)})")
+        for i, name in enumerate(against)
+        if name not in recipe.sources
+    ]
+    judged = [
+        (
+            ("curate", "rules", i, "sources"),
+            f"`{name}` is only compared with (`dedup.against`), so rules do not judge it",
+        )
+        for i, rules in enumerate(recipe.curate.rules)
+        for name in rules.sources or ()
+        if name in against
+    ]
+    return [*unknown, *judged]
+
+
+def _unfed_groups(recipe: Recipe) -> list[Problem]:
+    fed = {recipe.for_source(source).domain for source in recipe.own_sources} | recipe.relabelled
+    synthetic = set(recipe.synthesize)
+    compared_with = {
+        recipe.for_source(source).domain for source in recipe.dedup.against if source in recipe.sources
+    }
+    found: list[Problem] = []
+    for stage, mixture in recipe.whole_mixtures.items():
+        available = fed if stage == FIRST_STAGE else fed | synthetic
+        for group in mixture.weights.keys() - mixture.groups.keys():
+            if group not in available:
+                why = (
+                    "synthesised documents enter after stage1"
+                    if group in synthetic
+                    else "the sources that feed it are only compared with (`dedup.against`)"
+                    if group in compared_with
+                    else "no source feeds it"
+                )
+                known = ", ".join(sorted(available))
+                message = f"the group `{group}` has a weight, but {why} (groups here: {known})"
+                found.append((("mixtures", stage, "weights", group), message))
+    return found
+
+
+def _synthesis_problems(recipe: Recipe) -> list[Problem]:
+    known = {recipe.for_source(source).domain for source in recipe.own_sources}
+    return [
+        (
+            ("synthesize", name, "domains"),
+            f"no source has the domain `{domain}` (there are: {', '.join(sorted(known))})",
+        )
+        for name, synthesis in recipe.synthesize.items()
+        for domain in synthesis.domains
+        if domain not in known
+    ]
+
+
+def _name_clashes(recipe: Recipe) -> list[Problem]:
+    return [
+        (("synthesize", name), f"`{name}` is the name of a source as well; choose another")
+        for name in recipe.synthesize
+        if name in recipe.sources
+    ]
+
+
+def _stage_problems(recipe: Recipe) -> list[Problem]:
+    """Stages that `train` and `evaluate` name and that are none, or do not come before."""
+    stages = list(recipe.mixtures)
+    there_are = f"(there are: {', '.join(stages)})"
+    found: list[Problem] = []
+    for name, settings in recipe.train.stages.items() if recipe.train else ():
+        place: tuple[str | int, ...] = ("train", name)
+        if name not in stages:
+            found.append((place, f"there is no mixture `{name}` to train on {there_are}"))
+            continue
+        try:
+            stage_before(name, settings.start, stages)
+        except ValueError as error:
+            found.append(((*place, "from"), str(error)))
+    for i, name in enumerate(recipe.evaluate.after or () if recipe.evaluate else ()):
+        if name not in stages:
+            found.append((("evaluate", "after", i), f"there is no mixture `{name}` {there_are}"))
+    return found

@@ -1,0 +1,79 @@
+"""Recipes by path or by name: found, read, checked."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    ValidationError,
+)
+
+from pipelines.errors import UserError
+from pipelines.recipe.checks import recipe_problems
+from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.types import Problem
+from pipelines.recipe.yaml_text import RecipeText, override, read_recipe_text, validation_error
+
+
+def load_recipe(name_or_path: str, assignments: list[str] | None = None) -> Recipe:
+    """Load a recipe by path, or by the name of a shipped one, with `--set` assignments applied.
+
+    Raises UserError that names the file, the line, the key and a hint.
+    """
+    return validate_recipe(override(read_recipe_text(find_recipe(name_or_path)), assignments or []))
+
+
+def validate_recipe(text: RecipeText) -> Recipe:
+    """Check a parsed recipe. Raises UserError with every finding."""
+    try:
+        recipe = Recipe.model_validate(text.values)
+    except ValidationError as error:
+        raise validation_error(text, error, Recipe) from error
+    if problems := recipe_problems(recipe):
+        raise _problem_error(text, problems)
+    return recipe
+
+
+def _problem_error(text: RecipeText, problems: list[Problem]) -> UserError:
+    lines = [(text.line(place), message) for place, message in problems]
+    rest = [f"{text.file}:line {line}: {message}" for line, message in lines[1:]]
+    return UserError(
+        "\n".join([lines[0][1], *rest]),
+        file=text.file,
+        place=f"line {lines[0][0]}",
+        hint="Correct the name, or add what it should refer to.",
+    )
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the program, by name."""
+    import recipes
+
+    return {path.stem: path for path in sorted(Path(recipes.__path__[0]).glob("*.yaml"))}
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The file of a recipe given by path or by the name of a shipped one.
+
+    Raises UserError if there is none.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = shipped_recipes()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    near = difflib.get_close_matches(name_or_path, [*shipped, *map(str, Path().glob("*.yaml"))], n=1)
+    raise UserError(
+        f"there is no recipe `{name_or_path}`, neither a file nor a shipped one",
+        hint=(f"Did you mean `{near[0]}`? " if near else "")
+        + f"Shipped recipes: {', '.join(shipped) or 'none'}.",
+    )
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON Schema of recipes, for editors."""
+    schema = Recipe.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Coupage recipe"} | schema

@@ -1,0 +1,206 @@
+"""The recipe: what to build, as typed, strict, frozen models.
+
+Every default is visible in `coupage recipe show`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from filters.dedup.boilerplate import Boilerplate
+from filters.edits.edits import Edit
+from filters.language.identify import LanguageRule
+from filters.quality.rules import Rule
+from mixers.budget import Mixture, include_mixtures
+from mixers.quantity import Quantity
+from pipelines.execution.executors.config import ExecutorSettings
+from pipelines.recipe.classify import Ensemble, TransformerClassifier
+from pipelines.recipe.curate import Curate
+from pipelines.recipe.dedup import Dedup
+from pipelines.recipe.evaluate import Evaluate
+from pipelines.recipe.synthesize import SynthesisConfig
+from pipelines.recipe.types import STRICT, Name, Share
+from pipelines.sources.config import SourceConfig
+from tokenizer_tools.train import TokenizerTraining
+from trainers.config import MODEL, Train
+
+FIRST_STAGE = "stage1"
+HELD_OUT = "held_out"
+
+
+class HeldOut(BaseModel):
+    """Documents set aside for evaluation, by duplicate cluster; nothing learns from them."""
+
+    model_config = STRICT
+
+    share: Annotated[Share, Field(lt=1)] = Field(
+        0.01, description="The share of kept documents to hold out, such as 1%."
+    )
+    tokens_per_group: Quantity = Field(
+        200_000, description="At most so many tokens of a group are evaluated."
+    )
+
+
+class Tokenizer(BaseModel):
+    """The tokenizer: an existing one by `base`, or one trained on the selected text."""
+
+    model_config = STRICT
+
+    base: str | None = Field(
+        None, description="A tokenizer.json, a model folder or a hub id; null trains one."
+    )
+    train: TokenizerTraining = Field(
+        default_factory=TokenizerTraining, description="How a tokenizer is trained where there is no base."
+    )
+
+
+class QuarantineLimit(BaseModel):
+    """How much bad input a run tolerates."""
+
+    model_config = STRICT
+
+    max_share: Share = Field(
+        0.01, description="The run fails when more than this share of a source's records is bad."
+    )
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """What holds for the documents of one source, or of a synthesis."""
+
+    domain: str
+    """The group that they belong to."""
+    priority: int
+    """Among duplicates the document of the highest stays."""
+    edits: tuple[Edit, ...]
+    """The edits of their texts, in order."""
+    boilerplate: Boilerplate | None
+    """What counts as boilerplate; None where it stays, as in sources only compared with."""
+    language: LanguageRule
+    """What is asked of their language."""
+    rules: tuple[Rule, ...]
+    """The rules that judge them, in order."""
+    word_files: Mapping[str, list[str]]
+    """The files of unwanted words, by language."""
+    datatrove_filters: tuple[tuple[str, dict[str, Any]], ...]
+    """The filters of datatrove that judge them, in order, with their options."""
+
+
+class Recipe(BaseModel):
+    """One recipe: sources to shards to a trained model."""
+
+    model_config = STRICT
+
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Names the run's folder.")
+    ]
+    seed: int = Field(0, ge=0, description="All sampling and shuffling derive from it.")
+    description: str = Field("", description="For people; shown in the report and the dataset card.")
+    sources: dict[Name, SourceConfig] = Field(min_length=1, description="Where documents come from, by name.")
+    part_size: Quantity = Field(
+        32 << 20, ge=1, description="Text bytes of a part, the unit of work and of resume."
+    )
+    quarantine: QuarantineLimit = QuarantineLimit()
+    curate: Curate = Curate()
+    dedup: Dedup = Dedup()
+    held_out: HeldOut = HeldOut()
+    synthesize: dict[Name, SynthesisConfig] = Field(
+        default_factory=dict,
+        description="New documents made from selected ones, by name; the name is their domain.",
+    )
+    tokenizer: Tokenizer = Tokenizer()
+    mixtures: dict[Name, Mixture] = Field(
+        min_length=1, description="The stages of training by name, in order; the first is `stage1`."
+    )
+    train: Train | None = Field(
+        None, description="The training of each stage; null when only shards are wanted."
+    )
+    evaluate: Evaluate | None = Field(
+        None, description="What is measured after training, beside the model it started from."
+    )
+    executor: ExecutorSettings = ExecutorSettings()
+
+    @field_validator("mixtures")
+    @classmethod
+    def _first_is_stage1(cls, mixtures: dict[str, Mixture]) -> dict[str, Mixture]:
+        if FIRST_STAGE not in mixtures:
+            raise ValueError("there is no `stage1`; a recipe with one mixture calls it stage1")
+        if taken := mixtures.keys() & {HELD_OUT, MODEL}:
+            raise ValueError(f"`{min(taken)}` cannot be the name of a mixture; choose another")
+        return {FIRST_STAGE: mixtures[FIRST_STAGE]} | mixtures
+
+    @model_validator(mode="after")
+    def _mixtures_resolve(self) -> Self:
+        about = {mixture.qa_about for mixture in self.mixtures.values()} - {None}
+        if self.mixtures[FIRST_STAGE].qa_about or about - {FIRST_STAGE}:
+            raise ValueError("`qa_about` is for the stages after stage1, and names stage1")
+        assert self.whole_mixtures
+        return self
+
+    @property
+    def whole_mixtures(self) -> dict[str, Mixture]:
+        """The mixtures with those that they include put in their place. Raises MixtureError, a ValueError."""
+        return include_mixtures(self.mixtures)
+
+    @property
+    def own_sources(self) -> list[str]:
+        """The sources whose documents may enter the mixtures: all but those that are only compared with."""
+        return [name for name in self.sources if name not in self.dedup.against]
+
+    @property
+    def relabelled(self) -> set[str]:
+        """The domains that classifiers may give to documents."""
+        return {
+            label
+            for config in self.curate.classify.values()
+            if not isinstance(config, Ensemble)
+            for label in config.relabel
+        }
+
+    @property
+    def transformers(self) -> list[str]:
+        """The models that classifiers apply, by folder or hub id."""
+        configs = self.curate.classify.values()
+        return [config.name for config in configs if isinstance(config, TransformerClassifier)]
+
+    def for_source(self, name: str) -> SourceSettings:
+        """What holds for the source, or the synthesis, called `name`.
+
+        What names no sources holds for all, but nothing judges by itself what is synthesised or only compared
+        with.
+        """
+        rules = [rules for rules in self.curate.rules if self._applies(rules.sources, name)]
+        word_files: dict[str, list[str]] = {}
+        for each in rules:
+            for code, file in each.words.items():
+                word_files.setdefault(code, []).append(file)
+        edits = (edits for edits in self.curate.edit if edits.sources is None or name in edits.sources)
+        language, boilerplate, config = self.curate.language, self.dedup.boilerplate, self.sources.get(name)
+        return SourceSettings(
+            domain=(config.domain if config else None) or name,
+            priority=config.priority if config else 0,
+            edits=tuple(edit for each in edits for edit in each.edits()),
+            boilerplate=boilerplate.without_sources()
+            if boilerplate and self._applies(boilerplate.sources, name)
+            else None,
+            language=LanguageRule(
+                language.min_score, language.keep if self._applies(language.sources, name) else None
+            )
+            if language
+            else LanguageRule(),
+            rules=tuple(rule for each in rules for rule in each.rules()),
+            word_files=word_files,
+            datatrove_filters=tuple((each.datatrove, each.options) for each in rules if each.datatrove),
+        )
+
+    def _applies(self, sources: list[str] | None, name: str) -> bool:
+        return name in (self.own_sources if sources is None else sources)

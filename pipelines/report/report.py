@@ -1,0 +1,150 @@
+"""The report: what went in, what was dropped and why, what was asked for and what was built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from pipelines.evaluation.tables import sheets
+from pipelines.execution.atomic import write_bytes
+from pipelines.execution.stage import distinct
+from pipelines.graph.build import Graph
+from pipelines.report.classifiers import classifier_reports
+from pipelines.report.edits import boilerplate_reports, edit_reports
+from pipelines.report.scores import kept_scores
+from pipelines.report.training import lineage, score_table
+from pipelines.stages.ingest import Ingest, quarantined
+from pipelines.stages.parts import PartStage
+from pipelines.stages.select import Select
+from pipelines.stages.tokenizer import ENCODER
+
+QUARANTINE_SHOWN = 200
+FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
+
+
+def write_report(graph: Graph, workdir: Path) -> None:
+    """Write `report.json`, `report.html` and `README.md` (the dataset card) into the run's folder."""
+    from jinja2 import Environment, PackageLoader
+
+    content = gather_report(graph, workdir)
+    write_bytes(workdir / "report.json", orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    # Documents and their sources are hostile text: everything is escaped, in the card as well.
+    environment = Environment(
+        loader=PackageLoader("pipelines.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    tables = {name: list(sheets(list(found.values()))) for name, found in content["evaluation"].items()}
+    for name, template in FILES.items():
+        text = environment.get_template(template).render(content, evaluation_tables=tables)
+        write_bytes(workdir / name, text.encode())
+
+
+def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
+    """The report of a finished run, JSON-able."""
+    recipe = graph.recipe
+    return {
+        "name": recipe.name,
+        "description": recipe.description,
+        "seed": recipe.seed,
+        "sources": [_source(parts, select, workdir) for parts, select in graph.part_stages()],
+        "edits": [edit for ingest in graph.ingests for edit in edit_reports(ingest, workdir)],
+        "boilerplate": [b for parts, _ in graph.part_stages() for b in boilerplate_reports(parts, workdir)],
+        "classifiers": [c for select in graph.selects for c in classifier_reports(select, workdir)],
+        "rules": _rules(graph.selects, workdir),
+        "quarantine": list(_quarantine(graph, workdir)),
+        "tokenizer": _tokenizer(graph, workdir),
+        "mixtures": {name: mix.ledger(workdir).model_dump(mode="json") for name, mix in graph.mixes.items()},
+        "training": _training(graph, workdir),
+        "evaluation": kept_scores(graph, workdir),
+        "stages": [
+            {
+                "stage": stage.label,
+                "folder": stage.folder(workdir).name,
+                "fingerprint": stage.fingerprint,
+                "seconds": stage.manifest(workdir).seconds,
+                "counts": stage.manifest(workdir).counts.to_json(),
+            }
+            for stage in graph.stages()
+        ],
+    }
+
+
+def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
+    """The funnel of one source, from records read to documents kept."""
+    verdicts = pl.concat(
+        [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(workdir, parts.scope)] or [_EMPTY]
+    )
+    annotated = select.annotation(parts.scope).manifest(workdir).counts
+    flows = [stage.manifest(workdir).counts.flows for stage in distinct((parts.origin, parts))]
+    dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
+    read = flows[0].get("records") or flows[0].get("questions")
+    set_aside = Counter(read.dropped if read else {})
+    for flow in flows[1:]:
+        set_aside.update(flow["documents"].dropped if "documents" in flow else {})
+    return {
+        "source": parts.scope,
+        "domain": parts.domain,
+        "synthetic": not isinstance(parts.origin, Ingest),
+        "records": read.entered if read else 0,
+        "set_aside": dict(sorted(set_aside.items())),
+        "documents": len(verdicts),
+        "text_bytes": annotated.facts["text_bytes_read"],
+        "dropped": dict(dropped),
+        "kept": int(verdicts["keep"].sum()),
+        "languages": _languages(verdicts),
+        "held_out": int(verdicts["held_out"].sum()),
+    }
+
+
+def _languages(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Documents, and documents kept, by language, the most frequent first."""
+    counts = verdicts.group_by("language").agg(pl.len(), pl.sum("keep"))
+    counts = counts.sort("len", "language", descending=[True, False])
+    return {language: {"documents": n, "kept": kept} for language, n, kept in counts.rows()}
+
+
+_EMPTY = pl.DataFrame(
+    schema={"keep": pl.Boolean, "held_out": pl.Boolean, "reason": pl.String, "language": pl.String}
+)
+
+
+def _rules(selects: tuple[Select, ...], workdir: Path) -> list[dict[str, Any]]:
+    """How many documents fail each rule, whichever rule dropped them."""
+    return [
+        {"rule": name.removeprefix("fails "), "documents": number}
+        for select in selects
+        for name, number in sorted(select.manifest(workdir).counts.facts.items(), key=lambda item: -item[1])
+        if name.startswith("fails ") and not name.startswith("fails classifier.") and number
+    ]
+
+
+def _quarantine(graph: Graph, workdir: Path) -> Iterator[dict[str, str]]:
+    left = QUARANTINE_SHOWN
+    for ingest in graph.ingests:
+        for table in quarantined(ingest, workdir):
+            rows: pa.Table = table.slice(0, left)
+            left -= rows.num_rows
+            yield from ({"source": ingest.scope, **row} for row in rows.to_pylist())
+
+
+def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
+    encoder = orjson.loads((graph.tokenizer.folder(workdir) / ENCODER).read_bytes())
+    facts = graph.tokenizer.manifest(workdir).counts.facts
+    return {"base": graph.recipe.tokenizer.base, "vocabulary": facts["vocabulary"], **encoder}
+
+
+def _training(graph: Graph, workdir: Path) -> dict[str, Any]:
+    """The result of each trained stage, with a table of its scores beside those before it."""
+    stages = list(graph.recipe.mixtures)
+    found = {}
+    for stage in stages:
+        if results := lineage(workdir, stage, stages):
+            table = score_table(results)
+            found[stage] = results[-1][1] | {"scores": asdict(table) if table else None}
+    return found

@@ -1,0 +1,96 @@
+"""The files named on a command line, as a source whose documents bear their own ids."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import UserError
+from pipelines.sources.base import Labels, Quarantine, Unit
+from pipelines.sources.fields import FieldMap, Fields
+from pipelines.sources.formats import UNITS, plan_files, read_unit, suffix_of
+from pipelines.sources.listing import InputFile
+
+
+@dataclass(frozen=True)
+class GivenFiles:
+    """Files in the order given. A `doc_id` is the record's id, else `<file name>:<row>`.
+
+    Files of the same name in different folders are told apart by their paths from the folder that they share.
+    """
+
+    files: tuple[InputFile, ...]
+
+    @classmethod
+    def find(cls, paths: list[str]) -> GivenFiles:
+        """The files at `paths`. Raises UserError for one that is missing, repeated or of an unknown kind."""
+        locations = [os.path.abspath(_existing(path)) for path in paths]
+        if repeated := [path for path, times in Counter(locations).items() if times > 1]:
+            raise UserError("the file is given twice", file=repeated[0], hint="Give each file once.")
+        names = [os.path.basename(location) for location in locations]
+        if len(set(names)) < len(names):
+            shared = os.path.commonpath(locations)
+            names = [os.path.relpath(location, shared) for location in locations]
+        states = map(os.stat, locations)
+        return cls(
+            tuple(
+                InputFile(name, location, state.st_size, state.st_mtime_ns)
+                for name, location, state in zip(names, locations, states, strict=True)
+            )
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """Name, place, size and modification time of each file."""
+        return {"files": [[file.path, file.location, file.size, file.version] for file in self.files]}
+
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    def units(self, part_bytes: int) -> list[Unit]:
+        """Ranges of lines or row groups; whole files where those are not to be had."""
+        return list(plan_files(self.files, part_bytes))
+
+    def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
+        """Documents of a unit."""
+        file = next(file for file in self.files if file.path == unit.file)
+        fields = FieldMap(Labels("", ""), Fields(id=_id_field(file)))
+        return read_unit(file, unit, fields, quarantine)
+
+    def read_file(self, file: InputFile, quarantine: Quarantine) -> Iterator[pa.Table]:
+        """Documents of a whole file, from front to back."""
+        for unit in plan_files([file], sys.maxsize):
+            yield from self.read(unit, quarantine)
+
+
+def _existing(path: str) -> str:
+    if not os.path.isfile(path):
+        what = "is a folder" if os.path.isdir(path) else "there is no such file"
+        raise UserError(what, file=path, hint="Give the files themselves, e.g. data/*.jsonl.")
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise UserError("the file's name is not UTF-8", file=repr(path), hint="Rename it.") from error
+    if suffix_of(path) is None:
+        raise UserError(
+            "its suffix does not say how to read it", file=path, hint=f"Readable are {' '.join(UNITS)}."
+        )
+    return path
+
+
+def _id_field(file: InputFile) -> str:
+    """`id`; of Parquet files that this program wrote, `doc_id`."""
+    if suffix_of(file.path) != ".parquet":
+        return "id"
+    try:
+        columns = pq.read_schema(file.location).names
+    except (OSError, pa.ArrowInvalid):
+        return "id"  # reading it will say why
+    return "doc_id" if "doc_id" in columns and "id" not in columns else "id"

@@ -1,0 +1,1 @@
+"""Classifiers in a run: examples, models, training, scores, verdicts by percentile."""

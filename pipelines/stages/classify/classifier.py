@@ -1,0 +1,242 @@
+"""Classifier: a model is trained on sources or labelled files, or an existing one is taken in."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.classify.cross_validation import measures, out_of_fold
+from filters.classify.fasttext import FastText
+from filters.classify.fasttext_training import Training, train_fasttext
+from filters.classify.linear_head import train_head
+from pipelines.errors import UserError
+from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.stage import Stage, distinct
+from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
+from pipelines.sources.models import ModelInput
+from pipelines.stages.classify.examples import Examples, Place, gather_examples
+from pipelines.stages.classify.models import (
+    FASTTEXT_FILE,
+    HEAD_FILE,
+    Model,
+    load_model,
+    prepared,
+    read_fasttext,
+    write_head,
+)
+from pipelines.stages.classify.transformer import Body, Embedder, SequenceClassifier
+from pipelines.stages.parts import PartStage, text_size
+
+ABOUT, LEARNED, REPORT = "classifier.json", "learned.parquet", "report.json"
+NOT_OF_THE_MODEL = {"sources", "positive", "keep", "relabel"}
+"""What a recipe says of a classifier that decides how it is used, not what it is."""
+FEWEST_STEPS = 20_000
+MOST_EPOCHS, FEWEST_EPOCHS = 100, 5
+MISTAKES_SHOWN, MISTAKE_CHARACTERS = 20, 300
+
+
+@dataclass(frozen=True)
+class Classifier(Stage):
+    """One task. Output: `classifier.json` (`labels`) and the model:
+
+    `model.bin` (fastText) or `head.safetensors` (of an embedding model). If it was trained here also
+    `learned.parquet`, `doc_id` (null for a file's records), `content_hash` and `label` of each example, and
+    `report.json`, its cross-validation.
+    """
+
+    name: ClassVar[str] = "classifier"
+    version: ClassVar[int] = 1
+    config: FastTextClassifier | TransformerClassifier
+    places: tuple[Place, ...]
+    model: ModelInput | None
+    held_out_share: float
+    seed: int
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """The documents that it learns from."""
+        return distinct(place.of for place in self.places if isinstance(place.of, PartStage))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How it is trained, or what model it is."""
+        settings: dict[str, Any] = {"config": self.config.model_dump(mode="json", exclude=NOT_OF_THE_MODEL)}
+        if self.model:
+            settings["model"] = self.model.identity
+        if self.places:
+            settings |= {
+                "labels": [place.label for place in self.places],
+                "files": [
+                    place.of.identity() for place in self.places if not isinstance(place.of, PartStage)
+                ],
+                "held_out_share": self.held_out_share,
+                "seed": self.seed,
+            }
+        return settings
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        """One."""
+        return [{}]
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Train and validate, or take in."""
+        labels = self._trained(workdir, output) if self.places else self._taken_in(output)
+        output.write_json(ABOUT, {"labels": labels})
+
+    def _taken_in(self, output: TaskOutput) -> tuple[str, ...]:
+        assert self.model is not None, "what is not trained here comes from outside"
+        if isinstance(self.config, TransformerClassifier):
+            body = self.body
+            assert body is not None, "a transformer has a body"
+            return SequenceClassifier.load(body).labels
+        with output.file(FASTTEXT_FILE) as path:
+            shutil.copyfile(self.model.location, path)
+            try:
+                return read_fasttext(path).labels
+            except ValueError as error:
+                raise UserError(
+                    str(error), file=self.model.location, hint="Name a fastText classifier, .bin or .ftz."
+                ) from error
+
+    def _trained(self, workdir: Path, output: TaskOutput) -> tuple[str, ...]:
+        examples = gather_examples(self.places, workdir, self.seed, self.held_out_share, self.config.folds)
+        self._check(examples)
+        trainer: _FastTextTrainer | _HeadTrainer = (
+            _FastTextTrainer(self.config, examples, self.seed)
+            if isinstance(self.config, FastTextClassifier)
+            else _HeadTrainer(self.body, examples)
+        )
+        try:
+            probabilities = out_of_fold(examples.fold, trainer.judge, len(examples.names))
+            trainer.write(output)
+        except ValueError as error:
+            raise UserError(str(error), place=f"curate.classify.{self.scope}") from error
+        output.write_table(LEARNED, examples.identity)
+        report = measures(examples.labels, probabilities, examples.names)
+        output.write_json(REPORT, report | {"mistakes": _mistakes(examples, probabilities)})
+        output.counts.flow(
+            "examples", entered=examples.seen, left=len(examples.labels), dropped=examples.left_out
+        )
+        output.counts.fact("text_bytes_read", text_size(examples.texts))
+        return examples.names
+
+    def _check(self, examples: Examples) -> None:
+        """Raises UserError where a label has too few examples to learn and to be validated."""
+        counts = np.bincount(examples.labels, minlength=len(examples.names))
+        few = [name for name, count in zip(examples.names, counts, strict=True) if count < 2]
+        if few or len(examples.names) < 2:
+            raise UserError(
+                f"the classifier `{self.scope}` has examples of {len(examples.names)} labels"
+                + (f", and fewer than two of {', '.join(few)}" if few else ""),
+                place=f"curate.classify.{self.scope}.train",
+                hint="Name sources or files with more examples. Left out were: "
+                + (", ".join(f"{n} {why}" for why, n in sorted(examples.left_out.items()) if n) or "none")
+                + ".",
+            )
+
+    @property
+    def body(self) -> Body | None:
+        """The transformer, if it is one."""
+        if not isinstance(self.config, TransformerClassifier) or self.model is None:
+            return None
+        settings = self.config.max_length, self.config.batch_tokens
+        return Body(self.model.location, self.model.revision, *settings)
+
+    def labels(self, workdir: Path) -> tuple[str, ...]:
+        """The labels of the finished classifier; none if it gives one number."""
+        return tuple(orjson.loads((self.folder(workdir) / ABOUT).read_bytes())["labels"])
+
+    def ready(self, workdir: Path) -> Model:
+        """The finished classifier."""
+        return load_model(self.config, self.folder(workdir), self.labels(workdir), self.body)
+
+    def report(self, workdir: Path) -> dict[str, Any] | None:
+        """Its cross-validation, if it was trained here."""
+        path = self.folder(workdir) / REPORT
+        return dict(orjson.loads(path.read_bytes())) if path.exists() else None
+
+    def learned(self, workdir: Path) -> pa.ChunkedArray:
+        """The hashes of the texts that it learned from."""
+        if not self.places:
+            return pa.chunked_array([], pa.binary(16))
+        return pq.read_table(self.folder(workdir) / LEARNED, columns=["content_hash"]).column(0)
+
+
+class _FastTextTrainer:
+    """Trains fastText on some of the examples, or all."""
+
+    def __init__(self, config: FastTextClassifier, examples: Examples, seed: int) -> None:
+        self._texts = prepared(examples.texts, config.folded)
+        self._examples = examples
+        steps = -(-FEWEST_STEPS // len(examples.labels))
+        self._training = Training(
+            dimensions=config.dimensions,
+            ngrams=config.ngrams,
+            buckets=config.buckets,
+            min_count=config.min_count,
+            epochs=config.epochs or min(MOST_EPOCHS, max(FEWEST_EPOCHS, steps)),
+            learning_rate=config.learning_rate,
+            seed=seed,
+        )
+
+    def judge(self, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        """Probabilities of the examples in the mask by a model that has learned from the others."""
+        model = FastText.parse(self._train(~inside))
+        return model.probabilities(self._texts.filter(pa.array(inside)))
+
+    def write(self, output: TaskOutput) -> None:
+        """Train on all and keep the model."""
+        model = self._train(np.ones(len(self._examples.labels), bool))
+        with output.file(FASTTEXT_FILE) as path:
+            path.write_bytes(model)
+
+    def _train(self, mask: npt.NDArray[np.bool_]) -> bytes:
+        texts, labels = self._texts.filter(pa.array(mask)), self._examples.labels[mask]
+        return train_fasttext(texts, labels, self._examples.names, self._training)
+
+
+class _HeadTrainer:
+    """Trains a linear head on the embeddings of some of the examples, or all."""
+
+    def __init__(self, body: Body | None, examples: Examples) -> None:
+        assert body is not None, "a head belongs to a transformer"
+        self._embeddings = Embedder.load(body).embeddings(examples.texts)
+        self._examples = examples
+
+    def judge(self, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        """Probabilities of the examples in the mask by a head that has learned from the others."""
+        labels, names = self._examples.labels[~inside], self._examples.names
+        head = train_head(self._embeddings[~inside], labels, len(names))
+        return head.probabilities(self._embeddings[inside])
+
+    def write(self, output: TaskOutput) -> None:
+        """Train on all and keep the head."""
+        head = train_head(self._embeddings, self._examples.labels, len(self._examples.names))
+        with output.file(HEAD_FILE) as path:
+            write_head(path, head)
+
+
+def _mistakes(examples: Examples, probabilities: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
+    """The examples that the classifier was surest to label otherwise: often their label is wrong."""
+    said = probabilities.argmax(axis=1)
+    sureness = np.where(said != examples.labels, probabilities.max(axis=1), -1)
+    worst = [int(i) for i in np.argsort(-sureness, kind="stable")[:MISTAKES_SHOWN] if sureness[i] >= 0]
+    ids = examples.identity.column("doc_id")
+    return [
+        {
+            "doc_id": ids[i].as_py(),
+            "label": examples.names[examples.labels[i]],
+            "said": examples.names[said[i]],
+            "probability": round(float(sureness[i]), 4),
+            "text": examples.texts[i].as_py()[:MISTAKE_CHARACTERS],
+        }
+        for i in worst
+    ]

@@ -1,0 +1,107 @@
+"""Candidates: pairs of documents that share a band, made from band keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from filters.dedup.candidates import candidate_pairs, ends, merged
+from filters.dedup.minhash import MinHash
+from filters.dedup.survivors import components
+from pipelines.execution.output import StageOutput, Task, TaskOutput, read_arrow
+from pipelines.execution.stage import Stage
+from pipelines.stages.annotate import band_column
+from pipelines.stages.dedup.numbering import Documents, Numbering
+from pipelines.stages.dedup.preference import ORDER, Rank
+from pipelines.stages.dedup.similarity_cache import verified_earlier
+
+PAIRS_A_RUN = 1 << 24
+PAIRS = "pairs.arrow"
+UNVERIFIED = "unverified.arrow"
+
+
+@dataclass(frozen=True)
+class Candidates(Stage):
+    """One task a band, so that memory holds one band. Output: `band-BB.arrow`: `pair` uint64, ascending.
+
+    When sources or the policy change, all pairs are made anew, which reads no text; but their similarities
+    are those of earlier runs where these verified the same pairs.
+    """
+
+    name: ClassVar[str] = "candidates"
+    version: ClassVar[int] = 2
+    rank: Rank
+    minhash: MinHash
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """The ranks and the annotations under them."""
+        return (self.rank, *self.rank.annotations)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """None of its own."""
+        return {}
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        """One for each band."""
+        return [{"band": band} for band in range(self.minhash.bands)]
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Pair the documents that share the band's key; of exact duplicates one stands for all."""
+        order = read_arrow(self.rank.folder(workdir) / ORDER)
+        documents = order.column("document").to_numpy()
+        references = pc.sum(order.column("reference")).as_py() or 0
+        keys = np.concatenate([np.empty(0, np.uint64), *self._keys(workdir, task["band"])])
+        found = candidate_pairs(keys[documents], documents, references)
+        output.write_arrow(_band_file(task["band"]), pa.table({"pair": found.pairs}))
+        output.counts.fact("candidate_pairs", len(found.pairs))
+        output.counts.fact("pairs_left_out_of_huge_buckets", found.bounded)
+
+    def _keys(self, workdir: Path, band: int) -> Iterator[npt.NDArray[np.uint64]]:
+        column = band_column(band)
+        for annotation in self.rank.annotations:
+            for name in annotation.parts.part_names(workdir):
+                table = pq.read_table(annotation.folder(workdir) / name, columns=[column])
+                yield table.column(column).to_numpy()
+
+    def finish(self, workdir: Path, output: StageOutput) -> None:
+        """Merge the bands.
+
+        `pairs.arrow`: `a` < `b`, distinct, those of a cluster together, and `similarity`, nan where no
+        earlier run verified the pair. `unverified.arrow`: `document`, those of the other pairs, ascending.
+        """
+        bands = [read_arrow(self.folder(workdir) / _band_file(n)) for n in range(self.minhash.bands)]
+        runs = merged([band.column("pair").to_numpy() for band in bands], PAIRS_A_RUN)
+        pairs = np.concatenate([np.empty(0, np.uint64), *runs])
+        numbering = Numbering.of(self.rank, workdir)
+        similarity = verified_earlier(workdir, self.minhash.ngram, numbering, pairs)
+        a, b = ends(pairs)
+        new = np.isnan(similarity)
+        documents = np.unique(np.concatenate([a[new], b[new]]))
+        output.write_arrow(UNVERIFIED, pa.table({"document": documents}))
+        cluster = components(np.arange(numbering.documents), a, b)[a]
+        together = np.argsort(cluster, kind="stable")
+        columns = {"a": a[together], "b": b[together], "similarity": similarity[together]}
+        output.write_arrow(PAIRS, pa.table(columns))
+
+    def pairs(self, workdir: Path) -> pa.Table:
+        """`a`, `b`, `similarity` of all distinct pairs, memory-mapped."""
+        return read_arrow(self.folder(workdir) / PAIRS)
+
+    def unverified(self, workdir: Path) -> Documents:
+        """The documents whose texts must be compared, ascending, memory-mapped."""
+        documents: Documents = read_arrow(self.folder(workdir) / UNVERIFIED).column("document").to_numpy()
+        return documents
+
+
+def _band_file(band: int) -> str:
+    return f"band-{band:02d}.arrow"

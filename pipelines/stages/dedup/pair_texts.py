@@ -1,0 +1,112 @@
+"""Compared: the texts of the documents in pairs that no run verified, laid out for random access."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.execution.output import Task, TaskOutput, read_arrow
+from pipelines.execution.stage import Stage
+from pipelines.stages.dedup.candidates import Candidates
+from pipelines.stages.dedup.numbering import Documents
+from pipelines.stages.parts import text_size
+
+
+@dataclass(frozen=True)
+class Compared(Stage):
+    """One task a part.
+
+    Output: `SOURCE-PART.arrow`, uncompressed: `document`, `bytes`, `text` of each document that is compared.
+    """
+
+    name: ClassVar[str] = "compared"
+    version: ClassVar[int] = 2
+    candidates: Candidates
+
+    @property
+    def inputs(self) -> tuple[Stage, ...]:
+        """The pairs and the parts."""
+        return (self.candidates, *(annotation.parts for annotation in self.candidates.rank.annotations))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """None of its own."""
+        return {}
+
+    def tasks(self, workdir: Path) -> list[Task]:
+        """One for each part."""
+        tasks, first = [], 0
+        for number, annotation in enumerate(self.candidates.rank.annotations):
+            parts = annotation.parts
+            for name, rows in zip(parts.part_names(workdir), parts.part_rows(workdir), strict=True):
+                tasks.append({"source": number, "part": name, "first": first, "rows": rows})
+                first += rows
+        return tasks
+
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        """Copy the texts that will be compared."""
+        first, rows = task["first"], task["rows"]
+        unverified = self.candidates.unverified(workdir)
+        wanted = unverified[slice(*np.searchsorted(unverified, [first, first + rows]))]
+        if len(wanted) == 0:
+            return
+        parts = self.candidates.rank.annotations[task["source"]].parts
+        texts, read = _texts_of_rows(parts.folder(workdir) / task["part"], wanted - first)
+        name = f"{parts.scope}-{task['part'].removesuffix('.parquet')}.arrow"
+        sizes = pc.binary_length(texts).cast(pa.int64())
+        output.write_arrow(name, pa.table({"document": wanted, "bytes": sizes, "text": texts}))
+        output.counts.fact("text_bytes_read", read)
+
+    def texts(self, workdir: Path) -> Texts:
+        """The texts, memory-mapped."""
+        folder = self.folder(workdir)
+        return Texts([read_arrow(folder / n) for n in self.manifest(workdir).part_names(".arrow")])
+
+
+def _texts_of_rows(path: Path, rows: Documents) -> tuple[pa.ChunkedArray, int]:
+    """Texts of a part, from no more of its row groups than needed, and the bytes of text in these."""
+    with pq.ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+        firsts = np.cumsum([0, *sizes])
+        group = np.searchsorted(firsts, rows, side="right") - 1
+        needed = np.unique(group)
+        texts = file.read_row_groups(needed.tolist(), columns=["text"]).column("text")
+        before = np.cumsum([0, *np.array(sizes)[needed]])
+        place = before[np.searchsorted(needed, group)] + rows - firsts[group]
+        return texts.take(pa.array(place)), text_size(texts)
+
+
+class Texts:
+    """Texts in several files, numbered through. Only those that are asked for are brought into memory."""
+
+    def __init__(self, tables: list[pa.Table]) -> None:
+        self._texts = [table.column("text") for table in tables]
+        self._firsts = np.cumsum([0, *map(len, self._texts)])
+        self._documents = _joined(tables, "document")
+        self.bytes = _joined(tables, "bytes")
+        """The size of each text."""
+
+    def rows(self, documents: Documents) -> Documents:
+        """The numbers of the texts of documents."""
+        rows: Documents = np.searchsorted(self._documents, documents)
+        return rows
+
+    def take(self, rows: Documents) -> pa.ChunkedArray:
+        """The texts of ascending rows. One file at a time: taken from all at once, all would be copied."""
+        cuts = np.searchsorted(rows, self._firsts)
+        found = [
+            texts.take(pa.array(rows[start:stop] - first))
+            for texts, first, start, stop in zip(self._texts, self._firsts, cuts, cuts[1:], strict=False)
+        ]
+        chunks = [chunk for texts in found for chunk in texts.chunks]
+        return pa.chunked_array(chunks, pa.large_string())
+
+
+def _joined(tables: list[pa.Table], column: str) -> Documents:
+    return np.concatenate([np.empty(0, np.int64), *(table.column(column).to_numpy() for table in tables)])

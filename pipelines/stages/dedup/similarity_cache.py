@@ -1,0 +1,45 @@
+"""What any run of a work folder verified: the similarity of pairs, which depends on their texts alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow.parquet as pq
+
+from filters.dedup.candidates import pairs_of
+from pipelines.execution.output import TaskOutput
+from pipelines.stages.dedup.numbering import Numbering
+
+FILE = "verified.json"
+VERSION = 1
+"""Of the similarity: what other versions computed is computed again."""
+
+
+def publish_verified(output: TaskOutput, ngram: int, numbering: Numbering) -> None:
+    """Say what the pairs of this stage's Parquet files are: `a`, `b`, `similarity`."""
+    output.write_json(FILE, {"version": VERSION, "ngram": ngram, **numbering.to_json()})
+
+
+def verified_earlier(
+    workdir: Path, ngram: int, numbering: Numbering, pairs: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.float64]:
+    """The similarity of those pairs (ascending) that some run verified; nan for the others."""
+    similarity = np.full(len(pairs), np.nan)
+    for published in sorted((workdir / "stages").glob(f"*/{FILE}")):
+        content = orjson.loads(published.read_bytes())
+        if (content["version"], content["ngram"]) != (VERSION, ngram):
+            continue
+        earlier = Numbering.from_json(content)
+        for path in published.parent.glob("*.parquet"):
+            edges = pq.read_table(path)
+            a, b = (numbering.translated(edges.column(side).to_numpy(), earlier) for side in ("a", "b"))
+            here = (a >= 0) & (b >= 0)
+            known, values = pairs_of(a[here], b[here]), edges.column("similarity").to_numpy()[here]
+            place = np.searchsorted(pairs, known)
+            wanted = place < len(pairs)
+            wanted[wanted] = pairs[place[wanted]] == known[wanted]
+            similarity[place[wanted]] = values[wanted]
+    return similarity
