@@ -40,6 +40,7 @@ from datatrove.pipeline.formatters import PIIFormatter
 from datatrove.utils.lid import FT176LID
 from datatrove.utils.logging import logger
 from datatrove.utils.text import split_into_parts
+from filters.quality.judge import judge
 from rensa import RMinHash
 from rich.console import Console
 
@@ -50,7 +51,6 @@ from filters.dedup.minhash import MinHash
 from filters.dedup.survivors import survivors
 from filters.edits.c4_lines import edit_lines
 from filters.language.identify import LanguageRule
-from filters.quality.judge import judge
 from filters.quality.rules import PRESETS, Rule
 from filters.quality.signals import compute_signals
 from pipelines.commands.files import ingest

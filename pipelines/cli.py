@@ -163,6 +163,14 @@ def annotate(
     rules: Annotated[
         list[str], typer.Option(metavar="PRESET", help="Judge by this preset, e.g. gopher_quality.")
     ] = [],  # noqa: B006
+    signals: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Compute this signal and its family, `language`, or `all`; by default what the rules need, "
+            "and without rules all.",
+        ),
+    ] = [],  # noqa: B006
     set_: Annotated[
         list[str],
         typer.Option(
@@ -180,7 +188,7 @@ def annotate(
     """Compute the quality signals of documents, and judge them by rules: signals.parquet."""
     from pipelines.commands.annotate import annotate_files
 
-    annotate_files(files, output, rules, edit, set_, workers, json)
+    annotate_files(files, output, rules, signals, edit, set_, workers, json)
 
 
 @app.command()

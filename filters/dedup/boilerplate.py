@@ -37,6 +37,8 @@ from filters.text.texts import Texts, text_array, text_buffers
 
 Keys = npt.NDArray[np.uint64]
 
+VERSION = 1
+
 _DIGIT = np.uint32(ord("0"))
 _EXAMPLE_BYTES = 200
 

@@ -17,6 +17,8 @@ from filters.dedup.exact import likely_shared
 from filters.dedup.minhash import NO_WORDS
 from filters.text.kernel import kernel
 
+VERSION = 1
+
 WHOLE_BUCKET = 64
 """Buckets up to this size compare all pairs."""
 HUBS = 32

@@ -13,6 +13,8 @@ from filters.text.hashing import hash_bytes
 from filters.text.kernel import driver, inline_kernel, kernel
 from filters.text.texts import Texts, text_buffers
 
+VERSION = 1
+
 
 def content_hash(texts: Texts) -> pa.FixedSizeBinaryArray:
     """The hash of each text after normalisation: fixed_size_binary(16).

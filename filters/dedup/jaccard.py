@@ -11,6 +11,9 @@ from filters.text.folding import word_folding
 from filters.text.kernel import driver
 from filters.text.texts import Texts, text_buffers
 
+VERSION = 1
+"""Of the similarity: to be raised when that of some pair changes."""
+
 
 def verified(a: np.ndarray, b: np.ndarray, texts: Texts, ngram: int) -> np.ndarray:
     """The Jaccard similarity of the shingle sets of each pair: float64; 0 where neither text has words.

@@ -23,6 +23,8 @@ from filters.text.hashing import combine, mix
 from filters.text.kernel import driver, kernel
 from filters.text.texts import Texts, text_buffers
 
+VERSION = 1
+
 NO_WORDS = np.uint64(0xFFFFFFFFFFFFFFFF)
 """The band key of a document without words, which is a duplicate of nothing."""
 

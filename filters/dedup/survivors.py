@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 
 from filters.text.kernel import driver, kernel
 
+VERSION = 1
+
 
 class Survivors(NamedTuple):
     """The outcome for each document."""

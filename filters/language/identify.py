@@ -16,6 +16,8 @@ from filters.text.characters import LETTER, character_classes, decode, width
 from filters.text.kernel import driver
 from filters.text.texts import Texts, text_buffers
 
+VERSION = 1
+
 SAMPLE_BYTES = 8192
 """Of a longer document its beginning, middle and end are read; see `filters.fasttext.STRETCHES`."""
 

@@ -23,6 +23,8 @@ from filters.text.hashing import combine, find_slot, slots_for
 from filters.text.kernel import inline_kernel, kernel
 from filters.text.texts import Texts, text_buffers
 
+VERSION = 1
+
 SIGNAL = count("bad_words", "Places where a word or phrase of the list for the document's language begins.")
 
 UNSPACED_LANGUAGES = frozenset({"ja", "th", "zh"})

@@ -18,6 +18,8 @@ from filters.text.kernel import kernel
 from filters.text.lines import line_ends_between
 from filters.text.words import IS_PUNCTUATION, IS_TERMINAL
 
+VERSION = 1
+
 SIGNALS = (
     count(
         "sentences", "Sentences, line by line: a terminal mark, and a word that is not punctuation after it."
@@ -31,7 +33,7 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
     _fill(documents.data, documents.starts, documents.ends, documents.classes, *documents.words, table)
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("c4", VERSION, SIGNALS, _measure)
 
 
 @kernel

@@ -28,6 +28,8 @@ from filters.text.characters import (
 from filters.text.hashing import load64
 from filters.text.kernel import inline_kernel, kernel
 
+VERSION = 1
+
 SIGNALS = (
     count("longest_line", "Characters of the longest line."),
     ratio("mean_line_length", "Mean characters of a line."),
@@ -90,7 +92,7 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
     _fill(documents.data, documents.starts, documents.ends, documents.classes, documents.characters, table)
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("code", VERSION, SIGNALS, _measure)
 
 
 @kernel

@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,11 +59,6 @@ class Documents:
         self.sizes = sizes
         self.definition = definition
         self.space = space
-
-    def only(self, rows: np.ndarray) -> Self:
-        """The documents that `rows`, bool, selects, which take the place of these."""
-        chosen = self.starts[rows], self.ends[rows], self.sizes[rows]
-        return type(self)(self.data, *chosen, self.definition, self.space)
 
     @property
     def classes(self) -> np.ndarray:

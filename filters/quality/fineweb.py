@@ -16,29 +16,26 @@ from filters.text.characters import RUSSIAN_TERMINAL, TERMINAL, class_before
 from filters.text.hashing import ENTRY, clear, slots_for, was_seen
 from filters.text.kernel import driver, kernel
 
-_OF_LINES = (
+VERSION = 1
+
+SIGNALS = (
     ratio("punctuated_line_fraction", "Lines that end with a terminal mark, of those that are not blank."),
     ratio("punctuated_line_fraction_ru", "The same with Russian closing quotes, ellipsis, colon, semicolon."),
     ratio("short_line_fraction", "Lines of at most 30 characters, of those that are not blank."),
     ratio("dup_nonblank_line_char_fraction", "Characters of lines met before, of all but newlines."),
+    ratio("newlines_per_word", "Newlines per word."),
 )
-_OF_WORDS = (ratio("newlines_per_word", "Newlines per word."),)
 
 _SHORT_LINE = 30
 
 
-def _measure_lines(documents: Documents, table: np.ndarray) -> None:
+def _measure(documents: Documents, table: np.ndarray) -> None:
     _fill(documents.data, documents.starts, documents.classes, documents.characters, *documents.lines, table)
-
-
-def _measure_words(documents: Documents, table: np.ndarray) -> None:
     words = np.diff(documents.words.first)
-    table[:, 0] = (np.diff(documents.lines.first) - 1) / np.maximum(words, 1)
+    table[:, 4] = (np.diff(documents.lines.first) - 1) / np.maximum(words, 1)
 
 
-OF_LINES = Family(_OF_LINES, _measure_lines)
-OF_WORDS = Family(_OF_WORDS, _measure_words)
-"""Apart, since a document that fails by its lines need not be split into words."""
+FAMILY = Family("fineweb", VERSION, SIGNALS, _measure)
 
 
 @driver

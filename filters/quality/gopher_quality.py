@@ -21,6 +21,8 @@ from filters.text.lines import line_end, strip_right
 from filters.text.vectors import count_ones
 from filters.text.words import HAS_LETTER, IS_WORD
 
+VERSION = 1
+
 SIGNALS = (
     count("non_symbol_words", "Words with a character that is not punctuation."),
     ratio("mean_word_length", "Mean characters of the words that are not punctuation."),
@@ -76,7 +78,7 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
     )
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("gopher_quality", VERSION, SIGNALS, _measure)
 
 
 @kernel

@@ -26,6 +26,8 @@ DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
 _MOSTLY_UNIQUE = 3
 """Up to this length most n-grams of ordinary text that may repeat do not."""
 
+VERSION = 1
+
 SIGNALS = (
     ratio("dup_paragraph_fraction", "Paragraphs that occurred before in the document."),
     ratio("dup_paragraph_char_fraction", "Characters of such paragraphs, of all characters."),
@@ -55,7 +57,7 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
     )
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("gopher_repetition", VERSION, SIGNALS, _measure)
 
 
 class _Scratch(NamedTuple):

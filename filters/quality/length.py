@@ -11,6 +11,8 @@ from filters.quality.signal import Family, count
 from filters.text.kernel import kernel
 from filters.text.lines import line_end
 
+VERSION = 1
+
 SIGNALS = (
     count("bytes", "Bytes of UTF-8."),
     count("characters", "Unicode code points."),
@@ -37,4 +39,4 @@ def _count_lines(data, starts, ends, classes, table):
         table[document, 3] = lines
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("length", VERSION, SIGNALS, _measure)

@@ -19,6 +19,8 @@ from filters.text.hashing import load64
 from filters.text.kernel import kernel
 from filters.text.vectors import trailing_zeros
 
+VERSION = 1
+
 SIGNALS = (
     count("latex_commands", "A backslash and at least two lower-case letters, such as '\\\\frac'."),
     count("formulas", "`$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]` and mathematical environments such as align."),
@@ -51,7 +53,7 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
     table[:, 2:] /= np.maximum(documents.characters, 1)[:, None]
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("math", VERSION, SIGNALS, _measure)
 
 
 @kernel

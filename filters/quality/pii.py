@@ -11,6 +11,8 @@ from filters.quality.documents import Documents
 from filters.quality.signal import Family, count
 from filters.text.texts import Texts, text_buffers
 
+VERSION = 1
+
 SIGNALS = tuple(count(f"pii_{kind.name}", kind.doc) for kind in KINDS)
 
 
@@ -39,4 +41,4 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
     table[:] = _count(documents.data, documents.starts, documents.ends)
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("pii", VERSION, SIGNALS, _measure)

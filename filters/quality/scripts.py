@@ -47,6 +47,8 @@ _RANGES = {
 SCRIPTS = (*_RANGES, "other")
 """The scripts that are told apart; `other` is every other one, mathematical letters included."""
 
+VERSION = 1
+
 SIGNALS = (
     *(ratio(f"script_{name}", f"Share of the letters that are {name.capitalize()}.") for name in _RANGES),
     ratio("script_other", "Share of the letters that are of another script."),
@@ -82,7 +84,7 @@ def _measure(documents: Documents, table: np.ndarray) -> None:
     _fill(documents.data, documents.starts, documents.ends, script_table(), table)
 
 
-FAMILY = Family(SIGNALS, _measure)
+FAMILY = Family("scripts", VERSION, SIGNALS, _measure)
 
 
 @kernel

@@ -22,6 +22,9 @@ class Signal(NamedTuple):
 class Family(NamedTuple):
     """Signals that are computed together."""
 
+    name: str
+    version: int
+    """To be raised when any of the signals takes another value for some text."""
     signals: tuple[Signal, ...]
     measure: Callable[[Documents, np.ndarray], None]
     """Fills the second argument, float64 of shape (documents, signals), for the documents in the first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from filters.edits.edits import EDITS, Edit
 from filters.quality.rules import PRESETS, Rule, all_failed, first_failed
-from filters.quality.signals import SIGNALS
+from filters.quality.signals import SIGNALS, families_of
 from mixers.files import finished_file
 from pipelines.commands.files import SCOPE, ingest
 from pipelines.commands.job import Job, do
@@ -24,30 +25,25 @@ from pipelines.commands.output import print_json
 from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
 from pipelines.errors import UserError
 from pipelines.execution.output import ROW_GROUP
-from pipelines.recipe.curate import Edits, Rules
+from pipelines.graph.build import language_of, signals_of
+from pipelines.recipe.curate import ALL_SIGNALS, Edits, Rules
 from pipelines.report.edits import edit_reports
 from pipelines.sources.models import bundled_language_model
 from pipelines.sources.quarantine import tell
-from pipelines.stages.annotate import Annotate
+from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.ingest import Ingest
+from pipelines.stages.sidecar import Sidecar
 
 FILE = "signals.parquet"
-SCHEMA = pa.schema(
-    [
-        ("doc_id", pa.string()),
-        *((signal.name, signal.type) for signal in SIGNALS.values()),
-        ("language", pa.string()),
-        ("language_score", pa.float32()),
-        ("keep", pa.bool_()),
-        ("reason", pa.string()),
-    ]
-)
+LANGUAGE = "language"
+"""Among signals: the language and its score."""
 
 
 def annotate_files(
     files: list[str],
     output: Path,
     presets: list[str],
+    signals: list[str],
     edits: list[str],
     assignments: list[str],
     workers: int | None,
@@ -58,13 +54,13 @@ def annotate_files(
     options = {key: values.pop(key) for key in list(values) if key.split(".")[0] in edits}
     rules = _rules(presets, values)
     parts = replace(ingest(files), edits=_edits(edits, options))
-    annotation = Annotate(SCOPE, parts, None, language_model=bundled_language_model())
+    sidecars = _sidecars(parts, rules, signals)
     job = Job(
         command="annotate",
         settings={"rules": {rule.name: [rule.signal, rule.min, rule.max] for rule in rules}},
-        stages=(parts, annotation),
+        stages=(parts, *sidecars),
         results=(FILE, QUARANTINE),
-        publish=lambda work, output: _publish(parts, annotation, rules, work, output),
+        publish=lambda work, output: _publish(parts, sidecars, rules, work, output),
     )
     summary = do(job, output, workers)
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
@@ -72,6 +68,22 @@ def annotate_files(
         print_json(summary)
     else:
         _print(summary, output, Console())
+
+
+def _sidecars(parts: Ingest, rules: tuple[Rule, ...], signals: list[str]) -> tuple[Sidecar, ...]:
+    """What is measured: the families of the signals that rules and the user ask for, else everything."""
+    known = [*SIGNALS, LANGUAGE]
+    for name in signals:
+        if name != ALL_SIGNALS and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            raise UserError(f"there is no signal `{name}`", hint=f"Did you mean `{near}`?")
+    everything = ALL_SIGNALS in signals or not (signals or rules)
+    names = known if everything else [*signals, *(rule.signal for rule in rules)]
+    hashes = Hashes(scope=f"{SCOPE}-hashes", parts=parts)
+    families = signals_of(parts, families_of(names), "unicode")
+    if LANGUAGE not in names:
+        return (hashes, *families)
+    return (hashes, *families, language_of(parts, bundled_language_model()))
 
 
 def _values(assignments: list[str]) -> dict[str, str]:
@@ -104,21 +116,26 @@ def _rules(presets: list[str], thresholds: dict[str, str]) -> tuple[Rule, ...]:
 
 
 def _publish(
-    parts: Ingest, annotation: Annotate, rules: tuple[Rule, ...], work: Path, output: Path
+    parts: Ingest, sidecars: tuple[Sidecar, ...], rules: tuple[Rule, ...], work: Path, output: Path
 ) -> dict[str, Any]:
     """Write `signals.parquet` part by part, and judge each document."""
     bad_records = publish_quarantine((parts,), work, output)
     reasons: Counter[str | None] = Counter()
     failed: Counter[str] = Counter()
+    hashes, *measured = sidecars
+    schema = _schema([name for sidecar in measured for name in sidecar.columns])
     with (
         finished_file(output / FILE) as path,
-        pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer,
+        pq.ParquetWriter(path, schema, compression="zstd") as writer,
     ):
-        for name in parts.part_names(work):
-            signals = pq.read_table(annotation.folder(work) / name, columns=SCHEMA.names[:-2])
+        for part in parts.part_names(work):
+            signals = hashes.table(work, part, ["doc_id"])
+            for table in (sidecar.table(work, part, sidecar.columns) for sidecar in measured):
+                for name in table.column_names:
+                    signals = signals.append_column(name, table.column(name))
             reason = first_failed(signals, rules)
             judged = signals.append_column("keep", reason.is_null()).append_column("reason", reason)
-            writer.write_table(judged.cast(SCHEMA), row_group_size=ROW_GROUP)
+            writer.write_table(judged.cast(schema), row_group_size=ROW_GROUP)
             reasons.update({each["values"]: each["counts"] for each in pc.value_counts(reason).to_pylist()})
             failed.update(all_failed(signals, rules))
     kept = reasons.pop(None, 0)
@@ -130,6 +147,13 @@ def _publish(
         "edits": edit_reports(parts, work),
         "bad_records": bad_records,
     }
+
+
+def _schema(columns: list[str]) -> pa.Schema:
+    types = {name: signal.type for name, signal in SIGNALS.items()}
+    types |= {LANGUAGE: pa.string(), "language_score": pa.float32()}
+    measured = [(name, types[name]) for name in columns]
+    return pa.schema([("doc_id", pa.string()), *measured, ("keep", pa.bool_()), ("reason", pa.string())])
 
 
 def _print(summary: dict[str, Any], output: Path, console: Console) -> None:

@@ -15,12 +15,12 @@ from pipelines.commands.job import Job, do
 from pipelines.commands.options import configured
 from pipelines.commands.output import print_json
 from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
+from pipelines.execution.stage import inputs_first
+from pipelines.graph.build import minhash_bands, verified_pairs
 from pipelines.sources.quarantine import tell
-from pipelines.stages.dedup.candidates import Candidates
-from pipelines.stages.dedup.pair_texts import Compared
-from pipelines.stages.dedup.preference import Rank
-from pipelines.stages.dedup.survivors import EVIDENCE, Kept, Signatures, Survivors
-from pipelines.stages.dedup.verify_pairs import Duplicates
+from pipelines.stages.dedup.hashes import Hashes
+from pipelines.stages.dedup.preference import Preference
+from pipelines.stages.dedup.survivors import EVIDENCE, Kept, Survivors
 from pipelines.stages.ingest import Ingest
 
 KEPT = "kept"
@@ -38,19 +38,22 @@ def dedup_files(
     """`coupage dedup`; `shape` holds the fields of MinHash that were given."""
     minhash = configured(MinHash, shape, "`coupage dedup --help` says what the options mean.")
     sources = ingest_with_references(files, against)
-    signatures = tuple(Signatures(s.scope, s, None if exact_only else minhash) for s in sources)
-    priorities = (0,) * len(sources)
-    rank = Rank(SCOPE, signatures, priorities, ("length",), exact=True, against=(REFERENCES,))
-    candidates = Candidates(SCOPE, rank, minhash)
-    compared = Compared(SCOPE, candidates)
-    duplicates = Duplicates(SCOPE, compared)
-    survivors = Survivors(SCOPE, rank, None if exact_only else duplicates, minhash.verify)
-    kept = Kept(SCOPE, sources[0], survivors)
-    near = () if exact_only else (candidates, compared, duplicates)
+    preference = Preference(
+        scope=SCOPE,
+        hashes=tuple(Hashes(scope=f"{s.scope}-hashes", parts=s) for s in sources),
+        priorities=(0,) * len(sources),
+        keep=("length",),
+        exact=True,
+        against=(REFERENCES,),
+    )
+    bands = tuple(minhash_bands(source, minhash) for source in sources)
+    pairs = None if exact_only else verified_pairs(SCOPE, preference, bands, minhash)
+    survivors = Survivors(scope=SCOPE, preference=preference, pairs=pairs, threshold=minhash.verify)
+    kept = Kept(scope=SCOPE, parts=sources[0], survivors=survivors)
     job = Job(
         command="dedup",
         settings={"exact": True, "minhash": None if exact_only else minhash.model_dump()},
-        stages=(*sources, *signatures, rank, *near, survivors, kept),
+        stages=tuple(inputs_first([kept])),
         results=(EVIDENCE, KEPT, QUARANTINE),
         publish=lambda work, output: _publish(sources, survivors, kept, work, output),
     )

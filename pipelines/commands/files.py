@@ -24,4 +24,4 @@ def ingest_with_references(paths: list[str], references: list[str]) -> tuple[Ing
 
 
 def _ingest(scope: str, files: GivenFiles) -> Ingest:
-    return Ingest(scope, files, scope, {}, PART_BYTES)
+    return Ingest(scope=scope, source=files, group=scope, reader={}, part_bytes=PART_BYTES)

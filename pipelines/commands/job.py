@@ -20,7 +20,7 @@ from pipelines.execution.executors.local import WorkerPool
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.lock import locked
 from pipelines.execution.progress import Progress
-from pipelines.execution.run_stage import run_stage
+from pipelines.execution.run_stage import run_stages
 from pipelines.execution.stage import Stage
 
 SUMMARY = "summary.json"
@@ -58,8 +58,8 @@ def do(job: Job, output: Path, workers: int | None) -> dict[str, Any]:
         return done
     with locked(output / WORK), Progress(Console(stderr=True)) as progress:
         with WorkerPool(workers or os.cpu_count() or 1, progress.warn) as pool:
-            for stage in job.stages:
-                run_stage(stage, output / WORK, pool, progress)
+            for _ in run_stages(job.stages, output / WORK, pool, progress):
+                pass
         _remove(output, job.results)
         summary = {
             "command": job.command,

@@ -19,7 +19,7 @@ from pipelines.execution.atomic import write_bytes
 from pipelines.execution.executors.registry import make_executor
 from pipelines.execution.lock import locked
 from pipelines.execution.progress import Progress
-from pipelines.execution.run_stage import run_stage
+from pipelines.execution.run_stage import run_stages
 from pipelines.execution.seal import RUN_SEAL, seal_run
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph, build_graph
@@ -81,8 +81,7 @@ def run(recipe: Recipe, base_folder: Path, options: RunOptions, progress: Progre
         inputs.pin(recipe, options.workdir)
         graph = build_graph(recipe, inputs)
         stages = _until(list(graph.stages()), options.until)
-        for stage in stages:
-            run_stage(stage, options.workdir, executor, progress)
+        for stage in run_stages(stages, options.workdir, executor, progress):
             if isinstance(stage, Ingest):
                 _check_quarantine(stage, options.workdir, recipe.quarantine.max_share)
         if options.until is None:

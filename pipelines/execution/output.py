@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,17 @@ from pipelines.execution.fingerprint import canonical_json
 from pipelines.execution.manifest import FileRecord, Receipt
 
 Task = dict[str, Any]
-
-
 TASKS = "tasks.json"
-
-
 RECEIPTS = "receipts"
+ROW_GROUP = 8192
 
 
-class TaskOutput:
-    """Where a task writes: files appear whole, the receipt last."""
+class Output:
+    """Files of a stage, which appear whole and are recorded with their hash."""
 
-    def __init__(self, folder: Path, task: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.task = task
-        self.counts = Counts()
-        self._files: list[FileRecord] = []
-        self._started = time.monotonic()
+        self.files: list[FileRecord] = []
 
     @contextmanager
     def file(self, name: str, rows: int = 0) -> Iterator[Path]:
@@ -46,21 +39,22 @@ class TaskOutput:
             record = FileRecord(
                 name=name, bytes=temporary.stat().st_size, rows=rows, hash=hash_file(temporary)
             )
-        self._files.append(record)
+        self.files.append(record)
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a Parquet file."""
         with self.file(name, table.num_rows) as path:
             pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
 
-    def write_tables(self, name: str, tables: Iterator[pa.Table], rows: int) -> None:
-        """Write a Parquet file of at least one table, of `rows` rows in all, one table at a time."""
-        with self.file(name, rows) as path:
-            first = next(tables)
-            # Numbers of documents hardly repeat: dictionaries of them cost time and room.
-            with pq.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=False) as writer:
-                for table in chain([first], tables):
-                    writer.write_table(table, row_group_size=ROW_GROUP)
+    @contextmanager
+    def tables(self, name: str, schema: pa.Schema, rows: int) -> Iterator[Callable[[pa.Table], None]]:
+        """Give a function that adds a table to the Parquet file `name`, of `rows` rows in all."""
+        # Numbers of documents hardly repeat: dictionaries of them cost time and room.
+        with (
+            self.file(name, rows) as path,
+            pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer,
+        ):
+            yield lambda table: writer.write_table(table, row_group_size=ROW_GROUP)
 
     def write_arrow(self, name: str, table: pa.Table) -> None:
         """Write an uncompressed Arrow file, which `read_arrow` maps into memory."""
@@ -75,17 +69,24 @@ class TaskOutput:
     def adopt(self, name: str, rows: int = 0) -> None:
         """Record a file that was written under its final name by other means."""
         path = self.folder / name
-        self._files.append(FileRecord(name=name, bytes=path.stat().st_size, rows=rows, hash=hash_file(path)))
+        self.files.append(FileRecord(name=name, bytes=path.stat().st_size, rows=rows, hash=hash_file(path)))
+
+
+class TaskOutput(Output):
+    """Where a task writes and counts; its receipt comes last."""
+
+    def __init__(self, folder: Path, task: int) -> None:
+        super().__init__(folder)
+        self.task = task
+        self.counts = Counts()
+        self._started = time.monotonic()
 
     def write_receipt(self) -> Receipt:
         """End the task."""
         seconds = round(time.monotonic() - self._started, 3)
-        receipt = Receipt(task=self.task, files=self._files, counts=self.counts, seconds=seconds)
+        receipt = Receipt(task=self.task, files=self.files, counts=self.counts, seconds=seconds)
         write_bytes(receipt_path(self.folder, self.task), canonical_json(receipt.to_json()))
         return receipt
-
-
-ROW_GROUP = 8192
 
 
 def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
@@ -96,18 +97,6 @@ def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
 def read_arrow(path: Path) -> pa.Table:
     """The table of an uncompressed Arrow file, memory-mapped."""
     return open_arrow(path).read_all()
-
-
-class StageOutput(TaskOutput):
-    """Where a stage writes the files that belong to all its tasks together."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, -1)
-
-    @property
-    def files(self) -> list[FileRecord]:
-        """What was written."""
-        return self._files
 
 
 def receipt_path(folder: Path, task: int) -> Path:

@@ -1,9 +1,11 @@
-"""Runs one stage: its tasks where they are not done, its sums, its manifest."""
+"""Runs stages: their tasks where they are not done, their sums, their manifests."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import orjson
@@ -13,23 +15,53 @@ from pipelines.execution.atomic import remove_unfinished, write_bytes
 from pipelines.execution.counts import total
 from pipelines.execution.executors.base import Executor
 from pipelines.execution.manifest import MANIFEST, Damaged, Manifest, Receipt, read_manifest, write_sealed
-from pipelines.execution.output import RECEIPTS, TASKS, StageOutput, read_receipt
+from pipelines.execution.output import RECEIPTS, TASKS, Output, read_receipt
 from pipelines.execution.progress import Progress
+from pipelines.execution.shared_pass import JoinableStage, SharedPass
 from pipelines.execution.stage import Stage
 
 
-def run_stage(stage: Stage, workdir: Path, executor: Executor, progress: Progress) -> None:
-    """Run one stage unless it is finished."""
-    folder = stage.folder(workdir)
-    if _finished(folder, workdir):
-        progress.cached(stage)
-        return
+def run_stages(
+    stages: Iterable[Stage], workdir: Path, executor: Executor, progress: Progress
+) -> Iterator[Stage]:
+    """Run those stages that are not finished, in order; yields each stage once it is finished."""
+    for _, group in groupby(stages, _pass_key):
+        waiting = []
+        for stage in group:
+            if _finished(stage.folder(workdir), workdir):
+                progress.cached(stage)
+                yield stage
+            else:
+                waiting.append(stage)
+        if waiting:
+            _run(waiting, workdir, executor, progress)
+            yield from waiting
+
+
+def _pass_key(stage: Stage) -> str:
+    return stage.pass_key if isinstance(stage, JoinableStage) else stage.slug
+
+
+def _run(stages: list[Stage], workdir: Path, executor: Executor, progress: Progress) -> None:
+    """Run one stage, or several in the pass that they share."""
     started = time.monotonic()
-    tasks = _task_count(stage, workdir, folder)
-    progress.start(stage, tasks, [r for r in map(lambda n: read_receipt(folder, n), range(tasks)) if r])
-    executor.run_stage(stage, workdir, tasks, progress.advance)
-    _conclude(stage, workdir, tasks, started)
-    progress.end(stage)
+    joined = tuple(stage for stage in stages if isinstance(stage, JoinableStage))
+    whole = SharedPass(scope=joined[0].pass_key, members=joined) if len(joined) > 1 else stages[0]
+    if whole not in stages:
+        for left_over in (workdir / "stages").glob(f"{whole.slug}-*"):
+            shutil.rmtree(left_over)
+        for stage in stages:
+            _task_count(stage, workdir)
+    tasks = _task_count(whole, workdir)
+    receipts = [read_receipt(whole.folder(workdir), number) for number in range(tasks)]
+    progress.start(whole, tasks, [receipt for receipt in receipts if receipt])
+    executor.run_stage(whole, workdir, tasks, progress.advance)
+    seconds = (time.monotonic() - started) / len(stages)
+    for stage in stages:
+        _conclude(stage, workdir, tasks, seconds)
+    if whole not in stages:
+        shutil.rmtree(whole.folder(workdir))
+    progress.end(whole)
 
 
 def _finished(folder: Path, workdir: Path) -> bool:
@@ -46,8 +78,9 @@ def _finished(folder: Path, workdir: Path) -> bool:
     return done
 
 
-def _task_count(stage: Stage, workdir: Path, folder: Path) -> int:
+def _task_count(stage: Stage, workdir: Path) -> int:
     """The number of tasks; the list is made once, so that a resumed run has the same."""
+    folder = stage.folder(workdir)
     remove_unfinished(folder)
     path = folder / TASKS
     if not path.exists():
@@ -55,13 +88,13 @@ def _task_count(stage: Stage, workdir: Path, folder: Path) -> int:
     return len(orjson.loads(path.read_bytes()))
 
 
-def _conclude(stage: Stage, workdir: Path, tasks: int, started: float) -> None:
+def _conclude(stage: Stage, workdir: Path, tasks: int, seconds: float) -> None:
     """Check the sums, write the stage's own files, and the manifest last."""
     folder = stage.folder(workdir)
     receipts = [_receipt(folder, number) for number in range(tasks)]
     counts = total(receipt.counts for receipt in receipts)
     _check_conservation(stage, workdir, receipts)
-    output = StageOutput(folder)
+    output = Output(folder)
     stage.finish(workdir, output)
     output.adopt(TASKS)
     manifest = Manifest(
@@ -74,7 +107,7 @@ def _conclude(stage: Stage, workdir: Path, tasks: int, started: float) -> None:
         tasks=receipts,
         files=output.files,
         counts=counts,
-        seconds=round(time.monotonic() - started, 3),
+        seconds=round(seconds, 3),
     )
     write_sealed(folder / MANIFEST, manifest.to_json())
     shutil.rmtree(folder / RECEIPTS, ignore_errors=True)

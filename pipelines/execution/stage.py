@@ -7,19 +7,21 @@ so any number of workers on any machine writes the same files.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from typing_extensions import override
+
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import Manifest, read_manifest
-from pipelines.execution.output import StageOutput, Task, TaskOutput
+from pipelines.execution.output import Output, Task, TaskOutput
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage(ABC):
     """One node of the graph. `scope` tells apart nodes of the same kind: a source, or a mixture."""
 
@@ -33,9 +35,9 @@ class Stage(ABC):
         """The stages whose output this one reads."""
 
     @property
-    @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Everything else that its output depends on, JSON-able."""
+        """Everything else that its output depends on, the versions of the code it calls too; JSON-able."""
+        return {}
 
     @abstractmethod
     def tasks(self, workdir: Path) -> list[Task]:
@@ -45,7 +47,7 @@ class Stage(ABC):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Do one task: write files and counts to `output`."""
 
-    def finish(self, workdir: Path, output: StageOutput) -> None:  # noqa: B027
+    def finish(self, workdir: Path, output: Output) -> None:  # noqa: B027
         """Write the files that need all tasks to be done. Most stages have none."""
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
@@ -89,6 +91,18 @@ class Stage(ABC):
         """Whether the manifest exists."""
         return read_manifest(self.folder(workdir)) is not None
 
+    def reopen(self, recorded: str) -> None:
+        """Take the fingerprint that a finished run recorded, whatever its code and libraries are now."""
+        self.__dict__["fingerprint"] = recorded
+
+
+class SingleTaskStage(Stage):
+    """A stage whose work cannot be divided."""
+
+    @override
+    def tasks(self, workdir: Path) -> list[Task]:
+        return [{}]
+
 
 AnyStage = TypeVar("AnyStage", bound=Stage)
 
@@ -96,3 +110,18 @@ AnyStage = TypeVar("AnyStage", bound=Stage)
 def distinct(stages: Iterable[AnyStage]) -> tuple[AnyStage, ...]:
     """The stages in order, each once."""
     return tuple({stage.slug: stage for stage in stages}.values())
+
+
+def inputs_first(stages: Iterable[Stage]) -> Iterator[Stage]:
+    """The stages and all that they are made from, each once and after its inputs."""
+    seen: set[str] = set()
+
+    def visit(stage: Stage) -> Iterator[Stage]:
+        if stage.slug not in seen:
+            seen.add(stage.slug)
+            for before in stage.inputs:
+                yield from visit(before)
+            yield stage
+
+    for stage in stages:
+        yield from visit(stage)

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filters.dedup.minhash import MinHash
 from filters.quality.datatrove import short_name
+from filters.quality.signals import families_of
+from filters.text.words import WordDefinition
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.execution.stage import Stage
-from pipelines.graph.classifiers import classifier_judges
+from pipelines.execution.stage import Stage, inputs_first
+from pipelines.graph.classifiers import classifier_verdicts
 from pipelines.graph.inputs import Inputs
 from pipelines.recipe.classify_checks import QUALITY
-from pipelines.recipe.recipe import FIRST_STAGE, HELD_OUT, Recipe
-from pipelines.stages.annotate import Annotate
+from pipelines.recipe.recipe import FIRST_STAGE, HELD_OUT, Recipe, SourceSettings
+from pipelines.sources.models import ModelInput
+from pipelines.stages.annotate import Annotations
+from pipelines.stages.bad_words import BadWords
 from pipelines.stages.boilerplate import Lines, RecurringLines, WithoutBoilerplate
-from pipelines.stages.classify.percentile_verdicts import Judge
+from pipelines.stages.classify.percentile_verdicts import Verdicts
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
+from pipelines.stages.dedup.bands import Bands
 from pipelines.stages.dedup.candidates import Candidates
-from pipelines.stages.dedup.pair_texts import Compared
-from pipelines.stages.dedup.preference import Rank
-from pipelines.stages.dedup.verify_pairs import Duplicates
+from pipelines.stages.dedup.hashes import Hashes
+from pipelines.stages.dedup.pair_texts import PairTexts
+from pipelines.stages.dedup.preference import Preference
+from pipelines.stages.dedup.verify_pairs import VerifyPairs
 from pipelines.stages.ingest import Ingest
+from pipelines.stages.language import Language
 from pipelines.stages.mix import HeldOutMix, Mix, MixStage
 from pipelines.stages.parts import PartStage
-from pipelines.stages.select import Select
+from pipelines.stages.select import JudgedSource, Select
 from pipelines.stages.shards import Shards
+from pipelines.stages.signals import Signals
 from pipelines.stages.synthesize import Synthesize
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer
@@ -47,9 +56,7 @@ class Graph:
 
     def stages(self) -> Iterator[Stage]:
         """All stages, each after its inputs."""
-        seen: set[str] = set()
-        for shards in self.shards.values():
-            yield from _inputs_first(shards, seen)
+        return inputs_first(self.shards.values())
 
     def folders(self, workdir: Path) -> dict[str, str]:
         """The name of each stage's folder, by the stage's label."""
@@ -58,135 +65,188 @@ class Graph:
     def part_stages(self) -> Iterator[tuple[PartStage, Select]]:
         """Every stage that makes documents, with the stage that judges them."""
         for select in self.selects:
-            for annotation in select.rank.annotations:
-                yield annotation.parts, select
-
-
-def _inputs_first(stage: Stage, seen: set[str]) -> Iterator[Stage]:
-    key = stage.slug
-    if key in seen:
-        return
-    seen.add(key)
-    for before in stage.inputs:
-        yield from _inputs_first(before, seen)
-    yield stage
+            for parts in select.preference.parts:
+                yield parts, select
 
 
 def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     """Make the stages of `recipe`; everything from outside comes from `inputs`."""
     ingests = tuple(_ingest(recipe, name, inputs) for name in recipe.sources)
     sources = tuple(_without_boilerplate(recipe, ingest) for ingest in ingests)
-    judges = classifier_judges(recipe, sources, inputs)
-    select = _select(recipe, DOCUMENTS, sources, inputs, judges)
+    classifiers = classifier_verdicts(recipe, sources, inputs)
+    select = _select(recipe, DOCUMENTS, sources, inputs, classifiers)
     base = inputs.tokenizer(recipe.tokenizer.base) if recipe.tokenizer.base else None
-    tokenizer = Tokenizer("", select, base, recipe.tokenizer.train)
+    tokenizer = Tokenizer(scope="", select=select, base=base, training=recipe.tokenizer.train)
     own = tuple(parts for parts in sources if parts.scope in recipe.own_sources)
-    tokenized = tuple(Tokenize(parts.scope, parts, select, tokenizer) for parts in own)
+    tokenized = tuple(_tokenize(parts, select, tokenizer) for parts in own)
     stage1 = _mix(recipe, FIRST_STAGE, tokenized)
     selects = [select]
     for name in recipe.synthesize:
         made = _synthesis(recipe, name, stage1, own)
-        judged = _select(recipe, name, (made,), inputs)
-        selects.append(judged)
-        tokenized = (*tokenized, Tokenize(name, made, judged, tokenizer))
+        selects.append(_select(recipe, name, (made,), inputs))
+        tokenized = (*tokenized, _tokenize(made, selects[-1], tokenizer))
     mixes: dict[str, MixStage] = {FIRST_STAGE: stage1}
     for name in list(recipe.mixtures)[1:]:
         mixes[name] = _mix(recipe, name, tokenized, stage1)
     if recipe.held_out.share > 0:
         mixes[HELD_OUT] = _held_out(recipe, tokenized)
-    shards = {name: Shards(name, mix, _data_fingerprint(recipe, name)) for name, mix in mixes.items()}
+    shards = {
+        name: Shards(scope=name, mix=mix, recipe_fingerprint=_data_fingerprint(recipe, name))
+        for name, mix in mixes.items()
+    }
     return Graph(recipe, ingests, tuple(selects), tokenizer, mixes, shards)
 
 
 def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
-    config = recipe.sources[name]
-    # The priority decides between duplicates, not what is read.
-    reader = config.model_dump(mode="json", exclude={"priority"})
-    source = inputs.source(name, config)
-    settings = recipe.for_source(name)
-    return Ingest(name, source, settings.domain, reader, recipe.part_size, settings.edits)
+    config, settings = recipe.sources[name], recipe.for_source(name)
+    return Ingest(
+        scope=name,
+        source=inputs.source(name, config),
+        group=settings.domain,
+        # The priority decides between duplicates, not what is read.
+        reader=config.model_dump(mode="json", exclude={"priority"}),
+        part_bytes=recipe.part_size,
+        edits=settings.edits,
+    )
 
 
 def _without_boilerplate(recipe: Recipe, parts: PartStage) -> PartStage:
     """The parts of a source as they are, or written anew without what recurs in them."""
-    config = recipe.for_source(parts.scope).boilerplate
+    config, scope = recipe.for_source(parts.scope).boilerplate, parts.scope
     if config is None:
         return parts
-    recurring = RecurringLines(parts.scope, Lines(parts.scope, parts, config))
-    return WithoutBoilerplate(parts.scope, parts, recurring, recipe.part_size)
+    recurring = RecurringLines(scope=scope, lines=Lines(scope=scope, parts=parts, config=config))
+    return WithoutBoilerplate(scope=scope, parts=parts, recurring=recurring, part_bytes=recipe.part_size)
 
 
 def _synthesis(recipe: Recipe, name: str, about: MixStage, sources: tuple[PartStage, ...]) -> Synthesize:
     config = recipe.synthesize[name]
     asked = tuple(parts for parts in sources if parts.domain in config.domains)
-    return Synthesize(name, config, about, asked, recipe.part_size)
+    return Synthesize(scope=name, config=config, about=about, parts=asked, part_bytes=recipe.part_size)
 
 
 def _select(
-    recipe: Recipe, scope: str, made: tuple[PartStage, ...], inputs: Inputs, judges: tuple[Judge, ...] = ()
+    recipe: Recipe,
+    scope: str,
+    made: tuple[PartStage, ...],
+    inputs: Inputs,
+    classifiers: tuple[Verdicts, ...] = (),
 ) -> Select:
     dedup = recipe.dedup
-    annotations = tuple(_annotate(recipe, parts, inputs) for parts in made)
-    settings = [recipe.for_source(parts.scope) for parts in made]
-    priorities = tuple(source.priority for source in settings)
-    quality = next((judge for judge in judges if judge.name == QUALITY and QUALITY in dedup.keep), None)
-    keep = dedup.keep if quality else tuple(policy for policy in dedup.keep if policy != QUALITY)
-    rank = Rank(scope, annotations, priorities, keep, dedup.exact, dedup.against, quality)
-    duplicates = None
-    if dedup.minhash:
-        candidates = Candidates(scope, rank, dedup.minhash)
-        duplicates = Duplicates(scope, Compared(scope, candidates))
+    sources = tuple(_judged_source(recipe, parts, inputs) for parts in made)
+    quality = next((v for v in classifiers if v.name == QUALITY and QUALITY in dedup.keep), None)
+    preference = Preference(
+        scope=scope,
+        hashes=tuple(source.annotations.hashes for source in sources),
+        priorities=tuple(recipe.for_source(parts.scope).priority for parts in made),
+        keep=dedup.keep if quality else tuple(policy for policy in dedup.keep if policy != QUALITY),
+        exact=dedup.exact,
+        against=dedup.against,
+        quality=quality,
+    )
+    bands = tuple(source.annotations.bands for source in sources if source.annotations.bands)
     return Select(
-        scope,
-        rank,
-        duplicates,
-        dedup.minhash.verify if dedup.minhash else 1.0,
-        tuple(source.rules for source in settings),
-        tuple(source.language for source in settings),
-        recipe.held_out.share,
-        recipe.seed,
-        judges,
-        tuple(verdicts for parts in made for verdicts in _datatrove_verdicts(recipe, parts)),
+        scope=scope,
+        sources=sources,
+        preference=preference,
+        pairs=verified_pairs(scope, preference, bands, dedup.minhash) if dedup.minhash else None,
+        threshold=dedup.minhash.verify if dedup.minhash else 1.0,
+        held_out_share=recipe.held_out.share,
+        seed=recipe.seed,
+        classifiers=classifiers,
     )
 
 
-def _annotate(recipe: Recipe, parts: PartStage, inputs: Inputs) -> Annotate:
-    lists = recipe.for_source(parts.scope).word_files.items()
-    words = tuple(inputs.word_list(parts.scope, language, files) for language, files in lists)
-    language_model = inputs.language_model(recipe.curate.language)
-    definition = recipe.curate.words
-    return Annotate(parts.scope, parts, recipe.dedup.minhash, words, language_model, definition)
+def verified_pairs(
+    scope: str, preference: Preference, bands: tuple[Bands, ...], minhash: MinHash
+) -> VerifyPairs:
+    """The stages that find near duplicates, the last of which verifies them."""
+    candidates = Candidates(scope=scope, preference=preference, bands=bands, minhash=minhash)
+    texts = PairTexts(scope=scope, candidates=candidates, parts=preference.parts)
+    return VerifyPairs(scope=scope, candidates=candidates, texts=texts)
 
 
-def _datatrove_verdicts(recipe: Recipe, parts: PartStage) -> Iterator[DatatroveVerdicts]:
+def _judged_source(recipe: Recipe, parts: PartStage, inputs: Inputs) -> JudgedSource:
+    settings = recipe.for_source(parts.scope)
+    return JudgedSource(
+        annotations=_annotations(recipe, parts, settings, inputs),
+        rules=settings.rules,
+        language=settings.language,
+        datatrove=tuple(_datatrove_verdicts(parts, settings)),
+    )
+
+
+def _annotations(recipe: Recipe, parts: PartStage, settings: SourceSettings, inputs: Inputs) -> Annotations:
+    model = inputs.language_model(recipe.curate.language)
+    language = language_of(parts, model)
+    lists = tuple(inputs.word_list(parts.scope, code, files) for code, files in settings.word_files.items())
+    return Annotations(
+        hashes=Hashes(scope=f"{parts.scope}-hashes", parts=parts),
+        language=language,
+        bands=minhash_bands(parts, recipe.dedup.minhash) if recipe.dedup.minhash else None,
+        signals=signals_of(parts, families_of(settings.signals), recipe.curate.words),
+        bad_words=BadWords(scope=f"{parts.scope}-bad_words", parts=parts, language=language, lists=lists)
+        if lists
+        else None,
+    )
+
+
+def language_of(parts: PartStage, model: ModelInput) -> Language:
+    """The stage that identifies the language of a source's documents."""
+    return Language(scope=f"{parts.scope}-language", parts=parts, model=model)
+
+
+def minhash_bands(parts: PartStage, minhash: MinHash) -> Bands:
+    """The stage that computes the band keys of a source's documents."""
+    return Bands(scope=f"{parts.scope}-minhash", parts=parts, minhash=minhash)
+
+
+def signals_of(parts: PartStage, families: Iterable[str], words: WordDefinition) -> tuple[Signals, ...]:
+    """The stages that compute families of signals of a source's documents."""
+    return tuple(
+        Signals(scope=f"{parts.scope}-{family}", parts=parts, family=family, words=words)
+        for family in families
+    )
+
+
+def _datatrove_verdicts(parts: PartStage, settings: SourceSettings) -> Iterator[DatatroveVerdicts]:
     """A stage for each of datatrove's filters that judges a source; of the same filter the second is `-2`."""
     used: Counter[str] = Counter()
-    for name, options in recipe.for_source(parts.scope).datatrove_filters:
+    for name, options in settings.datatrove_filters:
         short = short_name(name)
         used[short] += 1
         number = f"-{used[short]}" if used[short] > 1 else ""
-        yield DatatroveVerdicts(f"{parts.scope}-{short}{number}", parts, name, options)
+        scope = f"{parts.scope}-{short}{number}"
+        yield DatatroveVerdicts(scope=scope, parts=parts, filter=name, options=options)
+
+
+def _tokenize(parts: PartStage, select: Select, tokenizer: Tokenizer) -> Tokenize:
+    return Tokenize(scope=parts.scope, parts=parts, select=select, tokenizer=tokenizer)
 
 
 def _mix(recipe: Recipe, stage: str, tokenized: tuple[Tokenize, ...], stage1: MixStage | None = None) -> Mix:
     mixture = recipe.whole_mixtures[stage]
-    # With predicates of its own, a group may be fed by any source.
-    wanted = tuple(t for t in tokenized if mixture.groups or t.domains & mixture.weights.keys())
-    about = stage1 if mixture.qa_about else None
-    # Stages draw apart from each other: what one left over, another takes as readily as what it used.
-    seed = recipe.seed + list(recipe.mixtures).index(stage)
-    return Mix(stage, seed, mixture.sequence_length, wanted, mixture, about)
+    return Mix(
+        scope=stage,
+        # Stages draw apart from each other: what one left over, another takes as readily as what it used.
+        seed=recipe.seed + list(recipe.mixtures).index(stage),
+        sequence_length=mixture.sequence_length,
+        # With predicates of its own, a group may be fed by any source.
+        tokenized=tuple(t for t in tokenized if mixture.groups or t.domains & mixture.weights.keys()),
+        mixture=mixture,
+        about=stage1 if mixture.qa_about else None,
+    )
 
 
 def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
     mixture = recipe.whole_mixtures[FIRST_STAGE]
     return HeldOutMix(
-        HELD_OUT,
-        recipe.seed,
-        mixture.sequence_length,
-        tokenized,
-        recipe.held_out.tokens_per_group,
-        tuple(mixture.predicates.items()),
+        scope=HELD_OUT,
+        seed=recipe.seed,
+        sequence_length=mixture.sequence_length,
+        tokenized=tokenized,
+        tokens_per_group=recipe.held_out.tokens_per_group,
+        predicates=tuple(mixture.predicates.items()),
     )
 
 
@@ -195,10 +255,7 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     synthesis_matters = stage != FIRST_STAGE and bool(recipe.synthesize)
     content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
-    if not recipe.curate.edit:
-        del content["curate"]["edit"]
-    if not recipe.dedup.boilerplate:
-        del content["dedup"]["boilerplate"]
+    del content["curate"]["signals"]
     needed = {stage, FIRST_STAGE} if synthesis_matters else {stage}
     content["mixtures"] = {
         name: mixture.model_dump(mode="json")

@@ -20,55 +20,69 @@ from pipelines.sources.fields import Fields
 from pipelines.sources.files import FilesConfig
 from pipelines.stages.classify.classifier import Classifier
 from pipelines.stages.classify.examples import Place
-from pipelines.stages.classify.percentile_verdicts import Judge
+from pipelines.stages.classify.percentile_verdicts import (
+    ClassifierVerdicts,
+    EnsembleVerdicts,
+    Verdicts,
+)
 from pipelines.stages.classify.score import Score
 from pipelines.stages.parts import PartStage
 
 
-def classifier_judges(recipe: Recipe, made: Sequence[PartStage], inputs: Inputs) -> tuple[Judge, ...]:
+def classifier_verdicts(recipe: Recipe, made: Sequence[PartStage], inputs: Inputs) -> tuple[Verdicts, ...]:
     """The classifiers of a recipe, in its order; `made` are the stages that make the sources' documents."""
     configs = recipe.curate.classify
-    needed = {
-        member for config in configs.values() if isinstance(config, Ensemble) for member in config.ensemble
-    }
+    ensembles = {name: config for name, config in configs.items() if isinstance(config, Ensemble)}
+    needed = {member for config in ensembles.values() for member in config.ensemble}
     needed |= {QUALITY} if QUALITY in recipe.dedup.keep else set()
-    judges: dict[str, Judge] = {}
-    for name, config in configs.items():
-        if not isinstance(config, Ensemble):
-            judges[name] = _judge(recipe, name, config, made, inputs, name in needed)
-    for name, config in configs.items():
-        if isinstance(config, Ensemble):
-            members = tuple(judges[member] for member in config.ensemble)
-            judges[name] = Judge(name, members=members, keep=_share(config.keep))
-    return tuple(judges[name] for name in configs)
+    single = {
+        name: _verdicts(recipe, name, config, made, inputs, name in needed)
+        for name, config in configs.items()
+        if not isinstance(config, Ensemble)
+    }
+    together = {
+        name: EnsembleVerdicts(
+            name=name,
+            keep=_share(config.keep),
+            classifiers=tuple(single[member] for member in config.ensemble),
+        )
+        for name, config in ensembles.items()
+    }
+    return tuple((single | together)[name] for name in configs)
 
 
-def _judge(
+def _verdicts(
     recipe: Recipe,
     name: str,
     config: FastTextClassifier | TransformerClassifier,
     made: Sequence[PartStage],
     inputs: Inputs,
     needed: bool,
-) -> Judge:
+) -> ClassifierVerdicts:
     by_name = {parts.scope: parts for parts in made}
     classifier = Classifier(
-        name,
-        config,
-        _places(name, config, by_name, inputs),
-        inputs.model(name, config),
-        recipe.held_out.share,
-        recipe.seed,
+        scope=name,
+        config=config,
+        places=_places(name, config, by_name, inputs),
+        model=inputs.model(name, config),
+        held_out_share=recipe.held_out.share,
+        seed=recipe.seed,
     )
     judged = config.sources or tuple(name for name in by_name if name in recipe.own_sources)
-    return Judge(
-        name,
-        scores=tuple(
-            Score(f"{name}-{source}", classifier, by_name[source], config.score_label) for source in judged
-        ),
+    return ClassifierVerdicts(
+        name=name,
         keep=_share(config.keep),
+        scores=tuple(
+            Score(
+                scope=f"{name}-{source}",
+                classifier=classifier,
+                parts=by_name[source],
+                positive=config.score_label,
+            )
+            for source in judged
+        ),
         relabel=tuple(config.conditions.items()),
-        of_scores=needed or config.keep is not None,
+        needs_scores=needed or config.keep is not None,
     )
 
 

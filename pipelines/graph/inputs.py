@@ -224,8 +224,8 @@ class RecordedInputs:
 
     def language_model(self, language: Language | None) -> ModelInput:
         """What the annotate stages recorded; there is one of each source."""
-        annotate = next(label for label in self.settings if label.startswith("annotate "))
-        return ModelInput("", None, self.settings[annotate]["language_model"])
+        recorded = (settings.get("language_model") for settings in self.settings.values())
+        return ModelInput("", None, next(filter(None, recorded)))
 
     def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
         """What the classifier stage recorded."""
@@ -238,7 +238,7 @@ class RecordedInputs:
 
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
         """What the annotate stage recorded."""
-        return WordList(language, (), self.settings[f"annotate {source}"]["bad_words"][language])
+        return WordList(language, (), self.settings[f"annotate {source}-bad_words"]["lists"][language])
 
 
 @dataclass(frozen=True)

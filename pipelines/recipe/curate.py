@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    field_validator,
     model_validator,
 )
 
@@ -16,6 +18,7 @@ from filters.language.identify import LanguageRule
 from filters.language.language_codes import LID_176, check_codes
 from filters.quality.datatrove import check_options
 from filters.quality.rules import PRESETS, Rule, limits, preset
+from filters.quality.signals import SIGNALS
 from filters.text.words import WordDefinition
 from pipelines.recipe.classify import ClassifierConfig
 from pipelines.recipe.types import STRICT, Name, Share
@@ -134,6 +137,9 @@ class Language(BaseModel):
         return self
 
 
+ALL_SIGNALS = "all"
+
+
 class Curate(BaseModel):
     """How documents are edited and judged."""
 
@@ -154,6 +160,24 @@ class Curate(BaseModel):
         default_factory=list,
         description="Names of presets, or {use, signals, sources, ...}, in order; then datatrove's filters.",
     )
+    signals: tuple[str, ...] = Field(
+        (),
+        description="Signals to compute though no rule asks for them, for `coupage inspect`; `all` of them.",
+    )
     classify: dict[Name, ClassifierConfig] = Field(
         default_factory=dict, description="Classifiers by name: quality, domain and ensembles of them."
     )
+
+    @field_validator("signals")
+    @classmethod
+    def _signals_exist(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != ALL_SIGNALS and name not in SIGNALS:
+                near = difflib.get_close_matches(name, SIGNALS, n=1, cutoff=0.0)[0]
+                raise ValueError(f"there is no signal `{name}`; did you mean `{near}`?")
+        return names
+
+    @property
+    def wanted_signals(self) -> tuple[str, ...]:
+        """The names of `signals`, `all` spelled out."""
+        return tuple(SIGNALS) if ALL_SIGNALS in self.signals else self.signals

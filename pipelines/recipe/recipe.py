@@ -89,6 +89,8 @@ class SourceSettings:
     """What is asked of their language."""
     rules: tuple[Rule, ...]
     """The rules that judge them, in order."""
+    signals: tuple[str, ...]
+    """The signals that rules, or `curate.signals`, ask for."""
     word_files: Mapping[str, list[str]]
     """The files of unwanted words, by language."""
     datatrove_filters: tuple[tuple[str, dict[str, Any]], ...]
@@ -198,6 +200,10 @@ class Recipe(BaseModel):
             if language
             else LanguageRule(),
             rules=tuple(rule for each in rules for rule in each.rules()),
+            signals=(
+                *self.curate.wanted_signals,
+                *(rule.signal for each in rules for rule in each.rules()),
+            ),
             word_files=word_files,
             datatrove_filters=tuple((each.datatrove, each.options) for each in rules if each.datatrove),
         )

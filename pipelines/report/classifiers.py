@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipelines.stages.classify.percentile_verdicts import Judge
+from pipelines.stages.classify.percentile_verdicts import Verdicts
 from pipelines.stages.classify.score import Score
 from pipelines.stages.select import Select
 
@@ -17,13 +16,13 @@ from pipelines.stages.select import Select
 def classifier_reports(select: Select, workdir: Path) -> Iterator[dict[str, Any]]:
     """For each classifier of a finished run what it is, learned from, and its cross-validation."""
     facts = select.manifest(workdir).counts.facts
-    for judge in select.judges:
+    for verdicts in select.classifiers:
         yield {
-            "classifier": judge.name,
-            "ensemble": [member.name for member in judge.members],
-            "keep": judge.keep,
-            "dropped": facts[f"fails classifier.{judge.name}"],
-            **(_trained(judge.scores[0], workdir) if judge.scores else {}),
+            "classifier": verdicts.name,
+            "ensemble": verdicts.members,
+            "keep": verdicts.keep,
+            "dropped": facts[f"fails classifier.{verdicts.name}"],
+            **({} if verdicts.members else _trained(verdicts.stages[0], workdir)),
         }
 
 
@@ -47,34 +46,37 @@ def scores_of(
     select: Select, workdir: Path, scope: str, part: str, rows: list[int], verdicts: list[dict[str, Any]]
 ) -> list[dict[str, dict[str, Any]]]:
     """For each of the documents at `rows` of a part: classifier to label, score, bucket, percentile."""
-    found: list[dict[str, dict[str, Any]]] = [{} for _ in rows]
-    for judge in select.judges:
-        table = _sidecar(judge, workdir, scope, part)
+    scores: list[dict[str, dict[str, Any]]] = [{} for _ in rows]
+    for classifier in select.classifiers:
+        table = _sidecar(classifier, workdir, scope, part)
         sidecar = table.take(pa.array(rows)).to_pylist() if table else [{"label": None}] * len(rows)
-        for said, verdict, values in zip(found, verdicts, sidecar, strict=True):
-            percentile = verdict[f"{judge.name}.percentile"]
+        for of_document, verdict, values in zip(scores, verdicts, sidecar, strict=True):
+            percentile = verdict[f"{classifier.name}.percentile"]
             if values["label"] is not None:
-                said[judge.name] = values
+                of_document[classifier.name] = values
             elif percentile is not None:
-                said[judge.name] = {
+                of_document[classifier.name] = {
                     "score": values.get("score"),
                     "percentile": round(100 * percentile, 2),
-                    "bucket": verdict.get(judge.name),
+                    "bucket": verdict.get(classifier.name),
                 }
-    return found
+    return scores
 
 
-def _sidecar(judge: Judge, workdir: Path, scope: str, part: str) -> pa.Table | None:
-    for score in judge.scores:
+def _sidecar(classifier: Verdicts, workdir: Path, scope: str, part: str) -> pa.Table | None:
+    """What the classifier's own scores are; an ensemble has none."""
+    for score in () if classifier.members else classifier.stages:
         if score.parts.scope == scope:
-            return pq.read_table(score.folder(workdir) / part)
+            return score.table(workdir, part, score.columns)
     return None
 
 
 def why_dropped(select: Select, verdict: dict[str, Any]) -> str | None:
     """Where a document stands that a classifier's cut dropped, and the cut."""
-    for judge in select.judges:
-        if verdict["reason"] == f"classifier.{judge.name}" and judge.keep is not None:
-            percentile = 100 * verdict[f"{judge.name}.percentile"]
-            return f"{judge.name} is at percentile {percentile:.2f}, under {100 * (1 - judge.keep):g}"
+    for classifier in select.classifiers:
+        if verdict["reason"] == f"classifier.{classifier.name}" and classifier.keep is not None:
+            percentile = 100 * verdict[f"{classifier.name}.percentile"]
+            return (
+                f"{classifier.name} is at percentile {percentile:.2f}, under {100 * (1 - classifier.keep):g}"
+            )
     return None

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
 
-from filters.language.identify import LanguageRule
+from filters.language.identify import LOW_SCORE, NOT_KEPT, LanguageRule
 from pipelines.graph.build import Graph
 from pipelines.report.classifiers import scores_of, why_dropped
 from pipelines.stages.parts import PartStage
-from pipelines.stages.select import Select
+from pipelines.stages.select import JudgedSource, Select
 
 SHOWN_CHARACTERS = 600
 NOT_SHOWN = re.compile("doc_id|source_language|content_hash|band_[0-9]+")
@@ -64,11 +64,11 @@ def _documents(
 ) -> Iterator[dict[str, Any]]:
     if not rows:
         return
-    annotation = select.annotation(parts.scope)
+    source = select.source(parts.scope)
     documents = pq.read_table(parts.folder(workdir) / part).take(rows).to_pylist()
-    sidecar = pq.read_table(annotation.folder(workdir) / part)
-    shown = [name for name in sidecar.column_names if not NOT_SHOWN.fullmatch(name)]
-    signals = sidecar.select(shown).take(rows).to_pylist()
+    columns = (name for sidecar in source.annotations.sidecars for name in sidecar.columns)
+    shown = [name for name in columns if not NOT_SHOWN.fullmatch(name)]
+    signals = source.annotations.table(workdir, part, shown).take(rows).to_pylist()
     judged = verdicts.take(rows).to_pylist()
     scores = scores_of(select, workdir, parts.scope, part, rows, judged)
     for document, values, verdict, said in zip(documents, signals, judged, scores, strict=True):
@@ -76,7 +76,7 @@ def _documents(
             "doc_id": document["doc_id"],
             "source": document["source"],
             "verdict": _verdict(verdict),
-            "why": _why(select, parts.scope, verdict, values),
+            "why": _why(select, source, verdict, values),
             "kept_instead": _kept_instead(select, workdir, verdict),
             "similarity": verdict["similarity"],
             "cluster_size": verdict["cluster_size"],
@@ -92,12 +92,13 @@ def _verdict(verdict: dict[str, Any]) -> str:
     return "held out" if verdict["held_out"] else "kept"
 
 
-def _why(select: Select, scope: str, verdict: dict[str, Any], signals: dict[str, Any]) -> str | None:
+def _why(
+    select: Select, source: JudgedSource, verdict: dict[str, Any], signals: dict[str, Any]
+) -> str | None:
     """The rule that dropped a document, with the signal's value and the threshold."""
-    numbers = [a.scope for a in select.rank.annotations]
-    if (verdict["reason"] or "").startswith("language."):
-        return _why_language(select.languages[numbers.index(scope)], signals)
-    for rule in select.rules[numbers.index(scope)]:
+    if verdict["reason"] in (LOW_SCORE, NOT_KEPT):
+        return _why_language(source.language, signals)
+    for rule in source.rules:
         if rule.name == verdict["reason"]:
             value = signals[rule.signal]
             low = rule.min is not None and value < rule.min
@@ -119,8 +120,7 @@ def _kept_instead(select: Select, workdir: Path, verdict: dict[str, Any]) -> dic
     """The document that was kept in the place of a duplicate."""
     if verdict["kept_doc_id"] is None:
         return None
-    for annotation in select.rank.annotations:
-        parts = annotation.parts
+    for parts in select.preference.parts:
         for part in parts.part_names(workdir):
             table = pq.read_table(
                 parts.folder(workdir) / part,

@@ -80,7 +80,7 @@ def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
     verdicts = pl.concat(
         [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(workdir, parts.scope)] or [_EMPTY]
     )
-    annotated = select.annotation(parts.scope).manifest(workdir).counts
+    hashed = select.source(parts.scope).annotations.hashes.manifest(workdir).counts
     flows = [stage.manifest(workdir).counts.flows for stage in distinct((parts.origin, parts))]
     dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
     read = flows[0].get("records") or flows[0].get("questions")
@@ -94,7 +94,7 @@ def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
         "records": read.entered if read else 0,
         "set_aside": dict(sorted(set_aside.items())),
         "documents": len(verdicts),
-        "text_bytes": annotated.facts["text_bytes_read"],
+        "text_bytes": hashed.facts["text_bytes_read"],
         "dropped": dict(dropped),
         "kept": int(verdicts["keep"].sum()),
         "languages": _languages(verdicts),

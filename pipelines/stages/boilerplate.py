@@ -17,12 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from typing_extensions import override
 
+from filters.dedup import boilerplate
 from filters.dedup.boilerplate import Boilerplate, Occurrences, Recurring
-from pipelines.execution.output import StageOutput, Task, TaskOutput, read_arrow
+from pipelines.execution.output import Output, Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
 from pipelines.sources.schema import PART_SCHEMA
-from pipelines.stages.parts import PartStage, text_size, write_parts
+from pipelines.stages.parts import PartStage, PerPartStage, text_size, write_parts
 
 OCCURRENCES_A_TASK = 8_000_000
 """So many, of 16 bytes each, are held by a task that looks for recurring lines; it needs a few times that."""
@@ -45,34 +47,25 @@ def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
             yield file.read_row_group(number, columns=columns)
 
 
-@dataclass(frozen=True)
-class Lines(Stage):
+@dataclass(frozen=True, kw_only=True)
+class Lines(PerPartStage):
     """One task a part. Output: `PART.arrow`: `key` of a line, ascending, `document` that has it."""
 
     name: ClassVar[str] = "lines"
     version: ClassVar[int] = 1
-    parts: PartStage
     config: Boilerplate
 
     @property
-    def inputs(self) -> tuple[Stage, ...]:
-        """The parts."""
-        return (self.parts,)
-
-    @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """What counts as boilerplate."""
-        return self.config.model_dump()
+        return self.config.model_dump() | {"version": boilerplate.VERSION}
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part."""
-        return [{"part": name} for name in self.parts.part_names(workdir)]
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Note which line stands in which document."""
         found = []
         for documents in _row_groups(self.parts.folder(workdir) / task["part"], ["text", "messages"]):
             found.append(self.config.occurrences(documents.column("text"), _editable(documents)))
+            output.counts.flow("documents", entered=documents.num_rows, left=documents.num_rows)
             output.counts.fact("text_bytes_read", text_size(documents.column("text")))
         keys, owners = self.config.thinned(found)
         name = task["part"].replace(".parquet", ".arrow")
@@ -90,7 +83,7 @@ class Lines(Stage):
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecurringLines(Stage):
     """One task a range of keys.
 
@@ -103,31 +96,27 @@ class RecurringLines(Stage):
     lines: Lines
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The lines of all parts."""
         return (self.lines,)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """None of its own."""
-        return {}
-
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """Equal ranges of the keys, which are hashes and so fill them equally."""
+        # Equal ranges of the keys, which are hashes and so fill them equally.
         rows = sum(file.rows for file in self.lines.manifest(workdir).all_files())
         ranges = max(1, -(-rows // OCCURRENCES_A_TASK))
         bounds = [number * 2**64 // ranges for number in range(ranges + 1)]
         return [{"first": a, "last": b - 1} for a, b in pairwise(bounds)]
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Find the lines of one range that stand in enough documents."""
         found = self.lines.occurrences(workdir, task["first"], task["last"])
         keys, owners = self.lines.config.recurring(found)
         output.write_arrow(f"{output.task:05d}.arrow", pa.table({"key": keys, "document": owners}))
         output.counts.fact("recurring", len(keys))
 
-    def finish(self, workdir: Path, output: StageOutput) -> None:
-        """Join the ranges."""
+    @override
+    def finish(self, workdir: Path, output: Output) -> None:
         folder = self.folder(workdir)
         tables = [read_arrow(path) for path in sorted(folder.glob("[0-9]*.arrow"))]
         output.write_arrow(FILE, pa.concat_tables(tables).combine_chunks())
@@ -138,8 +127,8 @@ class RecurringLines(Stage):
         return Recurring(_numbers(table, "key"), _numbers(table, "document"))
 
 
-@dataclass(frozen=True)
-class WithoutBoilerplate(PartStage):
+@dataclass(frozen=True, kw_only=True)
+class WithoutBoilerplate(PerPartStage, PartStage):
     """One task a part.
 
     Output: the part without what recurs, as parts of PART_SCHEMA; `removed/TTTTT.arrow`, a row for each
@@ -148,40 +137,31 @@ class WithoutBoilerplate(PartStage):
 
     name: ClassVar[str] = "boilerplate"
     version: ClassVar[int] = 1
-    parts: PartStage
     recurring: RecurringLines
     part_bytes: int
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The parts, and what recurs in them."""
         return (self.parts, self.recurring)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """None of its own."""
         return {"part_size": self.part_bytes}
 
     @property
+    @override
     def domain(self) -> str:
-        """That of the parts."""
         return self.parts.domain
 
     @property
+    @override
     def origin(self) -> PartStage:
-        """The stage that made the documents."""
         return self.parts.origin
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part."""
-        return [{"part": name} for name in self.parts.part_names(workdir)]
-
-    def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """All documents of the parts."""
-        return {"documents": sum(self.parts.part_rows(workdir))}
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Write one part anew."""
         recurring = self.recurring.recurring(workdir)
         evidence: list[pa.Table] = []
         path = self.parts.folder(workdir) / task["part"]
@@ -216,8 +196,8 @@ class WithoutBoilerplate(PartStage):
         counts.fact("text_bytes_read", before)
         return kept
 
-    def finish(self, workdir: Path, output: StageOutput) -> None:
-        """Tell what went most often."""
+    @override
+    def finish(self, workdir: Path, output: Output) -> None:
         keys = self.recurring.recurring(workdir).keys
         times = np.zeros(len(keys), np.int64)
         files = [read_arrow(path) for path in sorted(self.folder(workdir).glob("removed/[0-9]*.arrow"))]

@@ -11,37 +11,29 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from filters.quality.datatrove import COLUMNS, DatatroveFilter, datatrove_version, short_name
 from pipelines.errors import WorkError
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.stage import Stage
-from pipelines.stages.parts import PartStage, slices_by_text, text_size
+from pipelines.stages.parts import slices_by_text, text_size
+from pipelines.stages.sidecar import Sidecar
 
 READ_BYTES = 2 << 20
 
 
-@dataclass(frozen=True)
-class DatatroveVerdicts(Stage):
-    """One task a part. Output: a sidecar of the part's name, one row a document in the part's order:
-
-    `keep` bool and `reason` string, null for a document that passes.
-    """
+@dataclass(frozen=True, kw_only=True)
+class DatatroveVerdicts(Sidecar):
+    """Output: `keep` bool and `reason` string, null for a document that passes."""
 
     name: ClassVar[str] = "datatrove"
     version: ClassVar[int] = 1
-    parts: PartStage
     filter: str
     options: dict[str, Any] = field(hash=False)
 
     @property
-    def inputs(self) -> tuple[Stage, ...]:
-        """The parts."""
-        return (self.parts,)
-
-    @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The filter, its options and the version of datatrove."""
         return {
             "filter": short_name(self.filter),
             "options": self.options,
@@ -49,20 +41,17 @@ class DatatroveVerdicts(Stage):
         }
 
     @property
+    @override
+    def columns(self) -> tuple[str, ...]:
+        return ("keep", "reason")
+
+    @property
     def verdict(self) -> str:
         """The name of the verdict on a document that does not pass."""
         return f"{self.name}.{short_name(self.filter)}"
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part."""
-        return [{"part": name} for name in self.parts.part_names(workdir)]
-
-    def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """All documents of the parts."""
-        return {"documents": sum(self.parts.part_rows(workdir))}
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Judge the documents of one part."""
         part = pq.read_table(self.parts.folder(workdir) / task["part"], columns=COLUMNS)
         pieces = slices_by_text(part, READ_BYTES)
         with _work_errors():
@@ -76,8 +65,7 @@ class DatatroveVerdicts(Stage):
 
     def reasons(self, workdir: Path) -> pa.ChunkedArray:
         """The verdict on each document, with the filter's reason; null if it passes."""
-        folder = self.folder(workdir)
-        tables = [pq.read_table(folder / name, columns=["reason"]) for name in self.parts.part_names(workdir)]
+        tables = self.tables(workdir, ["reason"])
         reason = pa.chunked_array([c for t in tables for c in t.column("reason").chunks], pa.string())
         full = pc.binary_join_element_wise(self.verdict, reason, ": ")
         return pc.if_else(pc.equal(reason, ""), self.verdict, full)

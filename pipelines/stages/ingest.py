@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from filters.edits.edits import Edit
 from pipelines.execution.output import Task, TaskOutput
@@ -23,7 +24,7 @@ from pipelines.stages.parts import PartStage, write_parts
 QUARANTINED = "quarantined: "
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ingest(PartStage):
     """One task for about `part_bytes` of input.
 
@@ -39,29 +40,30 @@ class Ingest(PartStage):
     edits: tuple[Edit, ...] = ()
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """None: it reads from outside."""
         return ()
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The reader's settings, what its input is, and the text edits where there are any."""
         edits = [{"edit": e.name, "version": e.version, **e.model_dump(mode="json")} for e in self.edits]
         settings = {"reader": self.reader, "part_size": self.part_bytes, "input": self.source.identity()}
         return settings | ({"edits": edits} if edits else {})
 
     @property
+    @override
     def domain(self) -> str:
-        """The source's domain."""
         return self.group
 
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """Runs of the units into which the source cuts its input: many small files make one part."""
+        # Runs of the units into which the source cuts its input: many small files make one part.
         grouped = grouped_units(self.source.units(self.part_bytes), self.part_bytes)
         return [{"units": [asdict(unit) for unit in units]} for units in grouped]
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Read and edit some units; bad records go to the quarantine."""
         quarantine = Quarantine()
         units = [Unit(**unit) for unit in task["units"]]
         tables = chain.from_iterable(self.source.read(unit, quarantine) for unit in units)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from mixers.arrays import Allocate
 from mixers.budget import Mixture, MixtureError
@@ -28,7 +29,7 @@ from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
 from pipelines.execution.scratch import mapped_arrays, scratch_file
-from pipelines.execution.stage import Stage
+from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ TOKENS_A_BATCH = 1 << 24
 NO_REASON = pa.nulls(1, pa.string())[0]
 
 
-@dataclass(frozen=True)
-class MixStage(Stage):
-    """One task. Output:
+@dataclass(frozen=True, kw_only=True)
+class MixStage(SingleTaskStage):
+    """A plan. Output:
 
     `files.json` the tokenized files in document order; `documents.arrow` a batch a file, a row a document:
     `position` (row in that file), `row` (in its part), `doc_id`, `used` bool; `segments.arrow` and
@@ -55,18 +56,14 @@ class MixStage(Stage):
     tokenized: tuple[Tokenize, ...]
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The tokenized documents of all sources."""
         return self.tokenized
 
     @property
     def rows_a_batch(self) -> int:
         """Rows of one shard file."""
         return max(1, TOKENS_A_BATCH // self.sequence_length)
-
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One: a plan sees all documents."""
-        return [{}]
 
     @property
     @abstractmethod
@@ -90,12 +87,12 @@ class MixStage(Stage):
         """The documents that others may be about; None for any."""
         return None
 
+    @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """All tokenized documents."""
         return {"documents": sum(t.manifest(workdir).counts.flows["documents"].left for t in self.tokenized)}
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Plan and keep the plan. What is as long as the corpus lies in files."""
         files = [
             [stage.scope, name]
             for stage in self.tokenized
@@ -188,7 +185,7 @@ class MixStage(Stage):
         return rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mix(MixStage):
     """The mixture of a training stage."""
 
@@ -198,21 +195,21 @@ class Mix(MixStage):
     about: MixStage | None
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The mixture and the seed."""
         return {"mixture": self.mixture.model_dump(mode="json"), "seed": self.seed}
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The tokenized documents of all sources, and the plan that must contain the parents."""
         return (*self.tokenized, *((self.about,) if self.about else ()))
 
+    @override
     def groups(self, corpus: Path, allocate: Allocate) -> pa.Array:
-        """By the mixture's predicates."""
         return assign_groups(_scan(corpus), self.mixture.predicates, allocate)
 
+    @override
     def parents(self, workdir: Path) -> pa.Array | None:
-        """Those that the other plan contains."""
         if self.about is None:
             return None
         asked = [
@@ -220,6 +217,7 @@ class Mix(MixStage):
         ]
         return self.about.used_among(workdir, pc.unique(pa.chunked_array(asked)).drop_null())
 
+    @override
     def excluded(self, documents: pa.Table, parents: pa.Array | None) -> pa.ChunkedArray:
         """Besides held-out documents, questions about documents that the other plan does not contain."""
         reasons = super().excluded(documents, parents)
@@ -231,16 +229,16 @@ class Mix(MixStage):
         return pc.coalesce(reasons, why)
 
     @property
+    @override
     def held_out(self) -> bool:
-        """It never contains a held-out document."""
         return False
 
+    @override
     def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
-        """Quotas from weights, packed and in quota order."""
         return plan_mixture(documents, self.mixture, self.seed, allocate)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeldOutMix(MixStage):
     """All held-out documents, group by group, up to a limit."""
 
@@ -250,8 +248,8 @@ class HeldOutMix(MixStage):
     predicates: tuple[tuple[str, str], ...]
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The limit, the length of a row and the seed."""
         return {
             "sequence_length": self.sequence_length,
             "tokens_per_group": self.tokens_per_group,
@@ -259,18 +257,19 @@ class HeldOutMix(MixStage):
             "seed": self.seed,
         }
 
+    @override
     def groups(self, corpus: Path, allocate: Allocate) -> pa.Array:
-        """By Stage 1's predicates; documents of no such group by their domain."""
+        # By Stage 1's predicates; documents of no such group by their domain.
         by_predicate = assign_groups(_scan(corpus), dict(self.predicates), allocate).cast(pa.string())
         return pc.coalesce(by_predicate, read_arrow(corpus).column("domain"))
 
     @property
+    @override
     def held_out(self) -> bool:
-        """It contains nothing else."""
         return True
 
+    @override
     def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
-        """Packed group by group."""
         return plan_held_out(documents, self.sequence_length, self.tokens_per_group, self.seed, allocate)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from pipelines.execution.manifest import FileRecord
-from pipelines.execution.output import TaskOutput
+from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.sources.schema import PART_SCHEMA
 
@@ -45,6 +47,26 @@ class PartStage(Stage):
     def part_rows(self, workdir: Path) -> list[int]:
         """The number of documents of each part."""
         return [file.rows for file in self.part_files(workdir)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerPartStage(Stage):
+    """A stage with a task for each part of another one."""
+
+    parts: PartStage
+
+    @property
+    @override
+    def inputs(self) -> tuple[Stage, ...]:
+        return (self.parts,)
+
+    @override
+    def tasks(self, workdir: Path) -> list[Task]:
+        return [{"part": name} for name in self.parts.part_names(workdir)]
+
+    @override
+    def expected_entries(self, workdir: Path) -> dict[str, int]:
+        return {"documents": sum(self.parts.part_rows(workdir))}
 
 
 def is_quarantine(name: str) -> bool:

@@ -13,24 +13,25 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from typing_extensions import override
 
-from filters.dedup.survivors import survivors
+from filters.dedup import survivors
 from filters.language.identify import LanguageRule
 from filters.quality.rules import Rule, all_failed, first_failed
-from pipelines.execution.output import Task, TaskOutput, read_arrow
-from pipelines.execution.stage import Stage, distinct
-from pipelines.stages.annotate import SAID, Annotate, sidecar_parts, sidecar_values
+from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.stage import SingleTaskStage, Stage, distinct
+from pipelines.stages.annotate import Annotations
 from pipelines.stages.classify.classifier import Classifier
-from pipelines.stages.classify.percentile_verdicts import DOMAIN, Judge
+from pipelines.stages.classify.percentile_verdicts import DOMAIN, Verdicts
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
-from pipelines.stages.dedup.preference import FILE as RANK
-from pipelines.stages.dedup.preference import Rank
-from pipelines.stages.dedup.verify_pairs import Duplicates
+from pipelines.stages.dedup.preference import Preference
+from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
 from pipelines.stages.hash_sampling import Keys, first_words, held_out_draw
+from pipelines.stages.sidecar import values_of_documents
 
 REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
-LANGUAGE, LANGUAGE_SCORE = "language", "language_score"
+LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE = "language", "language_score", "source_language"
 CLUSTER_SIZE = "cluster_size"
 NAME = pl.Categorical()
 """Few different strings: all documents are in memory at once, and so each takes four bytes."""
@@ -41,115 +42,106 @@ JUDGED = pl.DataFrame(
 DUPLICATE = {"exact": "exact duplicate", "minhash": "near duplicate"}
 
 
-@dataclass(frozen=True)
-class Select(Stage):
-    """One task. Output: `SOURCE/PART.parquet`, one row a document in the part's order:
+ANY_LANGUAGE = LanguageRule()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedSource:
+    """The documents of a source, and what is asked of them."""
+
+    annotations: Annotations
+    rules: tuple[Rule, ...] = ()
+    language: LanguageRule = ANY_LANGUAGE
+    datatrove: tuple[DatatroveVerdicts, ...] = ()
+
+    @property
+    def scope(self) -> str:
+        """The name of the source."""
+        return self.annotations.scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select(SingleTaskStage):
+    """Output: `SOURCE/PART.parquet`, one row a document in the part's order:
 
     `doc_id`, `keep` bool, `held_out` bool (kept, but for evaluation alone), `reason` string or null, for
     a duplicate `kept_doc_id`, `similarity`, `method`; `cluster_size` int64 (documents connected by verified
     similarity, itself included), `domain`, `language` (as the source says, else as identified, `und` where
-    that is not clear), and for each classifier a column of its name
-    (bucket or label) and `NAME.percentile`.
+    that is not clear), and for each classifier a column of its name (bucket or label) and `NAME.percentile`.
     """
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 2
-    rank: Rank
-    duplicates: Duplicates | None
+    version: ClassVar[int] = 3
+    sources: tuple[JudgedSource, ...]
+    preference: Preference
+    pairs: VerifyPairs | None
     threshold: float
-    rules: tuple[tuple[Rule, ...], ...]
-    languages: tuple[LanguageRule, ...]
     held_out_share: float
     seed: int
-    judges: tuple[Judge, ...] = ()
-    datatrove: tuple[DatatroveVerdicts, ...] = ()
+    classifiers: tuple[Verdicts, ...] = ()
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """Annotations, ranks, compared pairs, scores and what datatrove's filters say."""
-        compared = (self.duplicates,) if self.duplicates else ()
-        scores = (score for judge in self.judges for score in judge.stages)
+        scores = (score for verdicts in self.classifiers for score in verdicts.stages)
         return (
-            *self.rank.annotations,
-            self.rank,
-            *compared,
-            *self.classifiers,
+            *(sidecar for source in self.sources for sidecar in source.annotations.sidecars),
+            self.preference,
+            *((self.pairs,) if self.pairs else ()),
+            *self.trained,
             *distinct(scores),
-            *self.datatrove,
+            *(verdicts for source in self.sources for verdicts in source.datatrove),
         )
 
     @property
-    def classifiers(self) -> tuple[Classifier, ...]:
+    def trained(self) -> tuple[Classifier, ...]:
         """The classifiers that gave the scores."""
-        return distinct(score.classifier for judge in self.judges for score in judge.stages)
+        return distinct(score.classifier for verdicts in self.classifiers for score in verdicts.stages)
 
     @property
     def described(self) -> tuple[str, ...]:
         """The columns of a verdict that go with a document, and that groups may ask about."""
-        return (
-            "held_out",
-            CLUSTER_SIZE,
-            DOMAIN,
-            LANGUAGE,
-            *(judge.name for judge in self.judges if judge.name != DOMAIN),
-        )
+        named = (verdicts.name for verdicts in self.classifiers if verdicts.name != DOMAIN)
+        return ("held_out", CLUSTER_SIZE, DOMAIN, LANGUAGE, *named)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The rules of each source, the duplicate threshold and the held-out share."""
         return {
             "rules": {
-                annotation.scope: {rule.name: [rule.signal, rule.min, rule.max] for rule in rules}
-                for annotation, rules in zip(self.rank.annotations, self.rules, strict=True)
+                source.scope: {rule.name: [rule.signal, rule.min, rule.max] for rule in source.rules}
+                for source in self.sources
             },
             "languages": {
-                annotation.scope: [rule.min_score, rule.keep]
-                for annotation, rule in zip(self.rank.annotations, self.languages, strict=True)
+                source.scope: [source.language.min_score, source.language.keep] for source in self.sources
             },
             "duplicate_similarity": self.threshold,
+            "survivors": survivors.VERSION,
             "held_out_share": self.held_out_share,
             "seed": self.seed,
-            "classifiers": {judge.name: judge.settings for judge in self.judges},
+            "classifiers": {verdicts.name: verdicts.settings for verdicts in self.classifiers},
         }
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One: a duplicate may be anywhere."""
-        return [{}]
-
+    @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """All documents."""
-        return self.rank.expected_entries(workdir)
+        return self.preference.expected_entries(workdir)
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Judge all documents."""
-        documents = pl.concat([self._judged_by_rules(i, workdir, output) for i in range(len(self.rules))])
-        ranks = pl.DataFrame(pl.from_arrow(read_arrow(self.rank.folder(workdir) / RANK)))
-        documents = documents.with_columns(
-            pl.when(ranks["repeated_id"])
-            .then(pl.lit(REPEATED_ID, NAME))
-            .otherwise(pl.col("reason"))
-            .alias("reason")
-        )
-        documents = self._judged_by_classifiers(documents, workdir, output)
+        verdicts = pl.concat([self._judged_by_rules(source, workdir, output) for source in self.sources])
+        documents = pl.DataFrame(pl.from_arrow(self.preference.documents(workdir)))
+        repeated = pl.when(documents["repeated_id"]).then(pl.lit(REPEATED_ID, NAME))
+        verdicts = verdicts.with_columns(reason=repeated.otherwise(pl.col("reason")))
+        verdicts = self._judged_by_classifiers(verdicts, workdir, output)
         # Whatever a reference is like, it is there to be compared with.
-        documents = documents.with_columns(reason=pl.when(~ranks["reference"]).then("reason"))
-        a, b, similarity = self._edges(workdir)
-        outcome = survivors(
-            ranks["rank"].to_numpy(),
-            ranks["exact_group"].to_numpy(),
-            a,
-            b,
-            similarity,
-            documents["reason"].is_null().to_numpy(),
-            self.threshold,
-            ranks["reference"].to_numpy(),
-        )
+        verdicts = verdicts.with_columns(reason=pl.when(~documents["reference"]).then("reason"))
+        outcome = self._survivors(verdicts, documents, workdir)
         method = pl.Series(outcome.method)
-        verdicts = documents.with_columns(
-            pl.Series("keep", outcome.kept) & ~ranks["reference"],
+        verdicts = verdicts.with_columns(
+            pl.Series("keep", outcome.kept) & ~documents["reference"],
             pl.coalesce(
                 "reason",
-                pl.when(ranks["reference"]).then(pl.lit(REFERENCE, NAME)),
+                pl.when(documents["reference"]).then(pl.lit(REFERENCE, NAME)),
                 *(pl.when(method == name).then(pl.lit(reason, NAME)) for name, reason in DUPLICATE.items()),
             ).alias("reason"),
             pl.Series("kept_doc", outcome.kept_doc),
@@ -162,38 +154,36 @@ class Select(Stage):
         self._write(verdicts, workdir, output)
         self._count(verdicts, output)
 
-    def _judged_by_rules(self, number: int, workdir: Path, output: TaskOutput) -> pl.DataFrame:
-        annotation = self.rank.annotations[number]
-        wanted = {"bytes", "content_hash", LANGUAGE, LANGUAGE_SCORE, SAID}
-        wanted |= {rule.signal for rule in self.rules[number]}
-        tables = sidecar_parts(annotation, workdir, sorted(wanted))
-        documents = pl.concat([JUDGED, *(self._judged_part(number, table, output) for table in tables)])
+    def _judged_by_rules(self, source: JudgedSource, workdir: Path, output: TaskOutput) -> pl.DataFrame:
+        columns = {"bytes", "content_hash", LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE}
+        columns |= {rule.signal for rule in source.rules}
+        tables = source.annotations.tables(workdir, columns)
+        documents = pl.concat([JUDGED, *(self._judged_part(source, table, output) for table in tables)])
         reason = documents["reason"]
-        for verdicts in self.datatrove:
-            if verdicts.parts == annotation.parts:
-                found = pl.Series(verdicts.reasons(workdir)).cast(NAME)
-                failed = found.len() - found.null_count()
-                output.counts.fact(f"fails {verdicts.verdict} in {annotation.scope}", failed)
-                reason = reason.zip_with(reason.is_not_null(), found)
+        for verdicts in source.datatrove:
+            objections = pl.Series(verdicts.reasons(workdir)).cast(NAME)
+            failed = objections.len() - objections.null_count()
+            output.counts.fact(f"fails {verdicts.verdict} in {source.scope}", failed)
+            reason = reason.zip_with(reason.is_not_null(), objections)
         return documents.with_columns(reason)
 
-    def _judged_part(self, number: int, table: pa.Table, output: TaskOutput) -> pl.DataFrame:
-        """What rules and languages say of the documents of one sidecar."""
-        annotation, rules = self.rank.annotations[number], self.rules[number]
-        languages = self.languages[number]
-        for rule, failed in all_failed(table, rules).items():
-            output.counts.fact(f"fails {rule} in {annotation.scope}", failed)
-        reason = pl.Series(languages.failed(table)).cast(pl.String)
+    def _judged_part(self, source: JudgedSource, table: pa.Table, output: TaskOutput) -> pl.DataFrame:
+        """What rules and languages say of the documents of one part."""
+        for rule, failed in all_failed(table, source.rules).items():
+            output.counts.fact(f"fails {rule} in {source.scope}", failed)
+        reason = pl.Series(source.language.failed(table)).cast(pl.String)
         for objection, failed in reason.drop_nulls().value_counts().rows():
-            output.counts.fact(f"fails {objection} in {annotation.scope}", failed)
-        reason = reason.zip_with(reason.is_not_null(), pl.Series(first_failed(table, rules)).cast(pl.String))
-        domain = pl.Series([annotation.parts.domain], dtype=NAME)
+            output.counts.fact(f"fails {objection} in {source.scope}", failed)
+        by_rules = pl.Series(first_failed(table, source.rules)).cast(pl.String)
+        reason = reason.zip_with(reason.is_not_null(), by_rules)
+        language = pc.coalesce(table.column(SOURCE_LANGUAGE), source.language.believed(table))
+        domain = pl.Series([source.annotations.parts.domain], dtype=NAME)
         return pl.DataFrame(
             {
                 "bytes": pl.Series(table.column("bytes")).cast(pl.Int64),
                 "key": first_words(table.column("content_hash")),
                 DOMAIN: domain.new_from_index(0, table.num_rows),
-                LANGUAGE: pl.Series(pc.coalesce(table.column(SAID), languages.believed(table))).cast(NAME),
+                LANGUAGE: pl.Series(language).cast(NAME),
                 "reason": reason.cast(NAME),
             }
         )
@@ -203,23 +193,35 @@ class Select(Stage):
     ) -> pl.DataFrame:
         """The documents with what classifiers say, their domain, and the reason where a cut drops them."""
         keys = documents["key"].to_numpy()
-        for judge in self.judges:
-            found = judge.verdicts(workdir, self.rank.annotations, keys)
-            dropped = f"classifier.{judge.name}"
-            output.counts.fact(f"fails {dropped}", int(found["dropped"].sum()))
+        for classifier in self.classifiers:
+            verdicts = classifier.verdicts(workdir, self.preference.parts, keys)
+            reason = f"classifier.{classifier.name}"
+            output.counts.fact(f"fails {reason}", int(verdicts["dropped"].sum()))
+            dropped = pl.when(verdicts["dropped"]).then(pl.lit(reason, NAME))
             documents = documents.with_columns(
-                pl.coalesce("reason", pl.when(found["dropped"]).then(pl.lit(dropped, NAME))).alias("reason"),
-                pl.coalesce(found["domain"].cast(NAME), DOMAIN).alias(DOMAIN),
-                *(found["percentile"].alias(f"{judge.name}.percentile"),),
-                *((found["value"].alias(judge.name),) if judge.name != DOMAIN else ()),
+                pl.coalesce("reason", dropped).alias("reason"),
+                pl.coalesce(verdicts["domain"].cast(NAME), DOMAIN).alias(DOMAIN),
+                verdicts["percentile"].alias(f"{classifier.name}.percentile"),
+                *((verdicts["value"].alias(classifier.name),) if classifier.name != DOMAIN else ()),
             )
         return documents
 
-    def _edges(self, workdir: Path) -> tuple[npt.NDArray[Any], ...]:
-        if self.duplicates is None:
-            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-        edges = self.duplicates.edges(workdir)
-        return tuple(edges.column(name).to_numpy() for name in ("a", "b", "similarity"))
+    def _survivors(
+        self, verdicts: pl.DataFrame, documents: pl.DataFrame, workdir: Path
+    ) -> survivors.Survivors:
+        """Which documents stay of those that nothing speaks against."""
+        edges = self.pairs.edges(workdir) if self.pairs else EDGES.empty_table()
+        a, b, similarity = (edges.column(name).to_numpy() for name in EDGES.names)
+        return survivors.survivors(
+            documents["place"].to_numpy(),
+            documents["exact_group"].to_numpy(),
+            a,
+            b,
+            similarity,
+            verdicts["reason"].is_null().to_numpy(),
+            self.threshold,
+            documents["reference"].to_numpy(),
+        )
 
     def _held_out(
         self, verdicts: pl.DataFrame, component: npt.NDArray[np.int64], learned: Keys
@@ -243,15 +245,15 @@ class Select(Stage):
 
     def _learned(self, workdir: Path) -> Keys:
         """First words of the hashes of all texts that any classifier has learned from."""
-        learned = [first_words(classifier.learned(workdir)) for classifier in self.classifiers]
+        learned = [first_words(classifier.learned(workdir)) for classifier in self.trained]
         return np.concatenate([np.empty(0, np.uint64), *learned])
 
     def _write(self, verdicts: pl.DataFrame, workdir: Path, output: TaskOutput) -> None:
         columns = ["doc_id", "keep", "reason", "kept_doc_id", "similarity", "method", *self.described]
-        columns += [f"{judge.name}.percentile" for judge in self.judges]
+        columns += [f"{verdicts.name}.percentile" for verdicts in self.classifiers]
         kept_doc = verdicts["kept_doc"].to_numpy()
         preferred = np.unique(kept_doc[kept_doc >= 0])
-        preferred_ids = sidecar_values(self.rank.annotations, workdir, "doc_id", preferred)
+        preferred_ids = values_of_documents(self.preference.hashes, workdir, "doc_id", preferred)
         for name, first, ids in self._ids(workdir):
             part = verdicts.slice(first, len(ids))
             place = np.searchsorted(preferred, part["kept_doc"].to_numpy())
@@ -263,10 +265,10 @@ class Select(Stage):
     def _ids(self, workdir: Path) -> Iterator[tuple[str, int, pa.ChunkedArray]]:
         """The doc_ids of each part: the name of its verdicts, the number of its first document, the ids."""
         first = 0
-        for annotation in self.rank.annotations:
-            names = annotation.parts.part_names(workdir)
-            for name, table in zip(names, sidecar_parts(annotation, workdir, ["doc_id"]), strict=True):
-                yield f"{annotation.scope}/{name}", first, table.column("doc_id")
+        for hashes in self.preference.hashes:
+            names = hashes.parts.part_names(workdir)
+            for name, table in zip(names, hashes.tables(workdir, ["doc_id"]), strict=True):
+                yield f"{hashes.parts.scope}/{name}", first, table.column("doc_id")
                 first += table.num_rows
 
     def _count(self, verdicts: pl.DataFrame, output: TaskOutput) -> None:
@@ -292,6 +294,6 @@ class Select(Stage):
         """The verdicts on the documents of one part."""
         return pq.read_table(self.folder(workdir) / scope / part, columns=columns)
 
-    def annotation(self, scope: str) -> Annotate:
-        """The annotation of a source."""
-        return next(a for a in self.rank.annotations if a.scope == scope)
+    def source(self, scope: str) -> JudgedSource:
+        """The source of that name."""
+        return next(source for source in self.sources if source.scope == scope)

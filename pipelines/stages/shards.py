@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from mixers.gather import gather_segments
 from mixers.shards import ShardFile, shard_file_name, write_index, write_segments, write_shard_file
-from pipelines.execution.output import StageOutput, Task, TaskOutput, read_arrow, read_receipt
+from pipelines.execution.output import Output, Task, TaskOutput, read_arrow, read_receipt
 from pipelines.execution.stage import Stage
 from pipelines.stages.mix import DOCUMENTS, ROWS, SEGMENTS, MixStage
 
@@ -22,7 +23,7 @@ DATASET = "dataset"
 SEGMENTS_A_GROUP = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shards(Stage):
     """One task a file.
 
@@ -35,30 +36,30 @@ class Shards(Stage):
     recipe_fingerprint: str
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The plan and the ids."""
         return (self.mix, *self.mix.tokenized)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """None of its own."""
         return {"recipe": self.recipe_fingerprint}
 
     def dataset(self, workdir: Path) -> Path:
         """The folder that training opens."""
         return self.folder(workdir) / DATASET
 
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """One for each batch of the plan."""
         count = self.mix.batches(workdir, ROWS).num_record_batches
         return [{"batch": number, "files": count} for number in range(count)]
 
+    @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """All tokens of the plan."""
         return {"tokens": self.mix.manifest(workdir).counts.facts["tokens"]}
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Gather the ids of some rows and write them."""
         rows = self.mix.batches(workdir, ROWS).get_batch(task["batch"])
         segments = self.mix.batches(workdir, SEGMENTS).get_batch(task["batch"])
         lengths = segments.column("tokens").to_numpy().astype(np.int64)
@@ -119,8 +120,8 @@ class Shards(Stage):
         folders = {stage.scope: stage.folder(workdir) for stage in self.mix.tokenized}
         return [folders[scope] / name for scope, name in self.mix.files(workdir)]
 
-    def finish(self, workdir: Path, output: StageOutput) -> None:
-        """Write the index files, `coupage.json` last."""
+    @override
+    def finish(self, workdir: Path, output: Output) -> None:
         folder = self.dataset(workdir)
         dtype = np.dtype(_ids_type(self._tokenized(workdir))).name
         files = []

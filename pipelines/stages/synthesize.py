@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
@@ -18,7 +19,7 @@ from pipelines.stages.parts import PartStage, text_size, write_parts
 from pipelines.synthesis.docstring_qa import docstring_questions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Synthesize(PartStage):
     """One task a part of the sources asked about. Output: parts of PART_SCHEMA."""
 
@@ -30,30 +31,30 @@ class Synthesize(PartStage):
     part_bytes: int
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The plan of Stage 1 and the texts."""
         return (self.about, *self.parts)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The method."""
         return {"config": self.config.model_dump(mode="json"), "part_size": self.part_bytes}
 
     @property
+    @override
     def domain(self) -> str:
-        """Its own name."""
         return self.scope
 
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part that is asked about."""
         return [
             {"source": number, "part": name}
             for number, stage in enumerate(self.parts)
             for name in stage.part_names(workdir)
         ]
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Ask about those documents of one part that Stage 1 contains."""
         stage = self.parts[task["source"]]
         rows = self.about.used_rows(workdir, stage.scope, task["part"])
         documents = pq.read_table(stage.folder(workdir) / task["part"], schema=PART_SCHEMA).take(

@@ -15,12 +15,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from mixers.files import hash_file
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.output import Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
-from pipelines.stages.parts import PartStage, text_size
+from pipelines.stages.parts import PerPartStage, text_size
 from pipelines.stages.select import Select
 from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer
 from tokenizer_tools.chat import ChatEncoder
@@ -32,8 +33,8 @@ DESCRIPTION = ("doc_id", "license", "parent_id")
 """Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
 
 
-@dataclass(frozen=True)
-class Tokenize(Stage):
+@dataclass(frozen=True, kw_only=True)
+class Tokenize(PerPartStage):
     """One task a part. Output: `PART.arrow`, uncompressed, one row a kept document:
 
     `row` int64 (in the part), `doc_id`, `license`, `parent_id`, `bytes` int64, `atomic` bool, `loss_tokens`
@@ -45,18 +46,18 @@ class Tokenize(Stage):
 
     name: ClassVar[str] = "tokenize"
     version: ClassVar[int] = 2
-    parts: PartStage
     select: Select
     tokenizer: Tokenizer
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """Parts, verdicts, tokenizer."""
         return (self.parts, self.select, self.tokenizer)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The tokenizer once more by what it is, so that `plan` can tell whether earlier ids fit."""
+        # The tokenizer once more by what it is, so that `plan` can tell whether earlier ids fit.
         return {"tokenizer": self.tokenizer.identity}
 
     @property
@@ -64,24 +65,19 @@ class Tokenize(Stage):
         """The domains that its documents may have."""
         relabelled = (
             label
-            for judge in self.select.judges
-            for score in judge.scores
-            if score.parts.scope == self.scope
-            for label, _ in judge.relabel
+            for verdicts in self.select.classifiers
+            if any(score.parts.scope == self.scope for score in verdicts.stages)
+            for label, _ in verdicts.relabels
         )
         return {self.parts.domain, *relabelled}
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part."""
-        return [{"part": name} for name in self.parts.part_names(workdir)]
-
+    @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """The kept documents of the source."""
         verdicts = self.select.verdicts(workdir, self.scope)
         return {"documents": sum(pc.sum(table.column("keep")).as_py() or 0 for _, table in verdicts)}
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Encode the kept documents of one part."""
         part = task["part"]
         name = part.replace(".parquet", ".arrow")
         encoders = encoders_of(self.tokenizer.folder(workdir))

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from pipelines.errors import UserError
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.stage import Stage
+from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.sources.models import ModelInput
 from pipelines.stages.parts import text_size
 from pipelines.stages.select import Select
@@ -30,12 +31,9 @@ TRAINING_TEXT_BYTES = 256 << 20
 PARITY_SAMPLE_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class Tokenizer(Stage):
-    """One task.
-
-    Output: `tokenizer/`, a folder that `AutoTokenizer.from_pretrained` opens, and `encoder.json`.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Tokenizer(SingleTaskStage):
+    """Output: `tokenizer/`, a folder that `AutoTokenizer.from_pretrained` opens, and `encoder.json`."""
 
     name: ClassVar[str] = "tokenizer"
     version: ClassVar[int] = 1
@@ -44,21 +42,17 @@ class Tokenizer(Stage):
     training: TokenizerTraining
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The selected documents: to learn from, and to check the encoder on."""
-        return (self.select, *(a.parts for a in self.select.rank.annotations))
+        return (self.select, *self.select.preference.parts)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The base and what it is, or how to train."""
         return {"identity": self.base.identity} if self.base else self.training.model_dump(mode="json")
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One."""
-        return [{}]
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Load or train, save, and check the fast encoder against the reference."""
         try:
             files = (
                 load_tokenizer(self.base.location, revision=self.base.revision)
@@ -92,10 +86,10 @@ class Tokenizer(Stage):
 
     def _sample(self, workdir: Path, limit: int) -> Iterator[pa.ChunkedArray]:
         """Texts of kept documents that are not held out: an equal share of `limit` bytes from each part."""
-        annotations = self.select.rank.annotations
-        parts = [(a, name) for a in annotations for name in a.parts.part_names(workdir)]
-        for annotation, name in parts:
-            texts = self._trainable(workdir, annotation.parts.folder(workdir), annotation.scope, name)
+        sources = self.select.preference.parts
+        parts = [(source, name) for source in sources for name in source.part_names(workdir)]
+        for source, name in parts:
+            texts = self._trainable(workdir, source.folder(workdir), source.scope, name)
             lengths = pa.compute.cumulative_sum(pa.compute.binary_length(texts).cast(pa.int64()))
             inside = pa.compute.sum(pa.compute.less_equal(lengths, limit // len(parts))).as_py() or 0
             if inside:

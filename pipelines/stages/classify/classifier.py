@@ -12,6 +12,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from filters.classify.cross_validation import measures, out_of_fold
 from filters.classify.fasttext import FastText
@@ -19,7 +20,7 @@ from filters.classify.fasttext_training import Training, train_fasttext
 from filters.classify.linear_head import train_head
 from pipelines.errors import UserError
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.stage import Stage, distinct
+from pipelines.execution.stage import SingleTaskStage, Stage, distinct
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.sources.models import ModelInput
 from pipelines.stages.classify.examples import Examples, Place, gather_examples
@@ -43,9 +44,9 @@ MOST_EPOCHS, FEWEST_EPOCHS = 100, 5
 MISTAKES_SHOWN, MISTAKE_CHARACTERS = 20, 300
 
 
-@dataclass(frozen=True)
-class Classifier(Stage):
-    """One task. Output: `classifier.json` (`labels`) and the model:
+@dataclass(frozen=True, kw_only=True)
+class Classifier(SingleTaskStage):
+    """Output: `classifier.json` (`labels`) and the model:
 
     `model.bin` (fastText) or `head.safetensors` (of an embedding model). If it was trained here also
     `learned.parquet`, `doc_id` (null for a file's records), `content_hash` and `label` of each example, and
@@ -61,13 +62,13 @@ class Classifier(Stage):
     seed: int
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The documents that it learns from."""
         return distinct(place.of for place in self.places if isinstance(place.of, PartStage))
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """How it is trained, or what model it is."""
         settings: dict[str, Any] = {"config": self.config.model_dump(mode="json", exclude=NOT_OF_THE_MODEL)}
         if self.model:
             settings["model"] = self.model.identity
@@ -82,12 +83,8 @@ class Classifier(Stage):
             }
         return settings
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One."""
-        return [{}]
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Train and validate, or take in."""
         labels = self._trained(workdir, output) if self.places else self._taken_in(output)
         output.write_json(ABOUT, {"labels": labels})
 

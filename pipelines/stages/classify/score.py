@@ -9,50 +9,51 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from pipelines.errors import UserError
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.stages.classify.classifier import Classifier
-from pipelines.stages.parts import PartStage, text_size
+from pipelines.stages.parts import text_size
+from pipelines.stages.sidecar import Sidecar
 
 
-@dataclass(frozen=True)
-class Score(Stage):
-    """One task a part. Output: a sidecar of the part's name, one row a document in the part's order:
+@dataclass(frozen=True, kw_only=True)
+class Score(Sidecar):
+    """Output: `label` string (null where the classifier gives a score) and `score` float32.
 
-    `label` string (null where the classifier gives a score) and `score` float32: the probability of the label
-    `positive`, else that of `label`, else the model's own number.
+    The score is the probability of the label `positive`, else that of `label`, else the model's own number.
     """
 
     name: ClassVar[str] = "score"
     version: ClassVar[int] = 1
     classifier: Classifier
-    parts: PartStage
     positive: str | None
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The classifier and the parts."""
         return (self.classifier, self.parts)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """Which label's probability is the score."""
         return {"positive": self.positive}
 
+    @property
+    @override
+    def columns(self) -> tuple[str, ...]:
+        return ("label", "score")
+
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part."""
         if self.positive is not None:
             self.check_label(self.positive, workdir)
-        return [{"part": name} for name in self.parts.part_names(workdir)]
+        return super().tasks(workdir)
 
-    def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """All documents of the parts."""
-        return {"documents": sum(self.parts.part_rows(workdir))}
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Judge the documents of one part."""
         texts = pq.read_table(self.parts.folder(workdir) / task["part"], columns=["text"]).column("text")
         model = self.classifier.ready(workdir)
         found = model.probabilities(texts)
@@ -84,9 +85,7 @@ class Score(Stage):
         """Whether there are labels, and no score alone."""
         return self.positive is None and bool(self.classifier.labels(workdir))
 
-    def table(self, workdir: Path) -> pa.Table:
-        """All sidecars, in document order."""
-        folder = self.folder(workdir)
+    def scores(self, workdir: Path) -> pa.Table:
+        """`label` and `score` of all documents, in order."""
         schema = pa.schema([("label", pa.string()), ("score", pa.float32())])
-        names = self.parts.part_names(workdir)
-        return pa.concat_tables([schema.empty_table(), *(pq.read_table(folder / name) for name in names)])
+        return pa.concat_tables([schema.empty_table(), *self.tables(workdir, self.columns)])

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from typing_extensions import override
 
+from filters.dedup import candidates
 from filters.dedup.candidates import candidate_pairs, ends, merged
 from filters.dedup.minhash import MinHash
 from filters.dedup.survivors import components
-from pipelines.execution.output import StageOutput, Task, TaskOutput, read_arrow
+from pipelines.execution.output import Output, Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
-from pipelines.stages.annotate import band_column
+from pipelines.stages.dedup.bands import Bands, band_column
 from pipelines.stages.dedup.numbering import Documents, Numbering
-from pipelines.stages.dedup.preference import ORDER, Rank
-from pipelines.stages.dedup.similarity_cache import verified_earlier
+from pipelines.stages.dedup.preference import Preference
+from pipelines.stages.dedup.similarity_cache import known_similarities
 
 PAIRS_A_RUN = 1 << 24
 PAIRS = "pairs.arrow"
 UNVERIFIED = "unverified.arrow"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidates(Stage):
     """One task a band, so that memory holds one band. Output: `band-BB.arrow`: `pair` uint64, ascending.
 
@@ -37,43 +36,41 @@ class Candidates(Stage):
     """
 
     name: ClassVar[str] = "candidates"
-    version: ClassVar[int] = 2
-    rank: Rank
+    version: ClassVar[int] = 3
+    preference: Preference
+    bands: tuple[Bands, ...]
     minhash: MinHash
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The ranks and the annotations under them."""
-        return (self.rank, *self.rank.annotations)
+        return (self.preference, *self.bands)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """None of its own."""
-        return {}
+        return {"pairs": candidates.VERSION}
 
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """One for each band."""
         return [{"band": band} for band in range(self.minhash.bands)]
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Pair the documents that share the band's key; of exact duplicates one stands for all."""
-        order = read_arrow(self.rank.folder(workdir) / ORDER)
+        # Of exact duplicates one stands for all.
+        order = self.preference.order(workdir)
         documents = order.column("document").to_numpy()
         references = pc.sum(order.column("reference")).as_py() or 0
-        keys = np.concatenate([np.empty(0, np.uint64), *self._keys(workdir, task["band"])])
-        found = candidate_pairs(keys[documents], documents, references)
-        output.write_arrow(_band_file(task["band"]), pa.table({"pair": found.pairs}))
-        output.counts.fact("candidate_pairs", len(found.pairs))
-        output.counts.fact("pairs_left_out_of_huge_buckets", found.bounded)
+        column = band_column(task["band"])
+        tables = (table for bands in self.bands for table in bands.tables(workdir, [column]))
+        keys = np.concatenate([np.empty(0, np.uint64), *(t.column(column).to_numpy() for t in tables)])
+        paired = candidate_pairs(keys[documents], documents, references)
+        output.write_arrow(_band_file(task["band"]), pa.table({"pair": paired.pairs}))
+        output.counts.fact("candidate_pairs", len(paired.pairs))
+        output.counts.fact("pairs_left_out_of_huge_buckets", paired.bounded)
 
-    def _keys(self, workdir: Path, band: int) -> Iterator[npt.NDArray[np.uint64]]:
-        column = band_column(band)
-        for annotation in self.rank.annotations:
-            for name in annotation.parts.part_names(workdir):
-                table = pq.read_table(annotation.folder(workdir) / name, columns=[column])
-                yield table.column(column).to_numpy()
-
-    def finish(self, workdir: Path, output: StageOutput) -> None:
+    @override
+    def finish(self, workdir: Path, output: Output) -> None:
         """Merge the bands.
 
         `pairs.arrow`: `a` < `b`, distinct, those of a cluster together, and `similarity`, nan where no
@@ -82,8 +79,8 @@ class Candidates(Stage):
         bands = [read_arrow(self.folder(workdir) / _band_file(n)) for n in range(self.minhash.bands)]
         runs = merged([band.column("pair").to_numpy() for band in bands], PAIRS_A_RUN)
         pairs = np.concatenate([np.empty(0, np.uint64), *runs])
-        numbering = Numbering.of(self.rank, workdir)
-        similarity = verified_earlier(workdir, self.minhash.ngram, numbering, pairs)
+        numbering = Numbering.of(self.preference.parts, workdir)
+        similarity = known_similarities(workdir, self.minhash.ngram, numbering, pairs)
         a, b = ends(pairs)
         new = np.isnan(similarity)
         documents = np.unique(np.concatenate([a[new], b[new]]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stages.dedup.preference import Rank
+from pipelines.stages.parts import PartStage
 
 Documents = npt.NDArray[np.int64]
 
@@ -24,9 +25,9 @@ class Numbering:
     """The number of the first document of each part, and the number of documents."""
 
     @classmethod
-    def of(cls, rank: Rank, workdir: Path) -> Numbering:
-        """That of a run."""
-        files = [file for annotation in rank.annotations for file in annotation.parts.part_files(workdir)]
+    def of(cls, sources: Sequence[PartStage], workdir: Path) -> Numbering:
+        """That of the documents of several sources."""
+        files = [file for parts in sources for file in parts.part_files(workdir)]
         return cls([file.hash for file in files], np.cumsum([0, *(file.rows for file in files)]))
 
     @classmethod

@@ -1,66 +1,62 @@
-"""Compared: the texts of the documents in pairs that no run verified, laid out for random access."""
+"""Pair texts: the texts of the documents in pairs that no run verified, laid out for random access."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from pipelines.execution.output import Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
 from pipelines.stages.dedup.candidates import Candidates
 from pipelines.stages.dedup.numbering import Documents
-from pipelines.stages.parts import text_size
+from pipelines.stages.parts import PartStage, text_size
 
 
-@dataclass(frozen=True)
-class Compared(Stage):
+@dataclass(frozen=True, kw_only=True)
+class PairTexts(Stage):
     """One task a part.
 
     Output: `SOURCE-PART.arrow`, uncompressed: `document`, `bytes`, `text` of each document that is compared.
     """
 
-    name: ClassVar[str] = "compared"
-    version: ClassVar[int] = 2
+    name: ClassVar[str] = "pair_texts"
+    version: ClassVar[int] = 3
     candidates: Candidates
+    parts: tuple[PartStage, ...]
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The pairs and the parts."""
-        return (self.candidates, *(annotation.parts for annotation in self.candidates.rank.annotations))
+        return (self.candidates, *self.parts)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """None of its own."""
-        return {}
-
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part."""
         tasks, first = [], 0
-        for number, annotation in enumerate(self.candidates.rank.annotations):
-            parts = annotation.parts
+        for number, parts in enumerate(self.parts):
             for name, rows in zip(parts.part_names(workdir), parts.part_rows(workdir), strict=True):
                 tasks.append({"source": number, "part": name, "first": first, "rows": rows})
                 first += rows
         return tasks
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Copy the texts that will be compared."""
         first, rows = task["first"], task["rows"]
         unverified = self.candidates.unverified(workdir)
-        wanted = unverified[slice(*np.searchsorted(unverified, [first, first + rows]))]
-        if len(wanted) == 0:
+        documents = unverified[slice(*np.searchsorted(unverified, [first, first + rows]))]
+        if len(documents) == 0:
             return
-        parts = self.candidates.rank.annotations[task["source"]].parts
-        texts, read = _texts_of_rows(parts.folder(workdir) / task["part"], wanted - first)
+        parts = self.parts[task["source"]]
+        texts, read = _texts_of_rows(parts.folder(workdir) / task["part"], documents - first)
         name = f"{parts.scope}-{task['part'].removesuffix('.parquet')}.arrow"
         sizes = pc.binary_length(texts).cast(pa.int64())
-        output.write_arrow(name, pa.table({"document": wanted, "bytes": sizes, "text": texts}))
+        output.write_arrow(name, pa.table({"document": documents, "bytes": sizes, "text": texts}))
         output.counts.fact("text_bytes_read", read)
 
     def texts(self, workdir: Path) -> Texts:

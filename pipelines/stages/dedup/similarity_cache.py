@@ -9,28 +9,27 @@ import numpy.typing as npt
 import orjson
 import pyarrow.parquet as pq
 
+from filters.dedup import jaccard
 from filters.dedup.candidates import pairs_of
-from pipelines.execution.output import TaskOutput
+from pipelines.execution.output import Output
 from pipelines.stages.dedup.numbering import Numbering
 
-FILE = "verified.json"
-VERSION = 1
-"""Of the similarity: what other versions computed is computed again."""
+FILE = "similarities.json"
 
 
-def publish_verified(output: TaskOutput, ngram: int, numbering: Numbering) -> None:
+def publish_similarities(output: Output, ngram: int, numbering: Numbering) -> None:
     """Say what the pairs of this stage's Parquet files are: `a`, `b`, `similarity`."""
-    output.write_json(FILE, {"version": VERSION, "ngram": ngram, **numbering.to_json()})
+    output.write_json(FILE, {"version": jaccard.VERSION, "ngram": ngram, **numbering.to_json()})
 
 
-def verified_earlier(
+def known_similarities(
     workdir: Path, ngram: int, numbering: Numbering, pairs: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.float64]:
     """The similarity of those pairs (ascending) that some run verified; nan for the others."""
     similarity = np.full(len(pairs), np.nan)
     for published in sorted((workdir / "stages").glob(f"*/{FILE}")):
         content = orjson.loads(published.read_bytes())
-        if (content["version"], content["ngram"]) != (VERSION, ngram):
+        if (content["version"], content["ngram"]) != (jaccard.VERSION, ngram):
             continue
         earlier = Numbering.from_json(content)
         for path in published.parent.glob("*.parquet"):

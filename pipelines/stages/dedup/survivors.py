@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from typing_extensions import override
 
-from filters.dedup.survivors import survivors
-from pipelines.execution.output import Task, TaskOutput, read_arrow
-from pipelines.execution.stage import Stage
-from pipelines.stages.annotate import Annotate, sidecar_values
-from pipelines.stages.dedup.preference import FILE as RANK
-from pipelines.stages.dedup.preference import Rank
-from pipelines.stages.dedup.verify_pairs import Duplicates
-from pipelines.stages.parts import PartStage
+from filters.dedup import survivors
+from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.stage import SingleTaskStage, Stage
+from pipelines.stages.dedup.preference import Preference
+from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
+from pipelines.stages.parts import PerPartStage
+from pipelines.stages.sidecar import values_of_documents
 
 EVIDENCE = "duplicates.parquet"
 VERDICTS = "verdicts.parquet"
@@ -26,68 +26,52 @@ COLUMNS = ["doc_id", "text", "url", "metadata"]
 """Of a part, those that differ between documents which come from files given on a command line."""
 
 
-@dataclass(frozen=True)
-class Signatures(Annotate):
-    """Annotate without the quality signals, which take most of its time: `bytes` is the only one."""
+@dataclass(frozen=True, kw_only=True)
+class Survivors(SingleTaskStage):
+    """Who survives. Output:
 
-    name: ClassVar[str] = "signatures"
-    version: ClassVar[int] = 1
-
-    def signals(self, texts: pa.ChunkedArray) -> pa.Table:
-        """`bytes`."""
-        return pa.table({"bytes": pc.binary_length(texts).cast(pa.int64())})
-
-
-@dataclass(frozen=True)
-class Survivors(Stage):
-    """One task.
-
-    Output: `duplicates.parquet`, a row for each removed document: `doc_id`, `kept_doc_id`, `similarity`,
-    `method`, `cluster_size`; and `verdicts.parquet`, `kept` bool for each document. An id that occurs twice
-    is no reason to remove: only texts are compared.
+    `duplicates.parquet`, a row for each removed document: `doc_id`, `kept_doc_id`, `similarity`, `method`,
+    `cluster_size`; and `verdicts.parquet`, `kept` bool for each document. An id that occurs twice is no
+    reason to remove: only texts are compared.
     """
 
     name: ClassVar[str] = "survivors"
-    version: ClassVar[int] = 2
-    rank: Rank
-    duplicates: Duplicates | None
+    version: ClassVar[int] = 3
+    preference: Preference
+    pairs: VerifyPairs | None
     threshold: float
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The ids, the ranks and the compared pairs."""
-        return (*self.rank.annotations, self.rank, *((self.duplicates,) if self.duplicates else ()))
+        return (*self.preference.hashes, self.preference, *((self.pairs,) if self.pairs else ()))
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """The smallest similarity of a duplicate."""
-        return {"duplicate_similarity": self.threshold}
+        return {"duplicate_similarity": self.threshold, "survivors": survivors.VERSION}
 
-    def tasks(self, workdir: Path) -> list[Task]:
-        """One: a duplicate may be anywhere."""
-        return [{}]
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Decide who survives."""
-        ranks = read_arrow(self.rank.folder(workdir) / RANK)
-        edges = self.duplicates.edges(workdir) if self.duplicates else _no_edges()
-        outcome = survivors(
-            ranks.column("rank").to_numpy(),
-            ranks.column("exact_group").to_numpy(),
+        documents = self.preference.documents(workdir)
+        edges = self.pairs.edges(workdir) if self.pairs else EDGES.empty_table()
+        outcome = survivors.survivors(
+            documents.column("place").to_numpy(),
+            documents.column("exact_group").to_numpy(),
             edges.column("a").to_numpy(),
             edges.column("b").to_numpy(),
             edges.column("similarity").to_numpy(),
-            np.ones(ranks.num_rows, bool),
+            np.ones(documents.num_rows, bool),
             self.threshold,
-            ranks.column("reference").to_numpy(),
+            documents.column("reference").to_numpy(),
         )
         removed = np.flatnonzero(~outcome.kept)
         preferred, place = np.unique(outcome.kept_doc[removed], return_inverse=True)
+        hashes = self.preference.hashes
+        preferred_ids = values_of_documents(hashes, workdir, "doc_id", preferred)
         evidence = {
-            "doc_id": sidecar_values(self.rank.annotations, workdir, "doc_id", removed),
-            "kept_doc_id": sidecar_values(self.rank.annotations, workdir, "doc_id", preferred).take(
-                pa.array(place)
-            ),
+            "doc_id": values_of_documents(hashes, workdir, "doc_id", removed),
+            "kept_doc_id": preferred_ids.take(pa.array(place)),
             "similarity": outcome.similarity[removed],
             "method": outcome.method.take(pa.array(removed)),
             "cluster_size": outcome.cluster_size[removed],
@@ -96,46 +80,32 @@ class Survivors(Stage):
         output.write_table(VERDICTS, pa.table({"kept": outcome.kept}))
         for method in ("exact", "minhash"):
             output.counts.fact(method, pc.sum(pc.equal(evidence["method"], method)).as_py() or 0)
-        own = pc.and_not(ranks.column("repeated_id"), ranks.column("reference"))
+        own = pc.and_not(documents.column("repeated_id"), documents.column("reference"))
         output.counts.fact("repeated_ids", pc.sum(own).as_py() or 0)
 
 
-def _no_edges() -> pa.Table:
-    return pa.table({"a": np.empty(0, np.int64), "b": np.empty(0, np.int64), "similarity": np.empty(0)})
-
-
-@dataclass(frozen=True)
-class Kept(Stage):
-    """One task a part. Output: a file of the part's name with the documents that survive."""
+@dataclass(frozen=True, kw_only=True)
+class Kept(PerPartStage):
+    """Output: a file of each part's name with the documents that survive."""
 
     name: ClassVar[str] = "kept"
     version: ClassVar[int] = 1
-    parts: PartStage
     survivors: Survivors
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The documents and the verdicts."""
         return (self.parts, self.survivors)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """None of its own."""
-        return {}
-
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """One for each part."""
         rows = self.parts.part_rows(workdir)
         firsts = np.cumsum([0, *rows]).tolist()
         names = self.parts.part_names(workdir)
         return [{"part": name, "first": first} for name, first in zip(names, firsts, strict=False)]
 
-    def expected_entries(self, workdir: Path) -> dict[str, int]:
-        """All documents."""
-        return {"documents": sum(self.parts.part_rows(workdir))}
-
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Write the survivors of one part."""
         part = pq.read_table(self.parts.folder(workdir) / task["part"], columns=COLUMNS)
         verdicts = pq.read_table(self.survivors.folder(workdir) / VERDICTS).column("kept")
         kept = part.filter(verdicts.slice(task["first"], part.num_rows))

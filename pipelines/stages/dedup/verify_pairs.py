@@ -1,4 +1,4 @@
-"""Duplicates: the true similarity of every candidate pair."""
+"""Verify pairs: the true similarity of every candidate pair."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import override
 
+from filters.dedup import jaccard
 from filters.dedup.jaccard import batches, verified
-from pipelines.execution.output import StageOutput, Task, TaskOutput
+from pipelines.execution.output import Output, Task, TaskOutput
 from pipelines.execution.stage import Stage
+from pipelines.stages.dedup.candidates import Candidates
 from pipelines.stages.dedup.numbering import Documents, Numbering
-from pipelines.stages.dedup.pair_texts import Compared, Texts
-from pipelines.stages.dedup.similarity_cache import publish_verified
+from pipelines.stages.dedup.pair_texts import PairTexts, Texts
+from pipelines.stages.dedup.similarity_cache import publish_similarities
 from pipelines.stages.parts import text_size
 
 PAIRS_A_TASK = 100_000
@@ -24,64 +27,68 @@ TEXT_A_BATCH = 64 << 20
 EDGES = pa.schema([("a", pa.int64()), ("b", pa.int64()), ("similarity", pa.float64())])
 
 
-@dataclass(frozen=True)
-class Duplicates(Stage):
+@dataclass(frozen=True, kw_only=True)
+class VerifyPairs(Stage):
     """One task a run of candidate pairs. Output: `NNNNN.parquet`: `a`, `b`, `similarity` (true Jaccard).
 
     All candidates are kept with their similarity: the evidence, what lets another threshold be tried at once,
     and what later runs need not verify again.
     """
 
-    name: ClassVar[str] = "duplicates"
-    version: ClassVar[int] = 2
-    compared: Compared
+    name: ClassVar[str] = "verify_pairs"
+    version: ClassVar[int] = 3
+    candidates: Candidates
+    texts: PairTexts
 
     @property
+    @override
     def inputs(self) -> tuple[Stage, ...]:
-        """The pairs and their texts."""
-        return (self.compared.candidates, self.compared)
+        return (self.candidates, self.texts)
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """None of its own."""
-        return {}
+        return {"similarity": jaccard.VERSION}
 
+    @property
+    def ngram(self) -> int:
+        """Words in a shingle."""
+        return self.candidates.minhash.ngram
+
+    @override
     def tasks(self, workdir: Path) -> list[Task]:
-        """Runs of pairs."""
-        pairs = self.compared.candidates.pairs(workdir).num_rows
+        pairs = self.candidates.pairs(workdir).num_rows
         return [
             {"start": start, "stop": min(start + PAIRS_A_TASK, pairs)}
             for start in range(0, pairs, PAIRS_A_TASK)
         ]
 
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        """Compare the shingle sets of each pair that no earlier run compared."""
-        run = self.compared.candidates.pairs(workdir).slice(task["start"], task["stop"] - task["start"])
+        run = self.candidates.pairs(workdir).slice(task["start"], task["stop"] - task["start"])
         a, b, similarity = (run.column(name).to_numpy() for name in EDGES.names)
         new = np.flatnonzero(np.isnan(similarity))
         similarity = similarity.copy()
-        similarity[new] = self._verified(self.compared.texts(workdir), a[new], b[new], output)
+        similarity[new] = self._verified(self.texts.texts(workdir), a[new], b[new], output)
         output.write_table(f"{output.task:05d}.parquet", pa.table([a, b, similarity], schema=EDGES))
         output.counts.fact("pairs_compared", len(new))
         output.counts.fact("pairs_reused", len(a) - len(new))
 
     def _verified(self, texts: Texts, a: Documents, b: Documents, output: TaskOutput) -> Documents:
         """The similarity of pairs of documents, holding the texts of a batch of them at a time."""
-        ngram = self.compared.candidates.minhash.ngram
         rows, place = np.unique(texts.rows(np.concatenate([a, b])), return_inverse=True)
         a, b = place[: len(a)], place[len(a) :]
-        found = [np.empty(0)]
+        similarities = [np.empty(0)]
         for start, stop in pairwise(batches(a, b, texts.bytes[rows], TEXT_A_BATCH)):
             needed, here = np.unique(np.concatenate([a[start:stop], b[start:stop]]), return_inverse=True)
             batch = texts.take(rows[needed])
-            found.append(verified(here[: stop - start], here[stop - start :], batch, ngram))
+            similarities.append(verified(here[: stop - start], here[stop - start :], batch, self.ngram))
             output.counts.fact("text_bytes_read", text_size(batch))
-        return np.concatenate(found)
+        return np.concatenate(similarities)
 
-    def finish(self, workdir: Path, output: StageOutput) -> None:
-        """Let later runs know what was verified."""
-        candidates = self.compared.candidates
-        publish_verified(output, candidates.minhash.ngram, Numbering.of(candidates.rank, workdir))
+    @override
+    def finish(self, workdir: Path, output: Output) -> None:
+        publish_similarities(output, self.ngram, Numbering.of(self.texts.parts, workdir))
 
     def edges(self, workdir: Path) -> pa.Table:
         """All candidate pairs with their similarity."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.quality.scripts import SCRIPTS, SIGNALS, script_table
+from filters.quality.scripts import SCRIPTS, script_table
 from filters.quality.signals import compute_signals
 from tests.filters.sentences import SENTENCES
 from tests.filters.strategies import documents
@@ -79,8 +79,7 @@ def reference(text: str) -> dict[str, float]:
 
 
 def signals(text: str) -> dict[str, float]:
-    names = [signal.name for signal in SIGNALS]
-    return compute_signals(pa.array([text], pa.large_string()), names=names).to_pylist()[0]
+    return compute_signals(pa.array([text], pa.large_string()), families=["scripts"]).to_pylist()[0]
 
 
 def test_every_letter_has_the_script_of_its_name() -> None:

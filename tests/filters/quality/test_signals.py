@@ -18,7 +18,7 @@ from datatrove.utils.text import PUNCTUATION_SET, TERMINAL_PUNCTUATION
 from hypothesis import given
 
 from filters.quality.gopher_quality import ENGLISH_STOP_WORDS, RUSSIAN_STOP_WORDS
-from filters.quality.signals import SIGNALS, compute_signals
+from filters.quality.signals import FAMILIES, SIGNALS, compute_signals, families_of
 from tests.filters.strategies import documents
 from tests.filters.text.test_words import split
 
@@ -142,15 +142,17 @@ def test_a_batch_is_the_sum_of_its_documents() -> None:
         assert row == signals(text)
 
 
-def test_a_signal_is_the_same_when_it_is_asked_for_alone() -> None:
+def test_a_family_is_the_same_when_it_is_asked_for_alone() -> None:
     texts = pa.array(["One two. Three!\n- four #5", "", "a b a b\n\na b"], pa.large_string())
     whole = compute_signals(texts)
-    for name in SIGNALS:
-        alone = compute_signals(texts, names=[name])
-        assert alone.column_names == [name]
-        assert alone.column(name).equals(whole.column(name))
-    some = ["words", "bytes", "sentences"]
-    assert compute_signals(texts, names=some).column_names == ["bytes", "words", "sentences"]
+    for name, family in FAMILIES.items():
+        alone = compute_signals(texts, families=[name])
+        assert alone.column_names == [signal.name for signal in family.signals]
+        assert alone.equals(whole.select(alone.column_names))
+    some = families_of(["words", "bytes", "sentences"])
+    assert some == ["length", "c4"]
+    in_any_order = compute_signals(texts, families=some[::-1])
+    assert in_any_order.column_names[:4] == ["bytes", "characters", "words", "lines"]
 
 
 def test_documents_do_not_depend_on_their_neighbours() -> None:
@@ -192,5 +194,5 @@ def test_nulls_and_unknown_definitions_are_refused() -> None:
         compute_signals(pa.array(["a"]), "syllables")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not int64"):
         compute_signals(pa.array([1]))
-    with pytest.raises(ValueError, match="Unknown signals: wrods"):
-        compute_signals(pa.array(["a"]), names=["words", "wrods"])
+    with pytest.raises(ValueError, match="Unknown families of signals: lenght"):
+        compute_signals(pa.array(["a"]), families=["length", "lenght"])

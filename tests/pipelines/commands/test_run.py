@@ -67,9 +67,12 @@ def test_another_threshold_runs_select_and_later_and_reads_no_text(coupage, reci
     plan = json.loads(coupage("plan", recipe, "--workdir", run_copy, *change, "--json").stdout)
     states = {stage["label"]: stage for stage in plan}
     cached = {label for label, stage in states.items() if stage["state"] == "cached"}
+    sidecars = ("hashes", "language", "minhash")
     assert cached == {
-        *(f"{kind} {source}" for kind in ("ingest", "annotate") for source in ("web", "law")),
-        *(f"{kind} documents" for kind in ("rank", "candidates", "compared", "duplicates")),
+        *(f"ingest {source}" for source in ("web", "law")),
+        *(f"annotate {source}-{sidecar}" for sidecar in sidecars for source in ("web", "law")),
+        "annotate web-gopher_quality",
+        *(f"{kind} documents" for kind in ("preference", "candidates", "pair_texts", "verify_pairs")),
     }
     assert any("gopher_quality.min_words" in reason for reason in states["select documents"]["reasons"])
     assert states["tokenize web"]["reusable_documents"] > 0

@@ -16,7 +16,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.execution.executors.local import ATTEMPTS, WorkerPool
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.run_stage import run_stage
+from pipelines.execution.run_stage import run_stages
 from pipelines.execution.stage import Stage
 from tests.pipelines.commands.test_run import shard_bytes
 from tests.pipelines.conftest import command, environment
@@ -110,7 +110,7 @@ class Silent:
 def _run(stage: Stage, workdir: Path, workers: int) -> list[str]:
     said: list[str] = []
     with WorkerPool(workers, said.append) as pool:
-        run_stage(stage, workdir, pool, Silent())
+        list(run_stages([stage], workdir, pool, Silent()))
     return said
 
 

@@ -79,7 +79,7 @@ def facts(run: Path, stage: str) -> dict[str, int]:
 
 
 def edges(run: Path) -> pa.Table:
-    folder, manifest = newest(run, "duplicates")
+    folder, manifest = newest(run, "verify_pairs")
     return pa.concat_tables([pq.read_table(folder / name) for name in manifest.part_names(".parquet")])
 
 
@@ -106,14 +106,14 @@ def test_a_new_source_compares_only_pairs_with_its_documents(coupage, tmp_path, 
     found = edges(earlier)
     a, b = found.column("a").to_numpy(), found.column("b").to_numpy()
     fresh = new[a] | new[b]
-    counted = facts(earlier, "duplicates")
+    counted = facts(earlier, "verify_pairs")
     assert counted["pairs_compared"] == fresh.sum() > 20
     assert counted["pairs_reused"] == (~fresh).sum() > 20
     compared = {int(document) for document in (*a[fresh], *b[fresh])}
     assert counted["text_bytes_read"] == sum(len(texts[document].encode()) for document in compared)
     everything = sum(len(text.encode()) for text in texts)
-    assert facts(earlier, "compared")["text_bytes_read"] < 0.9 * everything
-    assert facts(tmp_path / "scratch", "duplicates")["pairs_compared"] == len(a)
+    assert facts(earlier, "pair_texts")["text_bytes_read"] < 0.9 * everything
+    assert facts(tmp_path / "scratch", "verify_pairs")["pairs_compared"] == len(a)
     assert found.equals(edges(tmp_path / "scratch"))
     assert verdicts(earlier).equals(verdicts(tmp_path / "scratch"))
 
@@ -124,20 +124,19 @@ def test_another_policy_or_mixture_compares_nothing(coupage, folder, earlier):
     policy = "dedup.keep=[priority]", "sources.second.priority=9", "dedup.minhash.verify=0.7"
     changes = [part for each in (*policy, "mixtures.stage1.weights.first=3") for part in ("--set", each)]
     coupage("run", recipe, "--workdir", earlier, "--until", "select", *changes)
-    assert facts(earlier, "duplicates")["pairs_compared"] == 0
-    assert (
-        facts(earlier, "duplicates")["text_bytes_read"] == facts(earlier, "compared")["text_bytes_read"] == 0
-    )
+    verified, read = facts(earlier, "verify_pairs"), facts(earlier, "pair_texts")
+    assert verified["pairs_compared"] == 0
+    assert verified["text_bytes_read"] == read["text_bytes_read"] == 0
     assert not verdicts(earlier).equals(before)
 
 
 def test_what_was_reused_is_kept_when_the_earlier_run_is_removed(coupage, folder, earlier, two):
     recipe = write_recipe(folder, "three", SOURCES)
-    gone, _ = newest(earlier, "duplicates")
+    gone, _ = newest(earlier, "verify_pairs")
     coupage("run", recipe, "--workdir", earlier, "--until", "candidates")
     shutil.rmtree(gone)
     coupage("run", recipe, "--workdir", earlier, "--until", "select")
-    assert facts(earlier, "duplicates")["pairs_reused"] > 20
+    assert facts(earlier, "verify_pairs")["pairs_reused"] > 20
 
 
 @pytest.fixture(scope="module")

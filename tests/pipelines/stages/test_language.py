@@ -24,6 +24,7 @@ sources:
   told: {{reader: files, path: {folder}/told.jsonl, language: tlh, fields: {{id: id}}}}
   raw: {{reader: files, path: {folder}/raw.jsonl, fields: {{id: id}}}}
 curate:
+  signals: [script_cyrillic]
   language: {language}
 dedup: {{exact: false, minhash: null}}
 held_out: {{share: 0}}
@@ -116,9 +117,12 @@ def test_groups_are_made_by_language(run):
 
 
 def test_the_sidecar_has_language_score_and_scripts(run):
-    (folder,) = (run / "stages").glob("annotate-web-*")
-    table = pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))])
-    rows = {row["doc_id"].partition("/")[2]: row for row in table.to_pylist()}
+    columns = {}
+    for sidecar in ("hashes", "language", "scripts"):
+        (folder,) = (run / "stages").glob(f"annotate-web-{sidecar}-*")
+        table = pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))])
+        columns |= dict(zip(table.column_names, table.columns, strict=True))
+    rows = {row["doc_id"].partition("/")[2]: row for row in pa.table(columns).to_pylist()}
     assert rows["ru0"]["language"] == "ru"
     assert rows["ru0"]["language_score"] > 0.9
     assert rows["ru0"]["script_cyrillic"] == 1
@@ -152,7 +156,7 @@ def test_the_report_counts_languages_of_each_source(run):
 def test_another_threshold_reads_no_text(run, coupage, folder, tmp_path):
     recipe = write_recipe(tmp_path / "recipe.yaml", folder, "{keep: [de], min_score: 0.5}")
     done = coupage("run", recipe, "--workdir", run, "--until", "select")
-    assert "annotate web: cached" in done.stdout + done.stderr
+    assert "annotate web-language: cached" in done.stdout + done.stderr
     assert len(list((run / "stages").glob("select-documents-*"))) == 2
 
 

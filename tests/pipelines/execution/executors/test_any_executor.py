@@ -6,7 +6,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.execution.executors.base import ATTEMPTS
 from pipelines.execution.executors.config import ExecutorSettings, SlurmSettings
 from pipelines.execution.executors.registry import make_executor
-from pipelines.execution.run_stage import run_stage
+from pipelines.execution.run_stage import run_stages
 from tests.pipelines.commands.test_run import shard_bytes
 from tests.pipelines.execution.test_killed import Deadly, Silent
 
@@ -16,7 +16,7 @@ SETTINGS = ExecutorSettings(slurm=SlurmSettings(poll_seconds=0.2))
 def run(name, stage, workdir, settings=SETTINGS) -> list[str]:
     said: list[str] = []
     with make_executor(name, settings, 2, said.append) as executor:
-        run_stage(stage, workdir, executor, Silent())
+        list(run_stages([stage], workdir, executor, Silent()))
     return said
 
 

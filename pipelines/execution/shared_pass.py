@@ -1,0 +1,73 @@
+"""A pass that several stages share: what they all read is read once, and each keeps a folder of its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from typing_extensions import override
+
+from pipelines.execution.output import Task, TaskOutput, read_receipt
+from pipelines.execution.stage import Stage
+
+
+class JoinableStage(Stage):
+    """A stage that can be made in one pass with others of the same `pass_key`, which have the same tasks."""
+
+    @property
+    @abstractmethod
+    def pass_key(self) -> str:
+        """Names what is read."""
+
+    @classmethod
+    @abstractmethod
+    def run_together(
+        cls, members: Sequence[Self], workdir: Path, task: Task, outputs: Sequence[TaskOutput]
+    ) -> int:
+        """Do one task of all members, each with its output. Returns the bytes of text that were read."""
+
+    @override
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        self.run_together([self], workdir, task, [output])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedPass(Stage):
+    """The pass itself. It leaves nothing: its receipts only say which tasks all its members have done."""
+
+    name: ClassVar[str] = "pass"
+    version: ClassVar[int] = 1
+    members: tuple[JoinableStage, ...]
+
+    @property
+    @override
+    def inputs(self) -> tuple[Stage, ...]:
+        return self.members[0].inputs
+
+    @property
+    @override
+    def settings(self) -> dict[str, Any]:
+        return {"members": [member.fingerprint for member in self.members]}
+
+    @property
+    @override
+    def label(self) -> str:
+        return f"{self.members[0].name} {self.scope}"
+
+    @override
+    def tasks(self, workdir: Path) -> list[Task]:
+        return self.members[0].tasks(workdir)
+
+    @override
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        missing = [m for m in self.members if read_receipt(m.folder(workdir), output.task) is None]
+        if not missing:
+            return
+        outputs = [TaskOutput(member.folder(workdir), output.task) for member in missing]
+        read = type(missing[0]).run_together(missing, workdir, task, outputs)
+        output.counts.fact("text_bytes_read", read)
+        for each in outputs:
+            each.write_receipt()
