@@ -22,6 +22,9 @@ from mixers.measure import measure
 from mixers.order import quota_order, repeat_packs
 from mixers.packing import pack
 
+VERSION = 1
+"""To be raised when the same lengths give another plan: other documents, packs or order."""
+
 
 class MixturePlan(Layout):
     """The layout of a stage, with its account."""

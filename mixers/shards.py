@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +64,9 @@ class Pack(NamedTuple):
         )
 
 
+FORMAT_VERSION: Final = 1
+
+
 class ShardFile(BaseModel):
     """What the index says about one data file."""
 
@@ -83,7 +86,7 @@ class ShardIndex(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1] = FORMAT_VERSION
     tokenizer_hash: str
     sequence_length: int
     seed: int

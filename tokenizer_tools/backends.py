@@ -67,5 +67,11 @@ class Reference:
         return np.concatenate([np.empty(0, np.uint32), *pieces]), offsets
 
 
+VERSION = 1
+"""To be raised when a backend gives other ids for some text."""
+
+LIBRARIES = ("fastokens", "tokenizers")
+"""Those whose versions decide the ids, too."""
+
 BACKENDS: dict[str, type[Fastokens] | type[Reference]] = {"fastokens": Fastokens, "tokenizers": Reference}
 """The backends by name."""

@@ -46,6 +46,9 @@ CHATML_TEMPLATE = """\
 VERSION = 1
 """Part of the fingerprint; raised when the same conversation gets other ids or another mask."""
 
+LIBRARIES = ("jinja2",)
+"""Those whose versions decide what a template says, too."""
+
 # Unicode keeps U+FDD0 to U+FDEF for a program's own use and out of interchanged text.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # around the id that stands for a control token
 _GENERATED, _END_GENERATED = "\ufdd2", "\ufdd3"  # around what the assistant generates

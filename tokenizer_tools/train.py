@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tokenizer_tools.chat import CHATML_TEMPLATE, CHATML_TOKENS
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 
+VERSION = 1
+"""To be raised when the same texts give another tokenizer."""
+
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"  # English contractions
     r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+"  # a word of any script with its marks, and the character before it

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+VERSION = 1
+
 _STEPS = 200
 
 

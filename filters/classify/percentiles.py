@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+VERSION = 1
+
 Values = npt.NDArray[np.float64]
 
 

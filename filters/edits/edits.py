@@ -27,6 +27,8 @@ class Edit(BaseModel):
     name: ClassVar[str]
     version: ClassVar[int]
     """To be raised when the edit writes something else, so that what was edited before is edited again."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Those whose version decides what it writes, too."""
     conversations: ClassVar[bool] = True
     """Whether it is made in the messages of conversations as well."""
 
@@ -40,6 +42,7 @@ class FixEncoding(Edit):
 
     name: ClassVar[str] = "fix_encoding"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("ftfy",)
 
     def apply(self, texts: Texts) -> Edited:
         """`lines`: those repaired."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -82,11 +81,6 @@ def _parameters(kind: type[BaseFilter]) -> dict[str, inspect.Parameter]:
     """What a recipe may set."""
     parameters = inspect.signature(kind).parameters
     return {name: parameter for name, parameter in parameters.items() if name != _WRITER}
-
-
-def datatrove_version() -> str:
-    """The version that is installed."""
-    return version("datatrove")
 
 
 class DatatroveFilter:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.manifest import Damaged
-from pipelines.execution.seal import recorded_settings
+from pipelines.execution.seal import recorded_stages
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import RecordedInputs
 from pipelines.recipe.recipe import Recipe
@@ -28,6 +28,18 @@ def open_run(folder: Path) -> Graph:
         )
     recipe = Recipe.model_validate_json(path.read_bytes())
     try:
-        return build_graph(recipe, RecordedInputs(recorded_settings(folder)))
+        recorded = recorded_stages(folder)
+        graph = build_graph(
+            recipe, RecordedInputs({label: manifest.settings for label, manifest in recorded.items()})
+        )
+        for stage in graph.stages():
+            stage.reopen(recorded[stage.label].fingerprint)
     except Damaged as error:
         raise WorkError(error.why, file=str(error.path), hint="`coupage verify` finds all damage.") from error
+    except KeyError as error:
+        raise WorkError(
+            f"another version of coupage made this run: it has no stage {error}",
+            file=str(folder),
+            hint="Run the recipe again in this folder; what is still right is kept.",
+        ) from error
+    return graph

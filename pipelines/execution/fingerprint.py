@@ -1,5 +1,6 @@
-"""Names for content: canonical JSON and the fingerprint of a value (xxh3, 128 bits)."""
+"""Names for content: canonical JSON, the fingerprint of a value (xxh3, 128 bits), versions of libraries."""
 
+from importlib.metadata import version
 from typing import Any
 
 import orjson
@@ -14,3 +15,8 @@ def canonical_json(value: Any) -> bytes:
 def fingerprint(value: Any) -> str:
     """32 hexadecimal digits that name the JSON-able `value`."""
     return xxhash.xxh3_128_hexdigest(canonical_json(value))
+
+
+def library_versions(*libraries: str) -> dict[str, str]:
+    """The installed version of each library, for the settings of a stage whose bytes it decides."""
+    return {library: version(library) for library in libraries}

@@ -11,6 +11,7 @@ from pipelines.execution.manifest import (
     MANIFEST,
     Damage,
     Damaged,
+    Manifest,
     check_files,
     read_manifest,
     read_sealed,
@@ -35,20 +36,20 @@ def seal_training(folder: Path) -> None:
     write_sealed(folder / TRAINING_SEAL, {"files": _records(folder, _files_below(folder))})
 
 
-def recorded_settings(workdir: Path) -> dict[str, dict[str, Any]]:
-    """The settings of each stage of a finished run, by label.
+def recorded_stages(workdir: Path) -> dict[str, Manifest]:
+    """The manifest of each stage of a finished run, by label.
 
     Raises Damaged, also for a run that is not finished.
     """
     if not (workdir / RUN_SEAL).exists():
         raise Damaged(workdir / RUN_SEAL, "is missing: the run was not finished")
-    settings = {}
+    manifests = {}
     for label, name in read_sealed(workdir / RUN_SEAL)["stages"].items():
         manifest = read_manifest(workdir / "stages" / name)
         if manifest is None:
             raise Damaged(workdir / "stages" / name / MANIFEST, "is missing")
-        settings[label] = manifest.settings
-    return settings
+        manifests[label] = manifest
+    return manifests
 
 
 def check_run(workdir: Path) -> Iterator[Damage]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipelines.errors import UserError
+from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, is_remote, list_files, root_of
@@ -54,7 +55,7 @@ class FilesSource:
     def identity(self) -> dict[str, Any]:
         """Path, size and modification time of each file, and how its records are read."""
         files = [[file.path, file.size, file.version] for file in self.files()]
-        return {"reader": "files", "files": files}
+        return {"reader": "files", "version": formats.VERSION, "files": files}
 
     def size(self) -> int:
         """Bytes of all files, within the limit."""

@@ -27,6 +27,9 @@ Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
 
+VERSION = 1
+"""To be raised when the same files give other documents."""
+
 UNITS: dict[str, Units] = {
     ".parquet": parquet_units,
     ".arrow": arrow_units,

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import UserError
+from pipelines.sources import formats
 from pipelines.sources.base import Labels, Quarantine, Unit
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.formats import UNITS, plan_files, read_unit, suffix_of
@@ -48,7 +49,8 @@ class GivenFiles:
 
     def identity(self) -> dict[str, Any]:
         """Name, place, size and modification time of each file."""
-        return {"files": [[file.path, file.location, file.size, file.version] for file in self.files]}
+        files = [[file.path, file.location, file.size, file.version] for file in self.files]
+        return {"version": formats.VERSION, "files": files}
 
     def size(self) -> int:
         """Bytes of all files."""

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipelines.errors import CoupageError, UserError, WorkError
+from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
@@ -80,7 +81,12 @@ class HubSource:
 
     def identity(self) -> dict[str, Any]:
         """The dataset and its commit, None while it is unknown; of a folder its files."""
-        part: dict[str, Any] = {"reader": "hub", "subset": self.config.subset, "split": self.config.split}
+        part: dict[str, Any] = {
+            "reader": "hub",
+            "version": formats.VERSION,
+            "subset": self.config.subset,
+            "split": self.config.split,
+        }
         if self.folder is not None:
             return part | {"files": [[file.path, file.size, file.version] for file in self._files()]}
         return part | {

@@ -24,6 +24,9 @@ from pipelines.sources.python_code import docstring_of, documented, is_public, p
 
 Content = Literal["code", "docstrings", "documentation", "descriptions"]
 
+VERSION = 1
+"""To be raised when the same files give other documents."""
+
 _SUFFIXES = {
     "code": (".py",),
     "docstrings": (".py",),
@@ -71,6 +74,7 @@ class PythonEnvironmentSource:
         distributions = [[chosen.name, chosen.version, sum(sizes)] for chosen, sizes in self._sizes()]
         return {
             "reader": "python_environment",
+            "version": VERSION,
             "content": self.config.content,
             "python": platform.python_version(),
             "distributions": distributions,

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from typing_extensions import override
 
-from filters.quality.datatrove import COLUMNS, DatatroveFilter, datatrove_version, short_name
+from filters.quality.datatrove import COLUMNS, DatatroveFilter, short_name
 from pipelines.errors import WorkError
+from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.stages.parts import slices_by_text, text_size
 from pipelines.stages.sidecar import Sidecar
@@ -37,7 +38,7 @@ class DatatroveVerdicts(Sidecar):
         return {
             "filter": short_name(self.filter),
             "options": self.options,
-            "datatrove": datatrove_version(),
+            **library_versions("datatrove"),
         }
 
     @property

@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+VERSION = 1
+"""To be raised when other documents are drawn."""
+
 Keys = npt.NDArray[np.uint64]
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from filters.edits.edits import Edit
+from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.sources.base import Quarantine, Source, Unit
@@ -47,9 +48,21 @@ class Ingest(PartStage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        edits = [{"edit": e.name, "version": e.version, **e.model_dump(mode="json")} for e in self.edits]
-        settings = {"reader": self.reader, "part_size": self.part_bytes, "input": self.source.identity()}
-        return settings | ({"edits": edits} if edits else {})
+        edits = [
+            {
+                "edit": edit.name,
+                "version": edit.version,
+                **library_versions(*edit.libraries),
+                **edit.model_dump(mode="json"),
+            }
+            for edit in self.edits
+        ]
+        return {
+            "reader": self.reader,
+            "part_size": self.part_bytes,
+            "input": self.source.identity(),
+            "edits": edits,
+        }
 
     @property
     @override

@@ -25,6 +25,7 @@ from mixers.budget import Mixture, MixtureError
 from mixers.groups import assign_groups
 from mixers.layout import UNUSED
 from mixers.ledger import Ledger
+from mixers.plan import VERSION as PLAN_VERSION
 from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
@@ -197,7 +198,7 @@ class Mix(MixStage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        return {"mixture": self.mixture.model_dump(mode="json"), "seed": self.seed}
+        return {"mixture": self.mixture.model_dump(mode="json"), "seed": self.seed, "plan": PLAN_VERSION}
 
     @property
     @override
@@ -255,6 +256,7 @@ class HeldOutMix(MixStage):
             "tokens_per_group": self.tokens_per_group,
             "predicates": dict(self.predicates),
             "seed": self.seed,
+            "plan": PLAN_VERSION,
         }
 
     @override

@@ -20,6 +20,7 @@ from filters.language.identify import LanguageRule
 from filters.quality.rules import Rule, all_failed, first_failed
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage, distinct
+from pipelines.stages import hash_sampling
 from pipelines.stages.annotate import Annotations
 from pipelines.stages.classify.classifier import Classifier
 from pipelines.stages.classify.percentile_verdicts import DOMAIN, Verdicts
@@ -117,6 +118,7 @@ class Select(SingleTaskStage):
             },
             "duplicate_similarity": self.threshold,
             "survivors": survivors.VERSION,
+            "sampling": hash_sampling.VERSION,
             "held_out_share": self.held_out_share,
             "seed": self.seed,
             "classifiers": {verdicts.name: verdicts.settings for verdicts in self.classifiers},

@@ -14,7 +14,14 @@ import pyarrow.compute as pc
 from typing_extensions import override
 
 from mixers.gather import gather_segments
-from mixers.shards import ShardFile, shard_file_name, write_index, write_segments, write_shard_file
+from mixers.shards import (
+    FORMAT_VERSION,
+    ShardFile,
+    shard_file_name,
+    write_index,
+    write_segments,
+    write_shard_file,
+)
 from pipelines.execution.output import Output, Task, TaskOutput, read_arrow, read_receipt
 from pipelines.execution.stage import Stage
 from pipelines.stages.mix import DOCUMENTS, ROWS, SEGMENTS, MixStage
@@ -43,7 +50,7 @@ class Shards(Stage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        return {"recipe": self.recipe_fingerprint}
+        return {"recipe": self.recipe_fingerprint, "format": FORMAT_VERSION}
 
     def dataset(self, workdir: Path) -> Path:
         """The folder that training opens."""

@@ -16,7 +16,7 @@ from pipelines.recipe.synthesize import SynthesisConfig
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages.mix import MixStage
 from pipelines.stages.parts import PartStage, text_size, write_parts
-from pipelines.synthesis.docstring_qa import docstring_questions
+from pipelines.synthesis import docstring_qa
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,11 @@ class Synthesize(PartStage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        return {"config": self.config.model_dump(mode="json"), "part_size": self.part_bytes}
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "part_size": self.part_bytes,
+            "questions": docstring_qa.VERSION,
+        }
 
     @property
     @override
@@ -60,7 +64,9 @@ class Synthesize(PartStage):
         documents = pq.read_table(stage.folder(workdir) / task["part"], schema=PART_SCHEMA).take(
             pa.array(rows)
         )
-        questions, skipped = docstring_questions(documents, source=self.scope, domain=self.domain)
+        questions, skipped = docstring_qa.docstring_questions(
+            documents, source=self.scope, domain=self.domain
+        )
         written, _ = write_parts([questions], output, self.part_bytes)
         output.counts.flow(
             "questions", entered=written + sum(skipped.values()), left=written, dropped=skipped

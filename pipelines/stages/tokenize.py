@@ -23,7 +23,7 @@ from pipelines.execution.output import Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
 from pipelines.stages.parts import PerPartStage, text_size
 from pipelines.stages.select import Select
-from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer
+from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer, encoding_versions
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
@@ -58,7 +58,7 @@ class Tokenize(PerPartStage):
     @override
     def settings(self) -> dict[str, Any]:
         # The tokenizer once more by what it is, so that `plan` can tell whether earlier ids fit.
-        return {"tokenizer": self.tokenizer.identity}
+        return {"tokenizer": self.tokenizer.identity, "encoding": encoding_versions()}
 
     @property
     def domains(self) -> set[str]:
@@ -156,7 +156,7 @@ class Encoders:
     @property
     def fingerprint(self) -> str:
         """What decides the ids, those of conversations included."""
-        return fingerprint([self.text.fingerprint, self.files.chat_template])
+        return fingerprint([self.text.fingerprint, self.files.chat_template, encoding_versions()])
 
     @cached_property
     def chat(self) -> ChatEncoder:

@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from pipelines.errors import UserError
+from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.sources.models import ModelInput
 from pipelines.stages.parts import text_size
 from pipelines.stages.select import Select
+from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
@@ -29,6 +31,12 @@ FOLDER = "tokenizer"
 ENCODER = "encoder.json"
 TRAINING_TEXT_BYTES = 256 << 20
 PARITY_SAMPLE_BYTES = 1 << 20
+
+
+def encoding_versions() -> dict[str, Any]:
+    """What decides the ids of a text or a conversation, besides the tokenizer."""
+    versions = {"backends": backends.VERSION, "texts": encode.VERSION, "conversations": chat.VERSION}
+    return versions | library_versions(*backends.LIBRARIES, *chat.LIBRARIES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +57,10 @@ class Tokenizer(SingleTaskStage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        return {"identity": self.base.identity} if self.base else self.training.model_dump(mode="json")
+        if self.base:
+            return {"identity": self.base.identity, "encoding": encoding_versions()}
+        training = self.training.model_dump(mode="json") | {"version": train.VERSION}
+        return {"training": training, "encoding": encoding_versions()}
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:

@@ -20,6 +20,9 @@ from pipelines.sources.python_code import Documented, documented, is_public, par
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.synthesis.docstring_sections import split_docstring
 
+VERSION = 1
+"""To be raised when the same documents give other questions."""
+
 MIN_WORDS = 8
 MAX_ANSWER_CHARACTERS = 4_000
 SHORT_CODE_LINES = 25

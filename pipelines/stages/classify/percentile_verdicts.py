@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 from typing_extensions import override
 
-from filters.classify.percentiles import best, buckets, in_top, percentiles, positions
+from filters.classify.percentiles import VERSION, best, buckets, in_top, percentiles, positions
 from pipelines.errors import UserError
 from pipelines.recipe.classify import BUCKETS, Condition
 from pipelines.stages.classify.score import Score
@@ -106,7 +106,12 @@ class ClassifierVerdicts(Verdicts):
     @override
     def settings(self) -> dict[str, Any]:
         relabel = {label: list(condition) for label, condition in self.relabel}
-        return {"keep": self.keep, "relabel": relabel, "needs_scores": self.needs_scores}
+        return {
+            "keep": self.keep,
+            "relabel": relabel,
+            "needs_scores": self.needs_scores,
+            "percentiles": VERSION,
+        }
 
     @property
     @override
@@ -181,7 +186,7 @@ class EnsembleVerdicts(Verdicts):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        return {"keep": self.keep, "ensemble": self.members}
+        return {"keep": self.keep, "ensemble": self.members, "percentiles": VERSION}
 
     @override
     def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: Keys) -> Ranking:

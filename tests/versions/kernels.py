@@ -1,0 +1,305 @@
+"""Everything that carries a version: where it stands, and the output that it stands for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from filters.classify import linear_head, percentiles
+from filters.dedup import boilerplate, candidates, exact, jaccard, minhash, survivors
+from filters.edits.edits import EDITS
+from filters.language import identify
+from filters.quality import bad_words
+from filters.quality.signals import FAMILIES, compute_signals
+from mixers import plan, shards
+from mixers.budget import Mixture
+from mixers.gather import gather_segments
+from pipelines.sources import formats, python_code, python_environment
+from pipelines.sources.base import Quarantine
+from pipelines.sources.files import FilesConfig
+from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.schema import PART_SCHEMA
+from pipelines.stages import hash_sampling
+from pipelines.synthesis import docstring_qa
+from tokenizer_tools import backends, chat, encode, train
+from tokenizer_tools.load import TokenizerFiles
+
+CORPUS = orjson.loads((Path(__file__).parent / "texts.json").read_bytes())
+"""Texts in which every kernel has something to do. They never change: hashes rest on them."""
+TEXTS: list[str] = CORPUS["texts"]
+CODE: str = CORPUS["code"]
+TEXT = pa.array(TEXTS, pa.large_string())
+MESSAGES = pa.array(CORPUS["conversations"], PART_SCHEMA.field("messages").type)
+
+
+class Kernel(NamedTuple):
+    """Something that decides bytes of a run."""
+
+    name: str
+    file: str
+    """Where its version stands."""
+    version: int
+    output: Callable[[], Any]
+
+
+def fingerprint(value: Any) -> str:
+    """The hash of arrays, tables and plain values; of floats nine digits count."""
+    digest = hashlib.sha256()
+    for piece in _pieces(value):
+        digest.update(piece)
+    return digest.hexdigest()[:32]
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    if isinstance(value, pa.Table):
+        value = {name: value.column(name) for name in value.column_names}
+    if isinstance(value, pa.Array | pa.ChunkedArray | np.ndarray):
+        value = value.to_pylist() if not isinstance(value, np.ndarray) else value.tolist()
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key).encode()
+            yield from _pieces(item)
+    elif isinstance(value, list | tuple):
+        yield f"[{len(value)}".encode()
+        for item in value:
+            yield from _pieces(item)
+    else:
+        yield (f"{value:.9g}" if isinstance(value, float) else repr(value)).encode() + b"\0"
+
+
+def _signals(family: str) -> Callable[[], Any]:
+    return lambda: [compute_signals(TEXT, words, [family]) for words in ("unicode", "whitespace")]
+
+
+def _edit(name: str) -> Callable[[], Any]:
+    return lambda: EDITS[name]().apply(TEXT)
+
+
+def _bad_words() -> Any:
+    lists = {"en": ("museum", "one paragraph"), "zh": ("面包",), None: ("хлеб", "день")}
+    trees = [bad_words.BadWords.build(words, language) for language, words in lists.items()]
+    return [bad_words.count_bad_words(TEXT, tree) for tree in trees]
+
+
+def _language() -> Any:
+    identified = load_identifier(str(bundled_model())).identify(TEXT)
+    scores = [round(score, 4) for score in identified.column("language_score").to_pylist()]
+    return [identified.column("language"), scores]
+
+
+def _bands() -> pa.FixedSizeListArray:
+    config = minhash.MinHash(bands=20, rows=4)
+    return config.band_keys(config.signatures(TEXT))
+
+
+def _band(number: int) -> np.ndarray:
+    return np.ascontiguousarray(_bands().flatten().to_numpy().reshape(-1, 20)[:, number])
+
+
+@cache
+def _pairs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    documents = np.arange(len(TEXTS))
+    found = [candidates.candidate_pairs(_band(band), documents).pairs for band in range(20)]
+    a, b = candidates.ends(np.unique(np.concatenate(found)))
+    return a, b, jaccard.verified(a, b, TEXT, 5)
+
+
+def _candidates() -> Any:
+    huge = np.repeat(np.arange(3, dtype=np.uint64), [2, 40, 300])
+    return [
+        *candidates.candidate_pairs(huge, np.arange(len(huge)), 3),
+        *candidates.candidate_pairs(_band(0), np.arange(len(TEXTS))),
+    ]
+
+
+def _survivors() -> Any:
+    a, b, similarity = _pairs()
+    sizes = np.array([len(text) for text in TEXTS])
+    place = np.argsort(np.argsort(-sizes, kind="stable"))
+    group = exact.first_equal(exact.content_hash(TEXT))
+    return list(survivors.survivors(place, group, a, b, similarity, sizes > 5, 0.7))
+
+
+def _boilerplate() -> Any:
+    outputs = []
+    editable = np.ones(len(TEXTS), bool)
+    for unit in ("line", "paragraph"):
+        config = boilerplate.Boilerplate(unit=unit, min_documents=2)
+        recurring = config.recurring([config.occurrences(TEXT, editable)])
+        outputs.append([*recurring, *config.removed(TEXT, editable, recurring)])
+    return outputs
+
+
+def _percentiles() -> Any:
+    scores = np.array([0.5, np.nan, 0.25, 0.5, 0.75, 0.1])
+    places = percentiles.positions(scores, np.arange(6, dtype=np.uint64)[::-1].copy())
+    shares = percentiles.percentiles(places)
+    best = percentiles.best([shares, shares[::-1]])
+    return [places, shares, best, percentiles.buckets(shares, 20), percentiles.in_top(places, 0.4)]
+
+
+def _linear_head() -> Any:
+    rng = np.random.Generator(np.random.PCG64(3))
+    embeddings = rng.normal(size=(60, 8)).astype(np.float32)
+    labels = (embeddings[:, 0] > 0).astype(np.int32)
+    head = linear_head.train_head(embeddings, labels, 2)
+    return [[round(float(value), 3) for value in row] for row in head.probabilities(embeddings)]
+
+
+def _hash_sampling() -> Any:
+    keys = hash_sampling.first_words(exact.content_hash(TEXT))
+    return [hash_sampling.held_out_draw(keys, 5), hash_sampling.example_draw(keys, 5)]
+
+
+@cache
+def _tokenizer() -> TokenizerFiles:
+    return train.train_tokenizer([TEXT], train.TokenizerTraining(vocabulary_size=1200))
+
+
+def _backends() -> Any:
+    definition = orjson.dumps(encode.encoding_definition(_tokenizer())).decode()
+    return [kind(definition, control_tokens=False).encode(TEXTS) for kind in backends.BACKENDS.values()]
+
+
+def _encoded() -> Any:
+    encoder = encode.Encoder.build(_tokenizer(), TEXT)
+    encoded = encoder.encode(TEXT)
+    return [encoded.ids, encoded.offsets]
+
+
+def _chats() -> Any:
+    encoded = chat.ChatEncoder.build(_tokenizer()).encode(MESSAGES)
+    return [encoded.ids, encoded.offsets, encoded.assistant_mask, encoded.failures]
+
+
+def _documents() -> pa.Table:
+    tokens = 1 + np.arange(400) * 7919 % 300
+    return pa.table(
+        {
+            "group": pa.array([("chat", "web", "law")[n % 3] for n in range(400)]).dictionary_encode(),
+            "tokens": tokens,
+            "bytes": 4 * tokens,
+            "atomic": np.arange(400) % 3 == 0,
+        }
+    )
+
+
+@cache
+def _plan() -> plan.MixturePlan:
+    weights = {"chat": 20.0, "web": 50.0, "law": 30.0}
+    mixture = Mixture(tokens=30_000, sequence_length=256, weights=weights, max_epochs=3)
+    return plan.plan_mixture(_documents(), mixture, 7)
+
+
+def _plans() -> Any:
+    held_out = plan.plan_held_out(_documents(), 256, 4000, 7)
+    return [
+        [one.rows, one.segments, orjson.loads(one.ledger.model_dump_json())] for one in (_plan(), held_out)
+    ]
+
+
+def _shards() -> Any:
+    lengths = _plan().segments["tokens"].to_numpy()[:50].astype(np.int64)
+    ids = np.empty(lengths.sum(), np.uint16)
+    starts = np.cumsum(lengths) - lengths
+    gather_segments(np.arange(len(ids), dtype=np.uint16)[::-1].copy(), starts, lengths, ids, starts)
+    with TemporaryDirectory() as folder:
+        written = shards.write_shard_file(
+            Path(folder) / shards.shard_file_name(0, 1),
+            input_ids=ids,
+            row_offsets=np.array([0, *np.cumsum(lengths)[[9, 29, 49]]]),
+            seq_lengths=lengths.astype(np.int32),
+            seq_offsets=np.array([0, 10, 30, 50]),
+            groups=["web", "chat", "web"],
+            assistant_masks=(ids % 3 == 0).astype(np.uint8),
+            masked_rows=np.array([False, True, False]),
+        )
+        return written.model_dump()
+
+
+def _files() -> Any:
+    """Documents and bad records of a file of each kind."""
+    lines = [
+        *(orjson.dumps({"id": n, "text": text, "x": n}) for n, text in enumerate(TEXTS[:9])),
+        b'{"text": ',
+    ]
+    contents = {
+        "a.jsonl": b"\n".join(lines) + b"\n\xff\n",
+        "b.txt": CODE.encode(),
+        "c.csv": b'text,more\n"one, two",3\nfour,5\n',
+    }
+    rows = []
+    with TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            (Path(folder) / name).write_bytes(content)
+            source = FilesConfig(reader="files", path=name).build("s", Path(folder))
+            quarantine = Quarantine()
+            for unit in source.units(1000):
+                rows += [table.to_pylist() for table in source.read(unit, quarantine)]
+            rows.append([reason for _, _, reason, _ in quarantine.rows])
+    return rows
+
+
+def _python_code() -> Any:
+    module = python_code.parse_python(CODE)
+    assert module is not None
+    return [(one.title, python_code.docstring_of(one.node)) for one in python_code.documented(module)]
+
+
+def _questions() -> Any:
+    row = {field.name: None for field in PART_SCHEMA} | {
+        "doc_id": "a",
+        "text": CODE,
+        "source": "code",
+        "domain": "code",
+        "metadata": "{}",
+    }
+    documents = pa.Table.from_pylist([row], PART_SCHEMA)
+    return docstring_qa.docstring_questions(documents, source="qa", domain="qa")
+
+
+def _module(name: str, module: Any, output: Callable[[], Any]) -> Kernel:
+    return Kernel(name, module.__name__.replace(".", "/") + ".py", module.VERSION, output)
+
+
+KERNELS: dict[str, Kernel] = {
+    kernel.name: kernel
+    for kernel in (
+        *(
+            Kernel(f"signals {name}", f"filters/quality/{name}.py", family.version, _signals(name))
+            for name, family in FAMILIES.items()
+        ),
+        *(
+            Kernel(f"edit {name}", "filters/edits/edits.py", edit.version, _edit(name))
+            for name, edit in EDITS.items()
+        ),
+        _module("bad words", bad_words, _bad_words),
+        _module("language", identify, _language),
+        _module("content hash", exact, lambda: exact.content_hash(TEXT)),
+        _module("minhash", minhash, _bands),
+        _module("candidates", candidates, _candidates),
+        _module("similarity", jaccard, _pairs),
+        _module("survivors", survivors, _survivors),
+        _module("boilerplate", boilerplate, _boilerplate),
+        _module("percentiles", percentiles, _percentiles),
+        _module("linear head", linear_head, _linear_head),
+        _module("hash sampling", hash_sampling, _hash_sampling),
+        _module("tokenizer training", train, lambda: _tokenizer().tokenizer_json),
+        _module("tokenizer backends", backends, _backends),
+        _module("encoded texts", encode, _encoded),
+        _module("encoded conversations", chat, _chats),
+        _module("mixture plan", plan, _plans),
+        Kernel("shard format", "mixers/shards.py", shards.FORMAT_VERSION, _shards),
+        _module("files", formats, _files),
+        _module("python environment", python_environment, _python_code),
+        _module("questions from docstrings", docstring_qa, _questions),
+    )
+}
