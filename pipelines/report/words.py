@@ -7,15 +7,15 @@ from collections.abc import Mapping
 
 from pipelines.execution.counts import Count
 
-PHRASES = {"emptied": "emptied by"}
-"""Where an identifier alone reads badly."""
+DONE_BY_AN_EDIT = {"emptied", "removed"}
 
 
 def phrase(count: Count) -> str:
-    """The key in words: what, of which scope, and why."""
-    what = PHRASES.get(count.what, count.what.replace("_", " "))
-    scoped = f"{what} {count.scope}" if count.scope else what
-    return f"{scoped}: {count.reason}" if count.reason else scoped
+    """The key in words: what, of which scope or by which edit, and why."""
+    words = count.what.replace("_", " ")
+    if count.scope:
+        words += f" by {count.scope}" if count.what in DONE_BY_AN_EDIT else f" ({count.scope})"
+    return f"{words}: {count.reason}" if count.reason else words
 
 
 def in_words(numbers: Mapping[Count, int]) -> dict[str, int]:

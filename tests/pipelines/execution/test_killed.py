@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 
 from pipelines.errors import UserError, WorkError
+from pipelines.execution.counts import Count
 from pipelines.execution.executors.local import ATTEMPTS, WorkerPool
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.output import Task, TaskOutput
@@ -151,7 +152,7 @@ class Leaky(Deadly):
     name: ClassVar[str] = "leaky"
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        output.counts.flow("documents", entered=10, left=8, dropped={"short": 1})
+        output.counts.flow("documents", entered=10, left=8, dropped={Count("too_short"): 1})
 
 
 def test_a_sum_that_does_not_close_fails_the_run(tmp_path):
