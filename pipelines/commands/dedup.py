@@ -74,14 +74,15 @@ def _publish(
     (output / KEPT).mkdir()
     for name in kept.manifest(work).part_names(".parquet"):
         _place(kept.folder(work) / name, output / KEPT / name)
-    facts = survivors.manifest(work).counts.facts
+    counts = survivors.manifest(work).counts
+    duplicates = {method: counts.number("duplicates", reason=method) for method in ("exact", "minhash")}
     documents, *references = (sum(source.part_rows(work)) for source in sources)
     return {
         "documents": documents,
         "references": sum(references),
-        "kept": documents - facts["exact"] - facts["minhash"],
-        "duplicates": {method: facts[method] for method in ("exact", "minhash")},
-        "repeated_ids": facts["repeated_ids"],
+        "kept": documents - sum(duplicates.values()),
+        "duplicates": duplicates,
+        "repeated_ids": counts.number("repeated_ids"),
         "bad_records": bad_records,
     }
 

@@ -61,8 +61,9 @@ def run_recipe(
 def _print_summary(graph: Graph, workdir: Path, console: Console) -> None:
     table = Table("shards", "rows", "tokens", "where", title=f"{graph.recipe.name} is built")
     for name, stage in graph.shards.items():
-        facts = stage.mix.manifest(workdir).counts.facts
-        table.add_row(name, f"{facts['rows']:,}", f"{facts['tokens']:,}", str(workdir / "shards" / name))
+        counts = stage.mix.manifest(workdir).counts
+        rows, tokens = (f"{counts.number(what):,}" for what in ("rows", "tokens"))
+        table.add_row(name, rows, tokens, str(workdir / "shards" / name))
     console.print(table)
     for name, mix in graph.mixes.items():
         for constraint in mix.ledger(workdir).constraints:

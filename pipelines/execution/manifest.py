@@ -20,6 +20,8 @@ from pipelines.execution.counts import Counts
 from pipelines.execution.fingerprint import canonical_json, fingerprint
 
 MANIFEST = "manifest.json"
+FORMAT = 2
+"""Of receipts and manifests: stages whose earlier ones can no longer be read are run again."""
 
 
 class FileRecord(BaseModel):
@@ -39,11 +41,6 @@ class Receipt(BaseModel):
     counts: Counts = Field(default_factory=Counts)
     seconds: float = 0.0
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON-able."""
-        files = [file.model_dump() for file in self.files]
-        return {"task": self.task, "files": files, "counts": self.counts.to_json(), "seconds": self.seconds}
-
 
 class Manifest(BaseModel):
     """What a finished stage is: what made it, what it consists of, and its sums."""
@@ -58,11 +55,6 @@ class Manifest(BaseModel):
     files: list[FileRecord]
     counts: Counts
     seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-able."""
-        plain = self.model_dump(exclude={"tasks", "counts"})
-        return plain | {"tasks": [t.to_json() for t in self.tasks], "counts": self.counts.to_json()}
 
     def all_files(self) -> Iterator[FileRecord]:
         """The files of the tasks in order, then those of the stage as a whole."""

@@ -85,7 +85,7 @@ class TaskOutput(Output):
         """End the task."""
         seconds = round(time.monotonic() - self._started, 3)
         receipt = Receipt(task=self.task, files=self.files, counts=self.counts, seconds=seconds)
-        write_bytes(receipt_path(self.folder, self.task), canonical_json(receipt.to_json()))
+        write_bytes(receipt_path(self.folder, self.task), canonical_json(receipt.model_dump()))
         return receipt
 
 

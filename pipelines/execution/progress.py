@@ -78,7 +78,7 @@ class Progress:
     def advance(self, receipt: Receipt) -> None:
         """A task ended."""
         self._done += 1
-        self._counts.add(receipt.counts)
+        self._counts.update(receipt.counts)
         if self._bar is not None:
             self._bars.update(self._bar, advance=1, rate=self._rate())
         if not self._console.is_terminal and time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
@@ -104,8 +104,7 @@ class Progress:
 
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-3)
-        facts = self._counts.facts
-        text = facts["text_bytes_read"] + facts["text_bytes_written"]
+        text = self._counts.number("text_bytes_read") + self._counts.number("text_bytes_written")
         if text:
             return f"{text / 1e6 / seconds:.1f} MB/s"
         left = max((flow.left for flow in self._counts.flows.values()), default=0)

@@ -109,7 +109,7 @@ def _conclude(stage: Stage, workdir: Path, tasks: int, seconds: float) -> None:
         counts=counts,
         seconds=round(seconds, 3),
     )
-    write_sealed(folder / MANIFEST, manifest.to_json())
+    write_sealed(folder / MANIFEST, manifest.model_dump())
     shutil.rmtree(folder / RECEIPTS, ignore_errors=True)
 
 

@@ -68,6 +68,6 @@ class SharedPass(Stage):
             return
         outputs = [TaskOutput(member.folder(workdir), output.task) for member in missing]
         read = type(missing[0]).run_together(missing, workdir, task, outputs)
-        output.counts.fact("text_bytes_read", read)
+        output.counts.add("text_bytes_read", read)
         for each in outputs:
             each.write_receipt()

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.execution.manifest import Manifest, read_manifest
+from pipelines.execution.manifest import FORMAT, Manifest, read_manifest
 from pipelines.execution.output import Output, Task, TaskOutput
 
 
@@ -64,6 +64,7 @@ class Stage(ABC):
         """The name of this stage's output."""
         return fingerprint(
             {
+                "format": FORMAT,
                 "stage": self.name,
                 "version": self.version,
                 "settings": self.settings,

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from pipelines.execution.manifest import Manifest, read_manifest
+from pipelines.execution.counts import Count
+from pipelines.execution.manifest import Damaged, Manifest, read_manifest
 from pipelines.execution.output import TASKS, read_receipt
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph
@@ -97,7 +98,10 @@ def _latest(stage: Stage, workdir: Path) -> Manifest | None:
         if (folder / "manifest.json").exists() and folder.name.rpartition("-")[0] == stage.slug
     ]
     newest = max(folders, key=lambda folder: (folder / "manifest.json").stat().st_mtime_ns, default=None)
-    return read_manifest(newest) if newest else None
+    try:
+        return read_manifest(newest) if newest else None
+    except Damaged:  # or of another version of the program
+        return None
 
 
 def _plain(value: Any) -> Any:
@@ -131,8 +135,9 @@ def _bytes(stage: Stage, manifest: Manifest | None) -> int | None:
 
 
 def _tokens(stage: Stage, graph: Graph, manifest: Manifest | None) -> int | None:
-    if manifest and "tokens" in manifest.counts.facts:
-        return manifest.counts.facts["tokens"]
+    tokens = manifest.counts.facts.get(Count("tokens")) if manifest else None
+    if tokens is not None:
+        return tokens
     if isinstance(stage, Mix):
         return stage.mixture.tokens
     if (

@@ -15,13 +15,13 @@ from pipelines.stages.select import Select
 
 def classifier_reports(select: Select, workdir: Path) -> Iterator[dict[str, Any]]:
     """For each classifier of a finished run what it is, learned from, and its cross-validation."""
-    facts = select.manifest(workdir).counts.facts
+    counts = select.manifest(workdir).counts
     for verdicts in select.classifiers:
         yield {
             "classifier": verdicts.name,
             "ensemble": verdicts.members,
             "keep": verdicts.keep,
-            "dropped": facts[f"fails classifier.{verdicts.name}"],
+            "dropped": counts.number("failed_classifier", reason=verdicts.name),
             **({} if verdicts.members else _trained(verdicts.stages[0], workdir)),
         }
 
@@ -29,7 +29,7 @@ def classifier_reports(select: Select, workdir: Path) -> Iterator[dict[str, Any]
 def _trained(score: Score, workdir: Path) -> dict[str, Any]:
     classifier = score.classifier
     manifest = classifier.manifest(workdir)
-    flow = manifest.counts.flows.get("examples")
+    left_out = sorted(manifest.counts.dropped("examples").items())
     files = [file for file in manifest.all_files() if file.name.startswith(("model.", "head."))]
     return {
         "kind": classifier.config.model,
@@ -37,7 +37,7 @@ def _trained(score: Score, workdir: Path) -> dict[str, Any]:
         "body": classifier.settings.get("model"),
         "labels": list(classifier.labels(workdir)),
         "positive": score.positive,
-        "left_out": dict(sorted(flow.dropped.items())) if flow else {},
+        "left_out": {count.reason: number for count, number in left_out},
         "validation": classifier.report(workdir),
     }
 

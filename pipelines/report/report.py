@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -14,12 +13,14 @@ import pyarrow as pa
 
 from pipelines.evaluation.tables import sheets
 from pipelines.execution.atomic import write_bytes
+from pipelines.execution.counts import Counts, Flow
 from pipelines.execution.stage import distinct
 from pipelines.graph.build import Graph
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.scores import kept_scores
 from pipelines.report.training import lineage, score_table
+from pipelines.report.words import in_words
 from pipelines.stages.ingest import Ingest, quarantined
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
@@ -56,7 +57,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "edits": [edit for ingest in graph.ingests for edit in edit_reports(ingest, workdir)],
         "boilerplate": [b for parts, _ in graph.part_stages() for b in boilerplate_reports(parts, workdir)],
         "classifiers": [c for select in graph.selects for c in classifier_reports(select, workdir)],
-        "rules": _rules(graph.selects, workdir),
+        "rules": [rule for s in graph.selects for rule in failed_rules(s.manifest(workdir).counts)],
         "quarantine": list(_quarantine(graph, workdir)),
         "tokenizer": _tokenizer(graph, workdir),
         "mixtures": {name: mix.ledger(workdir).model_dump(mode="json") for name, mix in graph.mixes.items()},
@@ -68,7 +69,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
                 "folder": stage.folder(workdir).name,
                 "fingerprint": stage.fingerprint,
                 "seconds": stage.manifest(workdir).seconds,
-                "counts": stage.manifest(workdir).counts.to_json(),
+                "counts": stage.manifest(workdir).counts.model_dump(),
             }
             for stage in graph.stages()
         ],
@@ -81,20 +82,18 @@ def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
         [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(workdir, parts.scope)] or [_EMPTY]
     )
     hashed = select.source(parts.scope).annotations.hashes.manifest(workdir).counts
-    flows = [stage.manifest(workdir).counts.flows for stage in distinct((parts.origin, parts))]
+    origin, *cleaned = (stage.manifest(workdir).counts for stage in distinct((parts.origin, parts)))
     dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
-    read = flows[0].get("records") or flows[0].get("questions")
-    set_aside = Counter(read.dropped if read else {})
-    for flow in flows[1:]:
-        set_aside.update(flow["documents"].dropped if "documents" in flow else {})
+    read = origin.flows.get("records") or origin.flows.get("questions") or Flow()
+    set_aside = sum((counts.dropped("documents") for counts in cleaned), start=read.dropped)
     return {
         "source": parts.scope,
         "domain": parts.domain,
         "synthetic": not isinstance(parts.origin, Ingest),
-        "records": read.entered if read else 0,
-        "set_aside": dict(sorted(set_aside.items())),
+        "records": read.entered,
+        "set_aside": in_words(set_aside),
         "documents": len(verdicts),
-        "text_bytes": hashed.facts["text_bytes_read"],
+        "text_bytes": hashed.number("text_bytes_read"),
         "dropped": dict(dropped),
         "kept": int(verdicts["keep"].sum()),
         "languages": _languages(verdicts),
@@ -114,13 +113,12 @@ _EMPTY = pl.DataFrame(
 )
 
 
-def _rules(selects: tuple[Select, ...], workdir: Path) -> list[dict[str, Any]]:
-    """How many documents fail each rule, whichever rule dropped them."""
+def failed_rules(counts: Counts) -> list[dict[str, Any]]:
+    """How many documents of each source fail each rule, whichever rule dropped them, the most first."""
     return [
-        {"rule": name.removeprefix("fails "), "documents": number}
-        for select in selects
-        for name, number in sorted(select.manifest(workdir).counts.facts.items(), key=lambda item: -item[1])
-        if name.startswith("fails ") and not name.startswith("fails classifier.") and number
+        {"rule": rule, "source": source, "documents": number}
+        for (_, source, rule), number in sorted(counts.rows("failed_rule"), key=lambda row: -row[1])
+        if number
     ]
 
 
@@ -135,8 +133,8 @@ def _quarantine(graph: Graph, workdir: Path) -> Iterator[dict[str, str]]:
 
 def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
     encoder = orjson.loads((graph.tokenizer.folder(workdir) / ENCODER).read_bytes())
-    facts = graph.tokenizer.manifest(workdir).counts.facts
-    return {"base": graph.recipe.tokenizer.base, "vocabulary": facts["vocabulary"], **encoder}
+    vocabulary = graph.tokenizer.manifest(workdir).counts.number("vocabulary")
+    return {"base": graph.recipe.tokenizer.base, "vocabulary": vocabulary, **encoder}
 
 
 def _training(graph: Graph, workdir: Path) -> dict[str, Any]:

@@ -55,4 +55,4 @@ class BadWords(Sidecar):
         counts = count_by_language(part.column("text"), languages, self.lists)
         output.write_table(name, pa.table({bad_words.SIGNAL.name: counts}))
         output.counts.flow("documents", entered=part.num_rows, left=len(counts))
-        output.counts.fact("text_bytes_read", text_size(part.column("text")))
+        output.counts.add("text_bytes_read", text_size(part.column("text")))

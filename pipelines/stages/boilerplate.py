@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from filters.dedup import boilerplate
 from filters.dedup.boilerplate import Boilerplate, Occurrences, Recurring
+from pipelines.execution.counts import Count
 from pipelines.execution.output import Output, Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
 from pipelines.sources.schema import PART_SCHEMA
@@ -32,7 +33,6 @@ OCCURRENCES_A_TASK = 8_000_000
 FILE = "recurring.arrow"
 MOST_REMOVED = "most_removed.json"
 MOST = 50
-EMPTIED = "emptied by boilerplate"
 
 
 def _editable(table: pa.Table) -> npt.NDArray[np.bool_]:
@@ -66,7 +66,7 @@ class Lines(PerPartStage):
         for documents in _row_groups(self.parts.folder(workdir) / task["part"], ["text", "messages"]):
             found.append(self.config.occurrences(documents.column("text"), _editable(documents)))
             output.counts.flow("documents", entered=documents.num_rows, left=documents.num_rows)
-            output.counts.fact("text_bytes_read", text_size(documents.column("text")))
+            output.counts.add("text_bytes_read", text_size(documents.column("text")))
         keys, owners = self.config.thinned(found)
         name = task["part"].replace(".parquet", ".arrow")
         output.write_arrow(name, pa.table({"key": keys, "document": owners}))
@@ -113,7 +113,7 @@ class RecurringLines(Stage):
         found = self.lines.occurrences(workdir, task["first"], task["last"])
         keys, owners = self.lines.config.recurring(found)
         output.write_arrow(f"{output.task:05d}.arrow", pa.table({"key": keys, "document": owners}))
-        output.counts.fact("recurring", len(keys))
+        output.counts.add("recurring", len(keys))
 
     @override
     def finish(self, workdir: Path, output: Output) -> None:
@@ -188,12 +188,16 @@ class WithoutBoilerplate(PerPartStage, PartStage):
             evidence.append(removal.evidence)
         number, before, after = int(emptied.sum()), int(old_sizes.sum()), int(sizes.sum())
         counts = output.counts
-        counts.flow("documents", entered=len(old), left=kept.num_rows, dropped={EMPTIED: number})
-        counts.flow("bytes", entered=before, left=after, dropped={"boilerplate": before - after})
-        counts.fact("documents changed", (sizes != old_sizes).sum())
-        counts.fact(f"{config.unit}s removed", pc.sum(removal.evidence.column("times")).as_py() or 0)
-        counts.fact("characters removed", removal.characters)
-        counts.fact("text_bytes_read", before)
+        counts.flow(
+            "documents", entered=len(old), left=kept.num_rows, dropped={Count("emptied", self.name): number}
+        )
+        counts.flow(
+            "bytes", entered=before, left=after, dropped={Count("removed", self.name): before - after}
+        )
+        counts.add("documents_changed", (sizes != old_sizes).sum())
+        counts.add("units_removed", pc.sum(removal.evidence.column("times")).as_py() or 0)
+        counts.add("characters_removed", removal.characters)
+        counts.add("text_bytes_read", before)
         return kept
 
     @override

@@ -61,8 +61,8 @@ class DatatroveVerdicts(Sidecar):
         reasons = pa.chunked_array([verdicts.reasons for verdicts in found], pa.string())
         output.write_table(task["part"], pa.table({"keep": pc.is_null(reasons), "reason": reasons}))
         output.counts.flow("documents", entered=part.num_rows, left=len(reasons))
-        output.counts.fact("text_bytes_read", text_size(part.column("text")))
-        output.counts.fact("documents_with_errors", sum(verdicts.errors for verdicts in found))
+        output.counts.add("text_bytes_read", text_size(part.column("text")))
+        output.counts.add("documents_with_errors", sum(verdicts.errors for verdicts in found))
 
     def reasons(self, workdir: Path) -> pa.ChunkedArray:
         """The verdict on each document, with the filter's reason; null if it passes."""

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from filters.edits.edits import Edit
 from filters.text.texts import Edited, replaced
-from pipelines.execution.counts import Counts
+from pipelines.execution.counts import Count, Counts
 from pipelines.sources.fields import BETWEEN_MESSAGES
 from pipelines.sources.schema import MESSAGES
 from pipelines.stages.parts import text_size
@@ -27,7 +27,7 @@ def edited(tables: Iterable[pa.Table], edits: tuple[Edit, ...], counts: Counts) 
         before = text_size(table.column("text"))
         for edit in edits:
             table, added, removed = _edit(table, edit, counts)
-            counts.flow("bytes", entered=added, left=0, dropped={f"removed by {edit.name}": removed})
+            counts.flow("bytes", entered=added, left=0, dropped={Count("removed", edit.name): removed})
         counts.flow("bytes", entered=before, left=text_size(table.column("text")))
         yield table
 
@@ -39,13 +39,12 @@ def _edit(table: pa.Table, edit: Edit, counts: Counts) -> tuple[pa.Table, int, i
     new = table.column("text").combine_chunks()
     sizes, growth = _sizes(new), _sizes(new) - _sizes(old)
     emptied = (sizes == 0) & (growth < 0)
-    prefix = f"edit {edit.name}"
     for what, number in done.items():
-        counts.fact(f"{prefix}: {what}", number)
-    counts.fact(f"{prefix}: bytes added", growth[growth > 0].sum())
-    counts.fact(f"{prefix}: documents changed", pc.sum(pc.not_equal(old, new)).as_py() or 0)
+        counts.add("edited", number, scope=edit.name, reason=what)
+    counts.add("bytes_added", growth[growth > 0].sum(), scope=edit.name)
+    counts.add("documents_changed", pc.sum(pc.not_equal(old, new)).as_py() or 0, scope=edit.name)
     number = int(emptied.sum())
-    counts.flow("records", entered=number, left=0, dropped={f"emptied by {edit.name}": number})
+    counts.flow("records", entered=number, left=0, dropped={Count("emptied", edit.name): number})
     kept = table.filter(pa.array(~emptied)) if number else table
     return kept, int(growth[growth > 0].sum()), int(-growth[growth < 0].sum())
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from filters.edits.edits import Edit
+from pipelines.execution.counts import Count, Flow
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
@@ -22,7 +23,7 @@ from pipelines.sources.base import tasks as grouped_units
 from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
 
-QUARANTINED = "quarantined: "
+QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +91,16 @@ class Ingest(PartStage):
             "records",
             entered=documents + len(quarantine),
             left=documents,
-            dropped={QUARANTINED + reason: number for reason, number in reasons.items()},
+            dropped={Count(QUARANTINED, reason=reason): number for reason, number in reasons.items()},
         )
-        output.counts.fact("text_bytes_written", text_bytes)
-        output.counts.fact("input_bytes", sum(unit.bytes for unit in units))
+        output.counts.add("text_bytes_written", text_bytes)
+        output.counts.add("input_bytes", sum(unit.bytes for unit in units))
 
 
 def bad_records(stage: Stage, workdir: Path) -> tuple[int, int]:
     """How many records of a finished ingest stage were bad, and how many it read."""
-    flow = stage.manifest(workdir).counts.flows.get("records")
-    if flow is None:
-        return 0, 0
-    return sum(n for reason, n in flow.dropped.items() if reason.startswith(QUARANTINED)), flow.entered
+    flow = stage.manifest(workdir).counts.flows.get("records", Flow())
+    return sum(n for count, n in flow.dropped.items() if count.what == QUARANTINED), flow.entered
 
 
 def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:

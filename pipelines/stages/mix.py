@@ -28,6 +28,7 @@ from mixers.ledger import Ledger
 from mixers.plan import VERSION as PLAN_VERSION
 from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
+from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
 from pipelines.execution.scratch import mapped_arrays, scratch_file
 from pipelines.execution.stage import SingleTaskStage, Stage
@@ -40,7 +41,6 @@ FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
     "files.json", "documents.arrow", "segments.arrow", "rows.arrow", "ledger.json",
 )  # fmt: skip
 TOKENS_A_BATCH = 1 << 24
-NO_REASON = pa.nulls(1, pa.string())[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +79,12 @@ class MixStage(SingleTaskStage):
     def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
         """Choose, pack and order."""
 
-    def excluded(self, documents: pa.Table, parents: pa.Array | None) -> pa.ChunkedArray:
-        """Why a document must not take part; null where it may."""
-        reason = "not held out" if self.held_out else "held out for evaluation"
-        return pc.if_else(pc.not_equal(documents.column("held_out"), self.held_out), reason, NO_REASON)
+    def excluded(
+        self, documents: pa.Table, parents: pa.Array | None
+    ) -> Iterator[tuple[Count, pa.ChunkedArray]]:
+        """Why documents must not take part, and which ones."""
+        why = Count("not_held_out" if self.held_out else "held_out")
+        yield why, pc.not_equal(documents.column("held_out"), self.held_out)
 
     def parents(self, workdir: Path) -> pa.Array | None:
         """The documents that others may be about; None for any."""
@@ -115,15 +117,15 @@ class MixStage(SingleTaskStage):
         ledger = plan.ledger
         output.write_json(LEDGER, orjson.loads(ledger.model_dump_json()))
         entered, offered = dropped.total() + len(plan.documents), sum(g.documents for g in ledger.groups)
-        dropped |= {f"{group.group}: not needed": group.documents_unused for group in ledger.groups}
-        dropped |= {f"{group.group}: longer than a row": group.documents_dropped for group in ledger.groups}
-        dropped["in no group"] = len(plan.documents) - offered
+        dropped |= {Count("not_needed", group.group): group.documents_unused for group in ledger.groups}
+        dropped |= {Count("too_long", group.group): group.documents_dropped for group in ledger.groups}
+        dropped[Count("in_no_group")] = len(plan.documents) - offered
         used = sum(group.documents_used for group in ledger.groups)
         output.counts.flow("documents", entered=entered, left=used, dropped=dropped)
-        output.counts.fact("rows", ledger.rows)
-        output.counts.fact("tokens", ledger.tokens)
+        output.counts.add("rows", ledger.rows)
+        output.counts.add("tokens", ledger.tokens)
 
-    def _write_corpus(self, workdir: Path, path: Path) -> Counter[str]:
+    def _write_corpus(self, workdir: Path, path: Path) -> Counter[Count]:
         """Write what a plan needs to know of each document that may take part, a batch a tokenized file.
 
         Returns how many may not, by reason.
@@ -133,15 +135,17 @@ class MixStage(SingleTaskStage):
         # Synthesised documents have no columns of classifiers.
         nothing = pa.unify_schemas(schemas, promote_options="default").empty_table()
         parents = self.parents(workdir)
-        dropped: Counter[str] = Counter()
+        dropped: Counter[Count] = Counter()
         with pa.ipc.new_file(path, nothing.schema) as writer:
             for stage, table in tables:
                 index = _index(table, stage, self.sequence_length)
-                reasons = self.excluded(index, parents)
-                for count in pc.value_counts(reasons.drop_null()).to_pylist():
-                    dropped[count["values"]] += count["counts"]
-                kept = index.filter(pc.is_null(reasons))
-                writer.write_batch(_batch(pa.concat_tables([nothing, kept], promote_options="default")))
+                kept = pa.chunked_array([pa.repeat(True, index.num_rows)])
+                for why, excluded in self.excluded(index, parents):
+                    dropped[why] += pc.sum(pc.and_(kept, excluded)).as_py() or 0
+                    kept = pc.and_not(kept, excluded)
+                writer.write_batch(
+                    _batch(pa.concat_tables([nothing, index.filter(kept)], promote_options="default"))
+                )
         return dropped
 
     def _plan(self, corpus: Path, allocate: Allocate) -> MixturePlan:
@@ -219,15 +223,15 @@ class Mix(MixStage):
         return self.about.used_among(workdir, pc.unique(pa.chunked_array(asked)).drop_null())
 
     @override
-    def excluded(self, documents: pa.Table, parents: pa.Array | None) -> pa.ChunkedArray:
+    def excluded(
+        self, documents: pa.Table, parents: pa.Array | None
+    ) -> Iterator[tuple[Count, pa.ChunkedArray]]:
         """Besides held-out documents, questions about documents that the other plan does not contain."""
-        reasons = super().excluded(documents, parents)
-        if self.about is None:
-            return reasons
-        parent = documents.column("parent_id")
-        astray = pc.and_(pc.is_valid(parent), pc.invert(pc.is_in(parent, parents)))
-        why = pc.if_else(astray, f"about a document that is not in {self.about.scope}", NO_REASON)
-        return pc.coalesce(reasons, why)
+        yield from super().excluded(documents, parents)
+        if self.about is not None:
+            parent = documents.column("parent_id")
+            astray = pc.and_(pc.is_valid(parent), pc.invert(pc.is_in(parent, parents)))
+            yield Count("parent_unused", self.about.scope), astray
 
     @property
     @override

@@ -18,6 +18,7 @@ from typing_extensions import override
 from filters.dedup import survivors
 from filters.language.identify import LanguageRule
 from filters.quality.rules import Rule, all_failed, first_failed
+from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage, distinct
 from pipelines.stages import hash_sampling
@@ -165,17 +166,17 @@ class Select(SingleTaskStage):
         for verdicts in source.datatrove:
             objections = pl.Series(verdicts.reasons(workdir)).cast(NAME)
             failed = objections.len() - objections.null_count()
-            output.counts.fact(f"fails {verdicts.verdict} in {source.scope}", failed)
+            output.counts.add("failed_rule", failed, scope=source.scope, reason=verdicts.verdict)
             reason = reason.zip_with(reason.is_not_null(), objections)
         return documents.with_columns(reason)
 
     def _judged_part(self, source: JudgedSource, table: pa.Table, output: TaskOutput) -> pl.DataFrame:
         """What rules and languages say of the documents of one part."""
         for rule, failed in all_failed(table, source.rules).items():
-            output.counts.fact(f"fails {rule} in {source.scope}", failed)
+            output.counts.add("failed_rule", failed, scope=source.scope, reason=rule)
         reason = pl.Series(source.language.failed(table)).cast(pl.String)
         for objection, failed in reason.drop_nulls().value_counts().rows():
-            output.counts.fact(f"fails {objection} in {source.scope}", failed)
+            output.counts.add("failed_rule", failed, scope=source.scope, reason=objection)
         by_rules = pl.Series(first_failed(table, source.rules)).cast(pl.String)
         reason = reason.zip_with(reason.is_not_null(), by_rules)
         language = pc.coalesce(table.column(SOURCE_LANGUAGE), source.language.believed(table))
@@ -198,7 +199,7 @@ class Select(SingleTaskStage):
         for classifier in self.classifiers:
             verdicts = classifier.verdicts(workdir, self.preference.parts, keys)
             reason = f"classifier.{classifier.name}"
-            output.counts.fact(f"fails {reason}", int(verdicts["dropped"].sum()))
+            output.counts.add("failed_classifier", int(verdicts["dropped"].sum()), reason=classifier.name)
             dropped = pl.when(verdicts["dropped"]).then(pl.lit(reason, NAME))
             documents = documents.with_columns(
                 pl.coalesce("reason", dropped).alias("reason"),
@@ -280,9 +281,13 @@ class Select(SingleTaskStage):
                 unit,
                 entered=sum(group[column] for group in groups),
                 left=sum(group[column] for group in groups if group["keep"]),
-                dropped={group["reason"]: group[column] for group in groups if not group["keep"]},
+                dropped={
+                    Count("verdict", reason=group["reason"]): group[column]
+                    for group in groups
+                    if not group["keep"]
+                },
             )
-        output.counts.fact("held_out_documents", int(verdicts["held_out"].sum()))
+        output.counts.add("held_out_documents", int(verdicts["held_out"].sum()))
 
     def verdicts(self, workdir: Path, scope: str) -> Iterator[tuple[str, pa.Table]]:
         """Part names of a source and the verdicts on their documents."""

@@ -63,7 +63,7 @@ class Shards(Stage):
 
     @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
-        return {"tokens": self.mix.manifest(workdir).counts.facts["tokens"]}
+        return {"tokens": self.mix.manifest(workdir).counts.number("tokens")}
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:

@@ -83,7 +83,7 @@ class Annotation(Sidecar, JoinableStage):
         read = text_size(part.column("text"))
         for output in outputs:
             output.counts.flow("documents", entered=part.num_rows, left=part.num_rows)
-            output.counts.fact("text_bytes_read", read)
+            output.counts.add("text_bytes_read", read)
         return read
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.recipe.synthesize import SynthesisConfig
@@ -69,7 +70,10 @@ class Synthesize(PartStage):
         )
         written, _ = write_parts([questions], output, self.part_bytes)
         output.counts.flow(
-            "questions", entered=written + sum(skipped.values()), left=written, dropped=skipped
+            "questions",
+            entered=written + skipped.total(),
+            left=written,
+            dropped={Count("no_question", reason=reason): number for reason, number in skipped.items()},
         )
-        output.counts.fact("parents", len(rows))
-        output.counts.fact("text_bytes_read", text_size(documents.column("text")))
+        output.counts.add("parents", len(rows))
+        output.counts.add("text_bytes_read", text_size(documents.column("text")))

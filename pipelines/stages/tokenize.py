@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from mixers.files import hash_file
+from pipelines.execution.counts import Count
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.output import Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
@@ -102,9 +103,9 @@ class Tokenize(PerPartStage):
         with output.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(table)
         output.counts.flow("documents", entered=len(rows), left=table.num_rows, dropped=failures)
-        output.counts.fact("documents_encoded", len(missing))
-        output.counts.fact("documents_reused", len(known))
-        output.counts.fact("tokens", pc.sum(pc.list_value_length(table.column("ids"))).as_py() or 0)
+        output.counts.add("documents_encoded", len(missing))
+        output.counts.add("documents_reused", len(known))
+        output.counts.add("tokens", pc.sum(pc.list_value_length(table.column("ids"))).as_py() or 0)
 
     def _encoded_earlier(
         self, workdir: Path, name: str, identity: dict[bytes, bytes], rows: Rows
@@ -127,12 +128,12 @@ class Tokenize(PerPartStage):
 
     def _encode(
         self, workdir: Path, part: str, rows: Rows, encoders: Encoders, output: TaskOutput
-    ) -> tuple[pa.Table, Counter[str]]:
+    ) -> tuple[pa.Table, Counter[Count]]:
         if len(rows) == 0:
             return encoders.schema.empty_table(), Counter()
         columns = [*DESCRIPTION, "text", "messages"]
         documents = pq.read_table(self.parts.folder(workdir) / part, columns=columns)
-        output.counts.fact("text_bytes_read", text_size(documents.column("text")))
+        output.counts.add("text_bytes_read", text_size(documents.column("text")))
         documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
         chat = pc.is_valid(documents.column("messages"))
         text = encoders.encode_texts(documents.filter(pc.invert(chat)))
@@ -190,7 +191,7 @@ class Encoders:
         masks = pa.nulls(documents.num_rows, pa.large_list(pa.uint8()))
         return self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, atomic=False)
 
-    def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[str]]:
+    def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count]]:
         """Conversations; those that the template refuses are dropped and counted by the reason."""
         if documents.num_rows == 0:
             return self.schema.empty_table(), Counter()
@@ -203,7 +204,7 @@ class Encoders:
         table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, atomic=True)
         sound = np.ones(documents.num_rows, bool)
         sound[list(encoded.failures)] = False
-        reasons = Counter(f"conversation refused: {reason}" for reason in encoded.failures.values())
+        reasons = Counter(Count("refused", reason=reason) for reason in encoded.failures.values())
         return table.filter(pa.array(sound)), reasons
 
     def _table(

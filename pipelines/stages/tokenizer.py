@@ -83,7 +83,7 @@ class Tokenizer(SingleTaskStage):
             ENCODER,
             {"backend": encoder.backend, "refusal": encoder.refusal, "fingerprint": encoder.fingerprint},
         )
-        output.counts.fact("vocabulary", encoder.max_id + 1)
+        output.counts.add("vocabulary", encoder.max_id + 1)
 
     def _train(self, workdir: Path, output: TaskOutput) -> TokenizerFiles:
         texts = list(self._sample(workdir, TRAINING_TEXT_BYTES))
@@ -92,7 +92,7 @@ class Tokenizer(SingleTaskStage):
                 "no document was selected, so there is no text to train a tokenizer on",
                 hint="Loosen the rules, or name a tokenizer with `tokenizer: {base: ...}`.",
             )
-        output.counts.fact("text_bytes_read", sum(text_size(text) for text in texts))
+        output.counts.add("text_bytes_read", sum(text_size(text) for text in texts))
         return train_tokenizer(texts, self.training)
 
     def _sample(self, workdir: Path, limit: int) -> Iterator[pa.ChunkedArray]:

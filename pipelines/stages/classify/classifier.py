@@ -19,6 +19,7 @@ from filters.classify.fasttext import FastText
 from filters.classify.fasttext_training import Training, train_fasttext
 from filters.classify.linear_head import train_head
 from pipelines.errors import UserError
+from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage, distinct
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
@@ -120,9 +121,12 @@ class Classifier(SingleTaskStage):
         report = measures(examples.labels, probabilities, examples.names)
         output.write_json(REPORT, report | {"mistakes": _mistakes(examples, probabilities)})
         output.counts.flow(
-            "examples", entered=examples.seen, left=len(examples.labels), dropped=examples.left_out
+            "examples",
+            entered=examples.seen,
+            left=len(examples.labels),
+            dropped={Count("left_out", reason=why): number for why, number in examples.left_out.items()},
         )
-        output.counts.fact("text_bytes_read", text_size(examples.texts))
+        output.counts.add("text_bytes_read", text_size(examples.texts))
         return examples.names
 
     def _check(self, examples: Examples) -> None:

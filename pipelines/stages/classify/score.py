@@ -68,8 +68,8 @@ class Score(Sidecar):
         sidecar = pa.table({"label": labels, "score": np.where(unreadable, np.float32(-np.inf), scores)})
         output.write_table(task["part"], sidecar)
         output.counts.flow("documents", entered=len(texts), left=sidecar.num_rows)
-        output.counts.fact("text_bytes_read", text_size(texts))
-        output.counts.fact("scores_that_are_no_number", int(unreadable.sum()))
+        output.counts.add("text_bytes_read", text_size(texts))
+        output.counts.add("scores_that_are_no_number", int(unreadable.sum()))
 
     def check_label(self, label: str, workdir: Path) -> None:
         """Raises UserError where the classifier has no such label."""

@@ -66,8 +66,8 @@ class Candidates(Stage):
         keys = np.concatenate([np.empty(0, np.uint64), *(t.column(column).to_numpy() for t in tables)])
         paired = candidate_pairs(keys[documents], documents, references)
         output.write_arrow(_band_file(task["band"]), pa.table({"pair": paired.pairs}))
-        output.counts.fact("candidate_pairs", len(paired.pairs))
-        output.counts.fact("pairs_left_out_of_huge_buckets", paired.bounded)
+        output.counts.add("candidate_pairs", len(paired.pairs))
+        output.counts.add("pairs_left_out_of_huge_buckets", paired.bounded)
 
     @override
     def finish(self, workdir: Path, output: Output) -> None:

@@ -57,7 +57,7 @@ class PairTexts(Stage):
         name = f"{parts.scope}-{task['part'].removesuffix('.parquet')}.arrow"
         sizes = pc.binary_length(texts).cast(pa.int64())
         output.write_arrow(name, pa.table({"document": documents, "bytes": sizes, "text": texts}))
-        output.counts.fact("text_bytes_read", read)
+        output.counts.add("text_bytes_read", read)
 
     def texts(self, workdir: Path) -> Texts:
         """The texts, memory-mapped."""

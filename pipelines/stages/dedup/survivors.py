@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from filters.dedup import survivors
+from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.stages.dedup.preference import Preference
@@ -79,9 +80,11 @@ class Survivors(SingleTaskStage):
         output.write_table(EVIDENCE, pa.table(evidence))
         output.write_table(VERDICTS, pa.table({"kept": outcome.kept}))
         for method in ("exact", "minhash"):
-            output.counts.fact(method, pc.sum(pc.equal(evidence["method"], method)).as_py() or 0)
+            output.counts.add(
+                "duplicates", pc.sum(pc.equal(evidence["method"], method)).as_py() or 0, reason=method
+            )
         own = pc.and_not(documents.column("repeated_id"), documents.column("reference"))
-        output.counts.fact("repeated_ids", pc.sum(own).as_py() or 0)
+        output.counts.add("repeated_ids", pc.sum(own).as_py() or 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,5 +117,5 @@ class Kept(PerPartStage):
             "documents",
             entered=part.num_rows,
             left=kept.num_rows,
-            dropped={"duplicate": part.num_rows - kept.num_rows},
+            dropped={Count("duplicate"): part.num_rows - kept.num_rows},
         )

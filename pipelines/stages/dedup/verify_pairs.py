@@ -71,8 +71,8 @@ class VerifyPairs(Stage):
         similarity = similarity.copy()
         similarity[new] = self._verified(self.texts.texts(workdir), a[new], b[new], output)
         output.write_table(f"{output.task:05d}.parquet", pa.table([a, b, similarity], schema=EDGES))
-        output.counts.fact("pairs_compared", len(new))
-        output.counts.fact("pairs_reused", len(a) - len(new))
+        output.counts.add("pairs_compared", len(new))
+        output.counts.add("pairs_reused", len(a) - len(new))
 
     def _verified(self, texts: Texts, a: Documents, b: Documents, output: TaskOutput) -> Documents:
         """The similarity of pairs of documents, holding the texts of a batch of them at a time."""
@@ -83,7 +83,7 @@ class VerifyPairs(Stage):
             needed, here = np.unique(np.concatenate([a[start:stop], b[start:stop]]), return_inverse=True)
             batch = texts.take(rows[needed])
             similarities.append(verified(here[: stop - start], here[stop - start :], batch, self.ngram))
-            output.counts.fact("text_bytes_read", text_size(batch))
+            output.counts.add("text_bytes_read", text_size(batch))
         return np.concatenate(similarities)
 
     @override

@@ -9,6 +9,7 @@ from pathlib import Path
 import datasets
 import pytest
 
+from pipelines.execution.counts import Count
 from pipelines.execution.manifest import Manifest, read_manifest
 from tests.pipelines.conftest import command, environment
 from tests.pipelines.corpus import write_corpus, write_recipe
@@ -81,11 +82,11 @@ def test_another_threshold_runs_select_and_later_and_reads_no_text(coupage, reci
     coupage("run", recipe, "--workdir", run_copy, *change)
     ran = new_since(before, run_copy)
     assert set(ran) == set(states) - cached
-    assert ran["select documents"].counts.facts["text_bytes_read"] == 0
+    assert ran["select documents"].counts.number("text_bytes_read") == 0
     for source in ("web", "law"):
-        facts = ran[f"tokenize {source}"].counts.facts
-        assert facts["documents_encoded"] == facts["text_bytes_read"] == 0
-        assert facts["documents_reused"] > 0
+        counts = ran[f"tokenize {source}"].counts
+        assert counts.number("documents_encoded") == counts.number("text_bytes_read") == 0
+        assert counts.number("documents_reused") > 0
 
 
 def test_select_needs_no_text(coupage, recipe, run_copy):
@@ -105,7 +106,7 @@ def test_a_lower_threshold_encodes_only_what_is_new(coupage, recipe, run_copy):
     old = {f"{m.stage} {m.scope}": m for m in before.values()}
     coupage("run", recipe, "--workdir", run_copy, "--set", change)
     ran = new_since(before, run_copy)
-    encoded = sum(ran[f"tokenize {source}"].counts.facts["documents_encoded"] for source in ("web", "law"))
+    encoded = sum(ran[f"tokenize {source}"].counts.number("documents_encoded") for source in ("web", "law"))
     assert encoded == kept(ran) - kept(old) > 0
 
 
@@ -207,4 +208,4 @@ def test_a_repeated_id_is_dropped_and_counted(coupage, tmp_path):
     recipe = write_recipe(tmp_path / "recipe.yaml", corpus)
     coupage("run", recipe, "--workdir", tmp_path / "run", "--until", "select")
     dropped = new_since({}, tmp_path / "run")["select documents"].counts.flows["documents"].dropped
-    assert dropped["repeated doc_id"] == 1
+    assert dropped[Count("verdict", reason="repeated doc_id")] == 1

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 
 from pipelines.errors import UserError, WorkError
+from pipelines.execution.counts import Count
 from pipelines.execution.executors.local import ATTEMPTS, WorkerPool
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.output import Task, TaskOutput
@@ -116,14 +117,14 @@ def _run(stage: Stage, workdir: Path, workers: int) -> list[str]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_worker_is_reported_and_its_task_done_again(tmp_path, workers):
-    stage = Deadly("", ATTEMPTS - 1)
+    stage = Deadly(scope="", deaths=ATTEMPTS - 1)
     said = _run(stage, tmp_path, workers)
     assert len(said) == ATTEMPTS - 1 and all("SIGKILL" in line for line in said)
     assert sorted(path.name for path in stage.folder(tmp_path).glob("*.txt")) == ["0.txt", "1.txt", "2.txt"]
 
 
 def test_a_task_that_always_kills_its_worker_fails_the_run(tmp_path):
-    stage = Deadly("", 1000)
+    stage = Deadly(scope="", deaths=1000)
     with pytest.raises(WorkError, match=r"(?s)SIGKILL in task 1 of `deadly`.*memory"):
         _run(stage, tmp_path, 2)
     assert not stage.is_finished(tmp_path)
@@ -140,7 +141,7 @@ def test_a_task_that_always_kills_its_worker_fails_the_run(tmp_path):
 )
 def test_the_error_of_a_task_ends_the_run(tmp_path, error, kind, said):
     with pytest.raises(kind) as raised:
-        _run(Deadly("", 0, error), tmp_path, 2)
+        _run(Deadly(scope="", deaths=0, error=error), tmp_path, 2)
     assert said in str(raised.value)
 
 
@@ -151,10 +152,10 @@ class Leaky(Deadly):
     name: ClassVar[str] = "leaky"
 
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        output.counts.flow("documents", entered=10, left=8, dropped={"short": 1})
+        output.counts.flow("documents", entered=10, left=8, dropped={Count("too_short"): 1})
 
 
 def test_a_sum_that_does_not_close_fails_the_run(tmp_path):
     with pytest.raises(WorkError, match="30 in, 24 out, 3 dropped: 3 unaccounted for"):
-        _run(Leaky("", 0), tmp_path, 1)
-    assert not Leaky("", 0).is_finished(tmp_path)
+        _run(Leaky(scope="", deaths=0), tmp_path, 1)
+    assert not Leaky(scope="", deaths=0).is_finished(tmp_path)

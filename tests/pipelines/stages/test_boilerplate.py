@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from filters.dedup.boilerplate import Boilerplate
+from pipelines.execution.counts import Count
 from tests.filters.dedup.test_boilerplate import reference
 from tests.pipelines.commands.test_run import new_since, shard_bytes
 from tests.pipelines.corpus import write_recipe
@@ -70,11 +71,12 @@ def test_all_that_went_is_counted(cleaned):
     before, after = parts(cleaned, "ingest-web"), parts(cleaned, "boilerplate-web")
     counts = new_since({}, cleaned)["boilerplate web"].counts
     documents, size = counts.flows["documents"], counts.flows["bytes"]
-    emptied = {"emptied by boilerplate": len(before) - len(after)}
+    emptied = {Count("emptied", "boilerplate"): len(before) - len(after)}
     assert (documents.entered, documents.left, dict(documents.dropped)) == (400, len(after), emptied)
     sizes = [sum(len(text.encode()) for text in table["text"].to_pylist()) for table in (before, after)]
-    assert [size.entered, size.left] == sizes and size.dropped == {"boilerplate": sizes[0] - sizes[1]}
-    assert counts.facts["lines removed"] > 800 and counts.facts["documents changed"] >= 390
+    assert [size.entered, size.left] == sizes
+    assert size.dropped == {Count("removed", "boilerplate"): sizes[0] - sizes[1]}
+    assert counts.number("units_removed") > 800 and counts.number("documents_changed") >= 390
 
 
 def test_the_report_shows_it_escaped(cleaned):

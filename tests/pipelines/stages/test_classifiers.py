@@ -10,6 +10,7 @@ import pytest
 
 from filters.classify.fasttext import FastText
 from filters.classify.fasttext_text import plain_words
+from pipelines.execution.counts import Count
 from pipelines.execution.manifest import read_manifest
 from tests.pipelines.corpus import WORDS
 
@@ -91,8 +92,8 @@ def shard_bytes(run):
 
 def test_exactly_the_top_share_is_kept(judged):
     _, run = judged
-    facts = read_manifest(stage(run, "select-documents")).counts.facts
-    assert facts["fails classifier.quality"] == 76
+    counts = read_manifest(stage(run, "select-documents")).counts
+    assert counts.number("failed_classifier", reason="quality") == 76
     found = verdicts(run)
     best = sorted(found, key=lambda doc_id: found[doc_id]["quality.percentile"])[76:]
     assert all(found[doc_id]["reason"] != "classifier.quality" for doc_id in best)
@@ -138,8 +139,9 @@ def test_another_cut_scores_nothing_again_and_reads_no_text(judged, coupage, tmp
     }
     assert {name.split("-")[0] for name in ran} == {"select", "tokenizer", "tokenize", "mix", "shards"}
     (select,) = (f for f in run.glob("stages/select-documents-*") if f.name not in before)
-    facts = read_manifest(select).counts.facts
-    assert facts["fails classifier.quality"] == 30 and facts["text_bytes_read"] == 0
+    counts = read_manifest(select).counts
+    assert counts.number("failed_classifier", reason="quality") == 30
+    assert counts.number("text_bytes_read") == 0
 
 
 def test_what_is_held_out_was_never_learned(judged):
@@ -158,7 +160,8 @@ def test_what_is_held_out_was_never_learned(judged):
     assert held_out and not held_out & ids
     counts = read_manifest(stage(run, "classifier-quality")).counts.flows["examples"]
     assert counts.entered == 80 + 152 == counts.left + sum(counts.dropped.values())
-    assert counts.dropped["with several labels"] == 2 and counts.dropped["may be held out"] > 5
+    assert counts.dropped[Count("left_out", reason="with several labels")] == 2
+    assert counts.dropped[Count("left_out", reason="may be held out")] > 5
 
 
 def test_the_better_of_two_similar_documents_survives(judged):
@@ -218,7 +221,7 @@ def test_an_ensemble_takes_the_best_percentile_and_groups_may_ask(judged, coupag
         row for path in sorted((select / "web").glob("*.parquet")) for row in pq.read_table(path).to_pylist()
     ]
     assert all(row["best"] == max(row["quality"], row["lawful"]) for row in rows)
-    assert read_manifest(select).counts.facts["fails classifier.best"] == 152 - 91
+    assert read_manifest(select).counts.number("failed_classifier", reason="best") == 152 - 91
     assert not any(
         path.name.startswith("score-quality") and path != stage(run, "score-quality-web")
         for path in run.glob("stages/*")

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
+from pipelines.execution.counts import Count
 from tests.pipelines.commands.test_run import new_since, shard_bytes
 from tests.pipelines.corpus import write_recipe
 
@@ -67,17 +68,18 @@ def test_texts_are_edited_and_all_is_counted(edited_run, hostile_corpus):
     }
     for document in documents:
         assert "â€™" not in document["text"] and "javascript" not in document["text"]
-    manifest = new_since({}, edited_run)["ingest web"]
-    records, size = manifest.counts.flows["records"], manifest.counts.flows["bytes"]
-    assert (records.entered, records.left, dict(records.dropped)) == (400, 392, {"emptied by c4_lines": 8})
+    counts = new_since({}, edited_run)["ingest web"].counts
+    records, size = counts.flows["records"], counts.flows["bytes"]
+    assert (records.entered, records.left) == (400, 392)
+    assert records.dropped == {Count("emptied", "c4_lines"): 8}
     before = sum(len(record["text"].encode()) for record in given)
     after = sum(len(document["text"].encode()) for document in documents)
-    assert size.entered == before + manifest.counts.facts["edit c4_lines: bytes added"] and size.left == after
+    assert size.entered == before + counts.number("bytes_added", scope="c4_lines") and size.left == after
     repaired = sum(MOJIBAKE in record["text"] for record in given)
-    assert manifest.counts.facts["edit fix_encoding: documents changed"] == repaired > 50
+    assert counts.number("documents_changed", scope="fix_encoding") == repaired > 50
     saved = len(MOJIBAKE.encode()) - len(RIGHT.encode())
-    assert size.dropped["removed by fix_encoding"] == repaired * saved
-    assert manifest.counts.facts["edit c4_lines: javascript"] == 80
+    assert size.dropped[Count("removed", "fix_encoding")] == repaired * saved
+    assert counts.number("edited", scope="c4_lines", reason="javascript") == 80
     law = " ".join(ingested(edited_run, "law").column("text").to_pylist())
     assert "â€™" not in law and "enable javascript" in law, "c4_lines was asked for web alone"
 
@@ -108,7 +110,7 @@ def test_documents_that_edits_empty_are_no_bad_records(coupage, tmp_path, base_t
     recipe = write_edited(tmp_path / "recipe.yaml", tmp_path, base_tokenizer, edit)
     coupage("run", recipe, "--workdir", tmp_path / "run", "--until", "ingest")
     ran = new_since({}, tmp_path / "run")
-    assert ran["ingest web"].counts.flows["records"].dropped == {"emptied by c4_lines": 9}
+    assert ran["ingest web"].counts.flows["records"].dropped == {Count("emptied", "c4_lines"): 9}
     law = ran["ingest law"].counts.flows["records"]
     assert law.left == 2, "what is empty from the start is left to the rules"
 
@@ -146,8 +148,8 @@ def test_conversations_are_edited_in_their_messages(coupage, tmp_path, corpus, b
         assert [message["role"] for message in document["messages"]] == ["user", "assistant"]
         assert document["text"] == "\n\n".join(contents)
     counts = new_since({}, tmp_path / "run")["ingest chat"].counts
-    assert counts.facts["edit fix_encoding: documents changed"] == 3
-    assert counts.facts["edit c4_lines: documents changed"] == 0
+    assert counts.number("documents_changed", scope="fix_encoding") == 3
+    assert counts.number("documents_changed", scope="c4_lines") == 0
 
 
 def test_masks_reach_the_ids_of_texts_and_conversations(coupage, tmp_path, corpus, base_tokenizer):
@@ -172,9 +174,9 @@ def test_masks_reach_the_ids_of_texts_and_conversations(coupage, tmp_path, corpu
     run = tmp_path / "run"
     coupage("run", recipe, "--workdir", run)
     counts = new_since({}, run)["ingest chat"].counts
-    assert counts.facts["edit mask_pii: emails"] == 600
+    assert counts.number("edited", scope="mask_pii", reason="emails") == 600
     size, saved = counts.flows["bytes"], len("bob.jones@mail-server.net") - len("<email>")
-    assert size.entered - size.left == size.dropped["removed by mask_pii"] == 600 * saved
+    assert size.entered - size.left == size.dropped[Count("removed", "mask_pii")] == 600 * saved
     tokenizer = Tokenizer.from_file(str(run / "tokenizer" / "tokenizer.json"))
     rows = datasets.load_from_disk(str(run / "shards" / "stage2"))
     decoded = " ".join(tokenizer.decode(ids, skip_special_tokens=False) for ids in rows["input_ids"])

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.execution.counts import Count, Counts
 from pipelines.execution.manifest import read_manifest
 from tests.pipelines.corpus import document
 
@@ -74,8 +75,8 @@ def verdicts(run: Path) -> pa.Table:
     return pa.concat_tables([pq.read_table(folder / name) for name in manifest.part_names(".parquet")])
 
 
-def facts(run: Path, stage: str) -> dict[str, int]:
-    return newest(run, stage)[1].counts.facts
+def counts(run: Path, stage: str) -> Counts:
+    return newest(run, stage)[1].counts
 
 
 def edges(run: Path) -> pa.Table:
@@ -106,14 +107,14 @@ def test_a_new_source_compares_only_pairs_with_its_documents(coupage, tmp_path, 
     found = edges(earlier)
     a, b = found.column("a").to_numpy(), found.column("b").to_numpy()
     fresh = new[a] | new[b]
-    counted = facts(earlier, "verify_pairs")
-    assert counted["pairs_compared"] == fresh.sum() > 20
-    assert counted["pairs_reused"] == (~fresh).sum() > 20
+    counted = counts(earlier, "verify_pairs")
+    assert counted.number("pairs_compared") == fresh.sum() > 20
+    assert counted.number("pairs_reused") == (~fresh).sum() > 20
     compared = {int(document) for document in (*a[fresh], *b[fresh])}
-    assert counted["text_bytes_read"] == sum(len(texts[document].encode()) for document in compared)
+    assert counted.number("text_bytes_read") == sum(len(texts[document].encode()) for document in compared)
     everything = sum(len(text.encode()) for text in texts)
-    assert facts(earlier, "pair_texts")["text_bytes_read"] < 0.9 * everything
-    assert facts(tmp_path / "scratch", "verify_pairs")["pairs_compared"] == len(a)
+    assert counts(earlier, "pair_texts").number("text_bytes_read") < 0.9 * everything
+    assert counts(tmp_path / "scratch", "verify_pairs").number("pairs_compared") == len(a)
     assert found.equals(edges(tmp_path / "scratch"))
     assert verdicts(earlier).equals(verdicts(tmp_path / "scratch"))
 
@@ -124,9 +125,9 @@ def test_another_policy_or_mixture_compares_nothing(coupage, folder, earlier):
     policy = "dedup.keep=[priority]", "sources.second.priority=9", "dedup.minhash.verify=0.7"
     changes = [part for each in (*policy, "mixtures.stage1.weights.first=3") for part in ("--set", each)]
     coupage("run", recipe, "--workdir", earlier, "--until", "select", *changes)
-    verified, read = facts(earlier, "verify_pairs"), facts(earlier, "pair_texts")
-    assert verified["pairs_compared"] == 0
-    assert verified["text_bytes_read"] == read["text_bytes_read"] == 0
+    verified, read = counts(earlier, "verify_pairs"), counts(earlier, "pair_texts")
+    assert verified.number("pairs_compared") == 0
+    assert verified.number("text_bytes_read") == read.number("text_bytes_read") == 0
     assert not verdicts(earlier).equals(before)
 
 
@@ -136,7 +137,7 @@ def test_what_was_reused_is_kept_when_the_earlier_run_is_removed(coupage, folder
     coupage("run", recipe, "--workdir", earlier, "--until", "candidates")
     shutil.rmtree(gone)
     coupage("run", recipe, "--workdir", earlier, "--until", "select")
-    assert facts(earlier, "verify_pairs")["pairs_reused"] > 20
+    assert counts(earlier, "verify_pairs").number("pairs_reused") > 20
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +180,7 @@ def test_references_always_win_and_are_only_compared_with(referenced, texts_of):
         assert row["kept_doc_id"] in references and not row["keep"]
         assert row["reason"] == ("near duplicate" if number < 48 else "exact duplicate")
     _, manifest = newest(referenced, "select")
-    assert manifest.counts.flows["documents"].dropped["reference"] == len(references)
+    assert manifest.counts.dropped("documents")[Count("verdict", reason="reference")] == len(references)
     assert not manifest.counts.unclosed()
 
 

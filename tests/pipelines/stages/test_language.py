@@ -148,8 +148,8 @@ def test_the_report_counts_languages_of_each_source(run):
     assert web["und"] == {"documents": 3, "kept": 0}
     assert told == {"tlh": {"documents": 10, "kept": 10}}
     assert raw == {"de": {"documents": 3, "kept": 3}}
-    fails = {rule["rule"]: rule["documents"] for rule in report["rules"]}
-    assert fails["language.not_kept in web"] == 12
+    fails = {(rule["rule"], rule["source"]): rule["documents"] for rule in report["rules"]}
+    assert fails["language.not_kept", "web"] == 12
     assert "<h2>Languages</h2>" in (run / "report.html").read_text()
 
 
