@@ -1,34 +1,38 @@
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.pipelines.command_line import ROOT, Finished, command, environment, run_here, run_process
 from tests.pipelines.corpus import write_corpus, write_recipe
 
-ROOT = Path(__file__).parents[2]
-Coupage = Callable[..., subprocess.CompletedProcess[str]]
+__all__ = ["ROOT", "command", "environment"]
 
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **more}
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "pipelines", *map(str, arguments)]
+Coupage = Callable[..., Finished]
 
 
 @pytest.fixture(scope="session")
 def coupage() -> Coupage:
-    """Run the command line; the exit code must be the one expected."""
+    """Run the command line; the exit code must be the one expected.
 
-    def run(*arguments: object, code: int = 0, cwd: Path | None = None, **more: str):
-        done = subprocess.run(
-            command(*arguments), capture_output=True, text=True, env=environment(**more), cwd=cwd, timeout=600
-        )
+    It runs in this process, or in one of its own when that is to have other environment variables.
+    """
+
+    def run(*arguments: object, code: int = 0, cwd: Path | None = None, **more: str) -> Finished:
+        done = run_process(*arguments, cwd=cwd, **more) if more else run_here(*arguments, cwd=cwd)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def coupage_process() -> Coupage:
+    """The same, always in a process of its own."""
+
+    def run(*arguments: object, code: int = 0, cwd: Path | None = None, **more: str) -> Finished:
+        done = run_process(*arguments, cwd=cwd, **more)
         assert done.returncode == code, done.stdout + done.stderr
         return done
 

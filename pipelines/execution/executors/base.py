@@ -13,9 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+import orjson
+
 from pipelines.errors import CoupageError, WorkError
 from pipelines.execution.manifest import Receipt
-from pipelines.execution.output import read_receipt
+from pipelines.execution.output import TASKS, TaskOutput, read_receipt
 from pipelines.execution.stage import Stage
 from tokenizer_tools.backends import SINGLE_THREAD
 
@@ -55,6 +57,16 @@ class Executor(Protocol):
 def missing_tasks(folder: Path, tasks: int) -> list[int]:
     """The tasks that have no receipt in the stage's `folder`."""
     return [task for task in range(tasks) if read_receipt(folder, task) is None]
+
+
+def run_task(stage: Stage, workdir: Path, number: int) -> None:
+    """Do a task of `stage`, unless its receipt says that it is done. The receipt is written last."""
+    folder = stage.folder(workdir)
+    if read_receipt(folder, number) is None:
+        task = orjson.loads((folder / TASKS).read_bytes())[number]
+        output = TaskOutput(folder, number)
+        stage.run_task(workdir, task, output)
+        output.write_receipt()
 
 
 def portable(error: Exception) -> CoupageError:

@@ -21,56 +21,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from datatrove.executor.base import DistributedEnvVars, PipelineExecutor
-
 from pipelines.errors import WorkError
-from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, missing_tasks, portable
-from pipelines.execution.executors.step import StageStep
+from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, missing_tasks, portable, run_task
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.output import read_receipt
 from pipelines.execution.stage import Stage
-
-
-class LocalExecutor(PipelineExecutor):  # type: ignore[misc]
-    """One stage as a datatrove executor: part receipts, not completion markers, say what is done."""
-
-    def __init__(self, stage: Stage, workdir: Path, tasks: int) -> None:
-        folder = stage.folder(workdir)
-        super().__init__([StageStep(stage, workdir)], str(workdir / "logs" / folder.name))
-        self.folder = folder
-        self.tasks = tasks
-
-    @property
-    def world_size(self) -> int:
-        """The number of tasks."""
-        return self.tasks
-
-    def is_rank_completed(self, rank: int) -> bool:
-        """Whether the task's receipt exists."""
-        return read_receipt(self.folder, rank) is not None
-
-    def mark_rank_as_completed(self, rank: int) -> None:
-        """Nothing to do: the receipt is written by the task itself."""
-
-    def get_distributed_env(self, node_rank: int = -1) -> DistributedEnvVars:
-        """The environment that datatrove expects of a single machine."""
-        return DistributedEnvVars(
-            datatrove_node_ips="localhost",
-            datatrove_cpus_per_task="-1",
-            datatrove_mem_per_cpu="-1",
-            datatrove_gpus_on_node="-1",
-            datatrove_executor="LOCAL",
-        )
-
-    def run(self) -> None:
-        """Do all tasks one after the other in this process."""
-        for rank in range(self.tasks):
-            self.run_rank(rank)
-
-    def run_rank(self, rank: int) -> None:
-        """Do one task. Its errors reach the caller; no log, statistics or marker is written beside it."""
-        for step in self.pipeline:
-            deque(step(None, rank, self.world_size), maxlen=0)
 
 
 @dataclass
@@ -113,10 +68,10 @@ class WorkerPool:
         folder = stage.folder(workdir)
         waiting = deque(missing_tasks(folder, tasks))
         attempts = dict.fromkeys(waiting, 0)
-        executor = pickle.dumps(LocalExecutor(stage, workdir, tasks))
+        work = pickle.dumps((stage, workdir))
         self._start_workers(min(self.size, len(waiting)))
         for worker in self._workers:
-            self._give_next(worker, executor, waiting)
+            self._give_next(worker, work, waiting)
         while any(worker.task is not None for worker in self._workers):
             for worker in self._ready():
                 rank = worker.task
@@ -133,7 +88,7 @@ class WorkerPool:
                     receipt = read_receipt(folder, rank)
                     assert receipt is not None, "a task that ended without an error has written its receipt"
                     done(receipt)
-                self._give_next(worker, executor, waiting)
+                self._give_next(worker, work, waiting)
 
     def _start_workers(self, wanted: int) -> None:
         while len(self._workers) < wanted:
@@ -151,12 +106,12 @@ class WorkerPool:
         theirs.close()
         return _Worker(process, ours)
 
-    def _give_next(self, worker: _Worker, executor: bytes, waiting: deque[int]) -> None:
+    def _give_next(self, worker: _Worker, work: bytes, waiting: deque[int]) -> None:
         worker.task = waiting.popleft() if waiting else None
         if worker.task is not None:
             # A worker that died while idle is noticed when its answer is awaited.
             try:
-                worker.connection.send((executor, worker.task))
+                worker.connection.send((work, worker.task))
             except (BrokenPipeError, ConnectionResetError):
                 worker.process.join()
 
@@ -208,11 +163,11 @@ def _work(connection: Connection) -> None:
     _die_with_parent()
     while True:
         try:
-            pickled, rank = connection.recv()
+            work, task = connection.recv()
         except EOFError:
             return
         try:
-            pickle.loads(pickled).run_rank(rank)
+            run_task(*pickle.loads(work), task)
             connection.send("done")
         except Exception as error:
             connection.send(portable(error))

@@ -16,9 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipelines.errors import CoupageError, UserError, WorkError
-from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, Report, missing_tasks, portable
+from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, Report, missing_tasks, portable, run_task
 from pipelines.execution.executors.config import RaySettings
-from pipelines.execution.executors.step import StageStep
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.output import read_receipt
 from pipelines.execution.stage import Stage
@@ -65,13 +64,13 @@ class RayExecutor:
         folder = stage.folder(workdir)
         waiting = deque(missing_tasks(folder, tasks))
         attempts: Counter[int] = Counter()
-        work = ray.remote(_do_task).options(**self._reservation())
-        step = ray.put(StageStep(stage, workdir))
+        remote = ray.remote(_do_task).options(**self._reservation())
+        work = ray.put((stage, workdir))
         running: dict[Any, int] = {}
         while waiting or running:
             while waiting and len(running) < (self.workers or tasks):
                 task = waiting.popleft()
-                running[work.remote(step, task, os.getcwd())] = task
+                running[remote.remote(work, task, os.getcwd())] = task
             (ended,), _ = ray.wait(list(running), num_returns=1)
             task = running.pop(ended)
             try:
@@ -105,11 +104,11 @@ class RayExecutor:
         self._report(f"{what}; the task is tried again ({attempt} of {ATTEMPTS - 1})")
 
 
-def _do_task(step: StageStep, task: int, cwd: str) -> CoupageError | None:
+def _do_task(work: tuple[Stage, Path], task: int, cwd: str) -> CoupageError | None:
     """Do one task in a worker of the cluster; relative paths mean there what they mean here."""
     os.chdir(cwd)
     try:
-        step.run(rank=task)
+        run_task(*work, task)
     except Exception as error:
         return portable(error)
     return None

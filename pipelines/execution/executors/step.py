@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 from datatrove.pipeline.base import PipelineStep
 
-from pipelines.execution.output import TASKS, TaskOutput, read_receipt
+from pipelines.execution.executors.base import run_task
 from pipelines.execution.stage import Stage
 
 
@@ -28,10 +27,5 @@ class StageStep(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: object = None, rank: int = 0, world_size: int = 1) -> Iterator[object]:
         """Do one task; yields nothing."""
-        folder = self.stage.folder(self.workdir)
-        if read_receipt(folder, rank) is None:
-            task = orjson.loads((folder / TASKS).read_bytes())[rank]
-            output = TaskOutput(folder, rank)
-            self.stage.run_task(self.workdir, task, output)
-            output.write_receipt()
+        run_task(self.stage, self.workdir, rank)
         return iter(())

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.conftest import coupage  # noqa: F401
 from tests.pipelines.corpus import document, sentence
 from tests.trainers.shards_folder import VOCABULARY, documents, pack, write_shards
 from trainers.config import SmallModel

@@ -44,8 +44,8 @@ def test_curation_and_shards_need_no_torch(coupage, recipe, tmp_path, finished):
 @pytest.mark.parametrize(
     "arguments", [["rum"], ["run"], ["run", "x", "--workers", "0"], ["plan", "x", "--nope"]]
 )
-def test_wrong_command_lines_end_with_2(coupage, arguments):
-    assert "Traceback" not in coupage(*arguments, code=2).stderr
+def test_wrong_command_lines_end_with_2(coupage_process, arguments):
+    assert "Traceback" not in coupage_process(*arguments, code=2).stderr
 
 
 def test_plan_changes_nothing(coupage, recipe, tmp_path):
@@ -122,9 +122,9 @@ def test_train_both_stages_from_a_run(coupage, run_copy):
     assert "model.safetensors: has changed" in coupage("verify", run_copy, code=1).stderr
 
 
-def test_train_on_a_folder_of_shards(coupage, finished, tmp_path):
+def test_train_on_a_folder_of_shards(coupage_process, finished, tmp_path):
     shards = (finished / "shards" / "stage2").resolve()
     small = "train.model={hidden_size: 32, layers: 1, heads: 2, kv_heads: 1, intermediate_size: 64}"
-    coupage("train", shards, "--set", small, "--set", "train.stage1.max_steps=2", cwd=tmp_path)
+    coupage_process("train", shards, "--set", small, "--set", "train.stage1.max_steps=2", cwd=tmp_path)
     (result,) = tmp_path.glob("runs/*/training.json")
     assert json.loads(result.read_text())["steps"] == 2

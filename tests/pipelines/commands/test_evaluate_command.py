@@ -7,9 +7,9 @@ import pytest
 from trainers.evaluate import evaluate
 
 
-def test_each_group_is_scored_beside_the_base(coupage, models, masked_shards):
+def test_each_group_is_scored_beside_the_base(coupage, coupage_process, models, masked_shards):
     model, base = models
-    found = json.loads(coupage("evaluate", model, masked_shards, "--base", base, "--json").stdout)
+    found = json.loads(coupage_process("evaluate", model, masked_shards, "--base", base, "--json").stdout)
     for role, folder in (("model", model), ("base", base)):
         expected = evaluate(folder, masked_shards).to_json()
         for group in ("web", "chat"):

@@ -35,11 +35,11 @@ def test_one_flipped_byte_in_any_file_is_found(run_copy):
     assert list(check_run(run_copy)) == []
 
 
-def test_missing_and_strange_files_are_found(coupage, run_copy):
+def test_missing_and_strange_files_are_found(coupage_process, run_copy):
     part = next(run_copy.glob("stages/ingest-web-*/*.parquet"))
     part.unlink()
     (part.parent / "stranger.txt").write_text("x")
-    failed = coupage("verify", run_copy, code=1)
+    failed = coupage_process("verify", run_copy, code=1)
     assert f"{part}: is missing" in failed.stderr
     assert "stranger.txt: is not in the manifest" in failed.stderr
 
