@@ -45,9 +45,8 @@ def phone(data, at, floor, end):
     """Where the number with the first digit at `at` starts and ends; the end is 0 if there is none."""
     plus = byte_before(data, at, floor) == ord("+")
     group = run_end(data, at, min(end, at + 6), DIGIT)
-    bracket = opened = (
-        byte_before(data, at - plus, floor) == ord("(") and byte_at(data, group, end) == ord(")")
-    )
+    behind_bracket = byte_before(data, at - plus, floor) == ord("(")
+    bracket = opened = behind_bracket and byte_at(data, group, end) == ord(")")
     start = at - plus - bracket
     found = 0
     if data[at] == ord("0") or byte_before(data, start, floor) == ord("+"):
