@@ -53,11 +53,13 @@ _TWO_LETTERS = dict(
 _USUAL_SCRIPTS = {
     language: script
     for script, languages in {
-        "Arab": "ar arz azb ckb fa lrc mzn pnb ps sd ug ur acm acq aeb ajp apc ars ary glk skr",
+        "Arab": "ar arz azb ckb fa ks lrc mzn pnb ps sd ug ur acm acq aeb ajp apc ars ary glk skr",
         "Armn": "hy",
+        "Avst": "ae",
         "Beng": "as bn bpy",
+        "Cans": "cr iu",
         "Cyrl": (
-            "ab av ba be bg bxr ce cv kk krc kv ky lez mhr mk mn mrj myv os ru rue sah sr tg tt tyv uk xal"
+            "ab av ba be bg bxr ce cu cv kk krc kv ky lez mhr mk mn mrj myv os ru rue sah sr tg tt tyv uk xal"
         ),
         "Deva": "bh dty gom hi mai mr ne new sa awa bho mag",
         "Ethi": "am ti",
@@ -81,6 +83,7 @@ _USUAL_SCRIPTS = {
         "Thaa": "dv",
         "Thai": "th",
         "Tibt": "bo dz",
+        "Yiii": "ii",
     }.items()
     for language in languages.split()
 }

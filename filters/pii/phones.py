@@ -1,13 +1,13 @@
 """Phone numbers: international with a plus, Russian, North American.
 
-No filter before this one validates them: Dolma's takes any three, three and four digits. Here a number is
-international (E.164) with `+` and 10 to 13 digits, of which Russian (`+7`) and North American (`+1`) ones
-have 11; or it has the shape in which Russian or North American numbers are written, that is how its digits
-are grouped. A group may be in brackets, and between groups stand a space, a hyphen, a full stop or several of
-them. North American numbers obey the numbering plan: area and exchange start with 2 to 9. Shapes that are
-also those of other numbers, such as digits alone, need a word like `phone` or `тел` before them; Russian
-mobile numbers, any word in Cyrillic. Left as they are: the numbers 555-0100 to 555-0199, which are kept for
-fiction.
+Dolma's filter takes any three, three and four digits. Here a number is international (E.164) with `+` and 10
+to 13 digits, of which Russian (`+7`) and North American (`+1`) ones have 11; or it has the shape in which
+Russian or North American numbers are written, that is how its digits are grouped. The first group, with its
+plus if it has one, or the second may be in brackets, and between groups stand a space, a hyphen, a full stop
+or several of them. North American numbers obey the numbering plan: area and exchange start with 2 to 9.
+Shapes that are also those of other numbers, such as digits alone, need a word like `phone` or `тел` before
+them; Russian mobile numbers, any word in Cyrillic. Left as they are: the numbers 555-0100 to 555-0199, which
+are kept for fiction.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -43,11 +43,11 @@ _RUSSIAN_LOCAL = (0x3322, 0x334, 0x37, 0x3223, 0x3232, 0x4222, 0x433, 0x424, 0x4
 @kernel
 def phone(data, at, floor, end):
     """Where the number with the first digit at `at` starts and ends; the end is 0 if there is none."""
-    before = byte_before(data, at, floor)
-    plus = before == ord("+")
+    plus = byte_before(data, at, floor) == ord("+")
     group = run_end(data, at, min(end, at + 6), DIGIT)
-    bracket = opened = before == ord("(") and byte_at(data, group, end) == ord(")")
-    start = at - 1 if plus or bracket else at
+    behind_bracket = byte_before(data, at - plus, floor) == ord("(")
+    bracket = opened = behind_bracket and byte_at(data, group, end) == ord(")")
+    start = at - plus - bracket
     found = 0
     if data[at] == ord("0") or byte_before(data, start, floor) == ord("+"):
         return start, 0
@@ -149,7 +149,7 @@ def _is_national(data, start, at, floor, digits, shape, bracket, in_groups):
     for known in _RUSSIAN_LOCAL:
         if shape == known:
             return bracket or (in_groups and shape == 0x3322) or _named(data, start, floor)
-    return shape == 0xA and lead == 9 and _named(data, start, floor)
+    return shape == 0xA and _named(data, start, floor)
 
 
 @kernel
@@ -161,7 +161,7 @@ def _is_russian(data, start, at, floor, shape):
     for known in _RUSSIAN_JOINED:
         if shape == known:
             mobile = _digit(data, at, 1) == 9
-            return mobile and (_named(data, start, floor) or cyrillic_before(data, start, floor, _REACH))
+            return _named(data, start, floor) or (mobile and cyrillic_before(data, start, floor, _REACH))
     return False
 
 

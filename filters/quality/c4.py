@@ -16,7 +16,7 @@ from filters.text.ascii_search import find_phrase
 from filters.text.characters import count_byte
 from filters.text.kernel import kernel
 from filters.text.lines import line_ends_between
-from filters.text.words import IS_PUNCTUATION, IS_TERMINAL
+from filters.text.word_record import IS_PUNCTUATION, IS_TERMINAL
 
 VERSION = 1
 

@@ -19,7 +19,7 @@ from filters.text.hashing import hash_bytes
 from filters.text.kernel import inline_kernel, kernel
 from filters.text.lines import line_end, strip_right
 from filters.text.vectors import count_ones
-from filters.text.words import HAS_LETTER, IS_WORD
+from filters.text.word_record import HAS_LETTER, IS_WORD
 
 VERSION = 1
 

@@ -18,7 +18,6 @@ import numpy as np
 
 from filters.text.kernel import inline_kernel, kernel
 from filters.text.vectors import WIDTH, bytes_equal, bytes_within, count_ones, low_bits, trailing_zeros
-from filters.text.word_exceptions import exceptions
 
 SPACE = 1 << 0
 """`str.isspace`."""
@@ -54,11 +53,9 @@ CURRENCY = 1 << 15
 """A word of its own behind a digit."""
 BEFORE_STOP = 1 << 16
 """A full stop behind one of these, at the end of a run, is a word of its own."""
-EXCEPTION_START = 1 << 17
-"""Starts a word that the affix rules would take apart, such as an emoticon; see `filters.word_exceptions`."""
-MATH = 1 << 18
+MATH = 1 << 17
 """A mathematical symbol or letter beyond ASCII: category Sm, superscripts and subscripts, `ℝ`, `𝑥`."""
-MARK = 1 << 19
+MARK = 1 << 18
 """Belongs to the character before it, or is not seen: categories M* and Cf."""
 
 _LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
@@ -149,8 +146,6 @@ def character_classes() -> np.ndarray:
     table[_points("§%=")] |= PREFIX
     table[(table & (LOWER | QUOTE)) != 0] |= BEFORE_STOP
     table[_points(_MARKS + "0123456789%²-+|")] |= BEFORE_STOP
-    starts = {word[0] for word in exceptions() if not word.isalnum()}
-    table[[ord(start) for start in starts]] |= EXCEPTION_START
     table.setflags(write=False)
     return table
 

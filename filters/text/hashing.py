@@ -62,6 +62,12 @@ def hash_bytes(data, begin, end):
     return mix(_combine_pair(state, low, high)) | np.uint64(1)
 
 
+def hash_text(text: str) -> np.uint64:
+    """The hash of the bytes of a text in UTF-8."""
+    data = np.frombuffer(text.encode(), dtype=np.uint8)
+    return np.uint64(hash_bytes(data, 0, len(data)))
+
+
 @inline_kernel
 def _combine_pair(state, low, high):
     state = (state ^ low) * _MULTIPLIER + (high ^ _SEED) * _MIX

@@ -6,9 +6,19 @@ These are the exceptions of spaCy's English tokenizer (`spacy/lang/en/tokenizer_
 its pieces.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from filters.text.hashing import find_slot, hash_bytes, hash_text
+from filters.text.kernel import inline_kernel
+
+_SLOTS = 4096
 
 _PRONOUNS = "i you he she it we they"
 _QUESTION_WORDS = "who what when where why how there that this these those"
@@ -85,3 +95,64 @@ def exceptions() -> dict[str, tuple[str, ...]]:
         if "'" in word:
             table[word.replace("'", "’")] = tuple(piece.replace("'", "’") for piece in item)
     return table
+
+
+class ExceptionTable(NamedTuple):
+    """The exceptions by their hashes, as kernels look them up."""
+
+    keys: np.ndarray
+    """Open-addressing hash table: the hash of an exception, 0 where empty: uint64."""
+    pieces: np.ndarray
+    """Bytes of each piece of an exception: uint8, (slots, 3)."""
+    marked: np.ndarray
+    """Whether an exception, such as an emoticon, has more than letters and digits: bool, (slots,)."""
+    filter: np.ndarray
+    """One bit for each hash modulo 2**16, set where an exception has it: uint64, (1024,)."""
+    starts: np.ndarray
+    """Whether a marked exception starts with a byte: bool, (256,)."""
+    longest: int
+    """Bytes of the longest exception."""
+
+
+@lru_cache(maxsize=1)
+def exception_table() -> ExceptionTable:
+    """The table, built once."""
+    keys = np.zeros(_SLOTS, dtype=np.uint64)
+    sizes = np.zeros((_SLOTS, 3), dtype=np.uint8)
+    marked = np.zeros(_SLOTS, dtype=np.bool_)
+    bits = np.zeros(1024, dtype=np.uint64)
+    starts = np.zeros(256, dtype=np.bool_)
+    for word, pieces in exceptions().items():
+        key = hash_text(word)
+        slot = find_slot(keys, _SLOTS - 1, key)
+        keys[slot] = key
+        sizes[slot, : len(pieces)] = [len(piece.encode()) for piece in pieces]
+        marked[slot] = not word.isalnum()
+        bits[(int(key) >> 6) % 1024] |= np.uint64(1 << int(key) % 64)
+        starts[word.encode()[0]] |= marked[slot]
+    longest = max(len(word.encode()) for word in exceptions())
+    return ExceptionTable(keys, sizes, marked, bits, starts, longest)
+
+
+@inline_kernel
+def find_exception(data, begin, end, exceptions):
+    """The slot of the exception `data[begin:end]`, or -1."""
+    if end <= begin or end - begin > exceptions.longest:
+        return -1
+    return exception_slot(hash_bytes(data, begin, end), exceptions)
+
+
+@inline_kernel
+def exception_slot(key, exceptions):
+    """The slot of the exception with this hash, or -1."""
+    if not may_be_exception(key, exceptions):
+        return -1
+    slot = find_slot(exceptions.keys, _SLOTS - 1, key)
+    return slot if exceptions.keys[slot] else -1
+
+
+@inline_kernel
+def may_be_exception(key, exceptions):
+    """Whether a run with this hash may be an exception."""
+    bits = exceptions.filter[np.int64((key >> np.uint64(6)) & np.uint64(1023))]
+    return (bits >> (key & np.uint64(63))) & np.uint64(1) != 0

@@ -1,28 +1,13 @@
-"""Check digits, as the documents that define them put them; and valid numbers to plant."""
+"""Check digits by python-stdnum, that of SNILS as the document that defines it puts it; numbers to plant."""
 
 from __future__ import annotations
 
-
-def luhn_is_valid(digits: str) -> bool:
-    doubled = [int(digit) * (1 + index % 2) for index, digit in enumerate(reversed(digits))]
-    return sum(number // 10 + number % 10 for number in doubled) % 10 == 0
-
-
-def inn_check(digits: str, weights: tuple[int, ...]) -> str:
-    return str(sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=False)) % 11 % 10)
-
-
-TEN = (2, 4, 10, 3, 5, 9, 4, 6, 8)
-ELEVEN = (7, *TEN)
-TWELVE = (3, *ELEVEN)
+from stdnum import luhn
+from stdnum.ru import inn
 
 
 def inn_is_valid(digits: str) -> bool:
-    if not int(digits):
-        return False
-    if len(digits) == 10:
-        return digits[9] == inn_check(digits, TEN)
-    return digits[10:] == inn_check(digits, ELEVEN) + inn_check(digits, TWELVE)
+    return int(digits) > 0 and inn.is_valid(digits)
 
 
 def snils_check(number: str) -> str:
@@ -35,11 +20,10 @@ def snils_is_valid(digits: str) -> bool:
 
 
 def with_luhn(digits: str) -> str:
-    return next(digits + last for last in "0123456789" if luhn_is_valid(digits + last))
+    return digits + luhn.calc_check_digit(digits)
 
 
 def with_inn(digits: str) -> str:
     if len(digits) == 9:
-        return digits + inn_check(digits, TEN)
-    digits += inn_check(digits, ELEVEN)
-    return digits + inn_check(digits, TWELVE)
+        return digits + inn.calc_company_check_digit(digits)
+    return digits + inn.calc_personal_check_digits(digits)

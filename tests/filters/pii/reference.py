@@ -6,10 +6,12 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import pairwise, product
 
+from stdnum import luhn
+
 from filters.pii import api_keys
 from filters.pii.kinds import KINDS
 from filters.pii.top_level_domains import _NAMES
-from tests.filters.pii.numbers import inn_is_valid, luhn_is_valid, snils_is_valid
+from tests.filters.pii.numbers import inn_is_valid, snils_is_valid
 
 Span = tuple[int, int, str]
 
@@ -114,8 +116,8 @@ VERSION_WORDS = (
 )
 GAP = r"(?: [-.]? ?|[-.] ?)"
 SHAPES = re.compile(
-    rf"(?:\+?\d+|\(\d+\)(?:(?=\d)|))(?:{GAP}?\(\d+\){GAP}?\d+|{GAP}\d+|(?<=\)){GAP}?\d+)?(?:{GAP}\d+)*"
-    rf"|(?:\+?\d+|\(\d+\)){GAP}?\(\d+\)"
+    rf"(?:\+?\d+|\(\+?\d+\))(?:{GAP}?\(\d+\){GAP}?\d+|{GAP}\d+|(?<=\)){GAP}?\d+)?(?:{GAP}\d+)*"
+    rf"|(?:\+?\d+|\(\+?\d+\)){GAP}?\(\d+\)"
 )
 RUSSIAN = "13322 1334 137 13223 13232 14222 1433 1424 146 15122 1523 155".split()
 JOINED = "B 1A 47 4322 434".split()
@@ -123,9 +125,10 @@ PHONE_WORDS = "ph tel cell call fax sms phone* telephone* mobile* whatsapp* vibe
 
 
 def phone(text: bytes, at: int, floor: int) -> Span | None:
-    before = text[max(floor, at - 1) : at]
-    bracket = before == b"(" and re.compile(rb"\d{1,6}\)").match(text, at)
-    start = at - 1 if before == b"+" or bracket else at
+    plus = text[max(floor, at - 1) : at] == b"+"
+    start = at - plus
+    bracket = text[max(floor, start - 1) : start] == b"(" and bool(re.compile(rb"\d{1,6}\)").match(text, at))
+    start -= bracket
     if text[at : at + 1] == b"0" or text[max(floor, start - 1) : start] == b"+":
         return None
     if not starts_apart(text, start, floor):
@@ -147,11 +150,11 @@ def phone(text: bytes, at: int, floor: int) -> Span | None:
             continue
         shape = "".join(format(len(group), "X") for group in groups)
         named = context(text, start, floor, 24, PHONE_WORDS)
-        in_groups = bool(bracket) or not gaps or gaps[-1].strip(" ") != ""
-        if before == b"+":
+        in_groups = bracket or not gaps or gaps[-1].strip(" ") != ""
+        if plus:
             valid = international(digits, shape, named)
         else:
-            valid = national(digits, shape, named, cyrillic(text, start, floor), bool(bracket), in_groups)
+            valid = national(digits, shape, named, cyrillic(text, start, floor), bracket, in_groups)
         if valid:
             return start, end, "phones"
     return None
@@ -173,7 +176,7 @@ def national(digits: str, shape: str, named: bool, russian: bool, bracket: bool,
     if len(digits) == 11 and digits[0] in "78" and not bracket:
         if digits[1] < "3":
             return False
-        return shape in RUSSIAN or (shape in JOINED and digits[1] == "9" and (named or russian))
+        return shape in RUSSIAN or (shape in JOINED and (named or (digits[1] == "9" and russian)))
     if len(digits) == 11:
         return digits[0] == "1" and shape == "1334" and american(digits[1:]) and (in_groups or named)
     if len(digits) != 10:
@@ -184,7 +187,7 @@ def national(digits: str, shape: str, named: bool, russian: bool, bracket: bool,
         return False
     if shape in {known[1:] for known in RUSSIAN}:
         return bracket or (in_groups and shape == "3322") or named
-    return shape == "A" and digits[0] == "9" and named
+    return shape == "A" and named
 
 
 def card(text: bytes, at: int, floor: int) -> Span | None:
@@ -212,7 +215,7 @@ def card(text: bytes, at: int, floor: int) -> Span | None:
             continue
         digits = re.sub(rb"\D", b"", found[0])
         issued = any(re.match(prefix, digits) and len(digits) in sizes for prefix, sizes in issuers)
-        if not issued or not luhn_is_valid(digits.decode()):
+        if not issued or not luhn.is_valid(digits.decode()):
             continue
         if len(digits) == len(found[0]):
             if text[at + len(digits) :][:1] in (b"*", b"/", b"^"):
