@@ -104,9 +104,11 @@ def captured() -> Iterator[list[bytes]]:
         try:
             for number, file in ((1, output), (2, errors)):
                 os.dup2(file.fileno(), number)
-            sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), encoding="utf-8")
+            sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), encoding="utf-8")  # noqa: SIM115
             sys.stderr = io.TextIOWrapper(
-                open(2, "wb", closefd=False), encoding="utf-8", line_buffering=True
+                open(2, "wb", closefd=False),  # noqa: SIM115
+                encoding="utf-8",
+                line_buffering=True,
             )
             yield printed
         finally:

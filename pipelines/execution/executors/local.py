@@ -167,7 +167,8 @@ def _work(connection: Connection) -> None:
         except EOFError:
             return
         try:
-            run_task(*pickle.loads(work), task)
+            stage, workdir = pickle.loads(work)
+            run_task(stage, workdir, task)
             connection.send("done")
         except Exception as error:
             connection.send(portable(error))
