@@ -12,21 +12,27 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mixers.files import finished_file, hash_file
 from mixers.ledger import Ledger
+from mixers.shard_index import (
+    INDEX_FILE,
+    LEDGER_FILE,
+    SEGMENTS_FILE,
+    ShardError,
+    ShardFile,
+    ShardIndex,
+    read_index,
+    read_ledger,
+)
 
-INDEX_FILE = "coupage.json"
-SEGMENTS_FILE = "segments.parquet"
-LEDGER_FILE = "ledger.json"
 ROWS_PER_BATCH = 1024
 
 SEGMENTS_SCHEMA = pa.schema(
@@ -40,10 +46,6 @@ SEGMENTS_SCHEMA = pa.schema(
         ("bytes", pa.int64()),
     ]
 )
-
-
-class ShardError(ValueError):
-    """A folder of shards is missing, unfinished or damaged."""
 
 
 class Pack(NamedTuple):
@@ -62,41 +64,6 @@ class Pack(NamedTuple):
         return (
             np.ones(len(self.input_ids), np.uint8) if self.assistant_masks is None else self.assistant_masks
         )
-
-
-FORMAT_VERSION: Final = 1
-
-
-class ShardFile(BaseModel):
-    """What the index says about one data file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^data-\d{5}-of-\d{5}\.arrow$")
-    rows: int
-    tokens: int
-    dtype: Literal["uint16", "int32"]
-    """Of the ids."""
-    hash: str
-    """xxh3_128 of the file's bytes, in hexadecimal."""
-
-
-class ShardIndex(BaseModel):
-    """What ``coupage.json`` holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format_version: Literal[1] = FORMAT_VERSION
-    tokenizer_hash: str
-    sequence_length: int
-    seed: int
-    recipe_fingerprint: str
-    rows: int
-    tokens: int
-    files: tuple[ShardFile, ...]
-    """The data files, in training order."""
-    segments_hash: str
-    ledger_hash: str
 
 
 def token_dtype(largest_id: int) -> np.dtype[Any]:
@@ -293,7 +260,7 @@ class Shards:
             ShardError: the folder is not one of shards or not finished, or a file is missing or damaged.
         """
         folder = Path(folder)
-        index = _read_index(folder)
+        index = read_index(folder)
         batches = [batch for file in index.files for batch in _map_batches(folder, file)]
         return cls(folder, index, batches)
 
@@ -359,7 +326,7 @@ class Shards:
     @property
     def ledger(self) -> Ledger:
         """The account of these rows."""
-        return Ledger.model_validate_json((self.folder / LEDGER_FILE).read_bytes())
+        return read_ledger(self.folder)
 
     def verify(self) -> None:
         """Hash every file again.
@@ -404,24 +371,6 @@ class _Batch:
     def pack(self, row: int) -> Pack:
         mask = self.masks[row] if self.masked[row] else None
         return Pack(self.ids[row], self.lengths[row], self.groups[row].as_py(), mask)
-
-
-def _read_index(folder: Path) -> ShardIndex:
-    path = folder / INDEX_FILE
-    if not path.is_file():
-        unfinished = any(folder.glob("data-*.arrow"))
-        hint = (
-            "Writing it was not finished: run the same command again."
-            if unfinished
-            else ("Give the folder that holds data-00000-of-..., as `coupage run` writes it.")
-        )
-        raise ShardError(f"{folder} is not a finished folder of shards: it has no {INDEX_FILE}. {hint}")
-    try:
-        return ShardIndex.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise ShardError(
-            f"{path} is damaged, or of another version: {error} Build the shards again."
-        ) from error
 
 
 def _map_batches(folder: Path, file: ShardFile) -> list[pa.RecordBatch]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from mixers.files import TEMPORARY
+from pipelines.commands.folder import make_folder
 from pipelines.errors import UserError
 from pipelines.execution.atomic import write_bytes
 from pipelines.execution.executors.local import WorkerPool
@@ -53,7 +52,7 @@ def do(job: Job, output: Path, workers: int | None) -> dict[str, Any]:
     An interrupted job goes on where it stopped. The work folder `.work` is removed at the end, the summary is
     written last. Raises UserError when `output` holds anything else of these names.
     """
-    _make_folder(output)
+    make_folder(output)
     if (done := _summary(output, job)) is not None:
         return done
     with locked(output / WORK), Progress(Console(stderr=True)) as progress:
@@ -102,30 +101,3 @@ def _remove(output: Path, names: tuple[str, ...]) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder that becomes `path` on success and is removed on failure.
-
-    Raises UserError when `path` exists and is not an empty folder.
-    """
-    path = path.absolute()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UserError("it is there already, and not empty", file=str(path), hint="Choose a new folder.")
-    temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{path.name}"
-    _make_folder(temporary)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"the folder cannot be made: {error.strerror}", file=str(path), hint="Choose another one with -o."
-        ) from error

@@ -14,7 +14,8 @@ from pipelines.commands.output import print_json
 from pipelines.graph.build import build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
-from pipelines.recipe.load import find_recipe, load_recipe
+from pipelines.recipe.find import find_recipe
+from pipelines.recipe.load import load_recipe
 
 
 def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from pipelines.commands.output import print_json
 from pipelines.errors import UserError
-from pipelines.recipe.load import find_recipe, load_recipe, recipe_schema, shipped_recipes, validate_recipe
+from pipelines.recipe.find import find_recipe, shipped_recipes
 from pipelines.recipe.yaml_text import override, parse_recipe_text, read_recipe_text
 
 
 def list_recipes(json: bool) -> None:
-    """`coupage recipe list`."""
-    recipes = {name: load_recipe(str(path)) for name, path in shipped_recipes().items()}
+    """`coupage recipe list`: names and descriptions, which need no typing."""
+    texts = {name: read_recipe_text(path).values for name, path in shipped_recipes().items()}
+    descriptions = {name: str(values.get("description", "")) for name, values in texts.items()}
     if json:
-        print_json({name: recipe.description for name, recipe in recipes.items()})
+        print_json(descriptions)
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("recipe", "what it builds")
-    for name, recipe in recipes.items():
-        table.add_row(name, recipe.description)
+    for name, description in descriptions.items():
+        table.add_row(name, description)
     Console().print(table)
 
 
@@ -29,6 +30,8 @@ def show_recipe(name: str, full: bool) -> None:
     """`coupage recipe show`."""
     if full:
         import yaml
+
+        from pipelines.recipe.load import load_recipe
 
         print(
             yaml.safe_dump(load_recipe(name).model_dump(mode="json", by_alias=True), sort_keys=False), end=""
@@ -39,6 +42,8 @@ def show_recipe(name: str, full: bool) -> None:
 
 def new_recipe(file: Path, like: str) -> None:
     """`coupage recipe new`."""
+    from pipelines.recipe.load import validate_recipe
+
     if file.exists():
         raise UserError(
             "the file exists already", file=str(file), hint="Choose another name; nothing was written."
@@ -54,6 +59,8 @@ def new_recipe(file: Path, like: str) -> None:
 
 def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
     """`coupage recipe validate`."""
+    from pipelines.recipe.load import validate_recipe
+
     path = find_recipe(name)
     recipe = validate_recipe(override(read_recipe_text(path), assignments))
     if json:
@@ -64,4 +71,6 @@ def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
 
 def print_schema() -> None:
     """`coupage recipe schema`."""
+    from pipelines.recipe.load import recipe_schema
+
     print_json(recipe_schema())

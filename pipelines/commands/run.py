@@ -24,7 +24,8 @@ from pipelines.execution.seal import RUN_SEAL, seal_run
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
-from pipelines.recipe.load import find_recipe, load_recipe
+from pipelines.recipe.find import find_recipe
+from pipelines.recipe.load import load_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.report.report import write_report
 from pipelines.stages.ingest import Ingest, bad_records, quarantined

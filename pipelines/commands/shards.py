@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
-from mixers.export.formats import FORMATS, export_shards
-from mixers.shards import ShardError, Shards
-from pipelines.commands.job import new_folder
+from mixers.shard_index import ShardError, ShardIndex, read_index, read_ledger
 from pipelines.commands.output import print_json
 from pipelines.errors import UserError
 
+if TYPE_CHECKING:
+    from mixers.ledger import Ledger
+    from mixers.shards import Shards
+
 
 def show_shards(folder: Path, json: bool) -> None:
-    """`coupage shards info`."""
-    shards = open_shards(folder)
-    index, ledger = shards.index, shards.ledger
+    """`coupage shards info`: from the index alone; no row is read."""
+    try:
+        index = read_index(folder)
+        ledger = read_ledger(folder)
+    except (ShardError, OSError, ValueError) as error:
+        raise UserError(str(error), file=str(folder)) from error
+    for file in index.files:
+        if not (folder / file.name).is_file():
+            hint = "The index names it: build the shards again."
+            raise UserError("the file is missing", file=str(folder / file.name), hint=hint)
     if json:
         print_json(index.model_dump() | {"ledger": ledger.model_dump()})
-        return
+    else:
+        _print(index, ledger)
+
+
+def _print(index: ShardIndex, ledger: Ledger) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console()
     console.print(
         f"{index.rows:,} rows of at most {index.sequence_length:,} tokens, {index.tokens:,} tokens as "
-        f"{shards.token_dtype} in {len(index.files)} files; tokenizer {index.tokenizer_hash}",
+        f"{index.files[0].dtype} in {len(index.files)} files; tokenizer {index.tokenizer_hash}",
         highlight=False,
         soft_wrap=True,
     )
@@ -45,6 +59,11 @@ def show_shards(folder: Path, json: bool) -> None:
 
 def export(folder: Path, output: Path, format: str) -> None:
     """`coupage shards export`."""
+    from rich.console import Console
+
+    from mixers.export.formats import FORMATS, export_shards
+    from pipelines.commands.folder import new_folder
+
     if format not in FORMATS:
         raise UserError(f"there is no format `{format}`", hint=f"Formats: {', '.join(FORMATS)}.")
     shards = open_shards(folder)
@@ -60,6 +79,8 @@ def export(folder: Path, output: Path, format: str) -> None:
 
 def open_shards(folder: Path) -> Shards:
     """Open a folder of shards. Raises UserError where it is none."""
+    from mixers.shards import Shards
+
     try:
         return Shards.open(folder)
     except ShardError as error:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.commands.job import new_folder
+from pipelines.commands.folder import new_folder
 from pipelines.commands.options import configured
 from pipelines.commands.output import print_json
 from pipelines.errors import UserError

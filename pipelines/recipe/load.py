@@ -1,9 +1,7 @@
-"""Recipes by path or by name: found, read, checked."""
+"""Recipes loaded: read, typed, checked."""
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
 from typing import Any
 
 from pydantic import (
@@ -12,6 +10,7 @@ from pydantic import (
 
 from pipelines.errors import UserError
 from pipelines.recipe.checks import recipe_problems
+from pipelines.recipe.find import find_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.types import Problem
 from pipelines.recipe.yaml_text import RecipeText, override, read_recipe_text, validation_error
@@ -44,32 +43,6 @@ def _problem_error(text: RecipeText, problems: list[Problem]) -> UserError:
         file=text.file,
         place=f"line {lines[0][0]}",
         hint="Correct the name, or add what it should refer to.",
-    )
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the program, by name."""
-    import recipes
-
-    return {path.stem: path for path in sorted(Path(recipes.__path__[0]).glob("*.yaml"))}
-
-
-def find_recipe(name_or_path: str) -> Path:
-    """The file of a recipe given by path or by the name of a shipped one.
-
-    Raises UserError if there is none.
-    """
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    shipped = shipped_recipes()
-    if name_or_path in shipped:
-        return shipped[name_or_path]
-    near = difflib.get_close_matches(name_or_path, [*shipped, *map(str, Path().glob("*.yaml"))], n=1)
-    raise UserError(
-        f"there is no recipe `{name_or_path}`, neither a file nor a shipped one",
-        hint=(f"Did you mean `{near[0]}`? " if near else "")
-        + f"Shipped recipes: {', '.join(shipped) or 'none'}.",
     )
 
 

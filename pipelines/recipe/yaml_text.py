@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 Path_ = tuple[str | int, ...]
 

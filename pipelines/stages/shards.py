@@ -14,14 +14,8 @@ import pyarrow.compute as pc
 from typing_extensions import override
 
 from mixers.gather import gather_segments
-from mixers.shards import (
-    FORMAT_VERSION,
-    ShardFile,
-    shard_file_name,
-    write_index,
-    write_segments,
-    write_shard_file,
-)
+from mixers.shard_index import FORMAT_VERSION, ShardFile
+from mixers.shards import shard_file_name, write_index, write_segments, write_shard_file
 from pipelines.execution.output import Output, Task, TaskOutput, read_arrow, read_receipt
 from pipelines.execution.stage import Stage
 from pipelines.stages.mix import DOCUMENTS, ROWS, SEGMENTS, MixStage

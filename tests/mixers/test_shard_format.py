@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from shard_folders import SEQUENCE_LENGTH, write_folder
 
-from mixers.shards import ShardError, Shards, token_dtype, write_shard_file
+from mixers.shard_index import ShardError
+from mixers.shards import Shards, token_dtype, write_shard_file
 
 
 @pytest.fixture

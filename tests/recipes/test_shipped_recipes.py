@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from pipelines.errors import UserError
-from pipelines.recipe.load import load_recipe, shipped_recipes, validate_recipe
+from pipelines.recipe.find import shipped_recipes
+from pipelines.recipe.load import load_recipe, validate_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.yaml_text import parse_recipe_text
 

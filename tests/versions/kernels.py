@@ -19,7 +19,7 @@ from filters.edits.edits import EDITS
 from filters.language import identify
 from filters.quality import bad_words
 from filters.quality.signals import FAMILIES, compute_signals
-from mixers import plan, shards
+from mixers import plan, shard_index, shards
 from mixers.budget import Mixture
 from mixers.gather import gather_segments
 from pipelines.sources import formats, python_code, python_environment
@@ -297,7 +297,7 @@ KERNELS: dict[str, Kernel] = {
         _module("encoded texts", encode, _encoded),
         _module("encoded conversations", chat, _chats),
         _module("mixture plan", plan, _plans),
-        Kernel("shard format", "mixers/shards.py", shards.FORMAT_VERSION, _shards),
+        Kernel("shard format", "mixers/shard_index.py", shard_index.FORMAT_VERSION, _shards),
         _module("files", formats, _files),
         _module("python environment", python_environment, _python_code),
         _module("questions from docstrings", docstring_qa, _questions),

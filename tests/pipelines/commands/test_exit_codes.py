@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mixers.shards import Shards
-from pipelines.recipe.load import shipped_recipes
+from pipelines.recipe.find import shipped_recipes
 from tests.pipelines.commands.conftest import write_lines
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import UserError
-from pipelines.recipe.load import load_recipe, recipe_schema, shipped_recipes
+from pipelines.recipe.find import shipped_recipes
+from pipelines.recipe.load import load_recipe, recipe_schema
 
 GOOD = """\
 name: mine

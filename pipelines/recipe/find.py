@@ -1,0 +1,34 @@
+"""Where recipes are: files, and those that come with the program. Loads no models."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from pipelines.errors import UserError
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the program, by name."""
+    import recipes
+
+    return {path.stem: path for path in sorted(Path(recipes.__path__[0]).glob("*.yaml"))}
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The file of a recipe given by path or by the name of a shipped one.
+
+    Raises UserError if there is none.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = shipped_recipes()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    near = difflib.get_close_matches(name_or_path, [*shipped, *map(str, Path().glob("*.yaml"))], n=1)
+    raise UserError(
+        f"there is no recipe `{name_or_path}`, neither a file nor a shipped one",
+        hint=(f"Did you mean `{near[0]}`? " if near else "")
+        + f"Shipped recipes: {', '.join(shipped) or 'none'}.",
+    )
