@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import fasttext_pybind
+import fasttext
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -202,24 +202,13 @@ def compare_filters(texts: list[str], report: Report) -> float:
     return peer_seconds
 
 
-class Bundled:
-    """The official library with lid.176.ftz, in the place of the larger file that datatrove downloads."""
-
-    def __init__(self) -> None:
-        self.model = fasttext_pybind.fasttext()
-        self.model.loadModel(str(bundled_model()))
-
-    def predict(self, text: str, k: int) -> tuple[tuple[str, ...], np.ndarray]:
-        scores, labels = zip(*self.model.predict(f"{text}\n", k, 0.0, "strict"), strict=True)
-        return labels, np.array(scores)
-
-
 def compare_languages(texts: list[str], report: Report) -> float:
     """Returns the seconds of datatrove's filter."""
     array = pa.array(texts, pa.large_string())
     identifier, rule = load_identifier(str(bundled_model())), LanguageRule(keep=("en",))
     peer = FT176LID(["en"])
-    peer._model = Bundled()
+    # Of the library, in the place of the larger file that datatrove downloads.
+    peer._model = fasttext.load_model(str(bundled_model()))
 
     def dropped_by_peer(text: str) -> bool:
         _, scores = peer.predict(Document(text=text, id="0"))

@@ -18,10 +18,12 @@ def out_of_fold(
 ) -> Probabilities:
     """The probabilities of each example from the model that was trained without its fold.
 
-    `judge` trains on the examples that its mask leaves out and returns the probabilities of those in it.
+    `judge` trains on the examples that its mask leaves out and returns the probabilities of those in it. They
+    are 0 where there is but one fold, and so nothing to learn from.
     """
     found = np.zeros((len(fold), labels), np.float32)
-    for number in np.unique(fold):
+    numbers = np.unique(fold)
+    for number in numbers if len(numbers) > 1 else ():
         inside = fold == number
         found[inside] = judge(inside)
     return found

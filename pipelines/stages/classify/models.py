@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -11,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.classify.fasttext import FastText
-from filters.classify.fasttext_text import plain_words
 from filters.classify.linear_head import LinearHead
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
+from pipelines.stages.classify.fasttext import FastTextModel
 from pipelines.stages.classify.transformer import Body, Embedder, SequenceClassifier
 
 Probabilities = npt.NDArray[np.float32]
@@ -32,23 +29,6 @@ class Model(Protocol):
     def probabilities(self, texts: pa.ChunkedArray) -> Probabilities:
         """The probability of each label, or the one number: float32, shape (texts, labels or 1)."""
         ...
-
-
-class FastTextModel:
-    """A fastText model and how texts are prepared for it."""
-
-    def __init__(self, model: FastText, folded: bool) -> None:
-        self._model = model
-        self._folded = folded
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels of the file."""
-        return self._model.labels
-
-    def probabilities(self, texts: pa.ChunkedArray) -> Probabilities:
-        """Probabilities by the kernel of `filters.fasttext`."""
-        return self._model.probabilities(prepared(texts, self._folded))
 
 
 class EmbeddingModel:
@@ -69,18 +49,6 @@ class EmbeddingModel:
         return self._head.probabilities(self._embedder.embeddings(texts))
 
 
-def prepared(texts: pa.ChunkedArray | pa.Array, folded: bool) -> pa.ChunkedArray | pa.Array:
-    """Texts as fastText gets them."""
-    return plain_words(texts) if folded else texts
-
-
-@lru_cache(maxsize=2)
-def read_fasttext(path: Path) -> FastText:
-    """A model file, mapped into memory. Raises ValueError where it is none."""
-    with path.open("rb") as file:
-        return FastText.parse(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-
-
 def load_model(
     config: FastTextClassifier | TransformerClassifier,
     folder: Path,
@@ -89,7 +57,7 @@ def load_model(
 ) -> Model:
     """The model in the `folder` of a finished classifier stage; `body` is the transformer's."""
     if isinstance(config, FastTextClassifier):
-        return FastTextModel(read_fasttext(folder / FASTTEXT_FILE), config.folded)
+        return FastTextModel.load(folder / FASTTEXT_FILE, labels, config.folded)
     assert body is not None, "a transformer has a body"
     if config.head is None:
         return SequenceClassifier.load(body)

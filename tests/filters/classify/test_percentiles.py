@@ -77,3 +77,8 @@ def test_no_example_is_judged_by_a_model_that_has_seen_it() -> None:
     found = out_of_fold(fold, judge, 2)
     assert found[:, 0].tolist() == fold.tolist()
     assert set.union(*seen) == set(range(20)) and sum(map(len, seen)) == 20
+
+
+def test_with_one_fold_there_is_nothing_to_learn_from() -> None:
+    found = out_of_fold(np.zeros(4, np.int64), lambda inside: pytest.fail("nothing is left to train on"), 2)
+    assert found.tolist() == [[0, 0]] * 4

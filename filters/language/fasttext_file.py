@@ -24,14 +24,14 @@ Matrix: TypeAlias = npt.NDArray[np.float32]
 HIERARCHICAL_SOFTMAX, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 """Losses, as numbered in the file."""
 
-MAGIC = 793712314
-NEWEST_VERSION = 12
-SUPERVISED = 3
+_MAGIC = 793712314
+_NEWEST_VERSION = 12
+_SUPERVISED = 3
 _CENTROIDS = 256
 _LABEL = "__label__"
 _MOST_LABELLED = 1e14
 
-ENTRY = np.dtype(
+_ENTRY = np.dtype(
     [("start", np.int64), ("end", np.int64), ("count", np.int64), ("is_label", np.int64)], align=True
 )
 """A word or label of the dictionary: its bytes in the file, and how often it was seen in training."""
@@ -49,7 +49,7 @@ class ModelFile(NamedTuple):
     data: npt.NDArray[np.uint8]
     """The file."""
     entries: npt.NDArray[Any]
-    """`ENTRY`: words, then labels."""
+    """`_ENTRY`: words, then labels."""
     words: int
     """How many of the entries are words."""
     kept_buckets: npt.NDArray[np.int32] | None
@@ -74,12 +74,12 @@ def parse_model(data: bytes | memoryview) -> ModelFile:
     """
     reader = _Reader(data)
     magic, version = reader.numbers("2i")
-    if magic != MAGIC:
+    if magic != _MAGIC:
         raise ValueError("This is no fastText model: its first four bytes are others.")
-    if version > NEWEST_VERSION:
-        raise ValueError(f"This fastText model has format {version}; up to {NEWEST_VERSION} is understood.")
+    if version > _NEWEST_VERSION:
+        raise ValueError(f"This fastText model has format {version}; up to {_NEWEST_VERSION} is understood.")
     dim, _, _, _, _, word_ngrams, loss, model, buckets, minn, maxn, _, _ = reader.numbers("12id")
-    if model != SUPERVISED:
+    if model != _SUPERVISED:
         raise ValueError("This fastText model holds word vectors. Give a classifier, with labels.")
     if version == 11:
         maxn = 0  # Before version 12, classifiers had no character n-grams.
@@ -113,7 +113,7 @@ def _dictionary(reader: _Reader) -> tuple[npt.NDArray[Any], int, npt.NDArray[np.
         raise ValueError(
             f"This fastText model is damaged: {size} dictionary entries, {words} words and {labels} labels."
         )
-    entries = np.zeros(size, ENTRY)
+    entries = np.zeros(size, _ENTRY)
     behind = _scan_entries(reader.data, reader.at, entries)
     if behind < 0:
         raise reader.cut_short()
