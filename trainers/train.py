@@ -1,19 +1,18 @@
 """One stage of training: shards in, a model folder out, on `transformers.Trainer`."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainers.checkpoint import PARTIAL, Cursor, checkpoints, locked, read_cursor, write_json
+from trainers.checkpoint import PARTIAL, Cursor, checkpoints, locked, read_cursor
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
-from trainers.evaluate import Evaluation, largest_id
+from trainers.evaluate import largest_id
 from trainers.memory import peak_memory
+from trainers.result import RESULT, TrainingResult, read_result, recorded_run, write_result
 from trainers.trackers import open_trackers, require_trackers
 
 if TYPE_CHECKING:
@@ -22,42 +21,6 @@ if TYPE_CHECKING:
     from mixers.shards import Shards
     from trainers.loader import StepSampler
     from trainers.packed_trainer import Run
-
-RESULT = "training.json"
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a finished stage of training was and gave; `training.json` holds the same.
-
-    `seconds` are those of training alone, without evaluations. `fill` is the share of the rows' places that
-    hold tokens. `peak_memory` is in bytes, of the GPU if there is one, else of the process. `evaluations`
-    are in step order: the first is before the first step, the last after the last. Without held-out shards
-    there are none.
-    """
-
-    output: Path
-    model: str
-    shards_fingerprint: str
-    start_fingerprint: str
-    parameters: int
-    rows: int
-    steps: int
-    tokens: int
-    predicted_tokens: int
-    seconds: float
-    flops_per_second: float
-    flops_utilisation: float | None
-    fill: float
-    peak_memory: int
-    final_loss: float | None
-    isolation: dict[str, float]
-    evaluations: list[Evaluation]
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Real tokens trained per second."""
-        return self.tokens / max(self.seconds, 1e-9)
 
 
 def train(
@@ -107,14 +70,6 @@ def train(
         return _train(shards, config, model, output, tokenizer_folder, held_out_shards, checkpoint, cursor)
 
 
-def read_result(output: Path) -> TrainingResult:
-    """The result of a finished run, from its `training.json`."""
-    value = json.loads((output / RESULT).read_text())
-    value["evaluations"] = [Evaluation.from_json(evaluation) for evaluation in value["evaluations"]]
-    fields = {name: value[name] for name in TrainingResult.__dataclass_fields__ if name != "output"}
-    return TrainingResult(output=output, **fields)
-
-
 def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> tuple[Path | None, Cursor]:
     """The last checkpoint in `output`, which must be of `run`, and its cursor; None and `run` to start."""
     found = checkpoints(output)
@@ -125,19 +80,12 @@ def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> tuple[Pa
             " continue it, or choose another output folder."
         )
     if finished:
-        _recorded_run(output).require_same_run(run)
+        recorded_run(output).require_same_run(run)
     if not found:
         return None, run
     cursor = read_cursor(found[-1])
     cursor.require_same_run(run)
     return found[-1], cursor
-
-
-def _recorded_run(output: Path) -> Cursor:
-    """What a finished run was a run of."""
-    value = json.loads((output / RESULT).read_text())
-    stage = StageTraining.model_validate(value["stage"])
-    return Cursor.start(value["shards_fingerprint"], value["start_fingerprint"], stage)
 
 
 def _train(
@@ -211,9 +159,7 @@ def _train(
     result = _result(model, causal_model, run, proof._asdict(), seconds)
     trainer.save_final()
     if writes:
-        value = asdict(result) | {"stage": config.model_dump(), "tokens_per_second": result.tokens_per_second}
-        del value["output"]
-        write_json(output / RESULT, value)
+        write_result(result, config)
     return result
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pipelines.errors import WorkError
 
+LOCK = ".lock"
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
@@ -15,7 +17,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises WorkError if it is held.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as file:
+    with (folder / LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -15,7 +15,8 @@ from tests.trainers.shards_folder import documents, pack, write_shards
 from trainers.checkpoint import checkpoints, locked
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
-from trainers.train import TrainingResult, read_result, train
+from trainers.result import TrainingResult, read_result
+from trainers.train import train
 
 
 @pytest.fixture(scope="module")
