@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from trainers.checkpoint import Cursor, write_json
+from mixers.files import write_bytes
+from trainers.checkpoint import Cursor
 from trainers.config import StageTraining
 from trainers.evaluate import Evaluation
 
@@ -65,4 +66,4 @@ def write_result(result: TrainingResult, stage: StageTraining) -> None:
     """Write the result of a run that has ended, with its settings, into its folder."""
     value = asdict(result) | {"stage": stage.model_dump(), "tokens_per_second": result.tokens_per_second}
     del value["output"]
-    write_json(result.output / RESULT, value)
+    write_bytes(result.output / RESULT, json.dumps(value, indent=1).encode() + b"\n")

@@ -7,7 +7,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainers.checkpoint import PARTIAL, Cursor, checkpoints, locked, read_cursor
+from mixers.files import remove_unfinished
+from trainers.checkpoint import PARTIAL, Cursor, checkpoints, only_training_in, read_cursor
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.evaluate import largest_id
@@ -62,7 +63,7 @@ def train(
     if not held_out_shards:  # none asked for, or a folder without rows
         held_out_shards = None
     first_process = os.environ.get("RANK", "0") == "0"
-    with locked(output) if first_process else nullcontext(), _quiet_transformers():
+    with only_training_in(output) if first_process else nullcontext(), _quiet_transformers():
         run = Cursor.start(shards.fingerprint, fingerprint(model), config)
         checkpoint, cursor = _checkpoint_to_continue(output, run, resume)
         if (output / RESULT).exists():
@@ -118,6 +119,7 @@ def _train(
     writes = sampler.process == 0
     if writes:
         shutil.rmtree(output / PARTIAL, ignore_errors=True)
+        remove_unfinished(output)
     done = cursor.step if checkpoint else -1
     tokenizer = tokenizer_of(tokenizer_folder, model)
     causal_model = _model(model, checkpoint, shards, tokenizer, config, added)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mixers.lock import LOCK
 from pipelines.execution import trained_stage
-from pipelines.execution.lock import LOCK
 from pipelines.execution.manifest import (
     MANIFEST,
     Damage,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mixers.files import hash_file
-from pipelines.execution.lock import LOCK
+from mixers.lock import LOCK
 from pipelines.execution.manifest import Damage, Damaged, read_sealed, write_sealed
 
 SEAL = "seal.json"

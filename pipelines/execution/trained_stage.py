@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from pipelines.execution.atomic import write_bytes
+from mixers.files import write_bytes
 from pipelines.execution.manifest import Damage
 from pipelines.execution.sealed_folder import check_folder, remove_seal, seal_folder
 from trainers.config import stage_before

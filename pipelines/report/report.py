@@ -12,8 +12,8 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
+from mixers.files import write_bytes
 from pipelines.evaluation.tables import sheets
-from pipelines.execution.atomic import write_bytes
 from pipelines.execution.stage import distinct
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.trainers.killing import train_and_kill
 from tests.trainers.metrics_logs import journal, steps
 from tests.trainers.shards_folder import documents, pack, write_shards
-from trainers.checkpoint import checkpoints, locked
+from trainers.checkpoint import checkpoints, only_training_in
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.result import TrainingResult, read_result
@@ -123,7 +123,7 @@ def test_an_existing_run_is_not_overwritten(
 def test_two_runs_never_share_an_output(
     tmp_path: Path, shards: Path, small: SmallModel, stage: StageTraining
 ) -> None:
-    with locked(tmp_path / "run"), pytest.raises(ResumeError, match="Another process"):
+    with only_training_in(tmp_path / "run"), pytest.raises(ResumeError, match="Another process"):
         train(shards, stage, small, tmp_path / "run")
 
 
