@@ -10,7 +10,7 @@ from trainers.evaluate import Evaluation
 from trainers.trackers import Tracker, numbers_of
 
 
-class Journal:
+class MetricsLog:
     """Appends to a run's `metrics.jsonl` and tells its trackers; only the process that writes files does."""
 
     def __init__(self, path: Path, writes: bool, trackers: Sequence[Tracker] = ()) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.trainers.metrics_logs import steps
-from trainers.metrics_log import Journal
+from trainers.metrics_log import MetricsLog
 
 
 def test_a_rewind_that_fails_leaves_the_log_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "metrics.jsonl"
-    log = Journal(path, writes=True)
+    log = MetricsLog(path, writes=True)
     for step in (1, 2, 3):
         log.add_step(step, loss=1.0 / step, tokens_per_second=1.0, memory=1.0)
     before = path.read_bytes()
@@ -22,10 +22,10 @@ def test_a_rewind_that_fails_leaves_the_log_whole(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="no space"):
-            Journal(path, writes=True).rewind(2)
+            MetricsLog(path, writes=True).rewind(2)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    again = Journal(path, writes=True)
+    again = MetricsLog(path, writes=True)
     again.rewind(2)
     assert [line["step"] for line in steps(tmp_path)] == [1, 2]
     assert again.last_loss == 0.5
