@@ -41,7 +41,7 @@ def simulated_documents():
             "group": groups,
             "tokens": lengths,
             "bytes": 4 * lengths,
-            "atomic": pa.array(np.zeros(len(lengths), bool)),
+            "indivisible": pa.array(np.zeros(len(lengths), bool)),
         }
     )
 

@@ -85,9 +85,11 @@ def simulated_documents(count, names, allocate):
         part = slice(start, min(start + DRAWN_AT_ONCE, count))
         group[part] = rng.integers(0, len(names), part.stop - start, np.int8)
         size[part] = 4 * tokens[part].astype(np.int64)
-    none_is_atomic = pa.Array.from_buffers(pa.bool_(), count, [None, pa.py_buffer(bytes((count + 7) // 8))])
+    none_is_indivisible = pa.Array.from_buffers(
+        pa.bool_(), count, [None, pa.py_buffer(bytes((count + 7) // 8))]
+    )
     groups = pa.DictionaryArray.from_arrays(group, pa.array(names))
-    return pa.table({"group": groups, "tokens": tokens, "bytes": size, "atomic": none_is_atomic})
+    return pa.table({"group": groups, "tokens": tokens, "bytes": size, "indivisible": none_is_indivisible})
 
 
 def measure_plan(count, folder):

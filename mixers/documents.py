@@ -39,7 +39,7 @@ class Documents:
     """Tokens that bear loss, after the cuts that the document needs."""
     bytes: NDArray[np.int64]
     dropped: NDArray[np.bool_]
-    """Atomic and longer than a row, with too little context to leave out."""
+    """Indivisible and longer than a row, with too little context to leave out."""
 
     @classmethod
     def read(
@@ -55,7 +55,7 @@ class Documents:
         Raises:
             ValueError: a column is missing or has nulls, or a document has impossible lengths.
         """
-        if missing := {"group", "tokens", "bytes", "atomic"} - set(table.column_names):
+        if missing := {"group", "tokens", "bytes", "indivisible"} - set(table.column_names):
             raise ValueError(f"The documents lack the columns {sorted(missing)}.")
         if empty := [name for name in table.column_names if name != "group" and table[name].null_count]:
             raise ValueError(f"The documents' columns {empty} have nulls; only `group` may.")
@@ -105,7 +105,7 @@ def _read(
         document = impossible.argmax()
         hint = "it should have its end token at least" if tokens[document] < 1 else "divide it"
         raise ValueError(f"Document {first + document} has {tokens[document] or 'no'} tokens; {hint}.")
-    too_long = table["atomic"].to_numpy() & (tokens > sequence_length)
+    too_long = table["indivisible"].to_numpy() & (tokens > sequence_length)
     excess = np.where(too_long, tokens - sequence_length, 0)
     can_shrink = np.zeros(len(tokens), np.bool_)
     if overflow == "truncate_context":

@@ -29,6 +29,18 @@ def finished_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: all of it or nothing."""
+    with finished_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the files below `folder` that a killed writer left unfinished."""
+    for path in folder.rglob(f"{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
+
+
 def hash_file(path: str | os.PathLike[str]) -> str:
     """xxh3_128 of a file's bytes, 32 hexadecimal digits."""
     digest = xxhash.xxh3_128()

@@ -45,9 +45,9 @@ class GroupLedger(BaseModel):
     documents_unused: int
     """Documents that the quota did not need."""
     documents_dropped: int
-    """Atomic documents longer than a row."""
+    """Indivisible documents longer than a row."""
     documents_shortened: int = 0
-    """Atomic documents longer than a row that are used without the beginning of their context."""
+    """Indivisible documents longer than a row that are used without the beginning of their context."""
     documents_cut: int
     """Documents longer than a row, which were cut into full rows and a tail."""
     cuts: int

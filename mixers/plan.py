@@ -46,8 +46,8 @@ def plan_mixture(
             - group: string or dictionary; documents of groups without a weight, or of none, are not used;
             - tokens: integer, at least 1, the end token included;
             - bytes: integer, size of the text in UTF-8;
-            - atomic: bool, never cut (a chat, a question with its answer); what is longer than a row follows
-              `mixture.overflow`;
+            - indivisible: bool, never cut (a chat, a question with its answer); what is longer than a row
+              follows `mixture.overflow`;
             - context, needed for ``overflow: truncate_context``: integer, tokens before the first that bears
               loss. What is too long loses its first tokens, if one of the context at least is left;
             - loss_tokens, optional: integer, tokens that bear loss: ``sum(assistant_mask[1:])``. Without the

@@ -17,11 +17,11 @@ from tokenizer_tools.encode import control_tokens, encoding_definition
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
 from tokenizer_tools.span_masks import (
-    Aligned,
-    Aligner,
-    ByteAligner,
-    ReferenceAligner,
+    ByteSpanEncoder,
+    MaskedIds,
+    ReferenceSpanEncoder,
     Span,
+    SpanEncoder,
     normal_form,
     token_bytes,
 )
@@ -107,9 +107,11 @@ class ChatEncoder:
         self._renamed = _Template(
             self._rename(template), {name: self._rename(token) for name, token in variables.items()}
         )
-        self._aligner, self.refusal = _aligner(_renamed_definition(files, self._names), self._names.values())
+        self._span_encoder, self.refusal = _span_encoder(
+            _renamed_definition(files, self._names), self._names.values()
+        )
         """`refusal` says why the slower backend is used, None where the fast one is."""
-        self.backend = self._aligner.backend.name
+        self.backend = self._span_encoder.backend.name
         self._normal_form = normal_form(files.definition)
         self.end_id = files.token_id(files.end_token)
         self.max_id = max(files.vocabulary.values())
@@ -158,10 +160,10 @@ class ChatEncoder:
             rows.append(row)
             texts.append(text)
             spans.append(found)
-        aligned = self._aligner.encode(texts, spans)
-        empty = np.diff(aligned.offsets) == 0
+        masked = self._span_encoder.encode(texts, spans)
+        empty = np.diff(masked.offsets) == 0
         failures |= {rows[number]: _UNALIGNED for number in np.flatnonzero(empty)}
-        ended = self._ended(aligned)
+        ended = self._ended(masked)
         lengths = np.zeros(len(messages), np.int64)
         lengths[rows] = np.diff(ended.offsets)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -209,16 +211,16 @@ class ChatEncoder:
             spans.append((len(before), end + (end_of_turn.end() if end_of_turn else 0)))
         return spans
 
-    def _ended(self, aligned: Aligned) -> Aligned:
+    def _ended(self, masked: MaskedIds) -> MaskedIds:
         """Each text that has ids ended by the end token, which is learnt if the token before it is."""
-        starts, stops = aligned.offsets[:-1], aligned.offsets[1:]
+        starts, stops = masked.offsets[:-1], masked.offsets[1:]
         last = stops[stops > starts] - 1
-        open_ends = last[aligned.ids[last] != self.end_id]
+        open_ends = last[masked.ids[last] != self.end_id]
         added = np.isin(stops - 1, open_ends) & (stops > starts)
-        return Aligned(
-            np.insert(aligned.ids, open_ends + 1, self.end_id),
-            aligned.offsets + np.concatenate([[0], np.cumsum(added)]),
-            np.insert(aligned.mask, open_ends + 1, aligned.mask[open_ends]),
+        return MaskedIds(
+            np.insert(masked.ids, open_ends + 1, self.end_id),
+            masked.offsets + np.concatenate([[0], np.cumsum(added)]),
+            np.insert(masked.mask, open_ends + 1, masked.mask[open_ends]),
         )
 
     def _rename(self, text: str) -> str:
@@ -310,15 +312,15 @@ def _renamed_definition(files: TokenizerFiles, names: dict[str, str]) -> dict[st
     return definition
 
 
-def _aligner(definition: dict[str, Any], controls: Iterable[str]) -> tuple[Aligner, str | None]:
-    """The aligner for a tokenizer, and why it is the slower one if it is."""
+def _span_encoder(definition: dict[str, Any], controls: Iterable[str]) -> tuple[SpanEncoder, str | None]:
+    """The encoder for a tokenizer, and why it is the slower one if it is."""
     tokenizer_json, lengths = json.dumps(definition), token_bytes(definition)
     if lengths is None:
-        reason = "only byte-level tokenizers can be aligned without the tokenizers library"
-        return ReferenceAligner(Reference(tokenizer_json, control_tokens=True)), reason
+        reason = "spans are masked without the tokenizers library only for byte-level tokenizers"
+        return ReferenceSpanEncoder(Reference(tokenizer_json, control_tokens=True)), reason
     texts = [*HOSTILE_TEXTS, *look_alikes(controls)]
     backend, refusal = choose_backend(tokenizer_json, texts, control_tokens=True)
-    return ByteAligner(backend, lengths), refusal
+    return ByteSpanEncoder(backend, lengths), refusal
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, **layout: Any) -> str:

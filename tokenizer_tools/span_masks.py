@@ -14,7 +14,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Aligned:
+class MaskedIds:
     """Ids of many texts, and for each id whether it covers a character of one of its text's spans."""
 
     ids: Ids
@@ -22,29 +22,29 @@ class Aligned:
     mask: Mask
 
 
-class Aligner(Protocol):
-    """Encodes texts with their spans. A text it cannot align gets no ids."""
+class SpanEncoder(Protocol):
+    """Encodes texts with their spans. A text whose spans it cannot place gets no ids."""
 
     @property
     def backend(self) -> Backend:
         """What encodes."""
 
-    def encode(self, texts: list[str], spans: list[list[Span]]) -> Aligned:
+    def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
         """The spans of each text in order, not overlapping."""
 
 
-class ByteAligner:
-    """For byte-level tokenizers: a token covers as many bytes as its name has letters, so counting aligns.
+class ByteSpanEncoder:
+    """For byte-level tokenizers: a token covers as many bytes as its name has letters.
 
-    No Python object for a token, so it is as fast as its backend.
+    Counting places the spans, without a Python object for a token: it is as fast as its backend.
     """
 
     def __init__(self, backend: Backend, token_bytes: npt.NDArray[np.int64]) -> None:
         self.backend = backend
         self._token_bytes = token_bytes
 
-    def encode(self, texts: list[str], spans: list[list[Span]]) -> Aligned:
-        """Encode; see Aligner."""
+    def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
+        """Encode; see SpanEncoder."""
         ids, offsets = self.backend.encode(texts)
         ends = np.cumsum(self._token_bytes[ids])
         row_starts = np.concatenate([[0], ends])[offsets]
@@ -63,21 +63,21 @@ class ByteAligner:
         np.add.at(steps, last + 1, -1)
         mask = (np.cumsum(steps[:-1]) > 0).astype(np.uint8)
         sizes = [len(text.encode()) for text in texts]
-        return _without(Aligned(ids, offsets, mask), np.diff(row_starts) != sizes)
+        return _without(MaskedIds(ids, offsets, mask), np.diff(row_starts) != sizes)
 
 
-class ReferenceAligner:
+class ReferenceSpanEncoder:
     """For all other tokenizers: the reference's own record of which token holds which character."""
 
     def __init__(self, reference: Reference) -> None:
         self.backend = reference
 
-    def encode(self, texts: list[str], spans: list[list[Span]]) -> Aligned:
-        """Encode; see Aligner."""
+    def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
+        """Encode; see SpanEncoder."""
         encodings = self.backend.tokenizer.encode_batch(texts, add_special_tokens=False)
         ids = [np.array(encoding.ids, np.uint32) for encoding in encodings]
         masks = [_mask(encoding, found) for encoding, found in zip(encodings, spans, strict=True)]
-        return Aligned(
+        return MaskedIds(
             np.concatenate([np.empty(0, np.uint32), *ids]),
             np.cumsum([0, *map(len, ids)], dtype=np.int64),
             np.concatenate([np.empty(0, np.uint8), *masks]),
@@ -129,8 +129,8 @@ def _is_token(token: int | None) -> bool:
     return token is not None
 
 
-def _without(aligned: Aligned, dropped: npt.NDArray[np.bool_]) -> Aligned:
-    lengths = np.diff(aligned.offsets)
+def _without(masked: MaskedIds, dropped: npt.NDArray[np.bool_]) -> MaskedIds:
+    lengths = np.diff(masked.offsets)
     kept = np.repeat(~dropped, lengths)
     offsets = np.concatenate([[0], np.cumsum(np.where(dropped, 0, lengths))])
-    return Aligned(aligned.ids[kept], offsets, aligned.mask[kept])
+    return MaskedIds(masked.ids[kept], offsets, masked.mask[kept])

@@ -4,23 +4,20 @@ A checkpoint is written to `.partial/checkpoint-<step>`, flushed, and renamed in
 inside says how many rows the run has consumed, of which shards, under which settings.
 """
 
-import fcntl
-import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from mixers.lock import locked
 from trainers.config import StageTraining
 from trainers.errors import ResumeError
 
 PARTIAL = ".partial"
 _PREFIX = "checkpoint-"
 _CURSOR = "cursor.json"
-_LOCK = ".lock"
 
 
 class Cursor(BaseModel):
@@ -78,19 +75,13 @@ class Cursor(BaseModel):
                 )
 
 
-@contextmanager
-def locked(output: Path) -> Iterator[None]:
+def only_training_in(output: Path) -> AbstractContextManager[None]:
     """Keep other processes from training into `output`; raise ResumeError when one does so already."""
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ResumeError(
-                f"Another process is training in {output}. Wait for it or stop it (workers may outlive the"
-                " launcher that started them), or choose another output folder."
-            ) from None
-        yield
+    refusal = ResumeError(
+        f"Another process is training in {output}. Wait for it or stop it (workers may outlive the"
+        " launcher that started them), or choose another output folder."
+    )
+    return locked(output, refusal)
 
 
 def write_cursor(checkpoint: Path, cursor: Cursor) -> None:
@@ -120,14 +111,6 @@ def checkpoints(output: Path) -> list[Path]:
     """The complete checkpoints in a run's folder, oldest step first."""
     found = [path for path in output.glob(f"{_PREFIX}*") if (path / _CURSOR).is_file()]
     return sorted(found, key=lambda path: int(path.name.removeprefix(_PREFIX)))
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write `value` as JSON, complete or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=1) + "\n")
-    _flush(partial)
-    os.replace(partial, path)
 
 
 def _flush(path: Path) -> None:

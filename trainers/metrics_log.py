@@ -1,16 +1,16 @@
 """`metrics.jsonl`: a line per step and per evaluation, which a resumed run continues without a seam."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mixers.files import write_bytes
 from trainers.evaluate import Evaluation
 from trainers.trackers import Tracker, numbers_of
 
 
-class Journal:
+class MetricsLog:
     """Appends to a run's `metrics.jsonl` and tells its trackers; only the process that writes files does."""
 
     def __init__(self, path: Path, writes: bool, trackers: Sequence[Tracker] = ()) -> None:
@@ -26,9 +26,7 @@ class Journal:
         for line in kept:
             self._remember(line)
         if self.writes:
-            partial = self.path.with_suffix(".partial")
-            partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
-            os.replace(partial, self.path)
+            write_bytes(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def add_step(self, step: int, **numbers: float) -> None:
         """Record the numbers of one optimizer step, its `loss` among them."""

@@ -23,7 +23,7 @@ from trainers.evaluate import score
 from trainers.fsdp import gathered, is_sharded, shard, shard_optimizer_state
 from trainers.loader import RowDataset, StepSampler, collate
 from trainers.memory import peak_memory
-from trainers.metrics_log import Journal
+from trainers.metrics_log import MetricsLog
 from trainers.objective import PackedObjective
 from trainers.phases import phase_at, restrict_gradients
 from trainers.precision import in_bfloat16
@@ -45,7 +45,7 @@ class Run:
     sampler: StepSampler
     output: Path
     held_out: "Shards | None"
-    journal: Journal
+    metrics_log: MetricsLog
     progress: Progress
     cursor: Cursor
     save_tokenizer: Callable[[Path], None]
@@ -125,7 +125,7 @@ class PackedTrainer(Trainer):
         return self.lr_scheduler
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """One optimizer step, to the journal and the progress display."""
+        """One optimizer step, to the metrics log and the progress display."""
         if "loss" not in logs:
             return
         step, loss, lr = self.state.global_step, logs["loss"], logs["learning_rate"]
@@ -135,7 +135,7 @@ class PackedTrainer(Trainer):
                 " resume from the last checkpoint in a new output folder."
             )
         tokens = self.run.tokens(step)
-        self.run.journal.add_step(
+        self.run.metrics_log.add_step(
             step,
             loss=loss,
             grad_norm=float(logs["grad_norm"]),
@@ -149,13 +149,13 @@ class PackedTrainer(Trainer):
     def score_held_out(self) -> None:
         """Evaluate on the held-out shards, unless this step has been evaluated already."""
         run, step = self.run, self.state.global_step
-        done = run.journal.evaluations
+        done = run.metrics_log.evaluations
         if run.held_out is None or (done and done[-1].step == step):
             return
         with self.accelerator.autocast():
             evaluation = score(self.model_wrapped, run.held_out, run.stage.micro_batch_rows, step)
         run.evaluating += evaluation.seconds
-        run.journal.add_evaluation(evaluation)
+        run.metrics_log.add_evaluation(evaluation)
         run.progress.evaluation(evaluation)
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Any:

@@ -1,63 +1,29 @@
 """One stage of training: shards in, a model folder out, on `transformers.Trainer`."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainers.checkpoint import PARTIAL, Cursor, checkpoints, locked, read_cursor, write_json
+from mixers.files import remove_unfinished
+from trainers.checkpoint import PARTIAL, Cursor, checkpoints, only_training_in, read_cursor
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
-from trainers.evaluate import Evaluation, largest_id
+from trainers.evaluate import largest_id
 from trainers.memory import peak_memory
+from trainers.result import RESULT, TrainingResult, read_result, recorded_run, write_result
 from trainers.trackers import open_trackers, require_trackers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from mixers.shards import Shards
-    from trainers.loader import StepSampler
-    from trainers.packed_trainer import Run
-
-RESULT = "training.json"
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a finished stage of training was and gave; `training.json` holds the same.
-
-    `seconds` are those of training alone, without evaluations. `fill` is the share of the rows' places that
-    hold tokens. `peak_memory` is in bytes, of the GPU if there is one, else of the process. `evaluations`
-    are in step order: the first is before the first step, the last after the last. Without held-out shards
-    there are none.
-    """
-
-    output: Path
-    model: str
-    shards_fingerprint: str
-    start_fingerprint: str
-    parameters: int
-    rows: int
-    steps: int
-    tokens: int
-    predicted_tokens: int
-    seconds: float
-    flops_per_second: float
-    flops_utilisation: float | None
-    fill: float
-    peak_memory: int
-    final_loss: float | None
-    isolation: dict[str, float]
-    evaluations: list[Evaluation]
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Real tokens trained per second."""
-        return self.tokens / max(self.seconds, 1e-9)
+    from trainers.isolation import IsolationProof
+    from trainers.loader import RowDataset, StepSampler
+    from trainers.packed_trainer import PackedTrainer, Run
 
 
 def train(
@@ -98,21 +64,19 @@ def train(
     held_out_shards = Shards.open(held_out) if held_out is not None else None
     if not held_out_shards:  # none asked for, or a folder without rows
         held_out_shards = None
-    first_process = os.environ.get("RANK", "0") == "0"
-    with locked(output) if first_process else nullcontext(), _quiet_transformers():
+    with only_training_in(output) if _writes_files() else nullcontext(), _quiet_transformers():
         run = Cursor.start(shards.fingerprint, fingerprint(model), config)
         checkpoint, cursor = _checkpoint_to_continue(output, run, resume)
         if (output / RESULT).exists():
             return read_result(output)
-        return _train(shards, config, model, output, tokenizer_folder, held_out_shards, checkpoint, cursor)
+        return _train(
+            _Job(shards, held_out_shards, config, model, tokenizer_folder, output, checkpoint, cursor)
+        )
 
 
-def read_result(output: Path) -> TrainingResult:
-    """The result of a finished run, from its `training.json`."""
-    value = json.loads((output / RESULT).read_text())
-    value["evaluations"] = [Evaluation.from_json(evaluation) for evaluation in value["evaluations"]]
-    fields = {name: value[name] for name in TrainingResult.__dataclass_fields__ if name != "output"}
-    return TrainingResult(output=output, **fields)
+def _writes_files() -> bool:
+    """Whether this process is the one of a run that writes its files."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> tuple[Path | None, Cursor]:
@@ -125,7 +89,7 @@ def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> tuple[Pa
             " continue it, or choose another output folder."
         )
     if finished:
-        _recorded_run(output).require_same_run(run)
+        recorded_run(output).require_same_run(run)
     if not found:
         return None, run
     cursor = read_cursor(found[-1])
@@ -133,88 +97,117 @@ def _checkpoint_to_continue(output: Path, run: Cursor, resume: bool) -> tuple[Pa
     return found[-1], cursor
 
 
-def _recorded_run(output: Path) -> Cursor:
-    """What a finished run was a run of."""
-    value = json.loads((output / RESULT).read_text())
-    stage = StageTraining.model_validate(value["stage"])
-    return Cursor.start(value["shards_fingerprint"], value["start_fingerprint"], stage)
+@dataclass(frozen=True)
+class _Job:
+    """What is trained, on what, to where, and how far it has come."""
+
+    shards: "Shards"
+    held_out: "Shards | None"
+    config: StageTraining
+    model: str | Path | SmallModel
+    tokenizer_folder: Path | None
+    output: Path
+    checkpoint: Path | None
+    cursor: Cursor
 
 
-def _train(
-    shards: "Shards",
-    config: StageTraining,
-    model: str | Path | SmallModel,
-    output: Path,
-    tokenizer_folder: Path | None,
-    held_out: "Shards | None",
-    checkpoint: Path | None,
-    cursor: Cursor,
-) -> TrainingResult:
+def _train(job: _Job) -> TrainingResult:
     # On shared cores, threads that spin while they wait starve each other. Read when torch is first loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from trainers.compilation import CompileError
-    from trainers.isolation import prove_isolation
     from trainers.loader import RowDataset
-    from trainers.metrics_log import Journal
-    from trainers.model import save_tokenizer, tokenizer_of
+    from trainers.model import tokenizer_of
     from trainers.new_tokens import new_tokens, require_use_of_new_tokens
     from trainers.objective import PackedObjective
-    from trainers.packed_trainer import PackedTrainer, Run
+    from trainers.packed_trainer import PackedTrainer
+
+    _clear(job.output)
+    added = new_tokens(job.model, job.tokenizer_folder)
+    require_use_of_new_tokens(job.config, job.model, added)
+    dataset = RowDataset(job.shards, job.config.epochs)
+    sampler = _sampler(len(dataset), job.config, job.cursor)
+    tokenizer = tokenizer_of(job.tokenizer_folder, job.model)
+    model = _model(job, tokenizer, added)
+    with _open_run(job, dataset, sampler, tokenizer, added) as run:
+        trainer = PackedTrainer(PackedObjective(model), run)
+        isolation = _prove_isolation(trainer)
+        run.progress.note(_opening(model, run, isolation.other_change))
+        seconds = _take_steps(trainer, job.checkpoint)
+    result = _result(job, model, run, isolation._asdict(), seconds)
+    trainer.save_final()
+    if _writes_files():
+        write_result(result, job.config)
+    return result
+
+
+def _clear(output: Path) -> None:
+    """Make the folder, and remove what a killed run left unfinished in it."""
+    output.mkdir(parents=True, exist_ok=True)
+    if _writes_files():
+        shutil.rmtree(output / PARTIAL, ignore_errors=True)
+        remove_unfinished(output)
+
+
+@contextmanager
+def _open_run(
+    job: _Job,
+    dataset: "RowDataset",
+    sampler: "StepSampler",
+    tokenizer: Any,
+    added: Mapping[int, Sequence[int]],
+) -> Iterator["Run"]:
+    """What this process works with, its display and trackers open until the end."""
+    from trainers.metrics_log import MetricsLog
+    from trainers.model import save_tokenizer
+    from trainers.packed_trainer import Run
     from trainers.progress import Progress
 
-    output.mkdir(parents=True, exist_ok=True)
-    added = new_tokens(model, tokenizer_folder)
-    require_use_of_new_tokens(config, model, added)
-    dataset = RowDataset(shards, config.epochs)
-    sampler = _sampler(len(dataset), config, cursor)
-    writes = sampler.process == 0
-    if writes:
-        shutil.rmtree(output / PARTIAL, ignore_errors=True)
-    done = cursor.step if checkpoint else -1
-    tokenizer = tokenizer_of(tokenizer_folder, model)
-    causal_model = _model(model, checkpoint, shards, tokenizer, config, added)
+    writes = _writes_files()
+    done = job.cursor.step if job.checkpoint else -1
     total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
+    settings = job.config.model_dump(mode="json")
     with (
         Progress(sampler.steps, total_tokens, writes) as progress,
-        open_trackers(
-            config.log_to if writes else (), output, done, config.model_dump(mode="json")
-        ) as trackers,
+        open_trackers(job.config.log_to if writes else (), job.output, done, settings) as trackers,
     ):
-        journal = Journal(output / "metrics.jsonl", writes, trackers)
-        journal.rewind(done)
-        run = Run(
-            stage=config,
+        metrics_log = MetricsLog(job.output / "metrics.jsonl", writes, trackers)
+        metrics_log.rewind(done)
+        yield Run(
+            stage=job.config,
             dataset=dataset,
             sampler=sampler,
-            output=output,
-            held_out=held_out,
-            journal=journal,
+            output=job.output,
+            held_out=job.held_out,
+            metrics_log=metrics_log,
             progress=progress,
-            cursor=cursor,
-            save_tokenizer=lambda folder: save_tokenizer(tokenizer, tokenizer_folder, folder),
+            cursor=job.cursor,
+            save_tokenizer=lambda folder: save_tokenizer(tokenizer, job.tokenizer_folder, folder),
             new_tokens=added,
         )
-        trainer = PackedTrainer(PackedObjective(causal_model), run)
-        first_rows = [dataset[number] for number in range(min(8, len(shards)))]
-        try:
-            with trainer.accelerator.autocast():
-                proof = prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
-        except CompileError as error:
-            raise ValueError(f"This model cannot be compiled here; set `compile: false`. {error}") from error
-        progress.note(_opening(causal_model, run, total_tokens, proof.other_change))
-        if checkpoint is None:
-            trainer.score_held_out()
-        run.begin()
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        seconds = run.seconds
+
+
+def _prove_isolation(trainer: "PackedTrainer") -> "IsolationProof":
+    """Proof on the first rows that the documents of a pack do not see each other."""
+    from trainers.compilation import CompileError
+    from trainers.isolation import prove_isolation
+
+    dataset = trainer.run.dataset
+    first_rows = [dataset[number] for number in range(min(8, len(dataset.shards)))]
+    try:
+        with trainer.accelerator.autocast():
+            return prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
+    except CompileError as error:
+        raise ValueError(f"This model cannot be compiled here; set `compile: false`. {error}") from error
+
+
+def _take_steps(trainer: "PackedTrainer", checkpoint: Path | None) -> float:
+    """Train from `checkpoint`, or from the start, to the end; the seconds that training has taken in all."""
+    if checkpoint is None:
         trainer.score_held_out()
-    result = _result(model, causal_model, run, proof._asdict(), seconds)
-    trainer.save_final()
-    if writes:
-        value = asdict(result) | {"stage": config.model_dump(), "tokens_per_second": result.tokens_per_second}
-        del value["output"]
-        write_json(output / RESULT, value)
-    return result
+    trainer.run.begin()
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    seconds = trainer.run.seconds
+    trainer.score_held_out()
+    return seconds
 
 
 def _sampler(total_rows: int, config: StageTraining, cursor: Cursor) -> "StepSampler":
@@ -233,24 +226,20 @@ def _sampler(total_rows: int, config: StageTraining, cursor: Cursor) -> "StepSam
 
 
 def _result(
-    model: str | Path | SmallModel,
-    trained: "PreTrainedModel",
-    run: "Run",
-    isolation: dict[str, float],
-    seconds: float,
+    job: _Job, trained: "PreTrainedModel", run: "Run", isolation: dict[str, float], seconds: float
 ) -> TrainingResult:
     from trainers.flops import peak_flops, training_flops, workload
 
-    shards, sampler = run.dataset.shards, run.sampler
+    shards, sampler, model = job.shards, run.sampler, job.model
     rows = sampler.rows_before(sampler.steps)
     work = workload(shards, rows)
     flops_per_second = training_flops(trained, work) / max(seconds, 1e-9)
     peak = peak_flops()
     return TrainingResult(
-        output=run.output,
+        output=job.output,
         model=model.model_dump_json() if isinstance(model, SmallModel) else str(model),
         shards_fingerprint=shards.fingerprint,
-        start_fingerprint=run.cursor.start_fingerprint,
+        start_fingerprint=job.cursor.start_fingerprint,
         parameters=trained.num_parameters(),
         rows=rows,
         steps=sampler.steps,
@@ -261,33 +250,27 @@ def _result(
         flops_utilisation=None if peak is None else flops_per_second / (peak * sampler.processes),
         fill=work.tokens / (rows * shards.sequence_length),
         peak_memory=peak_memory(),
-        final_loss=run.journal.last_loss,
+        final_loss=run.metrics_log.last_loss,
         isolation=isolation,
-        evaluations=run.journal.evaluations,
+        evaluations=run.metrics_log.evaluations,
     )
 
 
-def _model(
-    model: str | Path | SmallModel,
-    checkpoint: Path | None,
-    shards: "Shards",
-    tokenizer: Any,
-    config: StageTraining,
-    added: Mapping[int, Sequence[int]],
-) -> "PreTrainedModel":
+def _model(job: _Job, tokenizer: Any, added: Mapping[int, Sequence[int]]) -> "PreTrainedModel":
     """The model at the start of this process: new, loaded, or as the checkpoint has it."""
     from trainers.adapters import model_with_adapter
     from trainers.model import build_model, check_vocabulary, load_model, set_special_tokens, vocabulary_size
     from trainers.new_tokens import add_embeddings
 
-    largest = largest_id(shards)
+    model, checkpoint, config = job.model, job.checkpoint, job.config
+    largest = largest_id(job.shards)
     if config.adapter is not None:
         if isinstance(model, SmallModel):
             raise ValueError("An adapter needs a trained model under it, and this one is new. Name a model.")
         loaded = model_with_adapter(model, config.adapter, checkpoint, config.seed)
     elif isinstance(model, SmallModel) and checkpoint is None:
         vocabulary = vocabulary_size(max(largest, max(tokenizer.get_vocab().values()) if tokenizer else 0))
-        loaded = build_model(model, vocabulary, shards.sequence_length, config.seed)
+        loaded = build_model(model, vocabulary, job.shards.sequence_length, config.seed)
         set_special_tokens(loaded, tokenizer)
     else:
         loaded = load_model(checkpoint or str(model))
@@ -299,11 +282,12 @@ def _model(
     return loaded
 
 
-def _opening(model: "PreTrainedModel", run: "Run", total_tokens: int, leak: float) -> str:
+def _opening(model: "PreTrainedModel", run: "Run", leak: float) -> str:
     sampler = run.sampler
     text = (
-        f"{model.num_parameters():,} parameters, {total_tokens:,} tokens in {sampler.steps} steps of"
-        f" {sampler.rows_per_step} rows; packed documents are isolated (largest change {leak:.1g})"
+        f"{model.num_parameters():,} parameters, {run.tokens(sampler.steps):,} tokens in"
+        f" {sampler.steps} steps of {sampler.rows_per_step} rows; packed documents are isolated (largest"
+        f" change {leak:.1g})"
     )
     if run.sharded:
         text += f"; sharded over {sampler.processes} processes"

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pyarrow.compute as pc
 
 from pipelines.errors import UserError
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
-from pipelines.execution.atomic import write_bytes
+from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.recipe import HELD_OUT
-from pipelines.report.scores import _kept
 
 if TYPE_CHECKING:
     from pipelines.stages.mix import MixStage
@@ -26,32 +24,30 @@ def asked_after(graph: Graph, stage: str) -> Evaluate | None:
     return asked if asked is not None and (asked.after is None or stage in asked.after) else None
 
 
-def evaluate_stage(graph: Graph, workdir: Path, stage: str, asked: Evaluate) -> list[dict[str, Any]]:
+def evaluate_stage(graph: Graph, stage: TrainedStage, asked: Evaluate) -> list[dict[str, Any]]:
     """Evaluate the model of `stage` beside what training started from, and keep the scores in the run."""
-    scores = evaluate_models(trained_stage(graph, workdir, stage), asked)
-    found = {role: score.to_json() for role, score in scores.items()}
-    path = _kept(workdir, stage)
-    path.parent.mkdir(exist_ok=True)
-    write_bytes(path, orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
-    return list(found.values())
+    evaluated = evaluate_models(_subjects(graph, stage), asked)
+    scores = {role: score.to_json() for role, score in evaluated.items()}
+    stage.write_scores(scores)
+    return list(scores.values())
 
 
 def last_trained(graph: Graph, workdir: Path, base: str | None = None) -> Subjects:
     """The model of the last stage that was trained. Raises UserError where there is none."""
-    trained = _trained(graph, workdir)
+    trained = trained_stages(workdir, graph.recipe.mixtures)
     if not trained:
         raise UserError(
             "this is not a run with a trained model",
             file=str(workdir),
             hint="Give a model and a folder of shards, or first: coupage train RUN.",
         )
-    return trained_stage(graph, workdir, trained[-1], base)
+    return _subjects(graph, trained[-1], base)
 
 
-def trained_stage(graph: Graph, workdir: Path, stage: str, base: str | None = None) -> Subjects:
+def _subjects(graph: Graph, stage: TrainedStage, base: str | None = None) -> Subjects:
     """The model that `stage` left, beside `base` or what training started from."""
-    base = base or _start(graph, workdir, stage)
-    model = str(workdir / "train" / stage)
+    base = base or _start(graph, stage)
+    model, workdir = str(stage.folder), stage.workdir
     held_out = HELD_OUT in graph.shards
     return Subjects(
         {"model": model, **({"base": base} if base else {})},
@@ -60,21 +56,10 @@ def trained_stage(graph: Graph, workdir: Path, stage: str, base: str | None = No
     )
 
 
-def _trained(graph: Graph, workdir: Path) -> list[str]:
-    return [stage for stage in graph.recipe.mixtures if _result(workdir, stage).is_file()]
-
-
-def _result(workdir: Path, stage: str) -> Path:
-    return workdir / "train" / stage / "training.json"
-
-
-def _start(graph: Graph, workdir: Path, stage: str) -> str | None:
+def _start(graph: Graph, stage: TrainedStage) -> str | None:
     """What the first trained stage started from; for a new model's later stages that one; else nothing."""
-    first = _trained(graph, workdir)[0]
-    start: str = orjson.loads(_result(workdir, first).read_bytes())["model"]
-    if not start.startswith("{"):  # of a new model, its shape
-        return start
-    return None if first == stage else str(workdir / "train" / first)
+    first = trained_stages(stage.workdir, graph.recipe.mixtures)[0]
+    return first.base or (None if first == stage else str(first.folder))
 
 
 def languages_of(mix: MixStage, workdir: Path) -> dict[str, str]:

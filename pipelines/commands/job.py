@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from mixers.files import write_bytes
 from pipelines.commands.folder import make_folder
 from pipelines.errors import UserError
-from pipelines.execution.atomic import write_bytes
 from pipelines.execution.executors.local import WorkerPool
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.execution.lock import locked
+from pipelines.execution.lock import only_run_in
 from pipelines.execution.progress import Progress
 from pipelines.execution.run_stage import run_stages
 from pipelines.execution.stage import Stage
@@ -55,7 +55,7 @@ def do(job: Job, output: Path, workers: int | None) -> dict[str, Any]:
     make_folder(output)
     if (done := _summary(output, job)) is not None:
         return done
-    with locked(output / WORK), Progress(Console(stderr=True)) as progress:
+    with only_run_in(output / WORK), Progress(Console(stderr=True)) as progress:
         with WorkerPool(workers or os.cpu_count() or 1, progress.warn) as pool:
             for _ in run_stages(job.stages, output / WORK, pool, progress):
                 pass

@@ -13,11 +13,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from mixers.files import write_bytes
 from pipelines.commands.open_run import default_workdir
 from pipelines.errors import UserError
-from pipelines.execution.atomic import write_bytes
 from pipelines.execution.executors.registry import make_executor
-from pipelines.execution.lock import locked
+from pipelines.execution.lock import only_run_in
 from pipelines.execution.progress import Progress
 from pipelines.execution.run_stage import run_stages
 from pipelines.execution.seal import RUN_SEAL, seal_run
@@ -77,7 +77,7 @@ def _print_summary(graph: Graph, workdir: Path, console: Console) -> None:
 def run(recipe: Recipe, base_folder: Path, options: RunOptions, progress: Progress) -> Graph:
     """Run what is not finished. Raises UserError or WorkError; finished parts are always kept."""
     executor = make_executor(options.executor, recipe.executor, options.workers, progress.warn)
-    with locked(options.workdir), executor:
+    with only_run_in(options.workdir), executor:
         (options.workdir / RUN_SEAL).unlink(missing_ok=True)
         inputs = LiveInputs.for_run(base_folder, options.workdir)
         inputs.pin(recipe, options.workdir)

@@ -17,22 +17,18 @@ from pipelines.commands.open_run import open_run
 from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
-from pipelines.execution.seal import (
-    RUN_SEAL,
-    TRAINING_SEAL,
-    seal_run,
-    seal_training,
-)
+from pipelines.execution.seal import RUN_SEAL, seal_run
+from pipelines.execution.sealed_folder import seal_folder
+from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
 from pipelines.recipe.recipe import HELD_OUT
 from pipelines.recipe.yaml_text import override, parse_recipe_text
 from pipelines.report.report import write_report
-from pipelines.report.scores import forget_scores
-from pipelines.report.training import RESULT, TRAINING, ScoreTable, lineage, score_table
+from pipelines.report.training import ScoreTable, score_table
 from trainers.config import SmallModel, StageTraining, Train, stage_before
 
 if TYPE_CHECKING:
-    from trainers.train import TrainingResult
+    from trainers.result import TrainingResult
 
 
 def train_stage(run_or_shards: Path, stage: str, resume: bool, assignments: list[str]) -> None:
@@ -58,29 +54,29 @@ def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments
     asked = asked_after(graph, stage)
     if asked is not None:
         open_harness(asked)  # what is missing is said before training, not after
-    output = workdir / TRAINING / stage
-    start = _start_of_stage(config, workdir, stage, stages)
-    (output / TRAINING_SEAL).unlink(missing_ok=True)
+    trained = TrainedStage(workdir, stage)
+    start = _start_of_stage(config, trained, stages)
+    trained.unseal()
     result = _train(
         workdir / "shards" / stage,
         config.stage(stage),
         start,
-        output,
+        trained.folder,
         workdir / "tokenizer",
         workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
         resume,
     )
-    seal_training(output)
-    forget_scores(workdir, stage)
+    trained.seal()
+    trained.forget_scores()
     _publish(graph, workdir)
     console = Console()
-    _print_result(result, score_table(lineage(workdir, stage, stages)), console)
+    _print_result(result, score_table(trained.lineage(stages)), console)
     if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
         console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
     elif asked is not None:
-        print_scores(evaluate_stage(graph, workdir, stage, asked), console)
+        print_scores(evaluate_stage(graph, trained, asked), console)
         _publish(graph, workdir)
-    untrained = [name for name in stages if not (workdir / TRAINING / name / RESULT).is_file()]
+    untrained = [name for name in stages if not TrainedStage(workdir, name).is_trained]
     if untrained:
         console.print(
             f"Next: coupage train {workdir} --stage {untrained[0]}", highlight=False, soft_wrap=True
@@ -99,7 +95,7 @@ def train_shards(shards: Path, stage: str, resume: bool, assignments: list[str])
     config = _overridden(Train(), assignments)
     output = Path("runs") / f"{shards.resolve().name}-{stage}"
     result = _train(shards, config.stage(stage), config.model, output, None, None, resume)
-    seal_training(output)
+    seal_folder(output)
     _print_result(result, None, Console())
 
 
@@ -121,24 +117,22 @@ def _overridden(config: Train, assignments: list[str]) -> Train:
         ) from error
 
 
-def _start_of_stage(
-    config: Train, workdir: Path, stage: str, stages: Sequence[str]
-) -> str | Path | SmallModel:
+def _start_of_stage(config: Train, stage: TrainedStage, stages: Sequence[str]) -> str | Path | SmallModel:
     """The model that `stage` starts from: the recipe's, or the folder of an earlier stage's."""
     try:
-        before = stage_before(stage, config.stage(stage).start, stages)
+        name = stage_before(stage.name, config.stage(stage.name).start, stages)
     except ValueError as error:
-        raise UserError(f"train.{stage}.from: {error}") from error
-    if before is None:
+        raise UserError(f"train.{stage.name}.from: {error}") from error
+    if name is None:
         return config.model
-    folder = workdir / TRAINING / before
-    if not (folder / RESULT).is_file():
+    before = TrainedStage(stage.workdir, name)
+    if not before.is_trained:
         raise UserError(
-            f"{stage} starts from the model of {before}, which is not trained yet",
-            file=str(folder),
-            hint=f"First: coupage train {workdir} --stage {before}",
+            f"{stage.name} starts from the model of {name}, which is not trained yet",
+            file=str(before.folder),
+            hint=f"First: coupage train {stage.workdir} --stage {name}",
         )
-    return folder
+    return before.folder
 
 
 def _train(

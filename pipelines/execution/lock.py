@@ -1,27 +1,17 @@
-"""One writer a folder: a second run on the same folder is refused."""
+"""One run a folder: a second run on the same folder is refused."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from mixers.lock import locked
 from pipelines.errors import WorkError
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system releases it however the process ends.
-
-    Raises WorkError if it is held.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WorkError(
-                "another run is working in this folder",
-                file=str(folder),
-                hint="Wait for it to end, stop it, or choose another folder.",
-            ) from error
-        yield
+def only_run_in(folder: Path) -> AbstractContextManager[None]:
+    """Keep other runs out of the folder; raise WorkError when one works there already."""
+    refusal = WorkError(
+        "another run is working in this folder",
+        file=str(folder),
+        hint="Wait for it to end, stop it, or choose another folder.",
+    )
+    return locked(folder, refusal)

@@ -14,8 +14,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from mixers.files import hash_file
-from pipelines.execution.atomic import write_bytes
+from mixers.files import hash_file, write_bytes
 from pipelines.execution.counts import Counts
 from pipelines.execution.fingerprint import canonical_json, fingerprint
 

@@ -12,8 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mixers.files import finished_file, hash_file
-from pipelines.execution.atomic import write_bytes
+from mixers.files import finished_file, hash_file, write_bytes
 from pipelines.execution.counts import Counts
 from pipelines.execution.fingerprint import canonical_json
 from pipelines.execution.manifest import FileRecord, Receipt

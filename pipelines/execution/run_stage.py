@@ -10,8 +10,8 @@ from pathlib import Path
 
 import orjson
 
+from mixers.files import remove_unfinished, write_bytes
 from pipelines.errors import WorkError
-from pipelines.execution.atomic import remove_unfinished, write_bytes
 from pipelines.execution.counts import total
 from pipelines.execution.executors.base import Executor
 from pipelines.execution.manifest import MANIFEST, Damaged, Manifest, Receipt, read_manifest, write_sealed

@@ -11,9 +11,8 @@ import orjson
 import pyarrow as pa
 
 from filters.language.language_codes import check_codes
-from mixers.files import hash_file
+from mixers.files import hash_file, write_bytes
 from pipelines.errors import UserError
-from pipelines.execution.atomic import write_bytes
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.recipe.curate import Language

@@ -154,6 +154,7 @@ def _reusable(stage: Tokenize, workdir: Path) -> int:
     earlier = _latest(stage, workdir)
     if (
         earlier is None
+        or earlier.version != stage.version
         or earlier.settings != stage.settings
         or earlier.inputs[stage.parts.label] != stage.parts.fingerprint
     ):

@@ -10,7 +10,7 @@ Problem = tuple[tuple[str | int, ...], str]
 QUALITY = "quality"
 """The classifier or ensemble by which `dedup.keep` chooses."""
 COLUMNS = frozenset(
-    "atomic bytes cluster_size context doc_id file group held_out keep kept_doc_id language license "
+    "bytes cluster_size context doc_id file group held_out indivisible keep kept_doc_id language license "
     "loss_tokens method parent_id position reason reference row similarity source tokens used".split()
 )
 """What is said of every document; a classifier of such a name would hide it."""

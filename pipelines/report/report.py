@@ -11,15 +11,15 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
+from mixers.files import write_bytes
 from pipelines.evaluation.tables import sheets
-from pipelines.execution.atomic import write_bytes
 from pipelines.execution.counts import Counts, Flow
 from pipelines.execution.stage import distinct
+from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
-from pipelines.report.scores import kept_scores
-from pipelines.report.training import lineage, score_table
+from pipelines.report.training import score_table
 from pipelines.report.words import in_words
 from pipelines.stages.ingest import Ingest, quarantined
 from pipelines.stages.parts import PartStage
@@ -62,7 +62,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "tokenizer": _tokenizer(graph, workdir),
         "mixtures": {name: mix.ledger(workdir).model_dump(mode="json") for name, mix in graph.mixes.items()},
         "training": _training(graph, workdir),
-        "evaluation": kept_scores(graph, workdir),
+        "evaluation": _evaluation(graph, workdir),
         "stages": [
             {
                 "stage": stage.label,
@@ -140,9 +140,14 @@ def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
 def _training(graph: Graph, workdir: Path) -> dict[str, Any]:
     """The result of each trained stage, with a table of its scores beside those before it."""
     stages = list(graph.recipe.mixtures)
-    found = {}
-    for stage in stages:
-        if results := lineage(workdir, stage, stages):
-            table = score_table(results)
-            found[stage] = results[-1][1] | {"scores": asdict(table) if table else None}
-    return found
+    training = {}
+    for stage in trained_stages(workdir, stages):
+        table = score_table(stage.lineage(stages))
+        training[stage.name] = stage.result | {"scores": asdict(table) if table else None}
+    return training
+
+
+def _evaluation(graph: Graph, workdir: Path) -> dict[str, Any]:
+    """The scores that evaluation after each stage gave, by the role of the model."""
+    scores = {name: TrainedStage(workdir, name).scores for name in graph.recipe.mixtures}
+    return {name: by_role for name, by_role in scores.items() if by_role is not None}

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import orjson
-
-from trainers.config import stage_before
+from pipelines.execution.trained_stage import TrainedStage
 from trainers.evaluate import Evaluation
-
-TRAINING = "train"
-"""In a run: the folder of each trained stage."""
-RESULT = "training.json"
 
 
 @dataclass(frozen=True)
@@ -28,33 +20,17 @@ class ScoreTable:
     bits_per_byte: dict[str, list[float | None]]
 
 
-def lineage(workdir: Path, stage: str, stages: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """The results of the trained stages that led to the model of `stage`, the earliest first, it last.
+def score_table(lineage: Sequence[TrainedStage]) -> ScoreTable | None:
+    """The scores before the first stage and after each; None where the last one was not evaluated.
 
-    Args:
-        workdir: The run.
-        stage: One of `stages`.
-        stages: All stages of the run, in order.
-    """
-    found: list[tuple[str, dict[str, Any]]] = []
-    name: str | None = stage
-    while name is not None and (path := workdir / TRAINING / name / RESULT).is_file():
-        found.insert(0, (name, orjson.loads(path.read_bytes())))
-        name = stage_before(name, found[0][1]["stage"]["start"], stages)
-    return found
-
-
-def score_table(results: Sequence[tuple[str, dict[str, Any]]]) -> ScoreTable | None:
-    """The scores before the first result and after each; None where the last one was not evaluated.
-
-    Earlier results count as far back as they were measured on the same documents as the last.
+    Earlier stages count as far back as they were measured on the same documents as the last.
     """
     measured: list[tuple[str, list[Evaluation]]] = []
-    for name, result in reversed(results):
-        evaluations = [Evaluation.from_json(value) for value in result["evaluations"]]
+    for stage in reversed(lineage):
+        evaluations = [Evaluation.from_json(value) for value in stage.result["evaluations"]]
         if not evaluations or (measured and _documents(evaluations[-1]) != _documents(measured[0][1][0])):
             break
-        measured.insert(0, (name, evaluations))
+        measured.insert(0, (stage.name, evaluations))
     if not measured:
         return None
     times = [("start", measured[0][1][0]), *((name, evaluations[-1]) for name, evaluations in measured)]

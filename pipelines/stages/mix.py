@@ -149,7 +149,7 @@ class MixStage(SingleTaskStage):
         return dropped
 
     def _plan(self, corpus: Path, allocate: Allocate) -> MixturePlan:
-        documents = read_arrow(corpus).select(["tokens", "bytes", "atomic", "context", "loss_tokens"])
+        documents = read_arrow(corpus).select(["tokens", "bytes", "indivisible", "context", "loss_tokens"])
         try:
             groups = self.groups(corpus, allocate)
             plan = self.plan(documents.append_column("group", groups), allocate)
@@ -284,7 +284,7 @@ def _index(table: pa.Table, stage: Tokenize, sequence_length: int) -> pa.Table:
     tokens = pc.list_value_length(table.column("ids")).cast(pa.int64())
     described = {
         name: table.column(name)
-        for name in (*DESCRIPTION, *stage.select.described, "bytes", "atomic", "loss_tokens")
+        for name in (*DESCRIPTION, *stage.select.described, "bytes", "indivisible", "loss_tokens")
     }
     return pa.table(
         {

@@ -38,15 +38,15 @@ DESCRIPTION = ("doc_id", "license", "parent_id")
 class Tokenize(PerPartStage):
     """One task a part. Output: `PART.arrow`, uncompressed, one row a kept document:
 
-    `row` int64 (in the part), `doc_id`, `license`, `parent_id`, `bytes` int64, `atomic` bool, `loss_tokens`
-    int64, `ids` large_list of uint16 or int32 with the end token, `mask` large_list<uint8> or
+    `row` int64 (in the part), `doc_id`, `license`, `parent_id`, `bytes` int64, `indivisible` bool,
+    `loss_tokens` int64, `ids` large_list of uint16 or int32 with the end token, `mask` large_list<uint8> or
     null (all tokens train), and what the verdict says of the document: `held_out`, `domain`, `language`,
     classifiers.
-    The file's metadata names the encoder and the part, so that a later run knows what it may copy.
+    The file's metadata names version, encoder and part, so that a later run knows what it may copy.
     """
 
     name: ClassVar[str] = "tokenize"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     select: Select
     tokenizer: Tokenizer
 
@@ -85,6 +85,7 @@ class Tokenize(PerPartStage):
         verdict = self.select.verdict(workdir, self.scope, part, ["keep", *self.select.described])
         rows = np.flatnonzero(verdict.column("keep").to_numpy())
         identity = {
+            b"version": str(self.version).encode(),
             b"encoder": encoders.fingerprint.encode(),
             b"part": hash_file(self.parts.folder(workdir) / part).encode(),
         }
@@ -177,7 +178,7 @@ class Encoders:
                 ("row", pa.int64()),
                 *((name, pa.string()) for name in DESCRIPTION),
                 ("bytes", pa.int64()),
-                ("atomic", pa.bool_()),
+                ("indivisible", pa.bool_()),
                 ("loss_tokens", pa.int64()),
                 ("ids", pa.large_list(self.ids_type)),
                 ("mask", pa.large_list(pa.uint8())),
@@ -189,7 +190,7 @@ class Encoders:
         encoded = self.text.encode(documents.column("text"))
         lengths = np.diff(encoded.offsets)
         masks = pa.nulls(documents.num_rows, pa.large_list(pa.uint8()))
-        return self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, atomic=False)
+        return self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, indivisible=False)
 
     def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count]]:
         """Conversations; those that the template refuses are dropped and counted by the reason."""
@@ -201,7 +202,7 @@ class Encoders:
         trained = np.concatenate([[0], np.cumsum(encoded.assistant_mask, dtype=np.int64)])
         first = np.minimum(encoded.offsets[:-1], max(0, len(encoded.assistant_mask) - 1))
         loss = np.diff(trained[encoded.offsets]) - encoded.assistant_mask[first].astype(np.int64)
-        table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, atomic=True)
+        table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, indivisible=True)
         sound = np.ones(documents.num_rows, bool)
         sound[list(encoded.failures)] = False
         reasons = Counter(Count("refused", reason=reason) for reason in encoded.failures.values())
@@ -215,7 +216,7 @@ class Encoders:
         masks: pa.Array,
         loss_tokens: Rows,
         *,
-        atomic: bool,
+        indivisible: bool,
     ) -> pa.Table:
         rows = documents.num_rows
         return pa.table(
@@ -223,7 +224,7 @@ class Encoders:
                 documents.column("row"),
                 *(documents.column(name) for name in DESCRIPTION),
                 pc.binary_length(documents.column("text")).cast(pa.int64()),
-                pa.array(np.full(rows, atomic)),
+                pa.array(np.full(rows, indivisible)),
                 pa.array(np.asarray(loss_tokens, np.int64)),
                 pa.LargeListArray.from_arrays(
                     pa.array(offsets), pa.array(ids.astype(self.ids_type.to_pandas_dtype()))

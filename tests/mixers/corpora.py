@@ -10,7 +10,7 @@ def web_lengths(count, seed=0, median=500, spread=1.1, longest=200_000):
     return np.clip(lengths, 3, longest).astype(np.int64)
 
 
-def table(groups, tokens, atomic=False, bytes_per_token=4, **columns):
+def table(groups, tokens, indivisible=False, bytes_per_token=4, **columns):
     """A documents table, as `plan_mixture` takes it."""
     tokens = np.asarray(tokens, np.int64)
     return pa.table(
@@ -18,7 +18,7 @@ def table(groups, tokens, atomic=False, bytes_per_token=4, **columns):
             "group": pa.array(groups, pa.string()).dictionary_encode(),
             "tokens": tokens,
             "bytes": tokens * bytes_per_token + np.arange(len(tokens)) % 5,
-            "atomic": pa.array(np.broadcast_to(atomic, len(tokens))),
+            "indivisible": pa.array(np.broadcast_to(indivisible, len(tokens))),
             **columns,
         }
     )

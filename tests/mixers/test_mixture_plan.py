@@ -23,9 +23,9 @@ def recipes(draw):
     tokens = np.clip(
         rng.lognormal(np.log(sequence_length / 6), draw(st.floats(0.3, 2.5)), len(groups)), 1, 10**6
     )
-    atomic = rng.random(len(groups)) < draw(st.sampled_from([0, 0.3]))
-    atomic[: len(names)] = False
-    documents = table(groups.tolist(), tokens, atomic=atomic)
+    indivisible = rng.random(len(groups)) < draw(st.sampled_from([0, 0.3]))
+    indivisible[: len(names)] = False
+    documents = table(groups.tolist(), tokens, indivisible=indivisible)
     weights = {name: draw(st.floats(0.001, 1)) for name in names}
     mixture = Mixture(
         tokens=int(tokens.sum() * draw(st.floats(0.05, 3))) + 1,
@@ -104,7 +104,7 @@ def test_segments_hold_whole_documents_or_cuts_of_long_ones_and_add_up(recipe):
 
     is_cut = tokens < size[document]
     assert (size[document[is_cut]] > length).all()
-    assert not documents["atomic"].to_numpy()[document[is_cut]].any()
+    assert not documents["indivisible"].to_numpy()[document[is_cut]].any()
     assert (segments["first_token"] + tokens <= size[document]).all()
 
     groups = np.array(documents["group"].to_pylist())
@@ -160,7 +160,7 @@ def test_a_conversation_longer_than_a_row_loses_the_beginning_of_its_context(dat
     tokens = np.array(data.draw(st.lists(st.integers(2, 200), min_size=1, max_size=60)))
     context = np.array([data.draw(st.integers(0, int(n) - 1)) for n in tokens])
     loss = tokens - np.maximum(context, 1)
-    documents = table(["qa"] * len(tokens), tokens, atomic=True, context=context, loss_tokens=loss)
+    documents = table(["qa"] * len(tokens), tokens, indivisible=True, context=context, loss_tokens=loss)
     mixture = Mixture(
         tokens=int(tokens.sum()), weights={"qa": 1}, sequence_length=64, overflow="truncate_context",
         on_shortage="repeat",
@@ -186,8 +186,8 @@ def test_a_conversation_longer_than_a_row_loses_the_beginning_of_its_context(dat
     assert entry.loss_tokens == sum(loss[document] for document in segments["document"])
 
 
-def test_atomic_documents_longer_than_a_row_are_dropped_and_counted():
-    documents = table(["qa"] * 4, [10, 70, 64, 65], atomic=[True, True, True, False])
+def test_indivisible_documents_longer_than_a_row_are_dropped_and_counted():
+    documents = table(["qa"] * 4, [10, 70, 64, 65], indivisible=[True, True, True, False])
     plan = plan_mixture(documents, Mixture(tokens=139, weights={"qa": 1}, sequence_length=64), 0)
     assert set(plan.segments["document"].to_pylist()) == {0, 2, 3}
     (entry,) = plan.ledger.check().groups
@@ -198,13 +198,15 @@ def test_atomic_documents_longer_than_a_row_are_dropped_and_counted():
 def test_a_group_of_nothing_but_dropped_documents_is_a_shortage():
     with pytest.raises(MixtureError, match="'qa' has a weight but no documents"):
         plan_mixture(
-            table(["qa"], [70], atomic=True), Mixture(tokens=5, weights={"qa": 1}, sequence_length=64), 0
+            table(["qa"], [70], indivisible=True), Mixture(tokens=5, weights={"qa": 1}, sequence_length=64), 0
         )
 
 
 def test_loss_tokens_are_counted_and_can_be_the_unit():
     tokens = np.full(400, 50)
-    documents = table(["qa"] * 200 + ["web"] * 200, tokens, atomic=True, loss_tokens=np.repeat([10, 49], 200))
+    documents = table(
+        ["qa"] * 200 + ["web"] * 200, tokens, indivisible=True, loss_tokens=np.repeat([10, 49], 200)
+    )
     plan = plan_mixture(
         documents,
         Mixture(tokens=2000, weights={"qa": 1, "web": 1}, unit="loss_tokens", sequence_length=200),
@@ -278,8 +280,8 @@ def test_a_document_without_tokens_or_a_table_without_columns_is_refused():
         plan_mixture(table(["a"], [5], loss_tokens=[6]), mixture, 0)
     with pytest.raises(ValueError, match=r"columns \['loss_tokens'\] have nulls"):
         plan_mixture(table(["a"], [5], loss_tokens=pa.array([None], pa.int64())), mixture, 0)
-    with pytest.raises(ValueError, match=r"lack the columns \['atomic', 'bytes'\]"):
-        plan_mixture(table(["a"], [5]).drop_columns(["bytes", "atomic"]), mixture, 0)
+    with pytest.raises(ValueError, match=r"lack the columns \['bytes', 'indivisible'\]"):
+        plan_mixture(table(["a"], [5]).drop_columns(["bytes", "indivisible"]), mixture, 0)
 
 
 def test_held_out_rows_come_group_by_group_up_to_the_limit():

@@ -43,7 +43,7 @@ def train_and_kill(
     held_out: Path,
     processes: int = 1,
 ) -> None:
-    """Start (or resume) a run and kill all its processes as soon as `step` steps are in its journal."""
+    """Start (or resume) a run and kill all its processes as soon as `step` steps are in its metrics log."""
     run = launch(processes, shards, stage, model, output, tokenizer, held_out)
     while run.poll() is None and _steps_done(output) < step:
         time.sleep(0.002)
@@ -58,5 +58,5 @@ def train_and_kill(
 
 
 def _steps_done(output: Path) -> int:
-    journal = output / "metrics.jsonl"
-    return journal.read_text().count('"grad_norm"') if journal.exists() else 0
+    log = output / "metrics.jsonl"
+    return log.read_text().count('"grad_norm"') if log.exists() else 0

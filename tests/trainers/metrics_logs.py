@@ -6,7 +6,7 @@ from pathlib import Path
 MEASURED = ("tokens_per_second", "memory")
 
 
-def journal(output: Path) -> list[dict]:
+def metrics_log(output: Path) -> list[dict]:
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     for line in lines:
         if "evaluation" in line:
@@ -17,4 +17,4 @@ def journal(output: Path) -> list[dict]:
 
 
 def steps(output: Path) -> list[dict]:
-    return [line for line in journal(output) if "loss" in line]
+    return [line for line in metrics_log(output) if "loss" in line]

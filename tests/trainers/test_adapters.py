@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from trainers.checkpoint import checkpoints
 from trainers.config import Adapter, SmallModel, StageTraining
 from trainers.model import load_model
-from trainers.train import TrainingResult, train
+from trainers.result import TrainingResult
+from trainers.train import train
 
 IDS = torch.arange(1, 30)[None]
 

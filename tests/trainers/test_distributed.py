@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.trainers.killing import launch, train_and_kill
-from tests.trainers.metrics_logs import journal
+from tests.trainers.metrics_logs import metrics_log
 from trainers.config import SmallModel, StageTraining
 from trainers.train import train
 
@@ -25,7 +25,7 @@ def test_one_then_two_then_one_process_train_the_same_rows(
     train_and_kill(7, shards, stage, small, output, tokenizer_folder, held_out, processes=2)
     run = launch(1, shards, stage, small, output, tokenizer_folder, held_out)
     assert run.wait() == 0
-    found, expected = journal(output), journal(undisturbed.output)
+    found, expected = metrics_log(output), metrics_log(undisturbed.output)
     assert [line["step"] for line in found] == [line["step"] for line in expected]
     for one, other in zip(found, expected, strict=True):
         if "evaluation" in one:

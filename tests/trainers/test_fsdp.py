@@ -12,7 +12,8 @@ from tests.trainers.killing import launch, train_and_kill
 from tests.trainers.metrics_logs import steps
 from trainers.checkpoint import checkpoints
 from trainers.config import Adapter, SmallModel, StageTraining
-from trainers.train import TrainingResult, read_result, train
+from trainers.result import TrainingResult, read_result
+from trainers.train import train
 
 
 @pytest.fixture(scope="module")

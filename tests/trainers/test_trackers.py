@@ -1,4 +1,4 @@
-"""TensorBoard and Weights & Biases get what the journal gets, across a resume."""
+"""TensorBoard and Weights & Biases get what the metrics log gets, across a resume."""
 
 import importlib.util
 import json
@@ -15,7 +15,7 @@ from trainers.config import SmallModel, StageTraining
 from trainers.train import train
 
 
-def _journal(output: Path) -> list[dict]:
+def _metrics_log(output: Path) -> list[dict]:
     return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -48,7 +48,7 @@ def _begin_again_at(step: int, output: Path) -> None:
             shutil.rmtree(folder)
 
 
-def test_tensorboard_shows_the_journal(
+def test_tensorboard_shows_the_metrics_log(
     shards: Path, held_out: Path, small: SmallModel, stage: StageTraining, tmp_path: Path
 ) -> None:
     stage = stage.model_copy(
@@ -57,7 +57,7 @@ def test_tensorboard_shows_the_journal(
     train(shards, stage, small, tmp_path, held_out=held_out)
     _begin_again_at(2, tmp_path)
     train(shards, stage, small, tmp_path, held_out=held_out, resume=True)
-    lines = _journal(tmp_path)
+    lines = _metrics_log(tmp_path)
     for name in ("loss", "grad_norm", "lr", "tokens", "tokens_per_second", "memory"):
         expected = [(line["step"], line[name]) for line in lines if name in line]
         assert [step for step, _ in expected] == [1, 2, 3, 4, 5, 6]
@@ -97,7 +97,7 @@ def test_weights_and_biases_continues_its_run(
             }
             if "train/loss" in numbers:
                 found[numbers["step"]] = numbers["train/loss"]
-    assert found == {line["step"]: line["loss"] for line in _journal(tmp_path) if "loss" in line}
+    assert found == {line["step"]: line["loss"] for line in _metrics_log(tmp_path) if "loss" in line}
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb"])

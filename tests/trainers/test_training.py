@@ -10,12 +10,13 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.trainers.killing import train_and_kill
-from tests.trainers.metrics_logs import journal, steps
+from tests.trainers.metrics_logs import metrics_log, steps
 from tests.trainers.shards_folder import documents, pack, write_shards
-from trainers.checkpoint import checkpoints, locked
+from trainers.checkpoint import checkpoints, only_training_in
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
-from trainers.train import TrainingResult, read_result, train
+from trainers.result import TrainingResult, read_result
+from trainers.train import train
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_the_result_can_be_read_back(undisturbed: TrainingResult) -> None:
     assert read_result(undisturbed.output) == undisturbed
 
 
-def test_each_step_is_in_the_journal(undisturbed: TrainingResult) -> None:
+def test_each_step_is_in_the_metrics_log(undisturbed: TrainingResult) -> None:
     lines = steps(undisturbed.output)
     assert [line["step"] for line in lines] == list(range(1, undisturbed.steps + 1))
     assert lines[-1]["tokens"] == undisturbed.tokens
@@ -94,7 +95,7 @@ def test_a_killed_run_continues_identically(
         train_and_kill(step, shards, stage, small, output, tokenizer_folder, held_out)
     resumed = train(shards, stage, small, output, tokenizer_folder, held_out, resume=True)
     assert _same_weights(output, undisturbed.output)
-    assert journal(output) == journal(undisturbed.output)
+    assert metrics_log(output) == metrics_log(undisturbed.output)
     assert resumed.final_loss == undisturbed.final_loss
     assert train(shards, stage, small, output, resume=True) == resumed
 
@@ -122,7 +123,7 @@ def test_an_existing_run_is_not_overwritten(
 def test_two_runs_never_share_an_output(
     tmp_path: Path, shards: Path, small: SmallModel, stage: StageTraining
 ) -> None:
-    with locked(tmp_path / "run"), pytest.raises(ResumeError, match="Another process"):
+    with only_training_in(tmp_path / "run"), pytest.raises(ResumeError, match="Another process"):
         train(shards, stage, small, tmp_path / "run")
 
 

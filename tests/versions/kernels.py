@@ -187,7 +187,7 @@ def _documents() -> pa.Table:
             "group": pa.array([("chat", "web", "law")[n % 3] for n in range(400)]).dictionary_encode(),
             "tokens": tokens,
             "bytes": 4 * tokens,
-            "atomic": np.arange(400) % 3 == 0,
+            "indivisible": np.arange(400) % 3 == 0,
         }
     )
 

@@ -24,8 +24,8 @@ from typing import Any, Self
 import orjson
 from datatrove.executor.slurm import SlurmPipelineExecutor
 
+from mixers.files import write_bytes
 from pipelines.errors import CoupageError, UserError, WorkError
-from pipelines.execution.atomic import write_bytes
 from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, Report, missing_tasks, portable
 from pipelines.execution.executors.config import SlurmSettings
 from pipelines.execution.executors.step import StageStep

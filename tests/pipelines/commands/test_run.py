@@ -124,9 +124,9 @@ def test_shards_do_not_depend_on_workers_or_hash_seed(coupage, recipe, finished,
 
 
 def test_a_second_run_in_the_same_folder_is_refused(coupage, recipe, finished):
-    from pipelines.execution.lock import locked
+    from pipelines.execution.lock import only_run_in
 
-    with locked(finished):
+    with only_run_in(finished):
         refused = coupage("run", recipe, "--workdir", finished, code=1)
     assert "another run" in refused.stderr
 

@@ -23,7 +23,7 @@ def documents(count, allocate=np.empty):
             "group": pa.DictionaryArray.from_arrays(group, names),
             "tokens": tokens,
             "bytes": size,
-            "atomic": pa.array(np.zeros(count, bool)),
+            "indivisible": pa.array(np.zeros(count, bool)),
         }
     )
 

@@ -1,0 +1,98 @@
+"""A trained stage of a run: its folder, its result, what it started from, its seal and its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mixers.files import write_bytes
+from pipelines.execution.manifest import Damage
+from pipelines.execution.sealed_folder import check_folder, remove_seal, seal_folder
+from trainers.config import stage_before
+from trainers.result import RESULT
+
+FOLDER = "train"
+"""In a run: a folder for each trained stage."""
+SCORES = "evaluate"
+"""In a run: the scores that evaluation after training gave, a file for each stage."""
+
+
+@dataclass(frozen=True)
+class TrainedStage:
+    """The stage `name` of the run in `workdir`, as training leaves it."""
+
+    workdir: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the model, with everything else that training writes."""
+        return self.workdir / FOLDER / self.name
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether training came to its end."""
+        return (self.folder / RESULT).is_file()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What training was and gave: a `TrainingResult` as JSON, with its settings under `stage`."""
+        return dict(orjson.loads((self.folder / RESULT).read_bytes()))
+
+    @property
+    def base(self) -> str | None:
+        """The hub id or folder of the model that training started from; None: it was new."""
+        model: str = self.result["model"]
+        return None if model.startswith("{") else model  # of a new model, its shape
+
+    def lineage(self, stages: Sequence[str]) -> list[TrainedStage]:
+        """The trained stages that led to the model of this one, the earliest first, this one last.
+
+        Args:
+            stages: All stages of the run, in order.
+        """
+        if not self.is_trained:
+            return []
+        before = stage_before(self.name, self.result["stage"]["start"], stages)
+        return [*(TrainedStage(self.workdir, before).lineage(stages) if before else ()), self]
+
+    def seal(self) -> None:
+        """Write the seal over all files of the folder."""
+        seal_folder(self.folder)
+
+    def unseal(self) -> None:
+        """Remove the seal, before training changes the folder."""
+        remove_seal(self.folder)
+
+    def damages(self) -> Iterator[Damage]:
+        """Yield every damage of the folder."""
+        return check_folder(self.folder)
+
+    @property
+    def scores_path(self) -> Path:
+        """The file of the scores that evaluation after training gave."""
+        return self.workdir / SCORES / f"{self.name}.json"
+
+    @property
+    def scores(self) -> dict[str, Any] | None:
+        """The scores that evaluation after training gave, by the role of the model; None without any."""
+        return orjson.loads(self.scores_path.read_bytes()) if self.scores_path.is_file() else None
+
+    def forget_scores(self) -> None:
+        """Remove the scores of an earlier model of this stage."""
+        self.scores_path.unlink(missing_ok=True)
+
+    def write_scores(self, scores: dict[str, Any]) -> None:
+        """Keep the scores of an evaluation, by the role of the model."""
+        write_bytes(self.scores_path, orjson.dumps(scores, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def trained_stages(workdir: Path, names: Iterable[str] | None = None) -> list[TrainedStage]:
+    """The trained stages of a run: those among `names`, in their order, or all that it holds."""
+    if names is None:
+        names = sorted(folder.name for folder in (workdir / FOLDER).glob("*"))
+    return [stage for name in names if (stage := TrainedStage(workdir, name)).is_trained]
