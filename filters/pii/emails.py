@@ -11,7 +11,7 @@ domains that RFC 2606 reserves for examples, the account `git@` of repositories,
 from __future__ import annotations
 
 from filters.pii.text import ALNUM, CLASSES, LABEL, MAIL, byte_at, byte_before, run_end, word_at, word_list
-from filters.pii.top_level_domains import LONGEST, is_top_level_domain
+from filters.pii.top_level_domains import is_top_level_domain
 from filters.text.kernel import kernel
 
 _LONGEST_LOCAL_PART = 64
@@ -75,4 +75,4 @@ def _top_level_end(data, label, limit, known):
     stop = run_end(data, label, limit, ALNUM)
     if word_at(data, label, limit, _PUNYCODE) >= 0:
         return run_end(data, label + 4, limit, ALNUM)
-    return stop if stop - label <= LONGEST and is_top_level_domain(data, label, stop, known) else 0
+    return stop if is_top_level_domain(data, label, stop, known) else 0

@@ -10,12 +10,12 @@ from stdnum import luhn
 
 from filters.pii import api_keys
 from filters.pii.kinds import KINDS
-from filters.pii.top_level_domains import _NAMES
+from filters.pii.top_level_domains import domain_names
 from tests.filters.pii.numbers import inn_is_valid, snils_is_valid
 
 Span = tuple[int, int, str]
 
-DOMAINS = set(_NAMES.encode().split())
+DOMAINS = {name.encode() for name in domain_names()}
 KEPT = [ip_network(network) for network in "192.0.0.0/24 2001::/23 2001:db8::/32 2002::/16 3fff::/20".split()]
 FOLDED = {ord(letter): ord(letter.lower()) for letter in map(chr, (*range(65, 91), *range(0x410, 0x430)))}
 LETTERS = "a-zA-Z\u0400-\u052f"
