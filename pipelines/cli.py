@@ -10,10 +10,8 @@ import typer
 
 app = typer.Typer(
     name="coupage",
-    help="Turns raw text into the exact blend a language model is trained on, and trains it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_help=True)
 app.add_typer(recipe_app, name="recipe")
@@ -23,6 +21,25 @@ shards_app = typer.Typer(help="Look into shards, export them to other trainers."
 app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"coupage {version('coupage')}")
+        raise typer.Exit
+
+
+@app.callback()
+def coupage(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Turns raw text into the exact blend a language model is trained on, and trains it."""
+
 
 RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run, e.g. runs/quickstart.")]
@@ -102,17 +119,17 @@ def verify(run: RunFolder, json: Json = False) -> None:
     verify_run(run, json)
 
 
-@app.command()
-def train(
+@app.command("train")
+def train_(
     run_or_shards: Annotated[Path, typer.Argument(help="The folder of a run, or a folder of shards.")],
     stage: Annotated[str, typer.Option(help="The name of a mixture.")] = "stage1",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     set_: Settings = [],  # noqa: B006
 ) -> None:
     """Train on the shards of a stage."""
-    from pipelines.commands.train import train_stage
+    from pipelines.commands.train import train
 
-    train_stage(run_or_shards, stage, resume, set_)
+    train(run_or_shards, stage=stage, resume=resume, settings=set_)
 
 
 @app.command()

@@ -4,3 +4,14 @@
 `chat` conversations into ids, with the `backends` that `parity` has found to agree; `report` measures how
 well a tokenizer fits a corpus.
 """
+
+__all__ = [
+    "backends",
+    "chat",
+    "encode",
+    "extend",
+    "load",
+    "parity",
+    "report",
+    "train",
+]

@@ -3,3 +3,12 @@
 A row of the shards is a pack of documents and row order is training order. The trainers know the shard format
 and nothing of pipelines. Importing this package, or `trainers.config`, loads no torch.
 """
+
+__all__ = [
+    "config",
+    "evaluate",
+    "isolation",
+    "loader",
+    "model",
+    "train",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from filters.edits.edits import EDITS, Edit
 from filters.quality.rules import PRESETS, Rule, all_failed, first_failed
 from filters.quality.signals import SIGNALS, families_of
 from mixers.files import finished_file
+from pipelines.commands.console import SILENT
 from pipelines.commands.files import SCOPE, ingest
-from pipelines.commands.job import Job, do
+from pipelines.commands.job import Job, run_job
 from pipelines.commands.options import configured
 from pipelines.commands.output import print_json
 from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
@@ -50,19 +52,16 @@ def annotate_files(
     json: bool,
 ) -> None:
     """`coupage annotate`."""
-    values = _values(assignments)
-    options = {key: values.pop(key) for key in list(values) if key.split(".")[0] in edits}
-    rules = _rules(presets, values)
-    parts = replace(ingest(files), edits=_edits(edits, options))
-    sidecars = _sidecars(parts, rules, signals)
-    job = Job(
-        command="annotate",
-        settings={"rules": {rule.name: [rule.signal, rule.min, rule.max] for rule in rules}},
-        stages=(parts, *sidecars),
-        results=(FILE, QUARANTINE),
-        publish=lambda work, output: _publish(parts, sidecars, rules, work, output),
+    summary = annotate(
+        files,
+        output,
+        rules=presets,
+        signals=signals,
+        edits=edits,
+        settings=assignments,
+        workers=workers,
+        console=Console(stderr=True),
     )
-    summary = do(job, output, workers)
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
     if json:
         print_json(summary)
@@ -70,7 +69,51 @@ def annotate_files(
         _print(summary, output, Console())
 
 
-def _sidecars(parts: Ingest, rules: tuple[Rule, ...], signals: list[str]) -> tuple[Sidecar, ...]:
+def annotate(
+    files: Sequence[str | Path],
+    output: str | Path,
+    *,
+    rules: Sequence[str] = (),
+    signals: Sequence[str] = (),
+    edits: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    workers: int | None = None,
+    console: Console = SILENT,
+) -> dict[str, Any]:
+    """Compute quality signals of documents and judge them by rules: `signals.parquet`.
+
+    Args:
+        files: .parquet, .jsonl, .jsonl.gz or .jsonl.zst with a column `text`, optionally `id`.
+        output: The folder to write.
+        rules: Presets by which documents are judged, such as `gopher_quality`.
+        signals: Signals to compute, `language` or `all`; by default what the rules need, without rules all.
+        edits: Edits made in the texts first, such as `fix_encoding`.
+        settings: Thresholds and options, as `gopher_quality.min_words=20`.
+        workers: Processes; one a core by default.
+        console: Where progress is shown.
+
+    Returns:
+        The summary: documents, kept, dropped and failed by rule, edits, bad records by reason.
+
+    Raises:
+        UserError: A file, a name or a setting is wrong, or the folder holds something else.
+    """
+    values = _values(settings)
+    options = {key: values.pop(key) for key in list(values) if key.split(".")[0] in edits}
+    judged_by = _rules(rules, values)
+    parts = replace(ingest([*map(str, files)]), edits=_edits(edits, options))
+    sidecars = _sidecars(parts, judged_by, signals)
+    job = Job(
+        command="annotate",
+        settings={"rules": {rule.name: [rule.signal, rule.min, rule.max] for rule in judged_by}},
+        stages=(parts, *sidecars),
+        results=(FILE, QUARANTINE),
+        publish=lambda work, output: _publish(parts, sidecars, judged_by, work, output),
+    )
+    return run_job(job, Path(output), workers, console)
+
+
+def _sidecars(parts: Ingest, rules: tuple[Rule, ...], signals: Sequence[str]) -> tuple[Sidecar, ...]:
     """What is measured: the families of the signals that rules and the user ask for, else everything."""
     known = [*SIGNALS, LANGUAGE]
     for name in signals:
@@ -86,7 +129,7 @@ def _sidecars(parts: Ingest, rules: tuple[Rule, ...], signals: list[str]) -> tup
     return (hashes, *families, language_of(parts, bundled_language_model()))
 
 
-def _values(assignments: list[str]) -> dict[str, str]:
+def _values(assignments: Sequence[str]) -> dict[str, str]:
     values = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
@@ -98,12 +141,12 @@ def _values(assignments: list[str]) -> dict[str, str]:
     return values
 
 
-def _edits(names: list[str], options: dict[str, str]) -> tuple[Edit, ...]:
+def _edits(names: Sequence[str], options: dict[str, str]) -> tuple[Edit, ...]:
     hint = f"Edits for --edit: {', '.join(EDITS)}. --set sets their options."
     return configured(Edits, {"use": list(dict.fromkeys(names)), "options": options}, hint).edits()
 
 
-def _rules(presets: list[str], thresholds: dict[str, str]) -> tuple[Rule, ...]:
+def _rules(presets: Sequence[str], thresholds: dict[str, str]) -> tuple[Rule, ...]:
     hint = (
         f"Presets for --rules: {', '.join(PRESETS)}. "
         "--set replaces a threshold of one of them: --set gopher_quality.min_words=20."

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from filters.dedup.minhash import MinHash
+from pipelines.commands.console import SILENT
 from pipelines.commands.files import REFERENCES, SCOPE, ingest_with_references
-from pipelines.commands.job import Job, do
+from pipelines.commands.job import Job, run_job
 from pipelines.commands.options import configured
 from pipelines.commands.output import print_json
 from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
@@ -22,6 +24,7 @@ from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.dedup.preference import Preference
 from pipelines.stages.dedup.survivors import EVIDENCE, Kept, Survivors
 from pipelines.stages.ingest import Ingest
+from pipelines.stages.sidecar import Annotation
 
 KEPT = "kept"
 
@@ -36,8 +39,51 @@ def dedup_files(
     json: bool,
 ) -> None:
     """`coupage dedup`; `shape` holds the fields of MinHash that were given."""
-    minhash = configured(MinHash, shape, "`coupage dedup --help` says what the options mean.")
-    sources = ingest_with_references(files, against)
+    summary = dedup(
+        files,
+        output,
+        against=against,
+        minhash=shape,
+        exact_only=exact_only,
+        workers=workers,
+        console=Console(stderr=True),
+    )
+    tell(summary["bad_records"], f"see {output / QUARANTINE}")
+    if json:
+        print_json(summary)
+    else:
+        _print(summary, output, Console())
+
+
+def dedup(
+    files: Sequence[str | Path],
+    output: str | Path,
+    *,
+    against: Sequence[str | Path] = (),
+    minhash: Mapping[str, float | None] | None = None,
+    exact_only: bool = False,
+    workers: int | None = None,
+    console: Console = SILENT,
+) -> dict[str, Any]:
+    """Find exact and near duplicates: `duplicates.parquet`, and the other documents in `kept/`.
+
+    Args:
+        files: .parquet, .jsonl, .jsonl.gz or .jsonl.zst with a column `text`, optionally `id`.
+        output: The folder to write.
+        against: Files that are only compared with: their documents always win.
+        minhash: Settings of `dedup.minhash` in a recipe: ngram, bands, rows, verify.
+        exact_only: Leave near duplicates alone.
+        workers: Processes; one a core by default.
+        console: Where progress is shown.
+
+    Returns:
+        The summary: documents, kept, duplicates by method, bad records by reason.
+
+    Raises:
+        UserError: A file or a setting is wrong, or the folder holds something else.
+    """
+    shape = configured(MinHash, dict(minhash or {}), "`coupage dedup --help` says what the options mean.")
+    sources = ingest_with_references([*map(str, files)], [*map(str, against)])
     preference = Preference(
         scope=SCOPE,
         hashes=tuple(Hashes(scope=f"{s.scope}-hashes", parts=s) for s in sources),
@@ -46,23 +92,23 @@ def dedup_files(
         exact=True,
         against=(REFERENCES,),
     )
-    bands = tuple(minhash_bands(source, minhash) for source in sources)
-    pairs = None if exact_only else verified_pairs(SCOPE, preference, bands, minhash)
-    survivors = Survivors(scope=SCOPE, preference=preference, pairs=pairs, threshold=minhash.verify)
+    bands = () if exact_only else tuple(minhash_bands(source, shape) for source in sources)
+    pairs = verified_pairs(SCOPE, preference, bands, shape) if bands else None
+    survivors = Survivors(scope=SCOPE, preference=preference, pairs=pairs, threshold=shape.verify)
     kept = Kept(scope=SCOPE, parts=sources[0], survivors=survivors)
     job = Job(
         command="dedup",
-        settings={"exact": True, "minhash": None if exact_only else minhash.model_dump()},
-        stages=tuple(inputs_first([kept])),
+        settings={"exact": True, "minhash": None if exact_only else shape.model_dump()},
+        # Those of one source stand together, so that they share a pass.
+        stages=tuple(inputs_first([*sorted((*preference.hashes, *bands), key=_source), kept])),
         results=(EVIDENCE, KEPT, QUARANTINE),
         publish=lambda work, output: _publish(sources, survivors, kept, work, output),
     )
-    summary = do(job, output, workers)
-    tell(summary["bad_records"], f"see {output / QUARANTINE}")
-    if json:
-        print_json(summary)
-    else:
-        _print(summary, output, Console())
+    return run_job(job, Path(output), workers, console)
+
+
+def _source(annotation: Annotation) -> str:
+    return annotation.parts.scope
 
 
 def _publish(

@@ -64,7 +64,7 @@ def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjec
         from pipelines.commands.evaluate_run import last_trained
         from pipelines.commands.open_run import open_run
 
-        graph = open_run(Path(model))
+        graph = open_run(model).graph
         return last_trained(graph, Path(model), base), graph.recipe.evaluate or Evaluate()
     models = {"model": model, **({"base": base} if base else {})}
     return Subjects(models, shards, _identified(model, shards) if shards else None), Evaluate()

@@ -8,14 +8,14 @@ from rich.console import Console
 
 from pipelines.commands.open_run import open_run
 from pipelines.commands.output import print_json
-from pipelines.report.inspect import Wanted, find_documents, print_document
+from pipelines.report.inspect import print_document
 
 
 def inspect_documents(
     folder: Path, reason: str | None, source: str | None, kept: bool, number: int, json: bool
 ) -> None:
     """`coupage inspect`."""
-    documents = find_documents(open_run(folder), folder, Wanted(reason, source, kept), number)
+    documents = open_run(folder).documents(reason=reason, source=source, kept=kept, number=number)
     if json:
         print_json(documents)
         return

@@ -46,8 +46,8 @@ class Job:
         return fingerprint({"command": self.command, "settings": self.settings, "stages": stages})
 
 
-def do(job: Job, output: Path, workers: int | None) -> dict[str, Any]:
-    """Do the job unless `output` holds its results, and return its summary.
+def run_job(job: Job, output: Path, workers: int | None, console: Console) -> dict[str, Any]:
+    """Run the job unless `output` holds its results, and return its summary.
 
     An interrupted job goes on where it stopped. The work folder `.work` is removed at the end, the summary is
     written last. Raises UserError when `output` holds anything else of these names.
@@ -55,7 +55,7 @@ def do(job: Job, output: Path, workers: int | None) -> dict[str, Any]:
     make_folder(output)
     if (done := _summary(output, job)) is not None:
         return done
-    with only_run_in(output / WORK), Progress(Console(stderr=True)) as progress:
+    with only_run_in(output / WORK), Progress(console) as progress:
         with WorkerPool(workers or os.cpu_count() or 1, progress.warn) as pool:
             for _ in run_stages(job.stages, output / WORK, pool, progress):
                 pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.manifest import Damaged
@@ -11,14 +13,61 @@ from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import RecordedInputs
 from pipelines.recipe.recipe import Recipe
 
+if TYPE_CHECKING:
+    from mixers.shards import Shards
+
 
 def default_workdir(recipe: Recipe) -> Path:
     """Where a recipe runs when nothing else is said."""
     return Path("runs") / recipe.name
 
 
-def open_run(folder: Path) -> Graph:
-    """The graph of a finished run, from the recipe that it keeps. Raises UserError where there is none."""
+@dataclass(frozen=True)
+class Run:
+    """A run: its folder, and the stages of its recipe."""
+
+    folder: Path
+    graph: Graph
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was built."""
+        return self.graph.recipe
+
+    def shards(self, stage: str) -> Shards:
+        """The rows of a mixture, in training order."""
+        from mixers.shards import Shards
+
+        return Shards.open(self.folder / "shards" / stage)
+
+    def report(self) -> dict[str, Any]:
+        """What `report.json` holds, gathered again."""
+        from pipelines.report.report import gather_report
+
+        return gather_report(self.graph, self.folder)
+
+    def documents(
+        self,
+        *,
+        reason: str | None = None,
+        source: str | None = None,
+        kept: bool = False,
+        number: int = 10,
+    ) -> list[dict[str, Any]]:
+        """Documents with their signals and verdict: of a source, dropped for a reason, or kept."""
+        from pipelines.report.inspect import Wanted, find_documents
+
+        return find_documents(self.graph, self.folder, Wanted(reason, source, kept), number)
+
+
+def open_run(folder: str | Path) -> Run:
+    """A finished run, from the recipe that it keeps.
+
+    Raises:
+        UserError: The folder is not one of a finished run.
+        WorkError: The run is damaged, or another version of coupage made it.
+    """
+    folder = Path(folder)
     path = folder / "recipe.json"
     if not path.is_file():
         raise UserError(
@@ -42,4 +91,4 @@ def open_run(folder: Path) -> Graph:
             file=str(folder),
             hint="Run the recipe again in this folder; what is still right is kept.",
         ) from error
-    return graph
+    return Run(folder, graph)

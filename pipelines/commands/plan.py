@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,18 +21,16 @@ from pipelines.recipe.load import load_recipe
 
 def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:
     """`coupage plan`."""
-    recipe = load_recipe(name, assignments)
-    folder = workdir or default_workdir(recipe)
-    graph = build_graph(recipe, LiveInputs.for_run(find_recipe(name).parent, folder))
-    stages = make_plan(graph, folder)
+    stages = plan(name, workdir=workdir, settings=assignments)
     if json:
         print_json([asdict(stage) for stage in stages])
         return
     by_label = {stage.label: stage for stage in stages}
-    tree = Tree(f"[bold]{recipe.name}[/bold] in {folder}")
+    read = {label for stage in stages for label in stage.inputs}
+    tree = Tree(f"[bold]{escape(name)}[/bold]" + (f" in {escape(str(workdir))}" if workdir else ""))
     shown: set[str] = set()
-    for root in graph.shards.values():
-        _grow(tree, root.label, by_label, shown)
+    for label in (label for label in by_label if label not in read):
+        _grow(tree, label, by_label, shown)
     console = Console()
     console.print(tree)
     running = [stage for stage in stages if stage.state != "cached"]
@@ -62,3 +61,16 @@ def _describe(stage: PlannedStage) -> str:
     state = f"[{colour}]{stage.state}[/{colour}]"
     text = f"{escape(stage.label)} {state} [dim]{', '.join(filter(None, sizes))}[/dim]"
     return text + (f"\n  [yellow]{escape('; '.join(stage.reasons))}[/yellow]" if stage.reasons else "")
+
+
+def plan(
+    recipe: str | Path, *, workdir: str | Path | None = None, settings: Sequence[str] = ()
+) -> list[PlannedStage]:
+    """What a run of the recipe would do: each stage, whether it is cached, and why it must run.
+
+    Changes nothing. The arguments are those of `run`.
+    """
+    loaded = load_recipe(str(recipe), settings)
+    folder = Path(workdir) if workdir else default_workdir(loaded)
+    graph = build_graph(loaded, LiveInputs.for_run(find_recipe(str(recipe)).parent, folder))
+    return make_plan(graph, folder)

@@ -9,15 +9,16 @@ from rich.console import Console
 from pipelines.commands.open_run import open_run
 from pipelines.commands.output import print_json
 from pipelines.execution.seal import seal_run
-from pipelines.report.report import gather_report, write_report
+from pipelines.report.report import write_report
 
 
 def show_report(folder: Path, json: bool) -> None:
     """`coupage report`."""
-    graph = open_run(folder)
+    run = open_run(folder)
     if json:
-        print_json(gather_report(graph, folder))
+        print_json(run.report())
         return
+    graph = run.graph
     write_report(graph, folder)
     seal_run(folder, graph.recipe.name, graph.folders(folder))
     Console().print(

@@ -6,7 +6,7 @@ What is finished is kept, every sum is checked, the run is sealed at the end.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mixers.files import write_bytes
-from pipelines.commands.open_run import default_workdir
+from pipelines.commands.console import SILENT
+from pipelines.commands.open_run import Run, default_workdir
 from pipelines.errors import UserError
 from pipelines.execution.executors.registry import make_executor
 from pipelines.execution.lock import only_run_in
@@ -31,16 +32,6 @@ from pipelines.report.report import write_report
 from pipelines.stages.ingest import Ingest, bad_records, quarantined
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """How to run, as opposed to what."""
-
-    workdir: Path
-    workers: int | None = None
-    until: str | None = None
-    executor: str = "local"
-
-
 def run_recipe(
     name: str,
     workdir: Path | None,
@@ -50,16 +41,21 @@ def run_recipe(
     assignments: list[str],
 ) -> None:
     """`coupage run`."""
-    recipe = load_recipe(name, assignments)
-    console = Console(stderr=True)
-    folder = workdir or default_workdir(recipe)
-    with Progress(console) as progress:
-        graph = run(recipe, find_recipe(name).parent, RunOptions(folder, workers, until, executor), progress)
+    finished = run(
+        name,
+        workdir=workdir,
+        until=until,
+        executor=executor,
+        workers=workers,
+        settings=assignments,
+        console=Console(stderr=True),
+    )
     if until is None:
-        _print_summary(graph, folder, Console())
+        _print_summary(finished, Console())
 
 
-def _print_summary(graph: Graph, workdir: Path, console: Console) -> None:
+def _print_summary(run: Run, console: Console) -> None:
+    graph, workdir = run.graph, run.folder
     table = Table("shards", "rows", "tokens", "where", title=f"{graph.recipe.name} is built")
     for name, stage in graph.shards.items():
         counts = stage.mix.manifest(workdir).counts
@@ -74,21 +70,47 @@ def _print_summary(graph: Graph, workdir: Path, console: Console) -> None:
         console.print(f"Next: coupage train {workdir} --stage stage1", highlight=False, soft_wrap=True)
 
 
-def run(recipe: Recipe, base_folder: Path, options: RunOptions, progress: Progress) -> Graph:
-    """Run what is not finished. Raises UserError or WorkError; finished parts are always kept."""
-    executor = make_executor(options.executor, recipe.executor, options.workers, progress.warn)
-    with only_run_in(options.workdir), executor:
-        (options.workdir / RUN_SEAL).unlink(missing_ok=True)
-        inputs = LiveInputs.for_run(base_folder, options.workdir)
-        inputs.pin(recipe, options.workdir)
-        graph = build_graph(recipe, inputs)
-        stages = _until(list(graph.stages()), options.until)
-        for stage in run_stages(stages, options.workdir, executor, progress):
-            if isinstance(stage, Ingest):
-                _check_quarantine(stage, options.workdir, recipe.quarantine.max_share)
-        if options.until is None:
-            _publish(graph, recipe, options.workdir)
-    return graph
+def run(
+    recipe: str | Path,
+    *,
+    workdir: str | Path | None = None,
+    until: str | None = None,
+    executor: str = "local",
+    workers: int | None = None,
+    settings: Sequence[str] = (),
+    console: Console = SILENT,
+) -> Run:
+    """Build what a recipe describes: what is not finished is run, and finished parts are always kept.
+
+    Args:
+        recipe: A file, or the name of a shipped recipe.
+        workdir: The run's folder; `runs/<recipe name>` by default.
+        until: The last stage to run, a label or the name of a kind such as `select`; all by default.
+        executor: `local`, `slurm` or `ray`.
+        workers: Tasks at a time; local: one a core by default.
+        settings: Overridden keys of the recipe, as `KEY=VALUE`.
+        console: Where progress is shown.
+
+    Raises:
+        UserError: The recipe or an input is wrong.
+        WorkError: The work failed.
+    """
+    loaded = load_recipe(str(recipe), settings)
+    folder = Path(workdir) if workdir else default_workdir(loaded)
+    with Progress(console) as progress:
+        tasks = make_executor(executor, loaded.executor, workers, progress.warn)
+        with only_run_in(folder), tasks:
+            (folder / RUN_SEAL).unlink(missing_ok=True)
+            inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
+            inputs.pin(loaded, folder)
+            graph = build_graph(loaded, inputs)
+            stages = _until(list(graph.stages()), until)
+            for stage in run_stages(stages, folder, tasks, progress):
+                if isinstance(stage, Ingest):
+                    _check_quarantine(stage, folder, loaded.quarantine.max_share)
+            if until is None:
+                _publish(graph, loaded, folder)
+    return Run(folder, graph)
 
 
 def _until(stages: list[Stage], name: str | None) -> list[Stage]:

@@ -31,21 +31,43 @@ if TYPE_CHECKING:
     from trainers.result import TrainingResult
 
 
-def train_stage(run_or_shards: Path, stage: str, resume: bool, assignments: list[str]) -> None:
-    """`coupage train`."""
-    if (run_or_shards / "recipe.json").is_file():
-        train_run(open_run(run_or_shards), run_or_shards, stage, resume, assignments)
-    elif (run_or_shards / "coupage.json").is_file():
-        train_shards(run_or_shards, stage, resume, assignments)
+def train(
+    run_or_shards: str | Path,
+    *,
+    stage: str = "stage1",
+    resume: bool = False,
+    settings: Sequence[str] = (),
+    console: Console | None = None,
+) -> None:
+    """Train on the shards of a stage; the model lies in `train/STAGE` of the run.
+
+    Args:
+        run_or_shards: The folder of a run, or a folder of shards.
+        stage: The name of a mixture.
+        resume: Go on from the last checkpoint.
+        settings: Overridden keys of the recipe's `train`, as `train.stage1.epochs=2`.
+        console: Where the result is shown; standard output by default.
+
+    Raises:
+        UserError: The run, a setting or an installed package is wrong.
+        WorkError: Training failed, or packed documents would see each other.
+    """
+    folder, console = Path(run_or_shards), console or Console()
+    if (folder / "recipe.json").is_file():
+        _train_run(open_run(folder).graph, folder, stage, resume, settings, console)
+    elif (folder / "coupage.json").is_file():
+        _train_shards(folder, stage, resume, settings, console)
     else:
         raise UserError(
             "this is neither the folder of a finished run nor a folder of shards",
-            file=str(run_or_shards),
+            file=str(folder),
             hint="Run the recipe first: `coupage run RECIPE`.",
         )
 
 
-def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments: list[str]) -> None:
+def _train_run(
+    graph: Graph, workdir: Path, stage: str, resume: bool, assignments: Sequence[str], console: Console
+) -> None:
     """Train `stage` of a finished run, from `train.model` or from what an earlier stage left."""
     config = _overridden(graph.recipe.train or Train(), assignments)
     stages = list(graph.recipe.mixtures)
@@ -69,7 +91,6 @@ def train_run(graph: Graph, workdir: Path, stage: str, resume: bool, assignments
     trained.seal()
     trained.forget_scores()
     _publish(graph, workdir)
-    console = Console()
     _print_result(result, score_table(trained.lineage(stages)), console)
     if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
         console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
@@ -90,16 +111,18 @@ def _publish(graph: Graph, workdir: Path) -> None:
     seal_run(workdir, graph.recipe.name, graph.folders(workdir))
 
 
-def train_shards(shards: Path, stage: str, resume: bool, assignments: list[str]) -> None:
+def _train_shards(
+    shards: Path, stage: str, resume: bool, assignments: Sequence[str], console: Console
+) -> None:
     """Train on a folder of shards; the settings come from `--set train...` alone."""
     config = _overridden(Train(), assignments)
     output = Path("runs") / f"{shards.resolve().name}-{stage}"
     result = _train(shards, config.stage(stage), config.model, output, None, None, resume)
     seal_folder(output)
-    _print_result(result, None, Console())
+    _print_result(result, None, console)
 
 
-def _overridden(config: Train, assignments: list[str]) -> Train:
+def _overridden(config: Train, assignments: Sequence[str]) -> Train:
     """`config` with `--set train.KEY=VALUE` applied."""
     content = {"train": config.model_dump(mode="json")}
     text = override(parse_recipe_text(yaml.safe_dump(content), "--set"), assignments)

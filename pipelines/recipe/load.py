@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import (
@@ -16,12 +17,12 @@ from pipelines.recipe.types import Problem
 from pipelines.recipe.yaml_text import RecipeText, override, read_recipe_text, validation_error
 
 
-def load_recipe(name_or_path: str, assignments: list[str] | None = None) -> Recipe:
+def load_recipe(name_or_path: str, assignments: Sequence[str] = ()) -> Recipe:
     """Load a recipe by path, or by the name of a shipped one, with `--set` assignments applied.
 
     Raises UserError that names the file, the line, the key and a hint.
     """
-    return validate_recipe(override(read_recipe_text(find_recipe(name_or_path)), assignments or []))
+    return validate_recipe(override(read_recipe_text(find_recipe(name_or_path)), assignments))
 
 
 def validate_recipe(text: RecipeText) -> Recipe:
