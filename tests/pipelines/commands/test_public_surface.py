@@ -12,7 +12,7 @@ import coupage as public
 from tests.pipelines.commands.conftest import write_lines
 from tests.pipelines.corpus import write_recipe
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "transformers", "datatrove", "datasets", "numba", "polars", "pyarrow", "numpy", "ray")
 
 
