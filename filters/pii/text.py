@@ -14,6 +14,7 @@ import numpy as np
 
 from filters.text.characters import decode, step, step_back
 from filters.text.kernel import inline_kernel, kernel
+from filters.text.vectors import count_ones
 
 DIGIT = 1 << 0
 LETTER = 1 << 1
@@ -160,16 +161,7 @@ def is_random(data, at, stop, fewest):
         else:
             high |= bit
     mixed = (kinds & DIGIT != 0) + (kinds & UPPER != 0) + (kinds & LOWER != 0)
-    return mixed >= 2 and _bits(low) + _bits(high) >= fewest
-
-
-@kernel
-def _bits(word):
-    count = 0
-    while word:
-        word &= word - np.uint64(1)
-        count += 1
-    return count
+    return mixed >= 2 and count_ones(low) + count_ones(high) >= fewest
 
 
 @kernel

@@ -17,7 +17,6 @@ from filters.text.ascii_search import find_phrase, starts_with
 from filters.text.characters import (
     HIGH_BITS,
     LETTER,
-    ONES,
     WORD,
     ascii_letters,
     count_characters,
@@ -26,7 +25,8 @@ from filters.text.characters import (
     step,
 )
 from filters.text.hashing import load64
-from filters.text.kernel import inline_kernel, kernel
+from filters.text.kernel import kernel
+from filters.text.vectors import count_ones
 
 VERSION = 1
 
@@ -102,12 +102,6 @@ def _characters_end(data, begin, end, characters):
     return at
 
 
-@inline_kernel
-def _flags_set(mask):
-    """How many bytes of a block have their highest bit."""
-    return np.int64(((mask >> np.uint64(7)) * ONES) >> np.uint64(56))
-
-
 @kernel
 def _count_kinds(data, begin, end, classes):
     """Letters and numbers; blocks of eight ASCII bytes at once."""
@@ -117,8 +111,8 @@ def _count_kinds(data, begin, end, classes):
         if at + 8 <= end:
             block = load64(data, at)
             if block & HIGH_BITS == 0:
-                letters += _flags_set(ascii_letters(block))
-                numbers += _flags_set((block + _FROM_0) & ~(block + _BEHIND_9) & HIGH_BITS)
+                letters += count_ones(ascii_letters(block))
+                numbers += count_ones((block + _FROM_0) & ~(block + _BEHIND_9) & HIGH_BITS)
                 at += 8
                 continue
         stop = min(at + 8, end)

@@ -212,6 +212,8 @@ _ascii_letters = bytes_within((ord("A"), ord("Z")), (ord("a"), ord("z")))
 _spaces = bytes_within((9, 13), (28, 32))
 _space_starts = bytes_within((9, 13), (28, 32), (0xC2, 0xC2), (0xE1, 0xE3))
 """Bytes that white space starts with, in all of Unicode."""
+_break_starts = bytes_within((10, 13), (28, 30), (0xC2, 0xC2), (0xE2, 0xE2))
+"""Bytes that line breaks start with."""
 character_starts = bytes_within((0, 0x7F), (0xC0, 0xFF))
 """Bytes that a character starts with."""
 
@@ -244,32 +246,43 @@ def find_byte(data, at, end, byte):
 
 @inline_kernel
 def skip_space(data, at, end, classes):
-    """The position of the first character in `data[at:end]` that is no white space."""
+    """The position of the first character in `data[at:end]` that is no white space; else `end`."""
+    return _find_class(data, at, end, classes, SPACE, False)
+
+
+@inline_kernel
+def find_space(data, at, end, classes):
+    """The position of the first white space in `data[at:end]`; else `end`."""
+    return _find_class(data, at, end, classes, SPACE, True)
+
+
+@inline_kernel
+def find_line_break(data, at, end, classes):
+    """The position of the first line break in `data[at:end]`; else `end`."""
+    return _find_class(data, at, end, classes, LINE_BREAK, True)
+
+
+@inline_kernel
+def _find_class(data, at, end, classes, kind, inside):
+    """The position of the first character in `data[at:end]` that is `inside` a class or not; else `end`."""
     while at < end:
         if at + WIDTH <= data.size:
-            others = ~_spaces(data, at)
-            at = min(at + trailing_zeros(others), end)
-            if not others:
+            found = _may_be(data, at, kind, inside)
+            at = min(at + trailing_zeros(found), end)
+            if not found:
                 continue
-        if not class_at(data, at, end, classes) & SPACE:
+        if (class_at(data, at, end, classes) & kind != 0) == inside:
             return at
         at = step(data, at, end)
     return end
 
 
 @inline_kernel
-def find_space(data, at, end, classes):
-    """The position of the first white space in `data[at:end]`; `end` if there is none."""
-    while at < end:
-        if at + WIDTH <= data.size:
-            found = _space_starts(data, at)
-            at = min(at + trailing_zeros(found), end)
-            if not found:
-                continue
-        if class_at(data, at, end, classes) & SPACE:
-            return at
-        at = step(data, at, end)
-    return end
+def _may_be(data, at, kind, inside):
+    """Which of the 64 bytes from `at` on may be the start of what `_find_class` looks for."""
+    if kind == LINE_BREAK:
+        return _break_starts(data, at)
+    return _space_starts(data, at) if inside else ~_spaces(data, at)
 
 
 @inline_kernel

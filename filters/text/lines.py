@@ -7,19 +7,17 @@ from __future__ import annotations
 import numpy as np
 
 from filters.text.characters import (
-    LINE_BREAK,
     SPACE,
-    class_at,
     class_before,
     count_characters,
     find_byte,
+    find_line_break,
     skip_space,
     step,
     step_back,
 )
 from filters.text.hashing import hash_bytes
 from filters.text.kernel import inline_kernel, kernel
-from filters.text.vectors import WIDTH, bytes_within, trailing_zeros
 
 LINE = np.dtype(
     [
@@ -31,10 +29,6 @@ LINE = np.dtype(
     ],
     align=True,
 )
-
-
-_break_starts = bytes_within((10, 13), (28, 30), (0xC2, 0xC2), (0xE2, 0xE2))
-"""Bytes that line breaks start with."""
 
 
 @kernel
@@ -66,19 +60,11 @@ def strip_right(data, begin, end, classes):
 @inline_kernel
 def line_end(data, at, end, classes):
     """Where the line from `at` on ends, and where the next begins, as `str.splitlines` has them."""
-    while at < end:
-        if at + WIDTH <= data.size:
-            found = _break_starts(data, at)
-            at = min(at + trailing_zeros(found), end)
-            if not found:
-                continue
-        if at < end and class_at(data, at, end, classes) & LINE_BREAK:
-            after = step(data, at, end)
-            if data[at] == 13 and after < end and data[after] == 10:
-                after += 1
-            return at, after
-        at += 1
-    return end, end
+    stop = find_line_break(data, at, end, classes)
+    after = step(data, stop, end) if stop < end else end
+    if after < end and data[stop] == 13 and data[after] == 10:
+        after += 1
+    return stop, after
 
 
 @kernel

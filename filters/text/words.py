@@ -157,10 +157,14 @@ def _recall(memory, key, start, words, count):
     if memory[place].hash != key:
         return -1
     for index in range(memory[place].length):
-        word = memory[place + 1 + index]
-        begin, end = start + word.start, start + word.end
-        count = put_word(words, count, word.hash, begin, end, word.length, word.kind)
-    return count
+        word = words[count + index]
+        known = memory[place + 1 + index]
+        word.hash = known.hash
+        word.start = start + known.start
+        word.end = start + known.end
+        word.length = known.length
+        word.kind = known.kind
+    return count + memory[place].length
 
 
 @inline_kernel
