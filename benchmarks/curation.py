@@ -13,12 +13,14 @@ import argparse
 import ast
 import json
 import random
+import resource
+import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,9 +42,7 @@ from datatrove.pipeline.formatters import PIIFormatter
 from datatrove.utils.lid import FT176LID
 from datatrove.utils.logging import logger
 from datatrove.utils.text import split_into_parts
-from filters.quality.judge import judge
 from rensa import RMinHash
-from rich.console import Console
 
 from filters.dedup.candidates import candidate_pairs, ends, merged
 from filters.dedup.exact import content_hash, first_equal
@@ -51,16 +51,9 @@ from filters.dedup.minhash import MinHash
 from filters.dedup.survivors import survivors
 from filters.edits.c4_lines import edit_lines
 from filters.language.identify import LanguageRule
-from filters.quality.rules import PRESETS, Rule
+from filters.quality.rules import PRESETS, first_failed
 from filters.quality.signals import compute_signals
-from pipelines.commands.files import ingest
-from pipelines.execution.executors.local import WorkerPool
-from pipelines.execution.output import TaskOutput
-from pipelines.execution.progress import Progress
-from pipelines.execution.run_stage import run_stage
 from pipelines.sources.language_model import bundled_model, load_identifier
-from pipelines.sources.models import bundled_language_model
-from pipelines.stages.annotate import Annotate
 
 Result = TypeVar("Result")
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "MYANMAR", "KHMER")
@@ -144,30 +137,49 @@ def agreement(ours: Iterable[bool], theirs: Iterable[bool]) -> str:
     return f"{sum(equal)} of {len(equal)} decisions equal ({100 * sum(equal) / len(equal):.2f} %)"
 
 
-def judged(texts: pa.Array, rules: Sequence[Rule]) -> pa.BooleanArray:
-    """Whether the rules drop each text."""
-    return judge(texts, rules).is_valid()
+def annotate(texts: list[str], *options: str) -> tuple[list[bool], float]:
+    """What `coupage annotate` says: whether each text is dropped, and the CPU seconds of the whole command.
+
+    One worker; starting the program and loading its compiled loops count.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        corpus, output = Path(folder) / "texts.parquet", Path(folder) / "signals"
+        pq.write_table(pa.table({"text": pa.array(texts, pa.large_string())}), corpus)
+        command = [sys.executable, "-m", "pipelines", "annotate", str(corpus), "-o", str(output)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*command, "--workers", "1", *options], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        signals = pq.read_table(output / "signals.parquet", columns=["doc_id", "keep"])
+        kept = signals.filter(signals.column("keep")).column("doc_id").to_pylist()
+    rows = {int(doc_id.rpartition(":")[2]) for doc_id in kept}
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return [row not in rows for row in range(len(texts))], seconds
+
+
+def rules(*presets: str) -> list[str]:
+    return [word for preset in presets for word in ("--rules", preset)]
+
+
+EDIT = ["--edit", "c4_lines", "--set", "c4_lines.terminal_punctuation=false"]
 
 
 def compare_filters(texts: list[str], report: Report) -> float:
     """Each filter, then all; returns the seconds of datatrove's chain."""
-    array = pa.array(texts, pa.large_string())
-
-    def ours(preset: str) -> list[bool]:
-        source = edit_lines(array, terminal_punctuation=False).texts if preset == "c4" else array
-        return judged(source, PRESETS[preset]).to_pylist()
-
     peers = {
         "gopher_repetition": GopherRepetitionFilter(),
         "gopher_quality": GopherQualityFilter(),
         "c4": C4QualityFilter(filter_no_terminal_punct=False),
         "fineweb": FineWebQualityFilter(),
     }
+    sum_of_peers = 0.0
     for preset, peer in peers.items():
         theirs, peer_seconds = measure(lambda peer=peer: dropped(peer, texts))
-        mine, seconds = measure(lambda preset=preset: ours(preset), repeat=3)
+        mine, seconds = annotate(texts, *rules(preset), *(EDIT if preset == "c4" else ()))
+        sum_of_peers += peer_seconds
         report.line(f"datatrove {preset}", peer_seconds)
         report.line(f"coupage   {preset}", seconds, peer_seconds, agreement(mine, theirs))
+    _, seconds = annotate(texts, *rules(*peers))
+    report.line("coupage   all four, beside the four in turn", seconds, sum_of_peers)
 
     def chain() -> list[bool]:
         found = []
@@ -176,30 +188,29 @@ def compare_filters(texts: list[str], report: Report) -> float:
             found.append(not all(peer.filter(document) is True for peer in peers.values()))
         return found
 
-    def our_chain() -> list[bool]:
-        rules = [rule for preset in peers for rule in PRESETS[preset]]
-        edited = edit_lines(array, terminal_punctuation=False).texts
-        return judged(edited, rules).to_pylist()
-
-    def our_chain_in_their_order() -> list[bool]:
-        gopher = [*PRESETS["gopher_repetition"], *PRESETS["gopher_quality"]]
-        gone = judged(array, gopher).to_numpy(zero_copy_only=False)
-        edited = edit_lines(array.filter(pa.array(~gone)), terminal_punctuation=False).texts
-        gone[~gone] = judged(edited, [*PRESETS["c4"], *PRESETS["fineweb"]])
-        found: list[bool] = gone.tolist()
-        return found
-
     theirs, peer_seconds = measure(chain)
     report.line("datatrove FineWeb chain", peer_seconds)
-    mine, seconds = measure(our_chain, repeat=3)
-    report.line(
-        "coupage   FineWeb chain (edit, signals, rules)", seconds, peer_seconds, agreement(mine, theirs)
-    )
-    mine, seconds = measure(our_chain_in_their_order, repeat=3)
-    report.line(
-        "coupage   its order (signals, edit, signals)", seconds, peer_seconds, agreement(mine, theirs)
-    )
+    mine, seconds = annotate(texts, *rules(*peers), *EDIT)
+    report.line("coupage   FineWeb chain, edited first", seconds, peer_seconds, agreement(mine, theirs))
+    in_order = agreement(in_their_order(texts, list(peers)), theirs)
+    print(f"in datatrove's order, edited between its filters: {in_order}")
     return peer_seconds
+
+
+def in_their_order(texts: list[str], presets: list[str]) -> list[bool]:
+    """Whether our rules drop each text, when C4's lines are edited where datatrove edits them."""
+    array = pa.array(texts, pa.large_string())
+
+    def judged(texts: pa.Array, presets: list[str]) -> np.ndarray:
+        reason = first_failed(compute_signals(texts), [rule for p in presets for rule in PRESETS[p]])
+        failed: np.ndarray = reason.is_valid().to_numpy(zero_copy_only=False)
+        return failed
+
+    gone = judged(array, presets[:2])
+    edited = edit_lines(array.filter(pa.array(~gone)), terminal_punctuation=False).texts
+    gone[~gone] = judged(edited, presets[2:])
+    found: list[bool] = gone.tolist()
+    return found
 
 
 def compare_languages(texts: list[str], report: Report) -> float:
@@ -262,7 +273,7 @@ def compare_signatures(texts: list[str], report: Report) -> float:
 
 
 def compare_annotation(texts: list[str], report: Report, of_peers: float) -> None:
-    """From a Parquet file to the sidecar with everything, beside the sum of datatrove's steps.
+    """`coupage annotate` without rules, which computes everything, beside the sum of datatrove's steps.
 
     Ours also counts the kinds of personal data that datatrove does not look for, the signals of code and of
     mathematics, and scripts. `of_peers`: its filters, languages and signatures.
@@ -283,24 +294,8 @@ def compare_annotation(texts: list[str], report: Report, of_peers: float) -> Non
     _, hashing = measure(hashed)
     report.line("datatrove personal data", formatting)
     report.line("datatrove exact duplicates", hashing)
-    console = Console(stderr=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Progress(console) as progress,
-        WorkerPool(1, progress.warn) as pool,
-    ):
-        corpus, work = Path(folder) / "texts.parquet", Path(folder) / "work"
-        pq.write_table(pa.table({"text": pa.array(texts, pa.large_string())}), corpus)
-        parts = ingest([str(corpus)])
-        run_stage(parts, work, pool, progress)
-        annotation = Annotate("files", parts, MinHash(), language_model=bundled_language_model())
-
-        def annotate() -> None:
-            for number, task in enumerate(annotation.tasks(work)):
-                annotation.run_task(work, task, TaskOutput(annotation.folder(work), number))
-
-        _, seconds = measure(annotate, repeat=2)
-    report.line("coupage   all of annotate, Parquet to Parquet", seconds, of_peers + formatting + hashing)
+    _, seconds = annotate(texts)
+    report.line("coupage   annotate, every signal", seconds, of_peers + formatting + hashing)
 
 
 def with_copies(texts: list[str], share: float = 0.2) -> list[str]:
