@@ -163,11 +163,6 @@ class Classifier(BaseModel):
         return self.positive or (next(iter(self.train)) if two and isinstance(self.train, dict) else None)
 
     @property
-    def training_sources(self) -> list[str]:
-        """The sources of the recipe that it learns from."""
-        return list(dict.fromkeys(e.source for e in self.examples if isinstance(e, FromSource)))
-
-    @property
     def examples(self) -> list[FromSource | FromFile | LabelledFile]:
         """Everything it learns from, in order."""
         if self.train is None:

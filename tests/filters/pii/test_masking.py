@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from filters.pii.kinds import ALL, KINDS
 from filters.pii.masking import mask_pii
-from filters.quality.pii import pii_counts
+from filters.quality.signals import compute_signals
 from tests.filters.pii import reference
 from tests.filters.pii.numbers import snils_check, with_inn, with_luhn
 from tests.filters.strategies import texts
@@ -184,7 +184,7 @@ def test_documents_are_masked_apart(column: list[str], skipped: int, kinds: set[
     masked.texts.validate(full=True)
     assert set(masked.counts) == kinds
     everything = mask_pii(array).counts
-    table = pii_counts(array)
+    table = compute_signals(array, families=["pii"])
     assert {name: sum(table[f"pii_{name}"].to_pylist()) for name in ALL} == everything
 
 
