@@ -1,4 +1,4 @@
-"""Exact duplicates: a 128-bit hash of the normalised text, and what is equal among many values."""
+"""Exact duplicates: a 128-bit hash of the normalised text, and equal values among many."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -123,7 +123,7 @@ def value_hashes(values: pa.Array) -> np.ndarray:
 
 
 def likely_shared(keys: np.ndarray) -> np.ndarray:
-    """For each key, uint64, whether it occurs more than once; of a few others this is said as well: bool."""
+    """Whether each key, uint64, occurs more than once, with a few false positives: bool."""
     found: np.ndarray = _likely_shared(keys)
     return found
 

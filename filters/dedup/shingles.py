@@ -18,8 +18,7 @@ _BASE = np.uint64(0xD1342543DE82EF95)
 def hash_shingles(data, begin, end, folding, ngram, shingles):
     """Writes the hash of each run of `ngram` words of `data[begin:end]` in order; returns their number.
 
-    Fewer words than `ngram` make one shingle, no words none. `shingles` (uint64) must have room for one entry
-    a byte.
+    Fewer words than `ngram` make one shingle, no words none. `shingles` (uint64) has one entry a byte.
     """
     words = _hash_words(data, begin, end, folding, shingles)
     if words == 0:

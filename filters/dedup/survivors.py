@@ -1,8 +1,8 @@
-"""Duplicates: who survives.
+"""Survivors among duplicates.
 
-Nothing is removed on the word of a hash: a candidate pair (`filters.candidates`) becomes an edge only when
-the Jaccard similarity of its shingle sets has been computed (`filters.jaccard`), and a document is removed
-only in favour of a survivor that it equals or has an edge to.
+Nothing is removed on the word of a hash: a candidate pair (`candidates`) becomes an edge only when the
+Jaccard similarity of its shingle sets has been computed (`jaccard`), and a document is removed only in favour
+of a survivor that it equals or has an edge to.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -21,7 +21,7 @@ VERSION = 1
 
 
 class Survivors(NamedTuple):
-    """The outcome for each document."""
+    """Survival, nearest survivor and similarity of each document."""
 
     kept: np.ndarray
     """Whether it survives: bool. An ineligible document does not."""

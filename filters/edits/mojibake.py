@@ -159,7 +159,6 @@ def _traces() -> np.ndarray:
 
 @kernel
 def _find(data, offsets, traces, found):
-    """Fills `found` for each document."""
     for document in range(found.size):
         found[document] = _is_suspicious(data, offsets[document], offsets[document + 1], traces)
 

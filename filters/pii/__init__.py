@@ -1,4 +1,4 @@
 """Personal data and secrets in text: what they look like, how many there are, and masks in their place.
 
-`masking.mask_pii` replaces them, the signals of `quality.pii` count them; `scan` looks for all kinds in one pass.
+`masking.mask_pii` replaces them, `spans.find_spans` lists them; `scan` looks for all kinds in one pass.
 """

@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Kind(NamedTuple):
-    """Something that is found and masked."""
+    """A kind of personal data or secret, and its mask."""
 
     name: str
     mask: str
@@ -35,7 +35,7 @@ ALL = tuple(kind.name for kind in KINDS)
 
 
 def wanted_kinds(names: Collection[str]) -> np.ndarray:
-    """Which kinds are asked for: bool, one a kind.
+    """The kinds of these names as a mask over `KINDS`: bool.
 
     Raises:
         ValueError: A kind is unknown.

@@ -20,7 +20,7 @@ _MASK_ENDS = np.cumsum([0] + [len(kind.mask) for kind in KINDS])
 
 
 class Masked(NamedTuple):
-    """Texts with masks and what they stand for."""
+    """Masked texts, and how many masks of each kind they have."""
 
     texts: pa.LargeStringArray
     counts: dict[str, int]

@@ -43,10 +43,9 @@ _ACTIONS = _actions()
 
 @kernel
 def next_span(data, at, end, wanted, top_level_domains):
-    """Start, end and kind of the first thing found in `data[at:end]`; the end is 0 if there is none.
+    """Start, end and kind of the first personal item in `data[at:end]`; the end is 0 if there is none.
 
-    `at` is where the last one ended. Of what starts with the same digit, the one with the stricter check is
-    found.
+    `at` is where the last one ended. Of the kinds that may start with one digit, the stricter is tried first.
     """
     floor = at
     while at < end:

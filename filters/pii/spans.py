@@ -1,4 +1,4 @@
-"""Everything that is found in documents, as a table of spans."""
+"""The spans of personal data and secrets in documents."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -18,7 +18,7 @@ SPAN = np.dtype([("document", np.int64), ("start", np.int64), ("end", np.int64),
 
 
 def find_spans(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, kinds: Collection[str]) -> np.ndarray:
-    """What is found in the documents `data[starts[i]:ends[i]]`, in their order: `SPAN`.
+    """The spans of some kinds in the documents `data[starts[i]:ends[i]]`, in their order: `SPAN`.
 
     Raises:
         ValueError: A kind is unknown.

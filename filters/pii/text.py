@@ -1,4 +1,4 @@
-"""What the finders ask of bytes: their class, their neighbours, the words before them.
+"""Tests that the finders of personal data share: classes of bytes, neighbours, words before a candidate.
 
 All finders judge what is left of a candidate by the bytes behind `floor`, the end of what was found before. A
 candidate thus looks the same whether its neighbour has been masked or not, and masking again changes nothing.
@@ -32,7 +32,7 @@ DOTTED = 1 << 10
 BASE64 = 1 << 7
 """Letters, digits, `+`, `/` and `=`."""
 SECRET = 1 << 8
-"""What quoted secrets are made of."""
+"""May stand in a quoted secret."""
 ALNUM = DIGIT | LETTER
 
 

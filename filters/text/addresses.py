@@ -17,8 +17,7 @@ def is_address(data, begin, end, classes):
 
     An address is `[scheme://][user[:password]@]host[:port][/path]`, where the host is a dotted name that ends
     in a top-level domain of lower-case letters, or four octets. After spaCy's `URL_MATCH` (Diego Perini's
-    expression). Each `@` is tried as the end of the user part; a host contains none, so all trials together
-    are linear.
+    expression). Each `@` is tried as the end of the user part; no host has one, so all trials are linear.
     """
     if find_byte(data, begin, end, ord(".")) == end:
         return False

@@ -1,4 +1,4 @@
-"""Taking a run of characters without white space apart, as spaCy's English tokenizer does.
+"""Affix rules: a run of characters without white space taken apart as spaCy's English tokenizer does.
 
 Exceptions first, then prefixes and suffixes stripped one at a time, then addresses kept whole, then infixes
 (`spacy/tokenizer.pyx`, `_split_affixes` and `_attach_tokens`). Each rule is a test on the characters around
@@ -105,8 +105,7 @@ def _write_pieces(data, start, slot, tables, base, words, count):
 def _split_run(data, begin, end, tables, base, words, count):
     """Takes apart the run `data[begin:end]`, which is no exception; returns the new number of words.
 
-    Suffixes come off from the outside in. They wait at the far end of `words`, which no run can reach before
-    them.
+    Suffixes come off from the outside in. They wait at the far end of the run's room in `words`, one a byte.
     """
     low, high = begin, end
     waiting = 0

@@ -1,9 +1,8 @@
-"""Character classes: what each Unicode code point is to the word, line and sentence kernels.
+"""Character classes: the kinds of Unicode code points that the word, line and sentence kernels tell apart.
 
 The classes are bits in one table indexed by code point, so a kernel asks any question about a character with
 one load. Most follow the Unicode character database of the running Python; the ones that decide where a word
-ends follow the character lists of spaCy's tokenizer (`spacy/lang/char_classes.py`), whose words datatrove
-counts.
+ends follow spaCy's tokenizer (`spacy/lang/char_classes.py`), whose words datatrove counts.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls

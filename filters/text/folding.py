@@ -1,4 +1,4 @@
-"""Case and accents: what each code point becomes before texts are compared."""
+"""Folding: the code points without case and accents by which texts are compared."""
 
 from __future__ import annotations
 
@@ -37,11 +37,10 @@ def lower_case() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def word_folding() -> np.ndarray:
-    """What each code point becomes in the words that MinHash compares: uint32, shape (0x110000,).
+    """The folded form of each code point in the words that MinHash compares: uint32, shape (0x110000,).
 
     Letters lose case and accents (`É` and `é` become `e`, `Ё` becomes `е`), compatibility forms become plain
-    ones (full-width `Ａ` becomes `a`). Digits stay. Everything that is neither letter, number nor mark
-    separates words.
+    (full-width `Ａ` becomes `a`), digits stay. All but letters, numbers and marks separate words.
     """
     table = np.full(sys.maxunicode + 1, SEPARATOR, dtype=np.uint32)
     for point in range(sys.maxunicode + 1):

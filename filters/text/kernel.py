@@ -1,4 +1,4 @@
-"""How the loops over text are compiled: by numba, cached on disk, without the GIL."""
+"""Compilers of the loops over text: numba, cached on disk, without the GIL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numba.types import unliteral
 
 @cache
 def _source_stamp() -> tuple[float, int]:
-    """Changes when any file of `filters` does."""
+    """Latest time and total size of the files of `filters`: changes when any of them does."""
     stats = [path.stat() for path in Path(__file__).parents[1].rglob("*.py")]
     return max(stat.st_mtime for stat in stats), sum(stat.st_size for stat in stats)
 

@@ -1,4 +1,4 @@
-"""What a line is. Two definitions: between newlines, which most filters use, and `str.splitlines`."""
+"""Lines, by two definitions: between newlines, which most filters use, and as `str.splitlines` has them."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 

@@ -57,7 +57,7 @@ def text_array(data: np.ndarray, offsets: np.ndarray) -> pa.LargeStringArray:
 
 
 class Edited(NamedTuple):
-    """Edited texts and what was done to them."""
+    """Edited texts, and counts of the edits by name."""
 
     texts: pa.LargeStringArray
     counts: dict[str, int]

@@ -2,8 +2,7 @@
 
 These are the exceptions of spaCy's English tokenizer (`spacy/lang/en/tokenizer_exceptions.py` and
 `spacy/lang/tokenizer_exceptions.py`), restated as the patterns they come from: `don't` is `do` + `n't`,
-`they'd've` is `they` + `'d` + `'ve`, `e.g.` and `:-)` stay whole. An exception is one entry of `EXCEPTIONS`:
-its pieces.
+`they'd've` is `they` + `'d` + `'ve`, `e.g.` and `:-)` stay whole.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -49,7 +48,7 @@ I|'m I|m I|'m|a I|m|a y'|all y|all how|'d|'y not|'ve not|ve can|not gon|na got|t
 
 
 def _contractions() -> list[tuple[str, ...]]:
-    """Subject or verb, and what is contracted onto it, with the apostrophe and without."""
+    """Pieces of contractions, subject or verb first, with the apostrophe and without."""
     found: list[tuple[str, ...]] = []
 
     def add(*pieces: str) -> None:
@@ -98,7 +97,7 @@ def exceptions() -> dict[str, tuple[str, ...]]:
 
 
 class ExceptionTable(NamedTuple):
-    """The exceptions by their hashes, as kernels look them up."""
+    """A hash table of the exceptions for kernels."""
 
     keys: np.ndarray
     """Open-addressing hash table: the hash of an exception, 0 where empty: uint64."""
@@ -116,7 +115,7 @@ class ExceptionTable(NamedTuple):
 
 @lru_cache(maxsize=1)
 def exception_table() -> ExceptionTable:
-    """The table, built once."""
+    """The hash table of all exceptions."""
     keys = np.zeros(_SLOTS, dtype=np.uint64)
     sizes = np.zeros((_SLOTS, 3), dtype=np.uint8)
     marked = np.zeros(_SLOTS, dtype=np.bool_)

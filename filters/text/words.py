@@ -1,4 +1,4 @@
-"""What a word is. Two definitions, by name.
+"""Words of documents, by one of two definitions.
 
 `unicode`: punctuation splits off, contractions split up. A run of characters without white space is taken
 apart by the rules of spaCy's English tokenizer, which datatrove counts words with; see `affixes`.
@@ -37,7 +37,7 @@ _PLACES = 6
 
 
 class WordTables(NamedTuple):
-    """What the kernels look up."""
+    """Lookup tables of `find_words`."""
 
     classes: np.ndarray
     """Class bits of each code point: uint32."""
@@ -48,7 +48,7 @@ class WordTables(NamedTuple):
 
 @lru_cache(maxsize=1)
 def word_tables() -> WordTables:
-    """The tables, built once."""
+    """The lookup tables of `find_words`."""
     return WordTables(character_classes(), exception_table(), unit_hashes())
 
 
