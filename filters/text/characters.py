@@ -266,9 +266,9 @@ def _find_class(data, at, end, classes, kind, inside):
     """The position of the first character in `data[at:end]` that is `inside` a class or not; else `end`."""
     while at < end:
         if at + WIDTH <= data.size:
-            found = _may_be(data, at, kind, inside)
-            at = min(at + trailing_zeros(found), end)
-            if not found:
+            candidates = _may_be(data, at, kind, inside)
+            at = min(at + trailing_zeros(candidates), end)
+            if not candidates:
                 continue
         if (class_at(data, at, end, classes) & kind != 0) == inside:
             return at

@@ -15,14 +15,14 @@ from filters.text.texts import text_buffers
 from tests.filters.pii.numbers import snils_check, with_inn, with_luhn
 
 
-def found(text: str) -> list[str]:
+def our_numbers(text: str) -> list[str]:
     """The numbers that we find."""
     data, offsets = text_buffers(pa.array([text], pa.large_string()))
     spans = find_spans(data, offsets[:-1], offsets[1:], ["phones"])
     return [bytes(data[span["start"] : span["end"]]).decode() for span in spans]
 
 
-def matches(text: str, *regions: str | None) -> list[str]:
+def their_numbers(text: str, *regions: str | None) -> list[str]:
     """The valid numbers that `phonenumbers` finds as one of the regions or another writes them."""
     matchers = [PhoneNumberMatcher(text, region, leniency=Leniency.VALID) for region in regions]
     return sorted({match.raw_string for matcher in matchers for match in matcher})
@@ -84,8 +84,8 @@ def test_international_numbers_of_all_countries(number: PhoneNumber, form: int, 
         code = f"+{number.country_code}"
         written = f"({code}){written[len(code) :]}"
     text = f"The phone is {written}, as ever."
-    assert found(text) == [written]
-    assert form == PhoneNumberFormat.RFC3966 or matches(text, None) == [written]
+    assert our_numbers(text) == [written]
+    assert form == PhoneNumberFormat.RFC3966 or their_numbers(text, None) == [written]
 
 
 RUSSIAN_GROUPS = "3322 334 37 3223 3232 4222 433 424 46 5122 523 55".split()
@@ -103,22 +103,22 @@ def test_russian_numbers_in_groups(digits: str, sizes: str, separator: str, firs
         first + " " + spelled(digits, sizes, separator, True),
     ):
         text = f"Call {written}, please."
-        assert found(text) == ([] if written.count(".") == 1 else [written])
-        assert matches(text, "RU") == [written]
+        assert our_numbers(text) == ([] if written.count(".") == 1 else [written])
+        assert their_numbers(text, "RU") == [written]
 
 
 @given(
     russian, st.sampled_from(["тел. ", "Телефон: ", "phone ", "Факс "]), st.sampled_from(["+7", "8", "7", ""])
 )
 def test_russian_digits_alone_behind_a_word_for_phone(digits: str, word: str, first: str) -> None:
-    assert found(f"{word}{first}{digits}.") == [first + digits]
+    assert our_numbers(f"{word}{first}{digits}.") == [first + digits]
 
 
 @given(russian.filter(lambda number: number[0] == "9"))
 def test_russian_mobile_digits_behind_cyrillic(digits: str) -> None:
-    assert found(f"Пишите на 8{digits}") == [f"8{digits}"]
-    assert found(f"Order 8{digits}") == []
-    assert matches(f"Order 8{digits}", "RU") == [f"8{digits}"]
+    assert our_numbers(f"Пишите на 8{digits}") == [f"8{digits}"]
+    assert our_numbers(f"Order 8{digits}") == []
+    assert their_numbers(f"Order 8{digits}", "RU") == [f"8{digits}"]
 
 
 @given(
@@ -127,12 +127,12 @@ def test_russian_mobile_digits_behind_cyrillic(digits: str) -> None:
 )
 def test_north_american_numbers(digits: str, form: str) -> None:
     written = form.replace("_", "{}").format(digits[:3], digits[3:6], digits[6:])
-    assert found(f"Call {written} now") == [written]
-    assert matches(f"Call {written} now", "US") == [written]
-    assert found(f"phone {digits}") == [digits]
+    assert our_numbers(f"Call {written} now") == [written]
+    assert their_numbers(f"Call {written} now", "US") == [written]
+    assert our_numbers(f"phone {digits}") == [digits]
     spaced = spelled(digits, "334", " ", False)
-    assert found(f"phone {spaced}") == [spaced]
-    assert found(f"values {digits}, {spaced}") == []
+    assert our_numbers(f"phone {spaced}") == [spaced]
+    assert our_numbers(f"values {digits}, {spaced}") == []
 
 
 DIFFERENCES = {
@@ -168,8 +168,8 @@ DIFFERENCES = {
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_where_we_differ(name: str) -> None:
     text, ours, theirs = DIFFERENCES[name]
-    assert found(text) == ours
-    assert matches(text, "US", "RU") == theirs
+    assert our_numbers(text) == ours
+    assert their_numbers(text, "US", "RU") == theirs
 
 
 def digits(size: int) -> st.SearchStrategy[str]:
@@ -200,7 +200,7 @@ look_alikes = st.one_of(
 @settings(max_examples=500)
 @given(st.lists(look_alikes, min_size=1, max_size=3).map(", ".join))
 def test_look_alikes_are_left(text: str) -> None:
-    assert found(f"See {text} there.") == []
+    assert our_numbers(f"See {text} there.") == []
 
 
 piece = st.builds(
@@ -216,7 +216,7 @@ piece = st.builds(
     st.lists(piece, min_size=1, max_size=6).map("".join),
 )
 def test_all_that_is_found_is_possible(first: str, rest: str) -> None:
-    for number in found(first + rest):
+    for number in our_numbers(first + rest):
         digits = "".join(filter(str.isdigit, number))
         if (number[:1] == "+" and digits[:1] not in "17") or digits[-10] in "56":
             continue  # countries and Russian area codes that nobody has
