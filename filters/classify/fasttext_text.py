@@ -16,6 +16,8 @@ from filters.text.folding import lower_case
 from filters.text.kernel import kernel
 from filters.text.texts import Texts, text_array, text_buffers
 
+VERSION = 1
+
 _GROWTH = 3
 """A byte becomes three at most: a punctuation mark between blanks."""
 _ENCODED = 4

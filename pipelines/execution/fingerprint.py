@@ -1,6 +1,7 @@
 """Names for content: canonical JSON, the fingerprint of a value (xxh3, 128 bits), versions of libraries."""
 
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import orjson
@@ -17,6 +18,13 @@ def fingerprint(value: Any) -> str:
     return xxhash.xxh3_128_hexdigest(canonical_json(value))
 
 
-def library_versions(*libraries: str) -> dict[str, str]:
-    """The installed version of each library, for the settings of a stage whose bytes it decides."""
-    return {library: version(library) for library in libraries}
+def library_versions(*libraries: str) -> dict[str, str | None]:
+    """The version of each library, None where it is not installed.
+
+    For the settings of a stage whose bytes it decides; the stage itself says what it cannot do without.
+    """
+    versions: dict[str, str | None] = dict.fromkeys(libraries)
+    for library in libraries:
+        with suppress(PackageNotFoundError):
+            versions[library] = version(library)
+    return versions

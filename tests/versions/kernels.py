@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from filters.classify import linear_head, percentiles
+from filters.classify import fasttext_text, linear_head, percentiles
 from filters.dedup import boilerplate, candidates, exact, jaccard, minhash, survivors
 from filters.edits.edits import EDITS
 from filters.language import identify
@@ -289,6 +289,7 @@ KERNELS: dict[str, Kernel] = {
         _module("similarity", jaccard, _pairs),
         _module("survivors", survivors, _survivors),
         _module("boilerplate", boilerplate, _boilerplate),
+        _module("texts for fastText", fasttext_text, lambda: fasttext_text.plain_words(TEXT)),
         _module("percentiles", percentiles, _percentiles),
         _module("linear head", linear_head, _linear_head),
         _module("hash sampling", hash_sampling, _hash_sampling),

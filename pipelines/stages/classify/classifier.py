@@ -14,16 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from filters.classify import fasttext_text, linear_head
 from filters.classify.cross_validation import measures, out_of_fold
 from filters.classify.linear_head import train_head
 from pipelines.errors import UserError
 from pipelines.execution.counts import Count
+from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage, distinct
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.sources.models import ModelInput
 from pipelines.stages.classify.examples import Examples, Place, gather_examples
-from pipelines.stages.classify.fasttext import FastTextModel, labels_in, library_version, train
+from pipelines.stages.classify.fasttext import LIBRARY, FastTextModel, labels_in, train
 from pipelines.stages.classify.models import FASTTEXT_FILE, HEAD_FILE, Model, load_model, write_head
 from pipelines.stages.classify.transformer import Body, Embedder, SequenceClassifier
 from pipelines.stages.hash_sampling import example_draw, first_words
@@ -64,7 +66,9 @@ class Classifier(SingleTaskStage):
     def settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {"config": self.config.model_dump(mode="json", exclude=NOT_OF_THE_MODEL)}
         if isinstance(self.config, FastTextClassifier):
-            settings["fasttext"] = library_version()
+            settings |= {"texts": fasttext_text.VERSION, **library_versions(LIBRARY)}
+        else:
+            settings |= {"head": linear_head.VERSION, **library_versions("torch", "transformers")}
         if self.model:
             settings["model"] = self.model.identity
         if self.places:

@@ -10,7 +10,6 @@ import mmap
 import re
 import tempfile
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -30,9 +29,8 @@ _SEEDS = 2**31
 """How many the library knows."""
 
 
-def library_version() -> str:
-    """The version of the library, on which what it learns and says depends."""
-    return version("fasttext-community")
+LIBRARY = "fasttext-community"
+"""Its version decides what is learned and scored."""
 
 
 class FastTextModel:

@@ -80,10 +80,10 @@ def test_another_version_of_a_library_runs_what_it_decides(monkeypatch, recipe, 
 
 
 def test_a_finished_run_opens_whatever_code_and_libraries_have_become(monkeypatch, recipe, measured):
-    before = {stage.label: stage.fingerprint for stage in open_run(measured).stages()}
+    before = {stage.label: stage.fingerprint for stage in open_run(measured).graph.stages()}
     raise_family(monkeypatch, "pii")
     monkeypatch.setattr(minhash, "VERSION", minhash.VERSION + 1)
-    assert {stage.label: stage.fingerprint for stage in open_run(measured).stages()} == before
+    assert {stage.label: stage.fingerprint for stage in open_run(measured).graph.stages()} == before
 
 
 def test_a_rule_on_a_signal_that_was_not_computed_costs_its_family_alone(coupage, recipe, run_copy):

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import UserError, WorkError
+from pipelines.sources import formats
 from pipelines.sources.hub import HubConfig
 
 from .conftest import Reading
@@ -178,6 +179,7 @@ def test_a_dataset_of_the_hub(tmp_path):
         )
     assert ru["identity"] == {
         "reader": "hub",
+        "version": formats.VERSION,
         "dataset": "owner/name",
         "subset": "ru",
         "split": "train",

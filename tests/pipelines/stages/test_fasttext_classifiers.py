@@ -175,9 +175,16 @@ def test_a_damaged_file_is_refused(tmp_path: Path, size: int) -> None:
 def test_another_version_of_the_library_is_another_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     def fingerprint() -> str:
         given = FastTextClassifier(model="fasttext", file="a.bin")
-        return classifier.Classifier("a", given, (), ModelInput("a.bin", None, "hash"), 0.0, 0).fingerprint
+        return classifier.Classifier(
+            scope="a",
+            config=given,
+            places=(),
+            model=ModelInput("a.bin", None, "hash"),
+            held_out_share=0.0,
+            seed=0,
+        ).fingerprint
 
     before = fingerprint()
     assert fingerprint() == before
-    monkeypatch.setattr(classifier, "library_version", lambda: "0.0")
+    monkeypatch.setattr(classifier, "library_versions", lambda name: {name: "0.0"})
     assert fingerprint() != before

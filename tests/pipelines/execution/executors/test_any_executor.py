@@ -31,14 +31,14 @@ def test_the_same_bytes_as_on_local_workers(coupage, recipe, finished, executor,
 
 
 def test_a_killed_task_is_reported_and_done_again(executor, tmp_path):
-    stage = Deadly("", ATTEMPTS - 1)
+    stage = Deadly(scope="", deaths=ATTEMPTS - 1)
     said = run(executor, stage, tmp_path)
     assert len(said) == ATTEMPTS - 1 and all("task 1" in line and "`deadly`" in line for line in said)
     assert sorted(path.name for path in stage.folder(tmp_path).glob("*.txt")) == ["0.txt", "1.txt", "2.txt"]
 
 
 def test_a_task_that_always_dies_fails_the_run(executor, tmp_path):
-    stage = Deadly("", 1000)
+    stage = Deadly(scope="", deaths=1000)
     with pytest.raises(WorkError, match=r"(?s)task 1 of `deadly`.*3 times.*memory"):
         run(executor, stage, tmp_path)
     assert not stage.is_finished(tmp_path)
@@ -54,7 +54,7 @@ def test_a_task_that_always_dies_fails_the_run(executor, tmp_path):
 )
 def test_the_error_of_a_task_ends_the_run(executor, tmp_path, error, kind, said):
     with pytest.raises(kind) as raised:
-        run(executor, Deadly("", 0, error), tmp_path)
+        run(executor, Deadly(scope="", deaths=0, error=error), tmp_path)
     assert said in str(raised.value)
 
 

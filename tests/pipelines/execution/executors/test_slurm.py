@@ -37,7 +37,7 @@ def test_the_job_asks_for_what_the_settings_say(slurm, tmp_path):
         poll_seconds=0.2,
         max_array_size=2,
     )
-    run("slurm", Deadly("", 0), tmp_path / "run", ExecutorSettings(slurm=settings))
+    run("slurm", Deadly(scope="", deaths=0), tmp_path / "run", ExecutorSettings(slurm=settings))
     first, second = ((slurm.home / job / "script").read_text().splitlines() for job in slurm.jobs())
     for asked in (
         "partition=cpu",
@@ -53,24 +53,24 @@ def test_the_job_asks_for_what_the_settings_say(slurm, tmp_path):
 
 
 def test_only_missing_tasks_are_submitted(slurm, tmp_path):
-    stage = Deadly("", 0, UserError("wrong"))
+    stage = Deadly(scope="", deaths=0, error=UserError("wrong"))
     with pytest.raises(UserError):
         run("slurm", stage, tmp_path / "run")
     assert slurm.calls("scancel"), "the rest of the job is not wanted"
     missing = 3 - len(list(stage.folder(tmp_path / "run").glob("receipts/*.json")))
-    run("slurm", Deadly("", 0), tmp_path / "run")
+    run("slurm", Deadly(scope="", deaths=0), tmp_path / "run")
     assert f"--array=0-{missing - 1}%2" in (slurm.home / slurm.jobs()[-1] / "script").read_text()
 
 
 def test_a_task_that_keeps_dying_is_named_with_its_log(slurm, tmp_path):
     with pytest.raises(Exception, match="the last: OUT_OF_MEMORY") as raised:
-        run("slurm", Deadly("", 1000), tmp_path / "run")
+        run("slurm", Deadly(scope="", deaths=1000), tmp_path / "run")
     assert "launch_pickled_pipeline" in Path(raised.value.file).read_text()
 
 
 def test_a_deaf_queue_is_asked_again(slurm, tmp_path):
     (slurm.home / "deaf").touch()
-    assert run("slurm", Deadly("", 0), tmp_path / "run") == []
+    assert run("slurm", Deadly(scope="", deaths=0), tmp_path / "run") == []
 
 
 def test_an_interrupted_run_cancels_its_job(slurm, recipe, tmp_path):
@@ -107,10 +107,10 @@ def test_a_job_that_someone_cancels_is_not_submitted_again(slurm, recipe, tmp_pa
 def test_what_sbatch_refuses_is_shown(slurm, tmp_path):
     settings = ExecutorSettings(slurm=SlurmSettings(partition="no_such"))
     with pytest.raises(UserError, match=r"(?s)invalid partition specified: no_such.*executor\.slurm"):
-        run("slurm", Deadly("", 0), tmp_path / "run", settings)
+        run("slurm", Deadly(scope="", deaths=0), tmp_path / "run", settings)
 
 
 def test_a_machine_without_slurm_is_said_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="no `sbatch` here"):
-        run("slurm", Deadly("", 0), tmp_path / "run", SETTINGS)
+        run("slurm", Deadly(scope="", deaths=0), tmp_path / "run", SETTINGS)
