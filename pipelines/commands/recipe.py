@@ -16,14 +16,9 @@ def list_recipes(json: bool) -> None:
     descriptions = {name: str(values.get("description", "")) for name, values in texts.items()}
     if json:
         print_json(descriptions)
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("recipe", "what it builds")
-    for name, description in descriptions.items():
-        table.add_row(name, description)
-    Console().print(table)
+    else:
+        width = max(map(len, descriptions))
+        print(*(f"{name:<{width}}  {description}" for name, description in descriptions.items()), sep="\n")
 
 
 def show_recipe(name: str, full: bool) -> None:
