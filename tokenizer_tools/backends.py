@@ -4,6 +4,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 SINGLE_THREAD = {"FASTOKENS_BPE_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 """Environment that keeps a process to one thread, for workers; it must be set before the first encode.
@@ -27,7 +28,7 @@ class Backend(Protocol):
         """Ids of all texts one after another, and len(texts) + 1 offsets into them."""
 
 
-class Fastokens:
+class Fastokens(Backend):
     """The fast backend: flat buffers all the way, no Python object for a token."""
 
     name = "fastokens"
@@ -38,13 +39,13 @@ class Fastokens:
         self._tokenizer = Tokenizer.from_json_str(tokenizer_json)
         self._as_text = not control_tokens
 
+    @override
     def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
-        """Encode; see Backend."""
         ids, offsets = self._tokenizer.encode_batch_flat(texts, split_special_tokens=self._as_text)
         return np.frombuffer(ids, np.uint32), np.frombuffer(offsets, np.uint64).astype(np.int64)
 
 
-class Reference:
+class Reference(Backend):
     """The tokenizers library, which defines what is right."""
 
     name = "tokenizers"
@@ -55,8 +56,8 @@ class Reference:
         self.tokenizer = Tokenizer.from_str(tokenizer_json)
         self.tokenizer.encode_special_tokens = not control_tokens
 
+    @override
     def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
-        """Encode; see Backend."""
         pieces = []
         for start in range(0, len(texts), _REFERENCE_BATCH):
             batch = self.tokenizer.encode_batch_fast(

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import override
 
-from tokenizer_tools.backends import Ids, Offsets, Reference
+from tokenizer_tools.backends import Backend, Ids, Offsets, Reference
 from tokenizer_tools.encode import encoding_definition
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, first_difference
@@ -116,7 +117,7 @@ def added_tokens(base: TokenizerFiles, extended: TokenizerFiles) -> dict[int, Pi
     return {number: pieces[token] for token, number in sorted(new.items(), key=lambda item: item[1])}
 
 
-class _Undone:
+class _Undone(Backend):
     """The extended tokenizer with each new token replaced by its pieces."""
 
     name = "the extended tokenizer, undone,"
@@ -129,8 +130,8 @@ class _Undone:
         self._starts = np.cumsum(self._lengths) - self._lengths
         self._pieces = np.array([piece for each in pieces for piece in each], np.uint32)
 
+    @override
     def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
-        """Encode; see Backend."""
         ids, offsets = self._reference.encode(texts)
         lengths = self._lengths[ids]
         ends = np.concatenate([[0], np.cumsum(lengths)])

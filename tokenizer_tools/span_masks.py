@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from tokenizer_tools.backends import Backend, Ids, Offsets, Reference
 
@@ -25,15 +26,13 @@ class MaskedIds:
 class SpanEncoder(Protocol):
     """Encodes texts with their spans. A text whose spans it cannot place gets no ids."""
 
-    @property
-    def backend(self) -> Backend:
-        """What encodes."""
+    backend: Backend
 
     def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
         """The spans of each text in order, not overlapping."""
 
 
-class ByteSpanEncoder:
+class ByteSpanEncoder(SpanEncoder):
     """For byte-level tokenizers: a token covers as many bytes as its name has letters.
 
     Counting places the spans, without a Python object for a token: it is as fast as its backend.
@@ -43,8 +42,8 @@ class ByteSpanEncoder:
         self.backend = backend
         self._token_bytes = token_bytes
 
+    @override
     def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
-        """Encode; see SpanEncoder."""
         ids, offsets = self.backend.encode(texts)
         ends = np.cumsum(self._token_bytes[ids])
         row_starts = np.concatenate([[0], ends])[offsets]
@@ -66,14 +65,16 @@ class ByteSpanEncoder:
         return _without(MaskedIds(ids, offsets, mask), np.diff(row_starts) != sizes)
 
 
-class ReferenceSpanEncoder:
+class ReferenceSpanEncoder(SpanEncoder):
     """For all other tokenizers: the reference's own record of which token holds which character."""
+
+    backend: Reference
 
     def __init__(self, reference: Reference) -> None:
         self.backend = reference
 
+    @override
     def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
-        """Encode; see SpanEncoder."""
         encodings = self.backend.tokenizer.encode_batch(texts, add_special_tokens=False)
         ids = [np.array(encoding.ids, np.uint32) for encoding in encodings]
         masks = [_mask(encoding, found) for encoding, found in zip(encodings, spans, strict=True)]

@@ -1,1 +1,1 @@
-"""What a trained model is worth, beside its base: loss, benchmarks, language and memory for facts."""
+"""Evaluation of a trained model beside its base: loss, benchmarks, language, facts in long texts."""

@@ -1,4 +1,4 @@
-"""Everything that is asked of a model and of the one beside it, with the same texts for both."""
+"""Runs all evaluations of a model and of its base, with the same texts for both."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class TaskScore:
     parts: dict[str, "TaskScore"] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types, for JSON."""
+        """The score in plain types, for JSON."""
         return asdict(self)
 
 

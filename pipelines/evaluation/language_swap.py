@@ -42,7 +42,7 @@ class SwapScore:
     into: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types, for JSON."""
+        """The score in plain types, for JSON."""
         return asdict(self)
 
 

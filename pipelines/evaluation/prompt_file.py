@@ -1,4 +1,4 @@
-"""The user's own prompts."""
+"""Prompts from a file of the user's."""
 
 from __future__ import annotations
 

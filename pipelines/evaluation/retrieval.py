@@ -45,7 +45,7 @@ class RetrievalScore:
     ranked: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types, for JSON."""
+        """The score in plain types, for JSON."""
         return asdict(self)
 
 

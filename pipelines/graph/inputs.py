@@ -1,4 +1,4 @@
-"""What a run's outside inputs are: live, as a new run finds them, or as a finished run recorded them."""
+"""The outside inputs of a run: live, as a new run finds them, or as a finished run recorded them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 import pyarrow as pa
+from typing_extensions import override
 
 from filters.language.language_codes import check_codes
 from mixers.files import hash_file, write_bytes
@@ -60,12 +61,11 @@ class Inputs(Protocol):
 
 
 @dataclass
-class LiveInputs:
+class LiveInputs(Inputs):
     """The inputs as they are now. Paths are relative to `base_folder`, the recipe's own.
 
-    `pins` maps what was asked of a hub to the commit that an earlier run got, so that a run means the same
-    data
-    for ever.
+    `pins` maps a name on a hub to the commit that an earlier run resolved it to, so that a run always means
+    the same data.
     """
 
     base_folder: Path
@@ -77,12 +77,14 @@ class LiveInputs:
         path = workdir / PINS
         return cls(base_folder, orjson.loads(path.read_bytes()) if path.exists() else {})
 
+    @override
     def source(self, name: str, config: SourceConfig) -> Source:
         """The source, at its pinned commit where it has one."""
         source = config.build(name, self.base_folder)
         pinned = self.pins.get(_source_key(source)) if isinstance(source, HubSource) else None
         return source.pin(pinned) if isinstance(source, HubSource) and pinned else source
 
+    @override
     def tokenizer(self, base: str) -> ModelInput:
         """A path relative to the recipe's folder, else a hub id at its pinned commit."""
         path = self.base_folder / Path(base).expanduser()
@@ -94,6 +96,7 @@ class LiveInputs:
         revision = self.pins.get(_tokenizer_key(base))
         return ModelInput(base, revision, f"{base}@{revision}")
 
+    @override
     def language_model(self, language: Language | None) -> ModelInput:
         """The bundled model, or a path relative to the recipe's folder."""
         if language is None or language.model is None:
@@ -105,10 +108,12 @@ class LiveInputs:
             raise UserError(str(error), place="curate.language.keep", hint="Correct the code.") from error
         return model
 
+    @override
     def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
         """Files relative to the recipe's folder."""
         return config.build(classifier, self.base_folder)
 
+    @override
     def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
         """A path relative to the recipe's folder, else (for a transformer) a hub id at its pinned commit."""
         if isinstance(config, FastTextClassifier):
@@ -131,6 +136,7 @@ class LiveInputs:
             )
         return ModelInput(str(path), None, hash_file(path))
 
+    @override
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
         """Files relative to the recipe's folder."""
         return read_word_list(language, [self.base_folder / Path(file).expanduser() for file in files])
@@ -205,59 +211,60 @@ def _model_commit(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class RecordedInputs:
-    """The inputs of a finished run: what they were, not what they have become. They cannot be read again.
+class RecordedInputs(Inputs):
+    """The inputs of a finished run, as its stages recorded them. They cannot be read again.
 
     `settings` maps the label of each stage to the settings in its manifest.
     """
 
     settings: Mapping[str, dict[str, Any]]
 
+    @override
     def source(self, name: str, config: SourceConfig) -> Source:
-        """What the ingest stage recorded."""
         return RecordedSource(self.settings[f"ingest {name}"]["input"])
 
+    @override
     def tokenizer(self, base: str) -> ModelInput:
-        """What the tokenizer stage recorded."""
         return ModelInput(base, None, self.settings["tokenizer"]["identity"])
 
+    @override
     def language_model(self, language: Language | None) -> ModelInput:
         """What the annotate stages recorded; there is one of each source."""
         recorded = (settings.get("language_model") for settings in self.settings.values())
         return ModelInput("", None, next(filter(None, recorded)))
 
+    @override
     def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
-        """What the classifier stage recorded."""
         return RecordedSource(self.settings[f"classifier {classifier}"]["files"][number])
 
+    @override
     def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
-        """What the classifier stage recorded."""
         identity = self.settings[f"classifier {classifier}"].get("model")
         return ModelInput("", None, identity) if identity else None
 
+    @override
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
-        """What the annotate stage recorded."""
         return WordList(language, (), self.settings[f"annotate {source}-bad_words"]["lists"][language])
 
 
 @dataclass(frozen=True)
-class RecordedSource:
+class RecordedSource(Source):
     """The identity that a source had."""
 
     recorded: dict[str, Any]
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """As recorded."""
         return self.recorded
 
+    @override
     def size(self) -> int | None:
-        """Not recorded."""
         return None
 
+    @override
     def units(self, part_bytes: int) -> list[Unit]:
-        """A finished run is not read again."""
         raise NotImplementedError("a recorded source has no units")
 
+    @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        """A finished run is not read again."""
         raise NotImplementedError("a recorded source cannot be read")

@@ -1,4 +1,4 @@
-"""The plan: what a run would do and why, told from manifests and sizes; it changes nothing."""
+"""The plan: what a run would do and why, from manifests and sizes; it changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no single section of a recipe can see: names that do not fit together."""
+"""Checks across the sections of a recipe: names that do not fit together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trainers.config import stage_before
 
 
 def recipe_problems(recipe: Recipe) -> list[Problem]:
-    """What no single model can see: places and messages of names that do not fit together."""
+    """The place and message of each name that does not fit what other sections say."""
     return [
         *_unknown_sources(recipe),
         *_reference_problems(recipe),
@@ -112,7 +112,7 @@ def _name_clashes(recipe: Recipe) -> list[Problem]:
 
 
 def _stage_problems(recipe: Recipe) -> list[Problem]:
-    """Stages that `train` and `evaluate` name and that are none, or do not come before."""
+    """Names in `train` and `evaluate` that are no stages, or no earlier ones."""
     stages = list(recipe.mixtures)
     there_are = f"(there are: {', '.join(stages)})"
     found: list[Problem] = []

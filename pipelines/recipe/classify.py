@@ -1,4 +1,4 @@
-"""What a recipe can say of a classifier: `curate.classify`."""
+"""The `curate.classify` section of a recipe: classifiers and ensembles of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe's classifiers that no single one can see."""
+"""Checks across the classifiers of a recipe: names that do not fit together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `evaluate:` section of a recipe, typed."""
+"""The `evaluate:` section of a recipe."""
 
 from __future__ import annotations
 

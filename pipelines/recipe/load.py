@@ -1,4 +1,4 @@
-"""Recipes loaded: read, typed, checked."""
+"""Loads recipes: reads, types and checks them."""
 
 from __future__ import annotations
 

@@ -177,8 +177,8 @@ class Recipe(BaseModel):
     def for_source(self, name: str) -> SourceSettings:
         """What holds for the source, or the synthesis, called `name`.
 
-        What names no sources holds for all, but nothing judges by itself what is synthesised or only compared
-        with.
+        What names no sources holds for all; but what is synthesised, or only compared with, is judged only
+        where it is named.
         """
         rules = [rules for rules in self.curate.rules if self._applies(rules.sources, name)]
         word_files: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""How new documents are made from selected ones: one model per method."""
+"""The `synthesize:` section of a recipe: one model for each method of making documents."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What every source is: a list of units to read, each yielding documents, with the bad records set aside."""
+"""The interface of sources: units to read, each of which yields documents and sets bad records aside."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -13,7 +13,7 @@ from pipelines.sources.listing import InputFile
 
 
 def csv_units(file: InputFile, part_bytes: int) -> list[Unit]:
-    """The whole file."""
+    """The whole file as one unit."""
     return [Unit(file.path, "csv", 0, file.size, 0, file.size, rows=None if file.size else 0)]
 
 

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from pipelines.errors import UserError
 from pipelines.sources import formats
-from pipelines.sources.base import Quarantine, Unit
+from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, is_remote, list_files, root_of
 
@@ -23,14 +24,14 @@ class FilesConfig(RecordOptions):
         description="A file, a folder (with all below it), a glob, or a URL such as s3://bucket/*.jsonl.zst."
     )
 
+    @override
     def build(self, name: str, base_folder: Path) -> "FilesSource":
-        """The source called `name`."""
         path = self.path if is_remote(self.path) else str(base_folder / Path(self.path).expanduser())
         return FilesSource(name, self, path)
 
 
 @dataclass(frozen=True)
-class FilesSource:
+class FilesSource(Source):
     """The files that match a path."""
 
     name: str
@@ -52,20 +53,23 @@ class FilesSource:
             )
         return readable
 
+    @override
     def identity(self) -> dict[str, Any]:
         """Path, size and modification time of each file, and how its records are read."""
         files = [[file.path, file.size, file.version] for file in self.files()]
         return {"reader": "files", "version": formats.VERSION, "files": files}
 
+    @override
     def size(self) -> int:
         """Bytes of all files, within the limit."""
         return self.config.limited_size(sum(file.size for file in self.files()))
 
+    @override
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines, row groups or record batches; whole files where those are not to be had."""
         return self.config.plan(self.files(), part_bytes)
 
+    @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        """Documents of a unit."""
         file = InputFile(unit.file, f"{root_of(self.path)}/{unit.file}", unit.bytes, None)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)

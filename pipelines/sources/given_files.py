@@ -11,17 +11,18 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from pipelines.errors import UserError
 from pipelines.sources import formats
-from pipelines.sources.base import Labels, Quarantine, Unit
+from pipelines.sources.base import Labels, Quarantine, Source, Unit
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.formats import UNITS, plan_files, read_unit, suffix_of
 from pipelines.sources.listing import InputFile
 
 
 @dataclass(frozen=True)
-class GivenFiles:
+class GivenFiles(Source):
     """Files in the order given. A `doc_id` is the record's id, else `<file name>:<row>`.
 
     Files of the same name in different folders are told apart by their paths from the folder that they share.
@@ -47,21 +48,23 @@ class GivenFiles:
             )
         )
 
+    @override
     def identity(self) -> dict[str, Any]:
         """Name, place, size and modification time of each file."""
         files = [[file.path, file.location, file.size, file.version] for file in self.files]
         return {"version": formats.VERSION, "files": files}
 
+    @override
     def size(self) -> int:
-        """Bytes of all files."""
         return sum(file.size for file in self.files)
 
+    @override
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines or row groups; whole files where those are not to be had."""
         return list(plan_files(self.files, part_bytes))
 
+    @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        """Documents of a unit."""
         file = next(file for file in self.files if file.path == unit.file)
         fields = FieldMap(Labels("", ""), Fields(id=_id_field(file)))
         return read_unit(file, unit, fields, quarantine)

@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.sources import formats
-from pipelines.sources.base import Quarantine, Unit
+from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
 
@@ -38,6 +39,7 @@ class HubConfig(RecordOptions):
         default="main", description="Branch, tag or commit; what it points to is pinned for the run."
     )
 
+    @override
     def build(self, name: str, base_folder: Path) -> "HubSource":
         """The source called `name`; of a folder and a dataset by the same name the folder is meant."""
         folder = base_folder / Path(self.dataset).expanduser()
@@ -51,7 +53,7 @@ class HubConfig(RecordOptions):
 
 
 @dataclass(frozen=True)
-class HubSource:
+class HubSource(Source):
     """One split of a dataset."""
 
     name: str
@@ -79,6 +81,7 @@ class HubSource:
         """The source at a commit that an earlier run has pinned."""
         return replace(self, pinned=commit, files=None)
 
+    @override
     def identity(self) -> dict[str, Any]:
         """The dataset and its commit, None while it is unknown; of a folder its files."""
         part: dict[str, Any] = {
@@ -96,18 +99,20 @@ class HubSource:
             "pinned": self.pinned,
         }
 
+    @override
     def size(self) -> int | None:
         """Bytes of the split's files, within the limit; None if the hub has not been asked."""
         if self.folder is None and self.files is None:
             return None
         return self.config.limited_size(sum(file.size for file in self._files()))
 
+    @override
     def units(self, part_bytes: int) -> list[Unit]:
         """As of the `files` reader: row groups, or whole files where those are compressed or lines."""
         return self.config.plan(self._files(), part_bytes)
 
+    @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        """Documents of a unit."""
         root = self.folder or _root(self.config, self.pinned)
         file = InputFile(unit.file, f"{root}/{unit.file}", unit.bytes, None)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)

@@ -18,5 +18,5 @@ class ModelInput:
 
 
 def bundled_language_model() -> ModelInput:
-    """lid.176."""
+    """The bundled model, lid.176, as an input."""
     return ModelInput(str(bundled_model()), None, hash_file(bundled_model()))

@@ -16,9 +16,19 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from pipelines.errors import UserError
-from pipelines.sources.base import BATCH_BYTES, Labels, Quarantine, Reason, SourceOptions, Unit, part_table
+from pipelines.sources.base import (
+    BATCH_BYTES,
+    Labels,
+    Quarantine,
+    Reason,
+    Source,
+    SourceOptions,
+    Unit,
+    part_table,
+)
 from pipelines.sources.fields import line_position, metadata_json
 from pipelines.sources.python_code import docstring_of, documented, is_public, parse_python
 
@@ -57,18 +67,19 @@ class PythonEnvironmentConfig(SourceOptions):
         description="Names or globs; one that begins with ! excludes. The standard library is `python`.",
     )
 
+    @override
     def build(self, name: str, base_folder: Path) -> "PythonEnvironmentSource":
-        """The source called `name`."""
         return PythonEnvironmentSource(name, self)
 
 
 @dataclass(frozen=True)
-class PythonEnvironmentSource:
+class PythonEnvironmentSource(Source):
     """One kind of content of the selected distributions."""
 
     name: str
     config: PythonEnvironmentConfig
 
+    @override
     def identity(self) -> dict[str, Any]:
         """Python's version, and version and size of each distribution that has something to read."""
         distributions = [[chosen.name, chosen.version, sum(sizes)] for chosen, sizes in self._sizes()]
@@ -80,14 +91,17 @@ class PythonEnvironmentSource:
             "distributions": distributions,
         }
 
+    @override
     def size(self) -> int:
         """Bytes of the files, or of the descriptions, within the limit."""
         return self.config.limited_size(sum(sum(sizes) for _, sizes in self._sizes()))
 
+    @override
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of a distribution's files; a unit's records are files, `start` and `stop` their numbers."""
         return self.config.limited(self._all_units(part_bytes), lambda unit: unit.stop - unit.start)
 
+    @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
         """Documents of a range of files; a blank file has none."""
         chosen = _find(unit.file)

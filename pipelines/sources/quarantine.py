@@ -1,4 +1,4 @@
-"""Bad records of files that were read outside of a run: counted, and told."""
+"""Bad records of files that are read outside of a run: counted and reported."""
 
 from __future__ import annotations
 
