@@ -138,10 +138,17 @@ def agreement(ours: Iterable[bool], theirs: Iterable[bool]) -> str:
 
 
 def annotate(texts: list[str], *options: str) -> tuple[list[bool], float]:
-    """What `coupage annotate` says: whether each text is dropped, and the CPU seconds of the whole command.
+    """What `coupage annotate` says: whether each text is dropped, and the CPU seconds that this took.
 
-    One worker; starting the program and loading its compiled loops count.
+    One worker. The seconds are those of the whole command without those of the command on a single text: to
+    start the program and load its compiled loops takes some seconds, however much text there is.
     """
+    _, start = annotate_command(texts[:1], *options)
+    dropped, seconds = annotate_command(texts, *options)
+    return dropped, seconds - start
+
+
+def annotate_command(texts: list[str], *options: str) -> tuple[list[bool], float]:
     with tempfile.TemporaryDirectory() as folder:
         corpus, output = Path(folder) / "texts.parquet", Path(folder) / "signals"
         pq.write_table(pa.table({"text": pa.array(texts, pa.large_string())}), corpus)
