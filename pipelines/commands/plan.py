@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from pipelines.commands.open_run import default_workdir
 from pipelines.commands.output import print_json
-from pipelines.graph.build import build_graph
+from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
 from pipelines.recipe.find import find_recipe
@@ -21,16 +21,16 @@ from pipelines.recipe.load import load_recipe
 
 def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:
     """`coupage plan`."""
-    stages = plan(name, workdir=workdir, settings=assignments)
+    graph, folder = _graph(name, workdir, assignments)
+    stages = make_plan(graph, folder)
     if json:
         print_json([asdict(stage) for stage in stages])
         return
     by_label = {stage.label: stage for stage in stages}
-    read = {label for stage in stages for label in stage.inputs}
-    tree = Tree(f"[bold]{escape(name)}[/bold]" + (f" in {escape(str(workdir))}" if workdir else ""))
+    tree = Tree(f"[bold]{graph.recipe.name}[/bold] in {folder}")
     shown: set[str] = set()
-    for label in (label for label in by_label if label not in read):
-        _grow(tree, label, by_label, shown)
+    for root in graph.shards.values():
+        _grow(tree, root.label, by_label, shown)
     console = Console()
     console.print(tree)
     running = [stage for stage in stages if stage.state != "cached"]
@@ -70,7 +70,11 @@ def plan(
 
     Changes nothing. The arguments are those of `run`.
     """
+    return make_plan(*_graph(recipe, workdir, settings))
+
+
+def _graph(recipe: str | Path, workdir: str | Path | None, settings: Sequence[str]) -> tuple[Graph, Path]:
+    """The stages of a recipe as its inputs are now, and the run's folder."""
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
-    graph = build_graph(loaded, LiveInputs.for_run(find_recipe(str(recipe)).parent, folder))
-    return make_plan(graph, folder)
+    return build_graph(loaded, LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)), folder
