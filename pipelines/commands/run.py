@@ -29,7 +29,7 @@ from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.report.report import write_report
-from pipelines.stages.ingest import Ingest, bad_records, quarantined
+from pipelines.stages.ingest import Ingest
 
 
 def run_recipe(
@@ -107,7 +107,8 @@ def run(
             stages = _until(list(graph.stages()), until)
             for stage in run_stages(stages, folder, tasks, progress):
                 if isinstance(stage, Ingest):
-                    _check_quarantine(stage, folder, loaded.quarantine.max_share)
+                    stage.check_limit(folder)
+            inputs.remember(folder)
             if until is None:
                 _publish(graph, loaded, folder)
     return Run(folder, graph)
@@ -122,22 +123,6 @@ def _until(stages: list[Stage], name: str | None) -> list[Stage]:
         names = ", ".join(dict.fromkeys(stage.name for stage in stages))
         raise UserError(f"there is no stage `{name}`", hint=f"Stages: {names}.")
     return stages[: last + 1]
-
-
-def _check_quarantine(stage: Ingest, workdir: Path, max_share: float) -> None:
-    """Raises UserError, naming file and place, when more than `max_share` of a source's records is bad."""
-    bad, read = bad_records(stage, workdir)
-    if bad <= max_share * read:
-        return
-    first = next(table for table in quarantined(stage, workdir)).slice(0, 1).to_pylist()[0]
-    raise UserError(
-        f"{bad} of {read} records of the source `{stage.scope}` are bad, more than the limit of "
-        f"{max_share:.2%}; the first: {first['reason']}",
-        file=first["file"],
-        place=first["position"],
-        hint="Mend the input, or raise `quarantine.max_share` in the recipe. "
-        f"All bad records: {stage.folder(workdir) / 'quarantine'}",
-    )
 
 
 def _publish(graph: Graph, recipe: Recipe, workdir: Path) -> None:

@@ -103,8 +103,9 @@ def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
         scope=name,
         source=inputs.source(name, config),
         group=settings.domain,
-        # The priority decides between duplicates, not what is read.
-        reader=config.model_dump(mode="json", exclude={"priority"}),
+        # The priority decides between duplicates, not what is read; and of a place what it holds counts.
+        reader=config.model_dump(mode="json", exclude={"priority", "path", "dataset"}),
+        max_share=recipe.quarantine.max_share,
         part_bytes=recipe.part_size,
         edits=settings.edits,
     )

@@ -12,14 +12,16 @@ import pyarrow as pa
 from typing_extensions import override
 
 from filters.language.language_codes import check_codes
-from mixers.files import hash_file, write_bytes
+from mixers.files import write_bytes
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.manifest import Damaged, read_sealed, write_sealed
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.recipe.curate import Language
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.config import SourceConfig
+from pipelines.sources.content import Contents
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubSource
 from pipelines.sources.language_model import load_identifier
@@ -27,6 +29,8 @@ from pipelines.sources.models import ModelInput, bundled_language_model
 from pipelines.sources.word_lists import WordList, read_word_list
 
 PINS = "pins.json"
+REMEMBERED = "inputs.json"
+"""In a run's folder: the hashes of its input files, by the state that they were in."""
 MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
 """Of a model's files those that are read: no pickles, no code."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
@@ -70,17 +74,24 @@ class LiveInputs(Inputs):
 
     base_folder: Path
     pins: dict[str, str] = field(default_factory=dict)
+    contents: Contents = field(default_factory=Contents)
 
     @classmethod
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
-        """The inputs with the pins of an earlier run in `workdir`."""
+        """The inputs with what an earlier run in `workdir` pinned and remembered."""
         path = workdir / PINS
-        return cls(base_folder, orjson.loads(path.read_bytes()) if path.exists() else {})
+        pins = orjson.loads(path.read_bytes()) if path.exists() else {}
+        return cls(base_folder, pins, Contents(_remembered(workdir / REMEMBERED)))
+
+    def remember(self, workdir: Path) -> None:
+        """Keep the hashes of all files that were asked for, so that `workdir` need not read them again."""
+        if self.contents.seen != self.contents.remembered:
+            write_sealed(workdir / REMEMBERED, self.contents.seen)
 
     @override
     def source(self, name: str, config: SourceConfig) -> Source:
         """The source, at its pinned commit where it has one."""
-        source = config.build(name, self.base_folder)
+        source = config.build(name, self.base_folder, self.contents)
         pinned = self.pins.get(_source_key(source)) if isinstance(source, HubSource) else None
         return source.pin(pinned) if isinstance(source, HubSource) and pinned else source
 
@@ -90,9 +101,7 @@ class LiveInputs(Inputs):
         path = self.base_folder / Path(base).expanduser()
         if path.exists():
             files = [path] if path.is_file() else [path / name for name in TOKENIZER_FILES]
-            return ModelInput(
-                str(path), None, fingerprint({file.name: hash_file(file) for file in files if file.is_file()})
-            )
+            return self._model_of(path, [file for file in files if file.is_file()])
         revision = self.pins.get(_tokenizer_key(base))
         return ModelInput(base, revision, f"{base}@{revision}")
 
@@ -111,7 +120,7 @@ class LiveInputs(Inputs):
     @override
     def examples(self, classifier: str, number: int, config: FilesConfig) -> Source:
         """Files relative to the recipe's folder."""
-        return config.build(classifier, self.base_folder)
+        return config.build(classifier, self.base_folder, self.contents)
 
     @override
     def model(self, classifier: str, config: FastTextClassifier | TransformerClassifier) -> ModelInput | None:
@@ -122,7 +131,7 @@ class LiveInputs(Inputs):
         path = self.base_folder / Path(config.name).expanduser()
         if path.exists():
             files = sorted(file for file in path.iterdir() if file.suffix in MODEL_SUFFIXES)
-            return ModelInput(str(path), None, fingerprint({file.name: hash_file(file) for file in files}))
+            return self._model_of(path, files)
         revision = self.pins.get(_model_key(config.name))
         return ModelInput(config.name, revision, f"{config.name}@{revision}")
 
@@ -134,7 +143,11 @@ class LiveInputs(Inputs):
                 place=place,
                 hint="Name a fastText model, .bin or .ftz; paths begin at the recipe's folder.",
             )
-        return ModelInput(str(path), None, hash_file(path))
+        return ModelInput(str(path), None, self.contents.of(str(path)))
+
+    def _model_of(self, path: Path, files: list[Path]) -> ModelInput:
+        identity = fingerprint({file.name: self.contents.of(str(file)) for file in files})
+        return ModelInput(str(path), None, identity)
 
     @override
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
@@ -170,6 +183,14 @@ class LiveInputs(Inputs):
             write_bytes(
                 workdir / PINS, orjson.dumps(self.pins, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
             )
+
+
+def _remembered(path: Path) -> dict[str, str]:
+    """What an earlier run wrote; nothing if that is not what it wrote: files are read again then."""
+    try:
+        return {str(state): str(found) for state, found in read_sealed(path).items()}
+    except (OSError, Damaged):
+        return {}
 
 
 def _source_key(source: HubSource) -> str:

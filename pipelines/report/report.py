@@ -21,9 +21,10 @@ from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
-from pipelines.stages.ingest import Ingest, quarantined
+from pipelines.stages.ingest import Ingest
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
+from pipelines.stages.set_aside import quarantined
 from pipelines.stages.tokenizer import ENCODER
 
 QUARANTINE_SHOWN = 200

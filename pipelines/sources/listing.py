@@ -22,8 +22,8 @@ class InputFile:
     location: str
     """Path on this machine, or URL."""
     size: int
-    version: int | str | None
-    """Modification time in nanoseconds, or the remote file system's tag."""
+    version: str | None = None
+    """The hash of its content, once that is known, or the remote file system's tag."""
     denied: bool = False
     """A folder that could not be listed."""
 
@@ -94,12 +94,12 @@ def _match(root: str, folder: str, names: list[str]) -> Iterator[InputFile]:
             yield from _match(root, path, rest) if os.path.isdir(location) else ()
         elif os.path.isfile(location):
             state = os.stat(location)
-            yield InputFile(path, location, state.st_size, state.st_mtime_ns)
+            yield InputFile(path, location, state.st_size)
         return
     try:
         entries = list(os.scandir(os.path.join(root, folder)))
     except PermissionError:
-        yield InputFile(folder or ".", os.path.join(root, folder), 0, None, denied=True)
+        yield InputFile(folder or ".", os.path.join(root, folder), 0, denied=True)
         return
     if name == "**":
         yield from _match(root, folder, rest or ["*"])
@@ -115,7 +115,7 @@ def _match(root: str, folder: str, names: list[str]) -> Iterator[InputFile]:
                 yield from _match(root, path, rest)
         elif entry.is_file():
             state = entry.stat()
-            yield InputFile(path, entry.path, state.st_size, state.st_mtime_ns)
+            yield InputFile(path, entry.path, state.st_size)
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -38,7 +38,7 @@ class Reading:
 
     @property
     def reasons(self) -> list[tuple[str, str]]:
-        return [(position, reason) for _, position, reason, _ in self.quarantine]
+        return [(row.position, row.reason) for row in self.quarantine]
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""What a stage that reads files sets aside: written, counted by reason, and too much of it refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import UserError
+from pipelines.execution.counts import Count, Counts
+from pipelines.execution.output import TaskOutput
+from pipelines.execution.stage import Stage
+from pipelines.sources.base import QUARANTINE_SCHEMA, BadRecord, Quarantine, Source, Unit
+from pipelines.sources.quarantine import Losses
+
+FOLDER = "quarantine"
+QUARANTINED = "quarantined"
+
+
+class SetAside:
+    """What one task sets aside, in `quarantine/TTTTT.parquet` if there is anything. A context manager.
+
+    Args:
+        output: Where the task writes.
+        whole: Bytes of all the input of which the task has a share.
+        max_share: How much of that may be lost; None: all.
+        name: Of the input, for people.
+    """
+
+    def __init__(self, output: TaskOutput, whole: int, max_share: float | None, name: str) -> None:
+        self._output = output
+        self._whole = whole
+        self._max_share = max_share
+        self._name = name
+        self._stack = ExitStack()
+        self._write: Callable[[pa.Table], None] | None = None
+        self._rows = 0
+        self.quarantine = Quarantine(self._keep)
+        self.input_bytes = 0
+        """Bytes of the units that were read; of one that could not be read, what it weighs."""
+
+    def __enter__(self) -> Self:
+        """Nothing is written before the first bad record."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the file."""
+        self._stack.__exit__(kind, error, trace)
+        if kind is None and self._rows:
+            self._output.files[-1].rows = self._rows
+
+    def read(self, source: Source, unit: Unit) -> Iterator[pa.Table]:
+        """The documents of a unit."""
+        before = self.quarantine.lost_bytes
+        yield from source.read(unit, self.quarantine)
+        self.input_bytes += max(unit.bytes, self.quarantine.lost_bytes - before)
+
+    def count(self, documents: int) -> None:
+        """End the task: count what was lost, and the documents that were not."""
+        self.quarantine.flush()
+        losses, counts = self.quarantine.losses, self._output.counts
+        counts.flow(
+            "records",
+            entered=documents + self.quarantine.lost_records,
+            left=documents,
+            dropped={Count(QUARANTINED, reason=reason): loss.records for reason, loss in losses.items()},
+        )
+        for reason, loss in losses.items():
+            counts.add("lost_bytes", loss.bytes, reason=reason)
+        counts.add("input_bytes", self.input_bytes)
+
+    def _keep(self, rows: pa.Table) -> None:
+        """Write some bad records. Raises UserError when this task alone has lost too much."""
+        if self._write is None:
+            name = f"{FOLDER}/{self._output.task:05d}.parquet"
+            self._write = self._stack.enter_context(self._output.tables(name, QUARANTINE_SCHEMA, 0))
+        self._write(rows)
+        self._rows += rows.num_rows
+        lost = self.quarantine.lost_bytes
+        # Whatever the others lose: what could not be read counts as input, so that the whole may grow as much.
+        if self._max_share is not None and lost > self._max_share * (self._whole + lost):
+            assert self.quarantine.first is not None, "a bad record was written"
+            losses = Losses(self.quarantine.losses, self._whole + lost)
+            raise too_much_lost(self._name, losses, self.quarantine.first, self._max_share)
+
+
+def losses_of(counts: Counts) -> Losses:
+    """What a stage, or a task, lost of its input."""
+    dropped = counts.dropped("records")
+    reasons = {count.reason: number for count, number in dropped.items() if count.what == QUARANTINED}
+    read = counts.flows["records"].entered if "records" in counts.flows else 0
+    return Losses.build(
+        {
+            reason: (number, counts.number("lost_bytes", reason=reason))
+            for reason, number in sorted(reasons.items())
+        },
+        counts.number("input_bytes"),
+        read,
+    )
+
+
+def check_losses(stage: Stage, workdir: Path, counts: Counts, max_share: float | None, name: str) -> None:
+    """Raises UserError, naming file and place, when more than `max_share` of a stage's input was lost."""
+    losses = losses_of(counts)
+    if max_share is not None and losses.share > max_share:
+        folder = stage.folder(workdir) / FOLDER
+        first = next(pq.ParquetFile(min(folder.glob("*.parquet"))).iter_batches(1)).to_pylist()[0]
+        raise too_much_lost(name, losses, BadRecord(**first), max_share, f" All of it: {folder}")
+
+
+def too_much_lost(
+    name: str, losses: Losses, first: BadRecord, max_share: float, where: str = ""
+) -> UserError:
+    """The error that names what was lost, and where first."""
+    return UserError(
+        f"{losses.in_words()} of {name} could not be read, more than the limit of {max_share:.2%}; "
+        f"the first: {first.described}",
+        file=first.file,
+        place=first.position,
+        hint=f"Mend the input, or raise `quarantine.max_share` in the recipe.{where}",
+    )
+
+
+def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
+    """What a finished stage set aside, in tables of QUARANTINE_SCHEMA."""
+    folder = stage.folder(workdir)
+    for name in stage.manifest(workdir).part_names(".parquet"):
+        if name.startswith(f"{FOLDER}/"):
+            with pq.ParquetFile(folder / name) as file:
+                yield from map(pa.Table.from_batches, ([batch] for batch in file.iter_batches()))
