@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.sources.passed_over import PassedOver
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 
 BATCH_BYTES = 16 << 20
@@ -58,6 +59,10 @@ class Reason(StrEnum):
     CORRUPT_GZIP = "corrupt gzip"
     TRUNCATED_ZSTD = "truncated zstd"
     CORRUPT_ZSTD = "corrupt zstd"
+    TRUNCATED_XZ = "truncated xz"
+    CORRUPT_XZ = "corrupt xz"
+    TRUNCATED_BZIP2 = "truncated bzip2"
+    CORRUPT_BZIP2 = "corrupt bzip2"
     TOO_LARGE = "record too large"
     UNREADABLE = "unreadable file"
     UNREADABLE_ROWS = "unreadable rows"
@@ -107,6 +112,10 @@ class Source(Protocol):
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
         """Tables of `PART_SCHEMA`, in the input's order; bad records go to `quarantine`, the rest goes on."""
         ...
+
+    def passed_over(self) -> list[PassedOver]:
+        """Files found beside those that are read, by kind."""
+        return []
 
 
 def tasks(units: list[Unit], part_bytes: int) -> list[list[Unit]]:

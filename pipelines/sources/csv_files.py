@@ -1,12 +1,13 @@
-"""CSV with a header line. A quoted field may hold newlines (RFC 4180), so a file is one unit."""
+"""CSV (.csv, .tsv) with a header line. A quoted field may hold newlines (RFC 4180), so a file is one unit."""
 
 import csv
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.compressed import Decompressed, Stream, open_stream, split_compression
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
 from pipelines.sources.lines import BLOCK_BYTES, BYTE_ORDER_MARK, MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
@@ -21,8 +22,8 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
     """Documents of the rows below the header; a row of another length than the header's is set aside."""
     records: list[Record] = []
     first_byte = 0
-    with file.open() as raw:
-        rows = _rows(raw)
+    with open_stream(file) as stream:
+        rows = _rows(stream, delimiter_of(file.path))
         header = next(rows, _NO_HEADER).fields
         for number, row in enumerate(rows):
             if unit.rows is not None and number == unit.rows:
@@ -36,13 +37,21 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
             if row.byte - first_byte > BLOCK_BYTES:
                 yield documents_from_records(records, field_map, file.path, quarantine)
                 records, first_byte = [], row.byte
+        broken = stream.broken if isinstance(stream, Decompressed) else None
+    if broken is not None:
+        quarantine.add(file.path, "the rest of the file", broken)
     yield documents_from_records(records, field_map, file.path, quarantine)
 
 
 def count_csv(file: InputFile) -> int:
     """Number of rows below the header, bad ones included; reads the file."""
-    with file.open() as raw:
-        return max(0, sum(1 for _ in _rows(raw)) - 1)
+    with open_stream(file) as stream:
+        return max(0, sum(1 for _ in _rows(stream, delimiter_of(file.path))) - 1)
+
+
+def delimiter_of(path: str) -> str:
+    """What stands between the fields of a file: a tab in .tsv."""
+    return "\t" if split_compression(path)[0].endswith(".tsv") else ","
 
 
 class _Row(NamedTuple):
@@ -58,11 +67,11 @@ class _Row(NamedTuple):
 _NO_HEADER = _Row(0, 0, [], None, b"")
 
 
-def _rows(raw: BinaryIO) -> Iterator[_Row]:
+def _rows(raw: Stream, delimiter: str) -> Iterator[_Row]:
     """Rows of a CSV file, the header included, blank lines not."""
     csv.field_size_limit(MAX_RECORD_BYTES)  # the module's own limit is 128 KiB
     lines = _Lines(raw)
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         line, byte = lines.begin_row()
         fields: list[str] = []
@@ -82,7 +91,7 @@ def _rows(raw: BinaryIO) -> Iterator[_Row]:
 class _Lines:
     """The decoded lines of a file for csv.reader, counted as they are taken."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: Stream) -> None:
         self._raw = raw
         self._line = 0
         self._byte = 0

@@ -1,5 +1,6 @@
 """Files on this machine or on a remote file system: JSON lines, Parquet, CSV, plain text."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing_extensions import override
 from pipelines.errors import UserError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
-from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
-from pipelines.sources.listing import InputFile, is_remote, list_files, root_of
+from pipelines.sources.folders import Chosen, choose_documents
+from pipelines.sources.formats import READABLE, RecordOptions, read_unit
+from pipelines.sources.listing import InputFile, list_files, root_of
+from pipelines.sources.passed_over import PassedOver, describe
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .jsonl and .json (also .gz, .zst), .csv, .txt, .md, .arrow."""
+    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, also compressed."""
 
     reader: Literal["files"]
     path: str = Field(
@@ -26,32 +29,41 @@ class FilesConfig(RecordOptions):
 
     @override
     def build(self, name: str, base_folder: Path) -> "FilesSource":
-        path = self.path if is_remote(self.path) else str(base_folder / Path(self.path).expanduser())
-        return FilesSource(name, self, path)
+        if not self.path.startswith("~"):
+            return FilesSource(name, self, str(base_folder), self.path)
+        home, _, pattern = self.path.partition("/")
+        return FilesSource(name, self, str(base_folder / os.path.expanduser(home)), pattern)
 
 
 @dataclass(frozen=True)
 class FilesSource(Source):
-    """The files that match a path."""
+    """The files that match a pattern below a folder."""
 
     name: str
     config: FilesConfig
-    path: str
+    folder: str
+    pattern: str
 
     def files(self) -> list[InputFile]:
-        """The files that will be read, sorted by path; others in the folder are passed over.
+        """The files that will be read, sorted by path.
 
         Raises:
             UserError: there is none.
         """
-        found = list_files(self.path)
-        readable = [file for file in found if file.denied or suffix_of(file.path)]
-        if not readable:
+        chosen = self._chosen()
+        if not chosen.files:
             raise UserError(
-                f"{self.path}: none of its {len(found)} files has a suffix that can be read",
-                hint=f"It holds e.g. {found[0].path}; readable are {' '.join(UNITS)}.",
+                f"{self.config.path}: there is no file to read",
+                hint=f"{describe(chosen.passed_over)}. Readable are {READABLE}.",
             )
-        return readable
+        return chosen.files
+
+    @override
+    def passed_over(self) -> list[PassedOver]:
+        return self._chosen().passed_over
+
+    def _chosen(self) -> Chosen:
+        return choose_documents(list_files(self.pattern, self.folder))
 
     @override
     def identity(self) -> dict[str, Any]:
@@ -71,5 +83,5 @@ class FilesSource(Source):
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        file = InputFile(unit.file, f"{root_of(self.path)}/{unit.file}", unit.bytes, None)
+        file = InputFile(unit.file, f"{root_of(self.pattern, self.folder)}/{unit.file}", unit.bytes, None)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.compressed import COMPRESSIONS, split_compression
 from pipelines.sources.csv_files import count_csv, csv_units, read_csv
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_files import count_json_array, json_line_units, read_json_array, read_json_lines
@@ -27,25 +28,27 @@ Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same files give other documents."""
 
 UNITS: dict[str, Units] = {
     ".parquet": parquet_units,
     ".arrow": arrow_units,
     ".jsonl": json_line_units,
-    ".jsonl.gz": json_line_units,
-    ".jsonl.zst": json_line_units,
     ".json": json_line_units,
-    ".json.gz": json_line_units,
-    ".json.zst": json_line_units,
     ".csv": csv_units,
+    ".tsv": csv_units,
     ".txt": text_file_units,
     ".md": text_file_units,
 }
 """How a file with this suffix is cut into units, which say the format that reads them."""
 
 TEXT_SUFFIXES = (".txt", ".md")
+COLUMNAR_SUFFIXES = (".parquet", ".arrow")
+"""Not read when the file as a whole is compressed: they are read from within."""
+
+READABLE = f"{' '.join(UNITS)} (all but {' and '.join(COLUMNAR_SUFFIXES)} also with {' '.join(COMPRESSIONS)})"
+"""The suffixes in words, for hints."""
 
 DENIED = "denied folder"
 """Format of the unit that stands for a folder which may not be listed."""
@@ -71,9 +74,10 @@ FORMATS: dict[str, Format] = {
 
 
 def suffix_of(path: str) -> str | None:
-    """The suffix by which a file is read, or None if there is no format for it."""
-    name = path.lower()
-    return next((suffix for suffix in UNITS if name.endswith(suffix)), None)
+    """The suffix by which a file is read, without that of its compression; None if nothing reads it."""
+    name, compression = split_compression(path)
+    suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None)
+    return None if compression and suffix in COLUMNAR_SUFFIXES else suffix
 
 
 def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = False) -> Iterator[Unit]:

@@ -17,7 +17,7 @@ from pipelines.errors import UserError
 from pipelines.sources import formats
 from pipelines.sources.base import Labels, Quarantine, Source, Unit
 from pipelines.sources.fields import FieldMap, Fields
-from pipelines.sources.formats import UNITS, plan_files, read_unit, suffix_of
+from pipelines.sources.formats import READABLE, plan_files, read_unit, suffix_of
 from pipelines.sources.listing import InputFile
 
 
@@ -84,9 +84,7 @@ def _existing(path: str) -> str:
     except UnicodeEncodeError as error:
         raise UserError("the file's name is not UTF-8", file=repr(path), hint="Rename it.") from error
     if suffix_of(path) is None:
-        raise UserError(
-            "its suffix does not say how to read it", file=path, hint=f"Readable are {' '.join(UNITS)}."
-        )
+        raise UserError("its suffix does not say how to read it", file=path, hint=f"Readable are {READABLE}.")
     return path
 
 

@@ -21,7 +21,7 @@ from typing_extensions import override
 from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
-from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
+from pipelines.sources.formats import READABLE, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -47,7 +47,7 @@ class HubConfig(RecordOptions):
         if folder.is_dir():
             return HubSource(name, self, folder=str(folder))
         if is_path or self.dataset.count("/") > 1:
-            list_files(str(folder))  # says what is there instead
+            list_files("", str(folder))  # says what is there instead
             raise UserError(f"{folder} is a file", hint="The files reader opens it.")
         return HubSource(name, self, pinned=self.revision if _COMMIT.fullmatch(self.revision) else None)
 
@@ -191,7 +191,7 @@ def _data_files(config: HubConfig, dataset: str, commit: str | None) -> list[str
         if suffix_of(path) is None:
             raise UserError(
                 f"{config.dataset}: {path.rpartition('/')[2]} has no suffix that can be read",
-                hint=f"Readable are {' '.join(UNITS)}; many datasets have a revision refs/convert/parquet.",
+                hint=f"Readable are {READABLE}; many datasets have a revision refs/convert/parquet.",
             )
     return files
 

@@ -1,4 +1,4 @@
-"""JSON lines (plain, .gz or .zst) and files that are one JSON array of records."""
+"""JSON lines and files that are one JSON array of records."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.sources import lines
 from pipelines.sources.base import Quarantine, Reason, Unit
-from pipelines.sources.compressed import Decompressed, open_stream
+from pipelines.sources.compressed import Decompressed, open_stream, split_compression
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
 from pipelines.sources.listing import InputFile
 
@@ -32,7 +32,7 @@ def json_failure(record: bytes) -> Reason:
 
 def json_line_units(file: InputFile, part_bytes: int) -> list[Unit]:
     """Ranges of lines; one unit if the file is compressed or remote, or is one JSON array."""
-    if file.path.endswith((".json", ".json.gz", ".json.zst")) and _begins_an_array(file):
+    if split_compression(file.path)[0].endswith(".json") and _begins_an_array(file):
         return [Unit(file.path, "json array", 0, file.size, 0, file.size)]
     return lines.line_units(file, "jsonl", part_bytes)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
-from pipelines.sources.compressed import SUFFIXES, Decompressed, Stream, open_stream
+from pipelines.sources.compressed import Decompressed, Stream, open_stream, split_compression
 from pipelines.sources.fields import line_position
 from pipelines.sources.listing import InputFile
 
@@ -42,7 +42,7 @@ its first byte in the (uncompressed) file, and its bytes without the newline."""
 def line_units(file: InputFile, format_name: str, part_bytes: int) -> list[Unit]:
     """Units of whole lines, found by reading the file once; a compressed or remote file stays whole."""
     whole = Unit(file.path, format_name, 0, file.size, 0, file.size, rows=None if file.size else 0)
-    if file.size <= part_bytes or file.remote or file.path.endswith(SUFFIXES):
+    if file.size <= part_bytes or file.remote or split_compression(file.path)[1]:
         return [whole]
     units: list[Unit] = []
     start = row = line = 0
@@ -67,7 +67,7 @@ def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[
     row, number, end = unit.first_row, unit.first_line, unit.start
     last_row = sys.maxsize if unit.rows is None else row + unit.rows
     unfinished = b""
-    compressed = file.path.endswith(SUFFIXES)
+    compressed = split_compression(file.path)[1] is not None
     with open_stream(file, unit.start) as stream:
         for chunk in line_chunks(stream, unit.start, None if compressed else unit.stop):
             if row >= last_row:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipelines.sources.base import Quarantine, Reason, Unit
+from pipelines.sources.compressed import Decompressed, open_stream
 from pipelines.sources.fields import FieldMap, Fields, documents_from_records, line_position
 from pipelines.sources.lines import MAX_RECORD_BYTES, line_units, read_lines
 from pipelines.sources.listing import InputFile
@@ -21,8 +22,12 @@ def read_text_file(
     """The file's whole content as one document, unchanged except for a byte order mark."""
     if unit.rows == 0:
         return
-    with file.open() as raw:
-        data = raw.read(MAX_RECORD_BYTES + 1)
+    with open_stream(file) as stream:
+        data = stream.read(MAX_RECORD_BYTES + 1)
+        broken = stream.broken if isinstance(stream, Decompressed) else None
+    if broken is not None:
+        quarantine.add(file.path, line_position(0, 0), broken, data)
+        return
     if len(data) > MAX_RECORD_BYTES:
         quarantine.add(file.path, line_position(0, 0), Reason.TOO_LARGE, data)
         return
