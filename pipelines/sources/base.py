@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.sources.passed_over import PassedOver
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 
 if TYPE_CHECKING:
@@ -233,6 +234,10 @@ class Source(Protocol):
         """Tables of `PART_SCHEMA`, in the input's order; bad records go to `quarantine`, the rest goes on."""
         ...
 
+    def passed_over(self) -> list[PassedOver]:
+        """Files found beside those that are read, by kind."""
+        return []
+
 
 def tasks(units: list[Unit], part_bytes: int) -> list[list[Unit]]:
     """Group consecutive units into tasks of up to `part_bytes`, so that many small files make one part."""
@@ -348,8 +353,10 @@ class Limit:
             else:
                 rows = unit.rows if unit.rows is not None else count(unit)
                 left = self.documents - read
-                yield unit if rows <= left else replace(
-                    unit, rows=left, bytes=Shares(unit.bytes, rows).of(0, left)
+                yield (
+                    unit
+                    if rows <= left
+                    else replace(unit, rows=left, bytes=Shares(unit.bytes, rows).of(0, left))
                 )
                 read += rows
             if read >= (self.documents or self.bytes or 0):

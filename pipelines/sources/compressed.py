@@ -73,7 +73,7 @@ class Stream(Protocol):
 class Decompressed:
     """The uncompressed bytes of a stream; `broken` tells if it ended before its end, and how.
 
-    So far the `consumed` first bytes of the file have become `produced` bytes, not all of which may be read yet.
+    So far the first `consumed` bytes of the file have become `produced` bytes, some of them perhaps unread.
     """
 
     def __init__(self, compressed: Stream, compression: Compression) -> None:
@@ -95,7 +95,7 @@ class Decompressed:
         return data
 
     def readline(self, size: int = -1, /) -> bytes:
-        """A line with its newline, or its first `size` bytes; empty at the end or where the stream is broken."""
+        """A line with its newline, or its first `size` bytes; empty at the end or where it is broken."""
         searched = 0
         while (end := self._ready.find(b"\n", searched) + 1) == 0:
             searched = len(self._ready)

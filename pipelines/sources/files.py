@@ -1,5 +1,6 @@
 """Files on this machine or on a remote file system: JSON lines, Parquet, CSV, plain text."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +15,14 @@ from pipelines.errors import UserError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.content import Contents
-from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
-from pipelines.sources.listing import InputFile, is_remote, list_files, root_of
+from pipelines.sources.folders import Chosen, choose_documents
+from pipelines.sources.formats import READABLE, RecordOptions, read_unit
+from pipelines.sources.listing import InputFile, list_files, printable, root_of
+from pipelines.sources.passed_over import PassedOver, describe
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .jsonl and .json (also .gz, .zst), .csv, .txt, .md, .arrow."""
+    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, also compressed."""
 
     reader: Literal["files"]
     path: str = Field(
@@ -28,44 +31,58 @@ class FilesConfig(RecordOptions):
 
     @override
     def build(self, name: str, base_folder: Path, contents: Contents | None = None) -> "FilesSource":
-        path = self.path if is_remote(self.path) else str(base_folder / Path(self.path).expanduser())
-        return FilesSource(name, self, path, contents or Contents())
+        contents = contents or Contents()
+        if not self.path.startswith("~"):
+            return FilesSource(name, self, str(base_folder), self.path, contents)
+        home, _, pattern = self.path.partition("/")
+        return FilesSource(name, self, str(base_folder / os.path.expanduser(home)), pattern, contents)
 
 
 @dataclass(frozen=True)
 class FilesSource(Source):
-    """The files that match a path. They are listed once, when first asked for."""
+    """The files that match a pattern below a folder. They are listed once, when first asked for."""
 
     name: str
     config: FilesConfig
-    path: str
+    folder: str
+    pattern: str
     contents: Contents = field(default_factory=Contents, compare=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: its task names the files and their content."""
-        return {"name": self.name, "config": self.config, "path": self.path, "contents": Contents()}
+        listed = {"_chosen", "files"}
+        return {name: value for name, value in vars(self).items() if name not in listed} | {
+            "contents": Contents()
+        }
 
     @cached_property
     def files(self) -> tuple[InputFile, ...]:
-        """The files that will be read, sorted by path; others in the folder are passed over.
+        """The files that will be read, sorted by path.
 
         Raises:
-            UserError: there is none, or a folder may not be listed.
+            UserError: there is none, or some may not be looked at.
         """
-        found = list_files(self.path)
-        if denied := [file for file in found if file.denied]:
+        chosen = self._chosen
+        if denied := [file for file in chosen.files if file.denied]:
             raise UserError(
-                "the folder may not be listed, so nobody knows what it holds",
-                file=denied[0].location,
-                hint="Give yourself the right to read it, or name the others apart from it.",
+                "permission denied: nobody knows what it holds",
+                file=printable(denied[0].location),
+                hint="Give yourself the right to look at it, or name what lies beside it in `path`.",
             )
-        readable = [file for file in found if suffix_of(file.path)]
-        if not readable:
+        if not chosen.files:
             raise UserError(
-                f"{self.path}: none of its {len(found)} files has a suffix that can be read",
-                hint=f"It holds e.g. {found[0].path}; readable are {' '.join(UNITS)}.",
+                f"{self.config.path}: there is no file to read",
+                hint=f"{describe(chosen.passed_over)}. Readable are {READABLE}.",
             )
-        return self.contents.identified(readable)
+        return self.contents.identified(chosen.files)
+
+    @override
+    def passed_over(self) -> list[PassedOver]:
+        return self._chosen.passed_over
+
+    @cached_property
+    def _chosen(self) -> Chosen:
+        return choose_documents(list_files(self.pattern, self.folder))
 
     @override
     def identity(self) -> dict[str, Any]:
@@ -85,5 +102,5 @@ class FilesSource(Source):
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        file = InputFile(unit.file, f"{root_of(self.path)}/{unit.file}", unit.bytes)
+        file = InputFile(unit.file, f"{root_of(self.pattern, self.folder)}/{unit.file}", unit.bytes)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)

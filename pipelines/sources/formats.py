@@ -75,7 +75,7 @@ FORMATS: dict[str, Format] = {
 
 
 def suffix_of(path: str) -> str | None:
-    """The suffix by which a file is read, that of its compression left out; None if there is no format for it."""
+    """The suffix by which a file is read, without that of its compression; None if nothing reads it."""
     name, compression = split_compression(path)
     suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None)
     return None if compression and suffix in COLUMNAR_SUFFIXES else suffix
@@ -115,7 +115,7 @@ def planned(units: list[Unit], files: Sequence[InputFile]) -> list[Unit]:
 def weighed(units: list[Unit], files: Iterable[InputFile]) -> list[Unit]:
     """The units with the mean of their files.
 
-    A file that could not be looked into weighs by its size as others of its format do, and at least that mean.
+    A file that could not be looked into weighs by its size as others of its format do.
     """
     sizes = {file.path: file.size for file in files}
     unknown = {unit.file for unit in units if unit.stop == TO_THE_END}

@@ -89,9 +89,7 @@ def _existing(path: str) -> str:
     except UnicodeEncodeError as error:
         raise UserError("the file's name is not UTF-8", file=repr(path), hint="Rename it.") from error
     if suffix_of(path) is None:
-        raise UserError(
-            "its suffix does not say how to read it", file=path, hint=f"Readable are {READABLE}."
-        )
+        raise UserError("its suffix does not say how to read it", file=path, hint=f"Readable are {READABLE}.")
     return path
 
 

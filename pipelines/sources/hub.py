@@ -49,7 +49,7 @@ class HubConfig(RecordOptions):
         if folder.is_dir():
             return HubSource(name, self, folder=str(folder), contents=contents or Contents())
         if is_path or self.dataset.count("/") > 1:
-            list_files(str(folder))  # says what is there instead
+            list_files("", str(folder))  # says what is there instead
             raise UserError(f"{folder} is a file", hint="The files reader opens it.")
         return HubSource(name, self, pinned=self.revision if _COMMIT.fullmatch(self.revision) else None)
 
@@ -155,9 +155,7 @@ def _hub_files(config: HubConfig, commit: str) -> list[InputFile]:
         paths = [path.removeprefix(f"{root}/") for path in _data_files(config, config.dataset, commit)]
         found: Any = HfFileSystem().find(root, detail=True)
     prefix = root.removeprefix("hf://")
-    return [
-        InputFile(path, f"{root}/{path}", found[f"{prefix}/{path}"]["size"]) for path in sorted(paths)
-    ]
+    return [InputFile(path, f"{root}/{path}", found[f"{prefix}/{path}"]["size"]) for path in sorted(paths)]
 
 
 def _folder_files(config: HubConfig, folder: Path) -> list[InputFile]:

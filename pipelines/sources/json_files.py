@@ -81,9 +81,7 @@ def _load_array(file: InputFile, unit: Unit, quarantine: Quarantine) -> list[Any
         data = stream.read(lines.MAX_RECORD_BYTES + 1).removeprefix(lines.BYTE_ORDER_MARK)
         how = broken(stream)
     if len(data) > lines.MAX_RECORD_BYTES:
-        quarantine.add(
-            file.path, line_position(0, 0), Reason.TOO_LARGE, data, bytes=unit.bytes, records=None
-        )
+        quarantine.add(file.path, line_position(0, 0), Reason.TOO_LARGE, data, bytes=unit.bytes, records=None)
         return []
     try:
         values = orjson.loads(data)

@@ -111,9 +111,7 @@ def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[
         reason = broken(stream)
     if reason is not None and row < last_row:
         lost = lost_behind(stream, unit, end)
-        quarantine.add(
-            file.path, line_position(number, end), reason, unfinished, bytes=lost, records=None
-        )
+        quarantine.add(file.path, line_position(number, end), reason, unfinished, bytes=lost, records=None)
 
 
 def count_rows(file: InputFile) -> int:

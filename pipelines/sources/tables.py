@@ -1,4 +1,4 @@
-"""Columnar files: Parquet, cut at row groups, and Arrow streams, as `datasets` saves them, at batches."""
+"""Columnar files: Parquet, cut at row groups, and Arrow streams and files, cut at batches."""
 
 import sys
 from collections import Counter
@@ -12,7 +12,6 @@ from pipelines.errors import UserError
 from pipelines.sources.base import BATCH_BYTES, Quarantine, Reason, Shares, Unit
 from pipelines.sources.fields import FieldMap, documents_from_table
 from pipelines.sources.listing import InputFile
-
 
 TO_THE_END = sys.maxsize
 """The end of a unit whose file was not, or could not be, looked into."""
@@ -173,6 +172,6 @@ def _check_names(file: InputFile, schema: pa.Schema) -> None:
     if several:
         raise UserError(
             f"several columns have the name {', '.join(several)}",
-            file=file.path,
+            file=file.location,
             hint="Write the file anew with a name of its own for each column.",
         )

@@ -35,7 +35,9 @@ def read_text_file(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         line, byte = _undecodable_line(data)
-        quarantine.add(file.path, line_position(line, byte), Reason.INVALID_UTF8, data[byte:], bytes=unit.bytes)
+        quarantine.add(
+            file.path, line_position(line, byte), Reason.INVALID_UTF8, data[byte:], bytes=unit.bytes
+        )
         return
     record = (0, -1, -1, unit.bytes, {"text": text})
     yield documents_from_records([record], _plain(field_map), file.path, quarantine)

@@ -84,7 +84,7 @@ class SetAside:
         self._write(rows)
         self._rows += rows.num_rows
         lost = self.quarantine.lost_bytes
-        # Whatever the others lose: what could not be read counts as input, so that the whole may grow as much.
+        # The whole may grow by what was lost: a file that could not be read may weigh more than its size.
         if self._max_share is not None and lost > self._max_share * (self._whole + lost):
             assert self.quarantine.first is not None, "a bad record was written"
             losses = Losses(self.quarantine.losses, self._whole + lost)
