@@ -50,10 +50,8 @@ class FilesSource(Source):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: its task names the files and their content."""
-        listed = {"_chosen", "files"}
-        return {name: value for name, value in vars(self).items() if name not in listed} | {
-            "contents": Contents()
-        }
+        state = {name: value for name, value in vars(self).items() if name not in ("_chosen", "files")}
+        return state | {"contents": Contents()}
 
     @cached_property
     def files(self) -> tuple[InputFile, ...]:

@@ -70,10 +70,8 @@ class HubSource(Source):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: its task names the files and their content."""
-        return {name: value for name, value in vars(self).items() if name != "_files"} | {
-            "files": None,
-            "contents": Contents(),
-        }
+        state = {name: value for name, value in vars(self).items() if name != "_files"}
+        return state | {"contents": Contents()}
 
     def resolve(self, offline: bool) -> "HubSource":
         """The source with its commit pinned and its files listed; offline, as it is.
