@@ -28,6 +28,7 @@ from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
 from pipelines.recipe.recipe import Recipe
+from pipelines.report.losses import set_aside_lines, warnings
 from pipelines.report.report import write_report
 from pipelines.stages.ingest import Ingest
 
@@ -62,6 +63,11 @@ def _print_summary(run: Run, console: Console) -> None:
         rows, tokens = (f"{counts.number(what):,}" for what in ("rows", "tokens"))
         table.add_row(name, rows, tokens, str(workdir / "shards" / name))
     console.print(table)
+    sources = orjson.loads((workdir / "report.json").read_bytes())["sources"]
+    for line in set_aside_lines(sources):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in warnings(sources):
+        console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for name, mix in graph.mixes.items():
         for constraint in mix.ledger(workdir).constraints:
             console.print(f"{name}: {constraint}", style="yellow", highlight=False, markup=False)
@@ -105,10 +111,10 @@ def run(
             inputs.pin(loaded, folder)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
+            inputs.remember(stages, folder)
             for stage in run_stages(stages, folder, tasks, progress):
                 if isinstance(stage, Ingest):
                     stage.check_limit(folder)
-            inputs.remember(folder)
             if until is None:
                 _publish(graph, loaded, folder)
     return Run(folder, graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from mixers.files import write_bytes
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import Damaged, read_sealed, write_sealed
+from pipelines.execution.stage import Stage
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.recipe.curate import Language
 from pipelines.recipe.recipe import Recipe
@@ -83,8 +84,10 @@ class LiveInputs(Inputs):
         pins = orjson.loads(path.read_bytes()) if path.exists() else {}
         return cls(base_folder, pins, Contents(_remembered(workdir / REMEMBERED)))
 
-    def remember(self, workdir: Path) -> None:
-        """Keep the hashes of all files that were asked for, so that `workdir` need not read them again."""
+    def remember(self, stages: Iterable[Stage], workdir: Path) -> None:
+        """Keep the hashes of all files of which the stages are made, so that they need not be read again."""
+        for stage in stages:
+            stage.fingerprint  # noqa: B018  it looks at the stage's files
         if self.contents.seen != self.contents.remembered:
             write_sealed(workdir / REMEMBERED, self.contents.seen)
 

@@ -19,6 +19,7 @@ from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
+from pipelines.report.losses import losses
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
 from pipelines.stages.ingest import Ingest
@@ -98,6 +99,7 @@ def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
         "dropped": dict(dropped),
         "kept": int(verdicts["keep"].sum()),
         "languages": _languages(verdicts),
+        **(losses(parts.origin, workdir) if isinstance(parts.origin, Ingest) else {}),
         "held_out": int(verdicts["held_out"].sum()),
     }
 

@@ -20,12 +20,15 @@ from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
 from pipelines.stages.set_aside import SetAside, check_losses
 
+PASSED_OVER = "passed_over.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ingest(PartStage):
     """One task for about `part_bytes` of input.
 
-    Output: `TTTTT-PPP.parquet` of PART_SCHEMA, `quarantine/TTTTT.parquet` of QUARANTINE_SCHEMA.
+    Output: `TTTTT-PPP.parquet` of PART_SCHEMA, `quarantine/TTTTT.parquet` of QUARANTINE_SCHEMA, and
+    `passed_over.json`, the kinds of files that are not read.
     """
 
     name: ClassVar[str] = "ingest"
@@ -90,10 +93,11 @@ class Ingest(PartStage):
 
     @override
     def finish(self, workdir: Path, output: Output) -> None:
-        """Write nothing, but refuse to be finished when too much of the source was lost."""
+        """Refuse to be finished when too much of the source was lost."""
         folder = self.folder(workdir)
         receipts = (read_receipt(folder, task) for task in range(len(list((folder / RECEIPTS).iterdir()))))
         self._check_losses(workdir, total(receipt.counts for receipt in receipts if receipt))
+        output.write_json(PASSED_OVER, [each._asdict() for each in self.source.passed_over()])
 
     def check_limit(self, workdir: Path) -> None:
         """Raises UserError when the finished stage lost more than `max_share`, which may be new."""

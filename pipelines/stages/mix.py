@@ -92,7 +92,7 @@ class MixStage(SingleTaskStage):
 
     @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
-        return {"documents": sum(t.manifest(workdir).counts.flows["documents"].left for t in self.tokenized)}
+        return {"documents": sum(t.manifest(workdir).counts.left("documents") for t in self.tokenized)}
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
