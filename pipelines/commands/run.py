@@ -30,7 +30,7 @@ from pipelines.recipe.load import load_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.report.losses import set_aside_lines, warnings
 from pipelines.report.report import write_report
-from pipelines.stages.ingest import Ingest
+from pipelines.stages.set_aside import ReadingStage
 
 
 def run_recipe(
@@ -63,10 +63,10 @@ def _print_summary(run: Run, console: Console) -> None:
         rows, tokens = (f"{counts.number(what):,}" for what in ("rows", "tokens"))
         table.add_row(name, rows, tokens, str(workdir / "shards" / name))
     console.print(table)
-    sources = orjson.loads((workdir / "report.json").read_bytes())["sources"]
-    for line in set_aside_lines(sources):
+    report = orjson.loads((workdir / "report.json").read_bytes())
+    for line in set_aside_lines(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for line in warnings(sources):
+    for line in warnings(report):
         console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for name, mix in graph.mixes.items():
         for constraint in mix.ledger(workdir).constraints:
@@ -113,7 +113,7 @@ def run(
             stages = _until(list(graph.stages()), until)
             inputs.remember(stages, folder)
             for stage in run_stages(stages, folder, tasks, progress):
-                if isinstance(stage, Ingest):
+                if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)
             if until is None:
                 _publish(graph, loaded, folder)

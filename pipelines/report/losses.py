@@ -11,39 +11,45 @@ import orjson
 from pipelines.sources.base import BadRecord
 from pipelines.sources.passed_over import PassedOver, describe
 from pipelines.stages.ingest import PASSED_OVER, Ingest
-from pipelines.stages.set_aside import losses_of, quarantined
+from pipelines.stages.set_aside import ReadingStage, losses_of, quarantined
 
 
-def losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
-    """What a source's files hold that became no document, JSON-able."""
-    lost = losses_of(ingest.manifest(workdir).counts)
-    first = next(quarantined(ingest, workdir), None)
+def losses(stage: ReadingStage, workdir: Path) -> dict[str, Any]:
+    """What the files that a stage reads hold that became no document, JSON-able."""
+    lost = losses_of(stage.manifest(workdir).counts)
+    first = next(quarantined(stage, workdir), None)
     return {
         "input_bytes": lost.input_bytes,
         "lost_bytes": lost.bytes,
         "lost": {r: {"records": loss.records, "bytes": loss.bytes} for r, loss in lost.reasons.items()},
         "lost_in_words": lost.in_words() if lost.reasons else "",
         "first_lost": _place(BadRecord(**first.slice(0, 1).to_pylist()[0])) if first else None,
-        "passed_over": orjson.loads((ingest.folder(workdir) / PASSED_OVER).read_bytes()),
     }
+
+
+def passed_over(ingest: Ingest, workdir: Path) -> list[dict[str, Any]]:
+    """The kinds of files that a source has and that are not read."""
+    return list(orjson.loads((ingest.folder(workdir) / PASSED_OVER).read_bytes()))
 
 
 def _place(record: BadRecord) -> str:
     return f"{record.file}:{record.position}" if record.position else record.file
 
 
-def set_aside_lines(sources: list[dict[str, Any]]) -> Iterator[str]:
-    """A sentence for each source of a report whose files hold more than was read."""
-    for source in sources:
-        if source.get("lost"):
-            yield f"{source['source']}: {source['lost_in_words']} set aside, first {source['first_lost']}"
-        if source.get("passed_over"):
-            yield f"{source['source']}: {describe([PassedOver(**each) for each in source['passed_over']])}"
+def set_aside_lines(report: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each source and classifier of a report whose files hold more than was read."""
+    named = [(source["source"], source) for source in report["sources"]]
+    named += [(f"labelled files of {each['classifier']}", each) for each in report["classifiers"]]
+    for name, entry in named:
+        if entry.get("lost"):
+            yield f"{name}: {entry['lost_in_words']} set aside, first {entry['first_lost']}"
+        if entry.get("passed_over"):
+            yield f"{name}: {describe([PassedOver(**each) for each in entry['passed_over']])}"
 
 
-def warnings(sources: list[dict[str, Any]]) -> Iterator[str]:
+def warnings(report: dict[str, Any]) -> Iterator[str]:
     """A sentence for each source of a report that gave nothing, or lost more than half of its documents."""
-    for source in sources:
+    for source in report["sources"]:
         name, documents, kept = source["source"], source["documents"], source["kept"]
         if not documents:
             yield f"the source `{name}` has no document{_mainly(source['set_aside'])}"

@@ -19,13 +19,13 @@ from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
-from pipelines.report.losses import losses
+from pipelines.report.losses import losses, passed_over
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
-from pipelines.stages.set_aside import quarantined
+from pipelines.stages.set_aside import ReadingStage, quarantined
 from pipelines.stages.tokenizer import ENCODER
 
 QUARANTINE_SHOWN = 200
@@ -99,9 +99,13 @@ def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
         "dropped": dict(dropped),
         "kept": int(verdicts["keep"].sum()),
         "languages": _languages(verdicts),
-        **(losses(parts.origin, workdir) if isinstance(parts.origin, Ingest) else {}),
+        **(_losses(parts.origin, workdir) if isinstance(parts.origin, Ingest) else {}),
         "held_out": int(verdicts["held_out"].sum()),
     }
+
+
+def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
+    return losses(ingest, workdir) | {"passed_over": passed_over(ingest, workdir)}
 
 
 def _languages(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
@@ -125,13 +129,13 @@ def failed_rules(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _quarantine(graph: Graph, workdir: Path) -> Iterator[dict[str, str]]:
+def _quarantine(graph: Graph, workdir: Path) -> Iterator[dict[str, Any]]:
     left = QUARANTINE_SHOWN
-    for ingest in graph.ingests:
-        for table in quarantined(ingest, workdir):
+    for stage in graph.stages():
+        for table in quarantined(stage, workdir) if isinstance(stage, ReadingStage) else ():
             rows: pa.Table = table.slice(0, left)
             left -= rows.num_rows
-            yield from ({"source": ingest.scope, **row} for row in rows.to_pylist())
+            yield from ({"source": stage.scope, **row} for row in rows.to_pylist())
 
 
 def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Reason(StrEnum):
     TEXT_TYPE = "text is not a string"
     NO_MESSAGES = "no messages field"
     BAD_MESSAGES = "messages are malformed"
+    NO_LABEL = "no label"
     TRUNCATED_GZIP = "truncated gzip"
     CORRUPT_GZIP = "corrupt gzip"
     TRUNCATED_ZSTD = "truncated zstd"
@@ -134,7 +135,8 @@ class BadRecord(NamedTuple):
     @property
     def described(self) -> str:
         """Why it is bad, and what it has in the place of what is missing."""
-        telling = (Reason.NO_TEXT, Reason.NO_MESSAGES, Reason.CSV_HEADER, Reason.UNREADABLE)
+        missing = (Reason.NO_TEXT, Reason.NO_MESSAGES, Reason.NO_LABEL)
+        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE)
         return f"{self.reason}: {self.sample}" if self.reason in telling and self.sample else self.reason
 
 

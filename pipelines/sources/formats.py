@@ -148,22 +148,51 @@ def read_unit(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quar
     Raises:
         WorkError: The file is no longer the one that was listed, or holds other records than were planned.
     """
-    read = -quarantine.lost_records
-    for table in batched(_read(file, unit, field_map, quarantine)):
-        read += table.num_rows
-        yield table
-    _check_unchanged(file, unit, read + quarantine.lost_records)
+    return batched(_read(file, unit, field_map, quarantine))
 
 
-def _check_unchanged(file: InputFile, unit: Unit, records: int) -> None:
-    planned = unit.rows is None or records == unit.rows
-    if not planned or (unit.content is not None and not file.remote and _hash(file) != unit.content):
-        found = "" if planned else f": it was to have {unit.rows:,} records here, and had {records:,}"
-        raise WorkError(
-            f"changed while it was read{found}",
-            file=file.location,
-            hint="Run again once it is at rest: it is read anew then.",
-        )
+def _read(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
+    tables = FORMATS[unit.format].read(file, unit, field_map, quarantine)
+    read = 0  # documents and bad records
+    ended = False
+    while not ended:
+        before = quarantine.lost_records
+        try:
+            table = next(tables, None)
+        except (OSError, pa.ArrowInvalid) as error:
+            table = None
+            _set_aside(file, unit, read + quarantine.lost_records - before, error, quarantine)
+        read += quarantine.lost_records - before
+        ended = table is None
+        if table is not None:
+            read += table.num_rows
+            yield table
+    _check_unchanged(file, unit, read)
+
+
+def _set_aside(
+    file: InputFile, unit: Unit, read: int, error: OSError | pa.ArrowInvalid, quarantine: Quarantine
+) -> None:
+    """Set aside what is behind the records that were read of a unit, or raise the error."""
+    denied = isinstance(error, PermissionError)
+    if file.remote and not denied and not isinstance(error, FileNotFoundError):
+        raise error
+    lost, records = unit.without(read)
+    reason = Reason.PERMISSION if denied else Reason.UNREADABLE
+    why = "" if denied else str(error.args[-1] if error.args else error)
+    quarantine.add(unit.file, "", reason, why, bytes=lost, records=records)
+
+
+def _check_unchanged(file: InputFile, unit: Unit, read: int) -> None:
+    planned = unit.rows is None or read == unit.rows
+    if planned and (unit.content is None or _hash(file) == unit.content):
+        return
+    found = "" if planned else f": it was to have {unit.rows:,} records here, and had {read:,}"
+    raise WorkError(
+        f"changed while it was read{found}",
+        file=file.location,
+        hint="Run again once it is at rest: it is read anew then.",
+    )
 
 
 def _hash(file: InputFile) -> str | None:
@@ -171,27 +200,6 @@ def _hash(file: InputFile) -> str | None:
         return content_hash(file.location)
     except OSError:
         return None
-
-
-def _read(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
-    read, before = 0, quarantine.lost_records
-    try:
-        for table in FORMATS[unit.format].read(file, unit, field_map, quarantine):
-            read += table.num_rows
-            yield table
-    except (OSError, pa.ArrowInvalid) as error:
-        denied = isinstance(error, PermissionError)
-        if file.remote and not denied and not isinstance(error, FileNotFoundError):
-            raise
-        lost, records = unit.without(read + quarantine.lost_records - before)
-        quarantine.add(
-            unit.file,
-            "",
-            Reason.PERMISSION if denied else Reason.UNREADABLE,
-            "" if denied else str(error.args[-1] if error.args else error),
-            bytes=lost,
-            records=records,
-        )
 
 
 class RecordOptions(SourceOptions):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from filters.edits.edits import Edit
-from pipelines.execution.counts import Counts, total
+from pipelines.execution.counts import total
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import RECEIPTS, Output, Task, TaskOutput, read_receipt
 from pipelines.execution.stage import Stage
@@ -18,13 +18,13 @@ from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
 from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
-from pipelines.stages.set_aside import SetAside, check_losses
+from pipelines.stages.set_aside import ReadingStage, SetAside
 
 PASSED_OVER = "passed_over.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ingest(PartStage):
+class Ingest(PartStage, ReadingStage):
     """One task for about `part_bytes` of input.
 
     Output: `TTTTT-PPP.parquet` of PART_SCHEMA, `quarantine/TTTTT.parquet` of QUARANTINE_SCHEMA, and
@@ -38,8 +38,6 @@ class Ingest(PartStage):
     reader: dict[str, Any]
     part_bytes: int
     edits: tuple[Edit, ...] = ()
-    max_share: float | None = None
-    """How much of the source may be lost; None: all. Decides no byte, so it is no setting."""
 
     @property
     @override
@@ -83,7 +81,7 @@ class Ingest(PartStage):
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         units = [Unit(**unit) for unit in task["units"]]
-        with SetAside(output, task["source_bytes"], self.max_share, self._described) as set_aside:
+        with SetAside(self, output, task["source_bytes"]) as set_aside:
             tables = chain.from_iterable(set_aside.read(self.source, unit) for unit in units)
             documents, text_bytes = write_parts(
                 edited(tables, self.edits, output.counts), output, self.part_bytes
@@ -96,16 +94,10 @@ class Ingest(PartStage):
         """Refuse to be finished when too much of the source was lost."""
         folder = self.folder(workdir)
         receipts = (read_receipt(folder, task) for task in range(len(list((folder / RECEIPTS).iterdir()))))
-        self._check_losses(workdir, total(receipt.counts for receipt in receipts if receipt))
+        self.check_losses(workdir, total(receipt.counts for receipt in receipts if receipt))
         output.write_json(PASSED_OVER, [each._asdict() for each in self.source.passed_over()])
 
-    def check_limit(self, workdir: Path) -> None:
-        """Raises UserError when the finished stage lost more than `max_share`, which may be new."""
-        self._check_losses(workdir, self.manifest(workdir).counts)
-
-    def _check_losses(self, workdir: Path, counts: Counts) -> None:
-        check_losses(self, workdir, counts, self.max_share, self._described)
-
     @property
-    def _described(self) -> str:
+    @override
+    def input_name(self) -> str:
         return f"the source `{self.scope}`"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,21 +24,54 @@ FOLDER = "quarantine"
 QUARANTINED = "quarantined"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadingStage(Stage):
+    """A stage that reads files from outside."""
+
+    max_share: float | None = None
+    """How much of its input may be lost; None: all. Decides no byte, so it is no setting."""
+
+    @property
+    @abstractmethod
+    def input_name(self) -> str:
+        """What it reads, for people."""
+
+    def check_limit(self, workdir: Path) -> None:
+        """Raises UserError when the finished stage lost more than `max_share`, which may be new."""
+        self.check_losses(workdir, self.manifest(workdir).counts)
+
+    def check_losses(self, workdir: Path, counts: Counts) -> None:
+        """Raises UserError, naming file and place, when more than `max_share` was lost."""
+        losses = losses_of(counts)
+        if self.max_share is not None and losses.share > self.max_share:
+            folder = self.folder(workdir) / FOLDER
+            first = next(pq.ParquetFile(min(folder.glob("*.parquet"))).iter_batches(1)).to_pylist()[0]
+            raise self.too_much_lost(losses, BadRecord(**first), f" All of it: {folder}")
+
+    def too_much_lost(self, losses: Losses, first: BadRecord, where: str = "") -> UserError:
+        """The error that names what was lost, and where first."""
+        return UserError(
+            f"{losses.in_words()} of {self.input_name} could not be read, more than the limit of "
+            f"{self.max_share:.2%}; the first: {first.described}",
+            file=first.file,
+            place=first.position,
+            hint=f"Mend the input, or raise `quarantine.max_share` in the recipe.{where}",
+        )
+
+
 class SetAside:
     """What one task sets aside, in `quarantine/TTTTT.parquet` if there is anything. A context manager.
 
     Args:
+        stage: The stage of the task.
         output: Where the task writes.
-        whole: Bytes of all the input of which the task has a share.
-        max_share: How much of that may be lost; None: all.
-        name: Of the input, for people.
+        whole: Bytes of all the input of the stage.
     """
 
-    def __init__(self, output: TaskOutput, whole: int, max_share: float | None, name: str) -> None:
+    def __init__(self, stage: ReadingStage, output: TaskOutput, whole: int) -> None:
+        self._stage = stage
         self._output = output
         self._whole = whole
-        self._max_share = max_share
-        self._name = name
         self._stack = ExitStack()
         self._write: Callable[[pa.Table], None] | None = None
         self._rows = 0
@@ -83,12 +118,12 @@ class SetAside:
             self._write = self._stack.enter_context(self._output.tables(name, QUARANTINE_SCHEMA, 0))
         self._write(rows)
         self._rows += rows.num_rows
-        lost = self.quarantine.lost_bytes
+        lost, limit = self.quarantine.lost_bytes, self._stage.max_share
         # The whole may grow by what was lost: a file that could not be read may weigh more than its size.
-        if self._max_share is not None and lost > self._max_share * (self._whole + lost):
+        if limit is not None and lost > limit * (self._whole + lost):
             assert self.quarantine.first is not None, "a bad record was written"
             losses = Losses(self.quarantine.losses, self._whole + lost)
-            raise too_much_lost(self._name, losses, self.quarantine.first, self._max_share)
+            raise self._stage.too_much_lost(losses, self.quarantine.first)
 
 
 def losses_of(counts: Counts) -> Losses:
@@ -103,28 +138,6 @@ def losses_of(counts: Counts) -> Losses:
         },
         counts.number("input_bytes"),
         read,
-    )
-
-
-def check_losses(stage: Stage, workdir: Path, counts: Counts, max_share: float | None, name: str) -> None:
-    """Raises UserError, naming file and place, when more than `max_share` of a stage's input was lost."""
-    losses = losses_of(counts)
-    if max_share is not None and losses.share > max_share:
-        folder = stage.folder(workdir) / FOLDER
-        first = next(pq.ParquetFile(min(folder.glob("*.parquet"))).iter_batches(1)).to_pylist()[0]
-        raise too_much_lost(name, losses, BadRecord(**first), max_share, f" All of it: {folder}")
-
-
-def too_much_lost(
-    name: str, losses: Losses, first: BadRecord, max_share: float, where: str = ""
-) -> UserError:
-    """The error that names what was lost, and where first."""
-    return UserError(
-        f"{losses.in_words()} of {name} could not be read, more than the limit of {max_share:.2%}; "
-        f"the first: {first.described}",
-        file=first.file,
-        place=first.position,
-        hint=f"Mend the input, or raise `quarantine.max_share` in the recipe.{where}",
     )
 
 
