@@ -119,7 +119,7 @@ def _finished(folder: Path, record: RunRecord) -> Run:
 
 def _recorded(folder: Path, record: RunRecord) -> Run:
     """The run as its record has it, whatever code, libraries and inputs are now."""
-    recipe = Recipe.model_validate(record.recipe)
+    recipe = Recipe.model_validate_json(record.recipe)
     settings = {label: stage.settings for label, stage in record.stages.items()}
     try:
         graph = build_graph(recipe, RecordedInputs(settings))

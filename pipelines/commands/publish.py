@@ -9,11 +9,9 @@ import os
 import shutil
 from pathlib import Path
 
-import orjson
-
 from mixers.files import write_bytes
 from pipelines.errors import UserError
-from pipelines.execution.manifest import Damaged, read_manifest
+from pipelines.execution.manifest import Damaged
 from pipelines.execution.seal import (
     ATTEMPT,
     OWN_FILES,
@@ -21,7 +19,7 @@ from pipelines.execution.seal import (
     Published,
     RunRecord,
     check_published,
-    published_records,
+    published_files,
     seal_run,
 )
 from pipelines.execution.sealed_folder import files_below
@@ -40,7 +38,7 @@ def publish(graph: Graph, record: RunRecord, workdir: Path) -> None:
     for name, published in results.items():
         _publish(workdir, name, published)
     _remove_stale_links(workdir, results)
-    write_bytes(workdir / "recipe.json", orjson.dumps(record.recipe, option=orjson.OPT_INDENT_2))
+    write_bytes(workdir / "recipe.json", f"{record.recipe}\n".encode())
     write_report(graph, workdir)
     seal_run(workdir, record.model_copy(update={"published": results}))
 
@@ -89,10 +87,9 @@ def _strange(workdir: Path, name: str, published: Published | None) -> Path | No
 
 def _file_names(workdir: Path, published: Published) -> set[str]:
     try:
-        manifest = read_manifest(workdir / "stages" / published.stage)
+        return {file.name for file in published_files(workdir, published)}
     except Damaged:
-        manifest = None
-    return {record.name for record in published_records(manifest, published)} if manifest else set()
+        return set()
 
 
 def _publish(workdir: Path, name: str, published: Published) -> None:

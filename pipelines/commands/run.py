@@ -100,7 +100,7 @@ def run(
             inputs.pin(loaded, folder)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
-            record = RunRecord.of(loaded.model_dump(mode="json"), graph.stages(), folder)
+            record = RunRecord.of(loaded.model_dump_json(indent=2), graph.stages(), folder)
             _begin(folder, record, graph)
             results = graph.results if until is None else ()
             run_stages(stages, folder, tasks, progress, results)

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from mixers.shard_index import INDEX_FILE
 from pipelines.commands.evaluate_run import asked_after, evaluate_stage
 from pipelines.commands.open_run import open_run
 from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
-from pipelines.execution.manifest import Damaged
-from pipelines.execution.seal import RUN_SEAL, check_published, read_run, reseal_run
+from pipelines.execution.manifest import checked_path
+from pipelines.execution.seal import RUN_SEAL, published_files, read_run, reseal_run
 from pipelines.execution.sealed_folder import SEAL, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
@@ -107,16 +108,20 @@ def _train_run(
 
 
 def _check_results(workdir: Path, stage: str, graph: Graph) -> None:
-    """Raise Damaged where the shards or the tokenizer are not what the run built.
+    """Raise Damaged where the shards or the tokenizer are not those that the run built, be they links or copies.
 
-    What is large in the shards is compared with their own index when training opens them.
+    Of shards their index is compared; training compares the other files with it.
     """
     record = read_run(workdir)
     assert record is not None, "the run was opened"
-    names = [f"shards/{stage}", "tokenizer", *([f"shards/{HELD_OUT}"] if HELD_OUT in graph.shards else [])]
-    for name in names:
-        for damage in check_published(workdir, name, record.published[name]):
-            raise Damaged(damage.what, file=str(damage.file))
+    for name in (
+        f"shards/{stage}",
+        "tokenizer",
+        *([f"shards/{HELD_OUT}"] if HELD_OUT in graph.shards else []),
+    ):
+        for file in published_files(workdir, record.published[name]):
+            if name == "tokenizer" or file.name == INDEX_FILE:
+                checked_path(workdir / name, file)
 
 
 def _publish(graph: Graph, workdir: Path) -> None:

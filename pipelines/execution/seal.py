@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from pipelines.execution import trained_stage
 from pipelines.execution.manifest import (
     MANIFEST,
     Damage,
@@ -26,7 +27,7 @@ from pipelines.execution.manifest import (
 from pipelines.execution.output import RECEIPTS, whole_files
 from pipelines.execution.sealed_folder import check_records, file_records, files_below
 from pipelines.execution.stage import Stage
-from pipelines.execution.trained_stage import SCORES, trained_stages
+from pipelines.execution.trained_stage import SCORES, TrainedStage
 
 RUN_SEAL = "run.json"
 ATTEMPT = "attempt.json"
@@ -56,14 +57,15 @@ class Published(BaseModel):
 class RunRecord(BaseModel):
     """A run: its recipe, its stages by label, and its results by their path in the run's folder."""
 
-    recipe: dict[str, Any]
+    recipe: str
+    """As JSON: the order of its keys means something."""
     stages: dict[str, StageRecord]
     published: dict[str, Published] = Field(default_factory=dict)
     files: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Size and hash of the run's own files; an attempt has none yet."""
 
     @classmethod
-    def of(cls, recipe: dict[str, Any], stages: Iterable[Stage], workdir: Path) -> RunRecord:
+    def of(cls, recipe: str, stages: Iterable[Stage], workdir: Path) -> RunRecord:
         """The record of stages as they are to be made."""
         return cls(
             recipe=recipe,
@@ -139,8 +141,8 @@ def check_run(workdir: Path) -> Iterator[Damage]:
         yield from _check_chain(workdir, record, finished=record is run)
     for folder in sorted((workdir / "stages").glob("*")):
         yield from _check_stage(folder)
-    for stage in trained_stages(workdir):
-        yield from stage.damages()
+    for folder in sorted((workdir / trained_stage.FOLDER).glob("*")):
+        yield from TrainedStage(workdir, folder.name).damages()
     for path in (path for pattern in SEALED_FILES for path in sorted(workdir.glob(pattern))):
         try:
             read_sealed(path)
@@ -150,20 +152,17 @@ def check_run(workdir: Path) -> Iterator[Damage]:
 
 def check_published(workdir: Path, name: str, published: Published) -> Iterator[Damage]:
     """Yield what is wrong with a result under its lasting name, be it a link to its stage or a copy."""
-    path, stage = workdir / name, workdir / "stages" / published.stage
+    path, folder = workdir / name, workdir / "stages" / published.stage / published.below
     if not path.is_dir():
-        yield Damage(path, f"is missing: it stands for {stage / published.below}")
+        yield Damage(path, f"is missing: it stands for {folder}")
         return
-    if path.resolve() == (stage / published.below).resolve():
+    if path.resolve() == folder.resolve():
         return  # checked as the stage's
     try:
-        manifest = read_manifest(stage)
-    except Damaged:
-        manifest = None
-    if manifest is None:
-        yield Damage(path, f"cannot be compared with its stage {stage}, which is missing or damaged")
+        records = published_files(workdir, published)
+    except Damaged as error:
+        yield Damage(path, f"cannot be compared with {error.file}, which {error.message}")
         return
-    records = published_records(manifest, published)
     yield from damages_of(path, records)
     known = {record.name for record in records}
     for file in files_below(path):
@@ -171,8 +170,12 @@ def check_published(workdir: Path, name: str, published: Published) -> Iterator[
             yield Damage(file, "is not part of what was built")
 
 
-def published_records(manifest: Manifest, published: Published) -> list[FileRecord]:
-    """The files of a result, by their names in its folder."""
+def published_files(workdir: Path, published: Published) -> list[FileRecord]:
+    """The files of a result, by their names in its folder. Raises Damaged where its stage is."""
+    folder = workdir / "stages" / published.stage
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise Damaged("is missing", file=str(folder / MANIFEST))
     prefix = f"{published.below}/"
     return [
         file.model_copy(update={"name": file.name.removeprefix(prefix)})

@@ -11,7 +11,9 @@ import orjson
 
 from pipelines.execution.manifest import Damage, read_sealed, write_sealed
 from pipelines.execution.sealed_folder import SEAL, check_folder, seal_folder
+from trainers.checkpoint import checkpoints
 from trainers.config import stage_before
+from trainers.integrity import damaged_files
 from trainers.result import RESULT
 
 FOLDER = "train"
@@ -69,8 +71,13 @@ class TrainedStage:
         seal_folder(self.folder)
 
     def damages(self) -> Iterator[Damage]:
-        """Yield every damage of the folder."""
-        return check_folder(self.folder)
+        """Yield every damage of the folder; before the end of training, of its checkpoints."""
+        if self.is_trained:
+            yield from check_folder(self.folder)
+            return
+        for checkpoint in checkpoints(self.folder):
+            for file in damaged_files(checkpoint):
+                yield Damage(file, "is missing or has changed: its hash is not the recorded one")
 
     @property
     def scores_path(self) -> Path:
