@@ -113,10 +113,22 @@ def inspect(
 
 @app.command()
 def verify(run: RunFolder, json: Json = False) -> None:
-    """Check every hash, count and conservation sum of a finished run."""
+    """Check every hash, count and conservation sum of a run."""
     from pipelines.commands.verify import verify_run
 
     verify_run(run, json)
+
+
+@app.command()
+def clean(
+    run: RunFolder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+    json: Json = False,
+) -> None:
+    """List and remove the stages of earlier settings, which no run of the folder uses any more."""
+    from pipelines.commands.clean import clean_run
+
+    clean_run(run, dry_run, json)
 
 
 @app.command("train")

@@ -108,7 +108,7 @@ def _train_run(
 
 
 def _check_results(workdir: Path, stage: str, graph: Graph) -> None:
-    """Raise Damaged where the shards or the tokenizer are not those that the run built, be they links or copies.
+    """Raise Damaged where shards or tokenizer are not those that the run built, be they links or copies.
 
     Of shards their index is compared; training compares the other files with it.
     """
