@@ -251,11 +251,14 @@ def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
 
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
-    """The fingerprint of those parts of the recipe that decide a stage's shards."""
+    """The fingerprint of those parts of the recipe that decide a stage's shards; where inputs lie does not."""
     synthesis_matters = stage != FIRST_STAGE and bool(recipe.synthesize)
     content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
     del content["curate"]["signals"]
+    del content["tokenizer"]["base"]
+    for source in content["sources"].values():
+        source.pop("path", None)
     needed = {stage, FIRST_STAGE} if synthesis_matters else {stage}
     content["mixtures"] = {
         name: mixture.model_dump(mode="json")

@@ -30,6 +30,7 @@ from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
+NO_TOKENS = "The tokenizer gives nothing for its text, or breaks down on it."
 DESCRIPTION = ("doc_id", "license", "parent_id")
 """Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
 
@@ -46,7 +47,7 @@ class Tokenize(PerPartStage):
     """
 
     name: ClassVar[str] = "tokenize"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     select: Select
     tokenizer: Tokenizer
 
@@ -137,9 +138,9 @@ class Tokenize(PerPartStage):
         output.counts.add("text_bytes_read", text_size(documents.column("text")))
         documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
         chat = pc.is_valid(documents.column("messages"))
-        text = encoders.encode_texts(documents.filter(pc.invert(chat)))
+        text, empty = encoders.encode_texts(documents.filter(pc.invert(chat)))
         chats, failures = encoders.encode_chats(documents.filter(chat))
-        return pa.concat_tables([text, chats]), failures
+        return pa.concat_tables([text, chats]), empty + failures
 
     def files(self, workdir: Path) -> Iterator[pa.Table]:
         """The tables of all parts, memory-mapped, in document order."""
@@ -184,12 +185,15 @@ class Encoders:
             ]
         )
 
-    def encode_texts(self, documents: pa.Table) -> pa.Table:
-        """Documents that are plain text."""
+    def encode_texts(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count]]:
+        """Documents that are plain text; those that the tokenizer cannot take are dropped and counted."""
         encoded = self.text.encode(documents.column("text"))
         lengths = np.diff(encoded.offsets)
         masks = pa.nulls(documents.num_rows, pa.large_list(pa.uint8()))
-        return self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, indivisible=False)
+        table = self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, indivisible=False)
+        sound = lengths > self.text.added_tokens
+        refused = Counter({Count("refused", reason=NO_TOKENS): int((~sound).sum())})
+        return table.filter(pa.array(sound)), refused
 
     def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count]]:
         """Conversations; those that the template refuses are dropped and counted by the reason."""

@@ -25,8 +25,9 @@ ONE_THREAD = SINGLE_THREAD | {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "POLARS_MAX_THREADS": "1",
+    "RUST_BACKTRACE": "0",
 }
-"""The environment of a task: tasks are processes, so each of them uses one thread."""
+"""The environment of a task: tasks are processes, so each of them uses one thread; a panic is short."""
 
 Report = Callable[[str], None]
 
