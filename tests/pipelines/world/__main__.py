@@ -1,4 +1,4 @@
-"""Many random steps: `python -m tests.pipelines.world STEPS [SEED]`. A failure says its seed and its steps."""
+"""Many random steps: `python -m tests.pipelines.world STEPS [SEED]`. A failure names its seed and steps."""
 
 import random
 import shutil

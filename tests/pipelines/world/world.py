@@ -1,7 +1,7 @@
 """A folder of a run, what may happen to it, and what must be true afterwards.
 
-The oracle for shards is a run from scratch on a copy of the same inputs with the same settings. The oracle for
-`verify` is the list of damage done that is still there.
+The oracle for shards is a run from scratch on a copy of the same inputs with the same settings. The oracle
+for `verify` is the list of damage done that is still there.
 """
 
 import json
@@ -60,7 +60,7 @@ class Harm:
 
 @dataclass
 class World:
-    """Inputs, a recipe and a run's folder. Each step changes something, runs a command and checks the result."""
+    """Inputs, a recipe and a run's folder. A step changes something, or runs a command and checks it."""
 
     folder: Path
     tokenizer: Path
@@ -80,7 +80,9 @@ class World:
     def __post_init__(self) -> None:
         self.data, self.workdir = self.folder / "data", self.folder / "run"
         rng = random.Random(7)
-        lines = [json.dumps({"id": str(n), "text": document(rng, rng.randint(8, 30))}) + "\n" for n in range(90)]
+        lines = [
+            json.dumps({"id": str(n), "text": document(rng, rng.randint(8, 30))}) + "\n" for n in range(90)
+        ]
         self.whole = {"web/a.jsonl": lines[:40], "web/b.jsonl": lines[40:60], "law.jsonl": lines[60:]}
         self._write_inputs()
 
@@ -179,7 +181,9 @@ class World:
 
     def refused(self) -> str:
         before = self._files()
-        option = self.rng.choice([("--until", "selct"), ("--set", "seeds=3"), ("--set", "sources.web.path=gone")])
+        option = self.rng.choice(
+            [("--until", "selct"), ("--set", "seeds=3"), ("--set", "sources.web.path=gone")]
+        )
         done = self._run("plain", *option)
         assert done.returncode == 2, done.stderr
         assert self._files() == before, "a refused command changed something"
@@ -230,7 +234,9 @@ class World:
             path.unlink()
         else:
             place = self.rng.randrange(len(before))
-            flipped = before[:place] + bytes([before[place] ^ 1 << self.rng.randrange(8)]) + before[place + 1 :]
+            flipped = (
+                before[:place] + bytes([before[place] ^ 1 << self.rng.randrange(8)]) + before[place + 1 :]
+            )
             after = {"flip": flipped, "cut": before[:place], "empty": b""}[how]
             path.write_bytes(after)
         self.harms.append(Harm(path, before, after))
@@ -317,7 +323,9 @@ class World:
         return self.harms
 
     def verify(self) -> str:
-        if not self.workdir.exists() or not any((self.workdir / n).exists() for n in ("run.json", "attempt.json")):
+        if not self.workdir.exists() or not any(
+            (self.workdir / n).exists() for n in ("run.json", "attempt.json")
+        ):
             return "nothing there"
         harmed = self._harmed()
         done = self._command("verify", self.workdir)
@@ -356,7 +364,11 @@ class World:
     def look(self) -> str:
         if self.finished is None or self._harmed():
             return "not looked at"
-        for words in (("report", self.workdir), ("inspect", self.workdir, "-n", "1"), ("verify", self.workdir)):
+        for words in (
+            ("report", self.workdir),
+            ("inspect", self.workdir, "-n", "1"),
+            ("verify", self.workdir),
+        ):
             done = self._command(*words)
             assert done.returncode == 0, (words, done.stderr)
         return "report, inspect, verify"
@@ -373,7 +385,9 @@ class World:
             assert done.returncode != 0, "a trained stage was trained again"
             assert self._files() == kept, "a refused training changed something"
         elif done.returncode == 0:
-            harmed = [h for h in self._harmed() if "shards-stage1" in str(h.path) or "/tokenizer" in str(h.path)]
+            harmed = [
+                h for h in self._harmed() if "shards-stage1" in str(h.path) or "/tokenizer" in str(h.path)
+            ]
             assert not harmed, f"trained on damaged files: {harmed[0].path}"
         elif not self._harmed():
             raise AssertionError(done.stderr)
