@@ -18,8 +18,10 @@ from pipelines.errors import UserError
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
 from pipelines.evaluation.held_out import identified_languages
 from pipelines.evaluation.tables import print_scores
+from pipelines.recipe.assignments import override
 from pipelines.recipe.evaluate import Evaluate
-from pipelines.recipe.yaml_text import override, parse_recipe_text, validation_error
+from pipelines.recipe.mistakes import validation_error
+from pipelines.recipe.yaml_text import parse_recipe_text
 from tokenizer_tools.load import HUB_ID, TokenizerError, load_tokenizer
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pipelines.commands.output import print_json
 from pipelines.errors import UserError
+from pipelines.recipe.assignments import override
 from pipelines.recipe.find import find_recipe, shipped_recipes
-from pipelines.recipe.yaml_text import override, parse_recipe_text, read_recipe_text
+from pipelines.recipe.yaml_text import parse_recipe_text, read_recipe_text, read_text
 
 
 def list_recipes(json: bool) -> None:
@@ -32,7 +33,7 @@ def show_recipe(name: str, full: bool) -> None:
             yaml.safe_dump(load_recipe(name).model_dump(mode="json", by_alias=True), sort_keys=False), end=""
         )
     else:
-        print(find_recipe(name).read_text(encoding="utf-8"), end="")
+        print(read_text(find_recipe(name)), end="")
 
 
 def new_recipe(file: Path, like: str) -> None:
@@ -43,7 +44,7 @@ def new_recipe(file: Path, like: str) -> None:
         raise UserError(
             "the file exists already", file=str(file), hint="Choose another name; nothing was written."
         )
-    text = find_recipe(like).read_text(encoding="utf-8")
+    text = read_text(find_recipe(like))
     name = file.stem
     lines = [f"name: {name}" if line.startswith("name:") else line for line in text.splitlines()]
     written = "\n".join(lines) + "\n"

@@ -21,8 +21,10 @@ from pipelines.execution.seal import RUN_SEAL, seal_run
 from pipelines.execution.sealed_folder import seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
+from pipelines.recipe.assignments import override
+from pipelines.recipe.mistakes import in_words
 from pipelines.recipe.recipe import HELD_OUT
-from pipelines.recipe.yaml_text import override, parse_recipe_text
+from pipelines.recipe.yaml_text import parse_recipe_text
 from pipelines.report.report import write_report
 from pipelines.report.training import ScoreTable, score_table
 from trainers.config import SmallModel, StageTraining, Train, stage_before
@@ -136,7 +138,7 @@ def _overridden(config: Train, assignments: Sequence[str]) -> Train:
         first = error.errors()[0]
         place = ".".join(map(str, ("train", *first["loc"])))
         raise UserError(
-            f"--set: `{place}`: {first['msg']}", hint="`coupage recipe schema` lists every key."
+            f"--set: `{place}`: {in_words(dict(first))}", hint="`coupage recipe schema` lists every key."
         ) from error
 
 
