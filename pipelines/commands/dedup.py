@@ -116,10 +116,10 @@ def _publish(
 ) -> dict[str, Any]:
     """Give the stages' files their places among the results."""
     bad_records = publish_quarantine(sources, work, output)
-    _place(survivors.folder(work) / EVIDENCE, output / EVIDENCE)
+    _place(survivors.path(work, EVIDENCE), output / EVIDENCE)
     (output / KEPT).mkdir()
     for name in kept.manifest(work).part_names(".parquet"):
-        _place(kept.folder(work) / name, output / KEPT / name)
+        _place(kept.path(work, name), output / KEPT / name)
     counts = survivors.manifest(work).counts
     duplicates = {method: counts.number("duplicates", reason=method) for method in ("exact", "minhash")}
     documents, *references = (sum(source.part_rows(work)) for source in sources)

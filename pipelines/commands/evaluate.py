@@ -18,6 +18,7 @@ from pipelines.errors import UserError
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
 from pipelines.evaluation.held_out import identified_languages
 from pipelines.evaluation.tables import print_scores
+from pipelines.execution.seal import RUN_SEAL
 from pipelines.recipe.assignments import override
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.mistakes import validation_error
@@ -62,7 +63,7 @@ def show_scores(model: str, shards: Path | None, base: str | None, options: Opti
 
 def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjects, Evaluate]:
     """What is evaluated, and what a run's recipe asks for."""
-    if shards is None and (Path(model) / "recipe.json").is_file():
+    if shards is None and (Path(model) / RUN_SEAL).is_file():
         from pipelines.commands.evaluate_run import last_trained
         from pipelines.commands.open_run import open_run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.commands.open_run import open_run
+from pipelines.commands.open_run import open_latest
 from pipelines.commands.output import print_json
 from pipelines.report.inspect import print_document
 
@@ -15,7 +15,7 @@ def inspect_documents(
     folder: Path, reason: str | None, source: str | None, kept: bool, number: int, json: bool
 ) -> None:
     """`coupage inspect`."""
-    documents = open_run(folder).documents(reason=reason, source=source, kept=kept, number=number)
+    documents = open_latest(folder).documents(reason=reason, source=source, kept=kept, number=number)
     if json:
         print_json(documents)
         return

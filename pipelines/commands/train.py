@@ -17,15 +17,16 @@ from pipelines.commands.open_run import open_run
 from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
-from pipelines.execution.seal import RUN_SEAL, seal_run
-from pipelines.execution.sealed_folder import seal_folder
+from pipelines.execution.manifest import Damaged
+from pipelines.execution.seal import RUN_SEAL, check_published, read_run, reseal_run
+from pipelines.execution.sealed_folder import SEAL, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
 from pipelines.recipe.assignments import override
 from pipelines.recipe.mistakes import in_words
 from pipelines.recipe.recipe import HELD_OUT
 from pipelines.recipe.yaml_text import parse_recipe_text
-from pipelines.report.report import write_report
+from pipelines.report.report import REPORT_FILES, write_report
 from pipelines.report.training import ScoreTable, score_table
 from trainers.config import SmallModel, StageTraining, Train, stage_before
 
@@ -55,7 +56,7 @@ def train(
         WorkError: Training failed, or packed documents would see each other.
     """
     folder, console = Path(run_or_shards), console or Console()
-    if (folder / "recipe.json").is_file():
+    if (folder / RUN_SEAL).is_file():
         _train_run(open_run(folder).graph, folder, stage, resume, settings, console)
     elif (folder / "coupage.json").is_file():
         _train_shards(folder, stage, resume, settings, console)
@@ -80,7 +81,7 @@ def _train_run(
         open_harness(asked)  # what is missing is said before training, not after
     trained = TrainedStage(workdir, stage)
     start = _start_of_stage(config, trained, stages)
-    trained.unseal()
+    _check_results(workdir, stage, graph)
     result = _train(
         workdir / "shards" / stage,
         config.stage(stage),
@@ -90,9 +91,10 @@ def _train_run(
         workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
         resume,
     )
-    trained.seal()
-    trained.forget_scores()
-    _publish(graph, workdir)
+    if not trained.is_sealed:
+        trained.seal()
+        trained.forget_scores()
+        _publish(graph, workdir)
     _print_result(result, score_table(trained.lineage(stages)), console)
     if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
         console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
@@ -106,11 +108,23 @@ def _train_run(
         )
 
 
+def _check_results(workdir: Path, stage: str, graph: Graph) -> None:
+    """Raise Damaged where the shards or the tokenizer are not what the run built.
+
+    What is large in the shards is compared with their own index when training opens them.
+    """
+    record = read_run(workdir)
+    assert record is not None, "the run was opened"
+    names = [f"shards/{stage}", "tokenizer", *([f"shards/{HELD_OUT}"] if HELD_OUT in graph.shards else [])]
+    for name in names:
+        for damage in check_published(workdir, name, record.published[name]):
+            raise Damaged(damage.what, file=str(damage.file))
+
+
 def _publish(graph: Graph, workdir: Path) -> None:
     """Write the report again, and seal the run with it."""
-    (workdir / RUN_SEAL).unlink(missing_ok=True)
     write_report(graph, workdir)
-    seal_run(workdir, graph.recipe.name, graph.folders(workdir))
+    reseal_run(workdir, REPORT_FILES)
 
 
 def _train_shards(
@@ -120,7 +134,8 @@ def _train_shards(
     config = _overridden(Train(), assignments)
     output = Path("runs") / f"{shards.resolve().name}-{stage}"
     result = _train(shards, config.stage(stage), config.model, output, None, None, resume)
-    seal_folder(output)
+    if not (output / SEAL).is_file():
+        seal_folder(output)
     _print_result(result, None, console)
 
 

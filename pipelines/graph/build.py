@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from filters.dedup.minhash import MinHash
 from filters.quality.datatrove import short_name
@@ -58,9 +57,10 @@ class Graph:
         """All stages, each after its inputs."""
         return inputs_first(self.shards.values())
 
-    def folders(self, workdir: Path) -> dict[str, str]:
-        """The name of each stage's folder, by the stage's label."""
-        return {stage.label: stage.folder(workdir).name for stage in self.stages()}
+    @property
+    def results(self) -> tuple[Stage, ...]:
+        """The stages whose files a run gives to its user."""
+        return (self.tokenizer, *self.shards.values())
 
     def part_stages(self) -> Iterator[tuple[PartStage, Select]]:
         """Every stage that makes documents, with the stage that judges them."""

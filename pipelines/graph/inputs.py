@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import orjson
 import pyarrow as pa
 from typing_extensions import override
 
 from filters.language.language_codes import check_codes
-from mixers.files import hash_file, write_bytes
+from mixers.files import hash_file
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.manifest import read_sealed, write_sealed
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.recipe.curate import Language
 from pipelines.recipe.recipe import Recipe
@@ -75,7 +75,7 @@ class LiveInputs(Inputs):
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
         """The inputs with the pins of an earlier run in `workdir`."""
         path = workdir / PINS
-        return cls(base_folder, orjson.loads(path.read_bytes()) if path.exists() else {})
+        return cls(base_folder, read_sealed(path)["pins"] if path.exists() else {})
 
     @override
     def source(self, name: str, config: SourceConfig) -> Source:
@@ -167,9 +167,7 @@ class LiveInputs(Inputs):
             ):
                 self.pins[_model_key(name)] = _model_commit(name)
         if len(self.pins) > known:
-            write_bytes(
-                workdir / PINS, orjson.dumps(self.pins, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
-            )
+            write_sealed(workdir / PINS, {"pins": self.pins})
 
 
 def _source_key(source: HubSource) -> str:

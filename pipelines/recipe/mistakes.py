@@ -41,9 +41,7 @@ TAGGED = {
 }
 
 
-def mistakes_error(
-    text: RecipeText, mistakes: Iterable[tuple[Sequence[str | int], str]], hint: str
-) -> UserError:
+def mistakes_error(text: RecipeText, mistakes: Iterable[Problem], hint: str) -> UserError:
     """One error of all mistakes, each with its line."""
     (first, message), *others = [(text.where(place), message) for place, message in mistakes]
     rest = [f"{text.file}:{where}: {what}" for where, what in others]

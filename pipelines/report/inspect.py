@@ -65,7 +65,7 @@ def _documents(
     if not rows:
         return
     source = select.source(parts.scope)
-    documents = pq.read_table(parts.folder(workdir) / part).take(rows).to_pylist()
+    documents = pq.read_table(parts.path(workdir, part)).take(rows).to_pylist()
     columns = (name for sidecar in source.annotations.sidecars for name in sidecar.columns)
     shown = [name for name in columns if not NOT_SHOWN.fullmatch(name)]
     signals = source.annotations.table(workdir, part, shown).take(rows).to_pylist()
@@ -123,7 +123,7 @@ def _kept_instead(select: Select, workdir: Path, verdict: dict[str, Any]) -> dic
     for parts in select.preference.parts:
         for part in parts.part_names(workdir):
             table = pq.read_table(
-                parts.folder(workdir) / part,
+                parts.path(workdir, part),
                 columns=["doc_id", "text"],
                 filters=pc.field("doc_id") == verdict["kept_doc_id"],
             )

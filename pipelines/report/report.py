@@ -28,6 +28,7 @@ from pipelines.stages.tokenizer import ENCODER
 
 QUARANTINE_SHOWN = 200
 FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
+REPORT_FILES = ("report.json", *FILES)
 
 
 def write_report(graph: Graph, workdir: Path) -> None:
@@ -132,7 +133,7 @@ def _quarantine(graph: Graph, workdir: Path) -> Iterator[dict[str, str]]:
 
 
 def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
-    encoder = orjson.loads((graph.tokenizer.folder(workdir) / ENCODER).read_bytes())
+    encoder = orjson.loads(graph.tokenizer.path(workdir, ENCODER).read_bytes())
     vocabulary = graph.tokenizer.manifest(workdir).counts.number("vocabulary")
     return {"base": graph.recipe.tokenizer.base, "vocabulary": vocabulary, **encoder}
 

@@ -105,7 +105,6 @@ def bad_records(stage: Stage, workdir: Path) -> tuple[int, int]:
 
 def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
     """The bad records of an ingest stage, a table a task: file, position, reason, sample."""
-    folder = stage.folder(workdir)
     for name in stage.manifest(workdir).part_names(".parquet"):
         if name.startswith("quarantine/"):
-            yield pq.read_table(folder / name)
+            yield pq.read_table(stage.path(workdir, name))

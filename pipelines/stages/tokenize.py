@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from typing_extensions import override
 
-from mixers.files import hash_file
 from pipelines.execution.counts import Count
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.execution.output import Task, TaskOutput, read_arrow
+from pipelines.execution.manifest import damage_of
+from pipelines.execution.output import Task, TaskOutput, read_arrow, whole_files
 from pipelines.execution.stage import Stage
 from pipelines.stages.parts import PerPartStage, text_size
 from pipelines.stages.select import Select
@@ -81,13 +81,13 @@ class Tokenize(PerPartStage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         part = task["part"]
         name = part.replace(".parquet", ".arrow")
-        encoders = encoders_of(self.tokenizer.folder(workdir))
+        encoders = encoders_of(self.tokenizer.whole_folder(workdir))
         verdict = self.select.verdict(workdir, self.scope, part, ["keep", *self.select.described])
         rows = np.flatnonzero(verdict.column("keep").to_numpy())
         identity = {
             b"version": str(self.version).encode(),
             b"encoder": encoders.fingerprint.encode(),
-            b"part": hash_file(self.parts.folder(workdir) / part).encode(),
+            b"part": self.parts.manifest(workdir).by_name[part].hash.encode(),
         }
         earlier = [
             t.select(encoders.schema.names) for t in self._encoded_earlier(workdir, name, identity, rows)
@@ -114,10 +114,10 @@ class Tokenize(PerPartStage):
         """Rows of other finished or unfinished tokenizations of the same part by the same encoder."""
         found: list[pa.Table] = []
         for folder in sorted((workdir / "stages").glob(f"{self.slug}-*")):
-            path = folder / name
-            if folder == self.folder(workdir) or not path.exists():
+            record = None if folder == self.folder(workdir) else whole_files(folder).get(name)
+            if record is None or damage_of(folder, record):
                 continue
-            table = read_arrow(path)
+            table = read_arrow(folder / name)
             if table.schema.metadata != identity:
                 continue
             available = table.column("row").to_numpy()
@@ -133,7 +133,7 @@ class Tokenize(PerPartStage):
         if len(rows) == 0:
             return encoders.schema.empty_table(), Counter()
         columns = [*DESCRIPTION, "text", "messages"]
-        documents = pq.read_table(self.parts.folder(workdir) / part, columns=columns)
+        documents = pq.read_table(self.parts.path(workdir, part), columns=columns)
         output.counts.add("text_bytes_read", text_size(documents.column("text")))
         documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
         chat = pc.is_valid(documents.column("messages"))
@@ -143,9 +143,8 @@ class Tokenize(PerPartStage):
 
     def files(self, workdir: Path) -> Iterator[pa.Table]:
         """The tables of all parts, memory-mapped, in document order."""
-        folder = self.folder(workdir)
         for name in self.manifest(workdir).part_names(".arrow"):
-            yield read_arrow(folder / name)
+            yield read_arrow(self.path(workdir, name))
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class Launcher(SlurmPipelineExecutor):  # type: ignore[misc]
         """Do one task on its node; an error is left for the run to raise, the traceback goes to the log."""
         try:
             self.pipeline[0].run(rank=rank)
-        except Exception as error:
+        except BaseException as error:
             write_bytes(error_path(self.folder, rank), pickle.dumps(portable(error)))
             raise
 

@@ -44,9 +44,8 @@ class Place:
 
     def _read(self, workdir: Path) -> Iterator[pa.Table]:
         if isinstance(self.of, PartStage):
-            folder = self.of.folder(workdir)
             for name in self.of.part_names(workdir):
-                yield pq.read_table(folder / name, columns=["doc_id", "text"])
+                yield pq.read_table(self.of.path(workdir, name), columns=["doc_id", "text"])
         else:
             for unit in self.of.units(FILE_UNIT_BYTES):
                 yield from self.of.read(unit, Quarantine())
