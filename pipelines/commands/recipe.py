@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.commands.output import print_json
 from pipelines.errors import UserError
+from pipelines.plain import print_json, say
 from pipelines.recipe.assignments import override
 from pipelines.recipe.find import find_recipe, shipped_recipes
 from pipelines.recipe.yaml_text import parse_recipe_text, read_recipe_text, read_text
@@ -19,7 +19,8 @@ def list_recipes(json: bool) -> None:
         print_json(descriptions)
     else:
         width = max(map(len, descriptions))
-        print(*(f"{name:<{width}}  {description}" for name, description in descriptions.items()), sep="\n")
+        for name, description in descriptions.items():
+            say(f"{name:<{width}}  {description}")
 
 
 def show_recipe(name: str, full: bool) -> None:
@@ -29,11 +30,11 @@ def show_recipe(name: str, full: bool) -> None:
 
         from pipelines.recipe.load import load_recipe
 
-        print(
-            yaml.safe_dump(load_recipe(name).model_dump(mode="json", by_alias=True), sort_keys=False), end=""
-        )
+        content = load_recipe(name).model_dump(mode="json", by_alias=True)
+        text = yaml.safe_dump(content, sort_keys=False)
     else:
-        print(read_text(find_recipe(name)), end="")
+        text = read_text(find_recipe(name))
+    say(text.removesuffix("\n"))
 
 
 def new_recipe(file: Path, like: str) -> None:
@@ -50,7 +51,7 @@ def new_recipe(file: Path, like: str) -> None:
     written = "\n".join(lines) + "\n"
     validate_recipe(parse_recipe_text(written, str(file)))
     file.write_text(written, encoding="utf-8")
-    print(f"{file} is written. Next: edit it, then `coupage plan {file}`")
+    say(f"{file} is written. Next: edit it, then `coupage plan {file}`")
 
 
 def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
@@ -62,7 +63,7 @@ def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
     if json:
         print_json({"name": recipe.name, "valid": True})
     else:
-        print(f"{path} is valid")
+        say(f"{path} is valid")
 
 
 def print_schema() -> None:

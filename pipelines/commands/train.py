@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.commands.console import PlainConsole
 from pipelines.commands.evaluate_run import asked_after, evaluate_stage
 from pipelines.commands.open_run import open_run
 from pipelines.errors import UserError, WorkError
@@ -55,7 +56,7 @@ def train(
         UserError: The run, a setting or an installed package is wrong.
         WorkError: Training failed, or packed documents would see each other.
     """
-    folder, console = Path(run_or_shards), console or Console()
+    folder, console = Path(run_or_shards), console or PlainConsole()
     if (folder / RUN_SEAL).is_file():
         _train_run(open_run(folder).graph, folder, stage, resume, settings, console)
     elif (folder / "coupage.json").is_file():

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mixers.printable import one_line
 from pipelines.errors import UserError
 from pipelines.recipe.schema import Schema
 from pipelines.recipe.types import Problem
@@ -67,7 +68,7 @@ def in_words(item: dict[str, Any]) -> str:
 
 def _finding(text: RecipeText, item: dict[str, Any], model: type[BaseModel]) -> tuple[Path_, str]:
     place = _written_place([part for part in item["loc"] if part != "[key]"], text.values)
-    dotted = ".".join(str(part) for part in place)
+    dotted = one_line(".".join(str(part) for part in place))
     if item["type"] == "extra_forbidden":
         near = nearest(str(place[-1]), Schema.of(model).at(item["loc"][:-1]).keys)
         hint = f"; did you mean `{near}`?" if near else ""

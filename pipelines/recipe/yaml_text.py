@@ -82,7 +82,7 @@ def read_text(file: Path) -> str:
             hint="A recipe names its data; it does not hold them.",
         )
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
@@ -214,12 +214,14 @@ class _Reading:
         return self._refused(at, f"more than {MOST_NESTED} lists and mappings in each other", "Write fewer.")
 
     def _refused(self, at: yaml.Node | yaml.Event, what: str, hint: str) -> UserError:
-        place = f"line {at.start_mark.line + 1}" if self.has_lines else ""
+        mark: Any = at.start_mark
+        place = f"line {mark.line + 1}" if self.has_lines else ""
         return UserError(what, file=self.file, place=place, hint=hint)
 
 
 def _place(error: yaml.YAMLError, text: str) -> str:
-    if mark := getattr(error, "problem_mark", None):
+    mark: Any = getattr(error, "problem_mark", None)
+    if mark:
         return f"line {mark.line + 1}, column {mark.column + 1}"
     position = getattr(error, "position", None)
     return "" if position is None else f"line {text.count(chr(10), 0, position) + 1}"
