@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pipelines.commands.output import print_json
 from pipelines.errors import UserError
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.seal import ATTEMPT, RUN_SEAL, read_attempt, read_run
+from pipelines.plain import print_json, say
 
 
 def clean_run(folder: Path, dry_run: bool, json: bool) -> None:
@@ -27,9 +27,9 @@ def clean_run(folder: Path, dry_run: bool, json: bool) -> None:
         print_json([{"folder": str(path), "bytes": size} for path, size in sizes.items()])
         return
     for path, size in sizes.items():
-        print(f"{path}: {size / 1e6:,.1f} MB")
+        say(f"{path}: {size / 1e6:,.1f} MB")
     total = sum(sizes.values()) / 1e6
-    print(f"{len(sizes)} stages, {total:,.1f} MB, {'would be' if dry_run else 'were'} removed")
+    say(f"{len(sizes)} stages, {total:,.1f} MB, {'would be' if dry_run else 'were'} removed")
 
 
 def _unused(folder: Path) -> list[Path]:

@@ -56,13 +56,43 @@ class Run:
         *,
         reason: str | None = None,
         source: str | None = None,
+        group: str | None = None,
         kept: bool = False,
+        held_out: bool = False,
+        search: str | None = None,
+        random: int | None = None,
         number: int = 10,
     ) -> list[dict[str, Any]]:
-        """Documents with their signals and verdict: of a source, dropped for a reason, or kept."""
-        from pipelines.report.inspect import Wanted, find_documents
+        """Documents with their signals and verdict.
 
-        return find_documents(self.graph, self.folder, Wanted(reason, source, kept), number)
+        Args:
+            reason: How the reason begins for which they were dropped.
+            source: Their source.
+            group: The group to which they belong.
+            kept: They are kept, and not held out.
+            held_out: They are held out.
+            search: What their text holds, in capitals or not.
+            random: The seed of a sample; without one the first are given.
+            number: How many.
+
+        Raises:
+            UserError: There is no such source, reason or group.
+            WorkError: Documents are not judged yet.
+        """
+        from pipelines.report.inspect import find_documents
+        from pipelines.report.wanted import Wanted
+
+        wanted = Wanted(
+            reason=reason,
+            source=source,
+            group=group,
+            kept=kept,
+            held_out=held_out,
+            search=search,
+            random=random,
+            number=number,
+        )
+        return find_documents(self.graph, self.folder, wanted)
 
 
 def open_run(folder: str | Path) -> Run:

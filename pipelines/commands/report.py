@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
+from pipelines.commands.console import PlainConsole
 from pipelines.commands.open_run import open_latest
-from pipelines.commands.output import print_json
 from pipelines.execution.seal import read_run, reseal_run
+from pipelines.plain import print_json
 from pipelines.report.report import REPORT_FILES, write_report
 
 
@@ -22,6 +21,6 @@ def show_report(folder: Path, json: bool) -> None:
     write_report(graph, folder)
     if read_run(folder) is not None:
         reseal_run(folder, REPORT_FILES)
-    Console().print(
+    PlainConsole().print(
         f"{folder / 'report.html'}\n{folder / 'report.json'}\n{folder / 'README.md'}", highlight=False
     )

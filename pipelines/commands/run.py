@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.commands.console import SILENT
+from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.open_run import Run, default_workdir
 from pipelines.commands.publish import check_places, publish
 from pipelines.errors import UserError
@@ -44,10 +44,10 @@ def run_recipe(
         executor=executor,
         workers=workers,
         settings=assignments,
-        console=Console(stderr=True),
+        console=PlainConsole(stderr=True),
     )
     if until is None:
-        _print_summary(finished, Console())
+        _print_summary(finished, PlainConsole())
 
 
 def _print_summary(run: Run, console: Console) -> None:

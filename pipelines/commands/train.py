@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mixers.shard_index import INDEX_FILE
+from pipelines.commands.console import PlainConsole
 from pipelines.commands.evaluate_run import asked_after, evaluate_stage
 from pipelines.commands.open_run import open_run
 from pipelines.errors import UserError, WorkError
@@ -23,8 +24,10 @@ from pipelines.execution.seal import RUN_SEAL, published_files, read_run, reseal
 from pipelines.execution.sealed_folder import SEAL, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
+from pipelines.recipe.assignments import override
+from pipelines.recipe.mistakes import in_words
 from pipelines.recipe.recipe import HELD_OUT
-from pipelines.recipe.yaml_text import override, parse_recipe_text
+from pipelines.recipe.yaml_text import parse_recipe_text
 from pipelines.report.report import REPORT_FILES, write_report
 from pipelines.report.training import ScoreTable, score_table
 from trainers.config import SmallModel, StageTraining, Train, stage_before
@@ -54,7 +57,7 @@ def train(
         UserError: The run, a setting or an installed package is wrong.
         WorkError: Training failed, or packed documents would see each other.
     """
-    folder, console = Path(run_or_shards), console or Console()
+    folder, console = Path(run_or_shards), console or PlainConsole()
     if (folder / RUN_SEAL).is_file():
         _train_run(open_run(folder).graph, folder, stage, resume, settings, console)
     elif (folder / "coupage.json").is_file():
@@ -156,7 +159,7 @@ def _overridden(config: Train, assignments: Sequence[str]) -> Train:
         first = error.errors()[0]
         place = ".".join(map(str, ("train", *first["loc"])))
         raise UserError(
-            f"--set: `{place}`: {first['msg']}", hint="`coupage recipe schema` lists every key."
+            f"--set: `{place}`: {in_words(dict(first))}", hint="`coupage recipe schema` lists every key."
         ) from error
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.commands.output import print_json
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.manifest import Damage
 from pipelines.execution.seal import ATTEMPT, RUN_SEAL, check_run
 from pipelines.execution.trained_stage import FOLDER
+from pipelines.plain import print_json, say
 
 
 def verify_run(folder: Path, json: bool) -> None:
@@ -24,9 +24,9 @@ def verify_run(folder: Path, json: bool) -> None:
     if json:
         print_json([{"file": str(damage.file), "what": damage.what} for damage in damages])
     elif not damages and (folder / RUN_SEAL).exists():
-        print("every hash, count and sum is right")
+        say("every hash, count and sum is right")
     elif not damages:
-        print("every hash, count and sum is right, as far as the unfinished run has come")
+        say("every hash, count and sum is right, as far as the unfinished run has come")
     if damages:
         raise WorkError(
             "\n".join(f"{damage.file}: {damage.what}" for damage in damages), hint=_mend(folder, damages)

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 
+from mixers.printable import printable
 from pipelines.execution.counts import Counts
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.stage import Stage
@@ -33,10 +34,10 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars = RichProgress(
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}", justify="right"),
+            TextColumn("{task.fields[rate]}", justify="right", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
@@ -134,7 +135,7 @@ class Progress:
     def _write(self, line: str) -> None:
         if self._log is not None:
             with self._log.open("a", encoding="utf-8", errors="replace") as file:
-                file.write(f"{datetime.now():%H:%M:%S} {line}\n")
+                file.write(f"{datetime.now():%H:%M:%S} {printable(line)}\n")
 
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-3)

@@ -251,7 +251,7 @@ def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
 
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
-    """The fingerprint of those parts of the recipe that decide a stage's shards; where inputs lie does not."""
+    """The fingerprint of those parts of the recipe that decide a stage's shards, which paths do not."""
     synthesis_matters = stage != FIRST_STAGE and bool(recipe.synthesize)
     content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}

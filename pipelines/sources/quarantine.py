@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 
 from pipelines.errors import UserError
+from pipelines.plain import complain
 from pipelines.sources.base import Quarantine
 
 
@@ -28,7 +28,7 @@ def tell(reasons: dict[str, int], where: str) -> None:
     """Say on standard error what was left out; nothing if nothing was."""
     if reasons:
         each = ", ".join(f"{reason} ({number:,})" for reason, number in sorted(reasons.items()))
-        print(f"warning: bad records were left out: {each}; {where}", file=sys.stderr)
+        complain(f"warning: bad records were left out: {each}; {where}")
 
 
 def _nothing_good(records: int, first: dict[str, str], hint: str) -> UserError:

@@ -25,6 +25,7 @@ import orjson
 from datatrove.executor.slurm import SlurmPipelineExecutor
 
 from mixers.files import write_bytes
+from mixers.printable import printable
 from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, Report, missing_tasks, portable
 from pipelines.execution.executors.config import SlurmSettings
@@ -92,8 +93,9 @@ class Launcher(SlurmPipelineExecutor):  # type: ignore[misc]
         try:
             self.pipeline[0].run(rank=rank)
         except BaseException as error:
-            write_bytes(error_path(self.folder, rank), pickle.dumps(portable(error)))
-            raise
+            said = portable(error)
+            write_bytes(error_path(self.folder, rank), pickle.dumps(said))
+            raise RuntimeError(printable(str(said))) from None
 
 
 def error_path(folder: Path, task: int) -> Path:
