@@ -2,9 +2,12 @@
 
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import xxhash
 
@@ -36,9 +39,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the files below `folder` that a killed writer left unfinished."""
-    for path in folder.rglob(f"{TEMPORARY}*"):
-        path.unlink(missing_ok=True)
+    """Remove what a killed writer left unfinished below `folder`."""
+    for path in list(folder.rglob(f"{TEMPORARY}*")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def hash_file(path: str | os.PathLike[str]) -> str:
@@ -48,3 +54,28 @@ def hash_file(path: str | os.PathLike[str]) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+class FileState(NamedTuple):
+    """What the file system says of a file without reading it; every change of the content changes it."""
+
+    bytes: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> "FileState":
+        """The state now. Raises OSError where there is no such file."""
+        found = os.stat(path)
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def known_hash(path: str | os.PathLike[str]) -> str:
+    """`hash_file`, of a file that stays as it is computed once a process."""
+    return _hash_in_state(os.path.abspath(path), FileState.of(path))
+
+
+@lru_cache(maxsize=1 << 16)
+def _hash_in_state(path: str, state: FileState) -> str:
+    return hash_file(path)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shlex
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated, Never
+from typing import Annotated, Any, Never
 
 import typer
 
@@ -21,13 +25,18 @@ shards_app = typer.Typer(help="Look into shards, export them to other trainers."
 app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
+GO_ON = ("run", "annotate", "dedup")
+"""The commands that keep what they have done when they are interrupted."""
+DISK_HINT = "Mend the cause and give the same command again."
 
 
 def _show_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        print(f"coupage {version('coupage')}")
+        from pipelines.plain import say
+
+        say(f"coupage {version('coupage')}")
         raise typer.Exit
 
 
@@ -90,7 +99,7 @@ def plan(recipe: RecipeName, workdir: WorkDir = None, set_: Settings = [], json:
 
 @app.command()
 def report(run: RunFolder, json: Json = False) -> None:
-    """Write the report of a finished run again, and say where it is."""
+    """Write the report of a run, as far as it has come, and say where it is."""
     from pipelines.commands.report import show_report
 
     show_report(run, json)
@@ -99,24 +108,63 @@ def report(run: RunFolder, json: Json = False) -> None:
 @app.command()
 def inspect(
     run: RunFolder,
-    reason: Annotated[str | None, typer.Option(help="Only documents dropped for this reason.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Only documents dropped for this reason, or its beginning: gopher, near."),
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Only documents of this source.")] = None,
-    kept: Annotated[bool, typer.Option("--kept", help="Only kept documents.")] = False,
+    group: Annotated[str | None, typer.Option(help="Only documents of this group.")] = None,
+    kept: Annotated[bool, typer.Option("--kept", help="Only documents to train on.")] = False,
+    held_out: Annotated[bool, typer.Option("--held-out", help="Only held-out documents.")] = False,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only documents with this in their text.")
+    ] = None,
+    random: Annotated[
+        int | None,
+        typer.Option(metavar="SEED", min=0, help="A random sample in the place of the first documents."),
+    ] = None,
     number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
+    signals: Annotated[
+        bool, typer.Option("--signals", help="All signals, not only those that rules judged.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Show documents with their signals and verdict."""
+    """Show documents with their signals and verdict, as soon as they are judged."""
     from pipelines.commands.inspect import inspect_documents
 
-    inspect_documents(run, reason, source, kept, number, json)
+    inspect_documents(
+        run,
+        signals,
+        json,
+        reason=reason,
+        source=source,
+        group=group,
+        kept=kept,
+        held_out=held_out,
+        search=search,
+        random=random,
+        number=number,
+    )
 
 
 @app.command()
 def verify(run: RunFolder, json: Json = False) -> None:
-    """Check every hash, count and conservation sum of a finished run."""
+    """Check every hash, count and conservation sum of a run."""
     from pipelines.commands.verify import verify_run
 
     verify_run(run, json)
+
+
+@app.command()
+def clean(
+    run: RunFolder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+    json: Json = False,
+) -> None:
+    """List and remove the stages of earlier settings, which no run of the folder uses any more."""
+    from pipelines.commands.clean import clean_run
+
+    clean_run(run, dry_run, json)
 
 
 @app.command("train")
@@ -343,23 +391,51 @@ def recipe_schema_() -> None:
 def main(arguments: list[str] | None = None) -> Never:
     """Run the command line and exit."""
     from pipelines.errors import CoupageError
+    from pipelines.plain import complain
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
     try:
         # Commands return nothing; typer returns the exit code of a command that was interrupted.
         code = app(arguments, standalone_mode=False) or 0
     except CoupageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         code = error.exit_code
+    except BrokenPipeError:  # who reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        complain(f"error: {_place_of(error)}{error.strerror or error}\n  hint: {DISK_HINT}")
+        code = 1
     except Exception as error:
-        code = _usage_error(error)
+        if not (hasattr(error, "show") and hasattr(error, "exit_code")):
+            complain(f"{traceback.format_exc()}This is a defect; please report it.")
+            sys.exit(1)
+        code = _show_usage_error(error)
     if code == INTERRUPTED:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        complain(_after_interrupt(sys.argv[1:] if arguments is None else arguments))
     sys.exit(code)
 
 
-def _usage_error(error: Exception) -> int:
-    """Show what is wrong with the command line as typer does; other errors pass through."""
-    if not (hasattr(error, "show") and hasattr(error, "exit_code")):
-        raise error
+def _place_of(error: OSError) -> str:
+    return f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+
+
+def _show_usage_error(error: Any) -> int:
+    """Show what is wrong with the command line as typer does."""
+    from mixers.printable import printable
+
+    error.message = printable(getattr(error, "message", ""))
     error.show()
     return int(error.exit_code)
+
+
+def _after_interrupt(arguments: list[str]) -> str:
+    """What to do after Ctrl-C, where not all work has to be done again."""
+    command = arguments[0]
+    if command in GO_ON:
+        return "interrupted; the same command goes on from here"
+    if command == "train":
+        again = arguments if "--resume" in arguments else [*arguments, "--resume"]
+        return f"interrupted; from the last checkpoint on: coupage {shlex.join(again)}"
+    return "interrupted"

@@ -1,5 +1,7 @@
 """Errors a person can act on: each names the file, the place in it and a hint."""
 
+from mixers.printable import one_line
+
 
 class CoupageError(Exception):
     """Base of the errors that end a command with a message instead of a traceback."""
@@ -11,7 +13,7 @@ class CoupageError(Exception):
         self.file = file
         self.place = place
         self.hint = hint
-        where = ":".join(part for part in (file, place) if part)
+        where = ":".join(one_line(part) for part in (file, place) if part)
         text = f"{where}: {message}" if where else message
         super().__init__(f"{text}\n  hint: {hint}" if hint else text)
 

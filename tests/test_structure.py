@@ -27,7 +27,7 @@ PLAN = {
         "recipe synthesis",
         "sources",
         "execution",
-        "errors",
+        "errors plain",
     ),
     "filters": ("edits quality language", "pii dedup classify", "text"),
 }

@@ -1,5 +1,6 @@
 """The libraries that turn text into ids, behind one interface: a fast one and the reference it must equal."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +26,31 @@ class Backend(Protocol):
     name: str
 
     def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
-        """Ids of all texts one after another, and len(texts) + 1 offsets into them."""
+        """Ids of all texts one after another, and len(texts) + 1 offsets into them.
+
+        A text on which the library breaks down has none: a pre-tokenizer's pattern can run away on one.
+        """
+
+
+def encode_bearably(
+    encode: Callable[[list[str]], tuple[Ids, Offsets]], texts: list[str]
+) -> tuple[Ids, Offsets]:
+    """What `encode` gives, with no ids for the texts on which it breaks down.
+
+    Those are found by halves. A panic of a Rust library is a `BaseException`.
+    """
+    try:
+        return encode(texts)
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:
+        if len(texts) == 1:
+            return np.empty(0, np.uint32), np.zeros(2, np.int64)
+    middle = len(texts) // 2
+    (ids, offsets), (more, further) = (
+        encode_bearably(encode, half) for half in (texts[:middle], texts[middle:])
+    )
+    return np.concatenate([ids, more]), np.concatenate([offsets, offsets[-1] + further[1:]])
 
 
 class Fastokens(Backend):
@@ -41,6 +66,9 @@ class Fastokens(Backend):
 
     @override
     def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
+        return encode_bearably(self._encode, texts)
+
+    def _encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
         ids, offsets = self._tokenizer.encode_batch_flat(texts, split_special_tokens=self._as_text)
         return np.frombuffer(ids, np.uint32), np.frombuffer(offsets, np.uint64).astype(np.int64)
 
@@ -58,6 +86,9 @@ class Reference(Backend):
 
     @override
     def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
+        return encode_bearably(self._encode, texts)
+
+    def _encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
         pieces = []
         for start in range(0, len(texts), _REFERENCE_BATCH):
             batch = self.tokenizer.encode_batch_fast(

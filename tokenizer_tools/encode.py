@@ -42,6 +42,8 @@ class Encoder:
         """Why the fast backend was refused, None where it was not."""
         self.end_id = files.token_id(files.end_token)
         self.begin_id = begin_id(files)
+        self.added_tokens = 1 if self.begin_id is None else 2
+        """How many tokens a document of no text has."""
         self.unknown_id = files.vocabulary.get(files.definition["model"].get("unk_token"))
         """What the model gives for what it does not know; None for a byte-level one."""
         self.max_id = max(files.vocabulary.values())

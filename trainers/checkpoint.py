@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from mixers.lock import locked
 from trainers.config import StageTraining
 from trainers.errors import ResumeError
+from trainers.integrity import write_hashes
 
 PARTIAL = ".partial"
 _PREFIX = "checkpoint-"
@@ -96,6 +97,7 @@ def read_cursor(checkpoint: Path) -> Cursor:
 
 def publish(partial: Path, output: Path, keep: int) -> None:
     """Flush a finished checkpoint, rename it into `output`, and remove all but the last `keep`."""
+    write_hashes(partial)
     for path in partial.iterdir():
         _flush(path)
     _flush(partial)

@@ -5,6 +5,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+from mixers.printable import printable
 from trainers.evaluate import Evaluation
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -48,9 +49,9 @@ class Progress:
     def note(self, text: str) -> None:
         """Show one line."""
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False, markup=False)
+            self._bar.console.print(printable(text), highlight=False, markup=False)
         elif self._visible:
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
 
     def begin(self, tokens: int) -> None:
         """Start the clock; `tokens` were consumed by an earlier process."""

@@ -13,6 +13,7 @@ from trainers.checkpoint import PARTIAL, Cursor, checkpoints, only_training_in, 
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.evaluate import largest_id
+from trainers.integrity import require_right_shards, require_whole_checkpoint
 from trainers.memory import peak_memory
 from trainers.result import RESULT, TrainingResult, read_result, recorded_run, write_result
 from trainers.trackers import open_trackers, require_trackers
@@ -69,9 +70,22 @@ def train(
         checkpoint, cursor = _checkpoint_to_continue(output, run, resume)
         if (output / RESULT).exists():
             return read_result(output)
+        if _writes_files():
+            _require_right_inputs(shards, held_out_shards, output, checkpoint)
         return _train(
             _Job(shards, held_out_shards, config, model, tokenizer_folder, output, checkpoint, cursor)
         )
+
+
+def _require_right_inputs(
+    shards: "Shards", held_out: "Shards | None", output: Path, checkpoint: Path | None
+) -> None:
+    """Raise ValueError unless shards and checkpoint are what was written."""
+    if checkpoint is not None:
+        require_whole_checkpoint(checkpoint)
+    for read in (shards, held_out):
+        if read is not None:
+            require_right_shards(read, output)
 
 
 def _writes_files() -> bool:

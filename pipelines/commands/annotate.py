@@ -19,15 +19,15 @@ from filters.edits.edits import EDITS, Edit
 from filters.quality.rules import PRESETS, Rule, all_failed, first_failed
 from filters.quality.signals import SIGNALS, families_of
 from mixers.files import finished_file
-from pipelines.commands.console import SILENT
+from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.files import SCOPE, ingest
 from pipelines.commands.job import Job, run_job
 from pipelines.commands.options import configured
-from pipelines.commands.output import print_json
 from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
 from pipelines.errors import UserError
 from pipelines.execution.output import ROW_GROUP
 from pipelines.graph.build import language_of, signals_of
+from pipelines.plain import print_json
 from pipelines.recipe.curate import ALL_SIGNALS, Edits, Rules
 from pipelines.report.edits import edit_reports
 from pipelines.sources.models import bundled_language_model
@@ -60,13 +60,13 @@ def annotate_files(
         edits=edits,
         settings=assignments,
         workers=workers,
-        console=Console(stderr=True),
+        console=PlainConsole(stderr=True),
     )
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
     if json:
         print_json(summary)
     else:
-        _print(summary, output, Console())
+        _print(summary, output, PlainConsole())
 
 
 def annotate(

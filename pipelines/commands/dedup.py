@@ -11,14 +11,14 @@ from typing import Any
 from rich.console import Console
 
 from filters.dedup.minhash import MinHash
-from pipelines.commands.console import SILENT
+from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.files import REFERENCES, SCOPE, ingest_with_references
 from pipelines.commands.job import Job, run_job
 from pipelines.commands.options import configured
-from pipelines.commands.output import print_json
 from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
 from pipelines.execution.stage import inputs_first
 from pipelines.graph.build import minhash_bands, verified_pairs
+from pipelines.plain import print_json
 from pipelines.sources.quarantine import tell
 from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.dedup.preference import Preference
@@ -46,13 +46,13 @@ def dedup_files(
         minhash=shape,
         exact_only=exact_only,
         workers=workers,
-        console=Console(stderr=True),
+        console=PlainConsole(stderr=True),
     )
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
     if json:
         print_json(summary)
     else:
-        _print(summary, output, Console())
+        _print(summary, output, PlainConsole())
 
 
 def dedup(
@@ -116,10 +116,10 @@ def _publish(
 ) -> dict[str, Any]:
     """Give the stages' files their places among the results."""
     bad_records = publish_quarantine(sources, work, output)
-    _place(survivors.folder(work) / EVIDENCE, output / EVIDENCE)
+    _place(survivors.path(work, EVIDENCE), output / EVIDENCE)
     (output / KEPT).mkdir()
     for name in kept.manifest(work).part_names(".parquet"):
-        _place(kept.folder(work) / name, output / KEPT / name)
+        _place(kept.path(work, name), output / KEPT / name)
     counts = survivors.manifest(work).counts
     duplicates = {method: counts.number("duplicates", reason=method) for method in ("exact", "minhash")}
     documents, *references = (sum(source.part_rows(work)) for source in sources)

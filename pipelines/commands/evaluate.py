@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,19 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from rich.console import Console
 
-from pipelines.commands.output import print_json
+from pipelines.commands.console import PlainConsole
 from pipelines.commands.shards import open_shards
 from pipelines.errors import UserError
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
 from pipelines.evaluation.held_out import identified_languages
 from pipelines.evaluation.tables import print_scores
+from pipelines.execution.seal import RUN_SEAL
+from pipelines.plain import complain, print_json
+from pipelines.recipe.assignments import override
 from pipelines.recipe.evaluate import Evaluate
-from pipelines.recipe.yaml_text import override, parse_recipe_text, validation_error
+from pipelines.recipe.mistakes import validation_error
+from pipelines.recipe.yaml_text import parse_recipe_text
 from tokenizer_tools.load import HUB_ID, TokenizerError, load_tokenizer
 
 
@@ -55,12 +57,12 @@ def show_scores(model: str, shards: Path | None, base: str | None, options: Opti
     if json:
         print_json({"shards": str(subjects.shards) if subjects.shards else None, **scores})
     else:
-        print_scores(list(scores.values()), Console())
+        print_scores(list(scores.values()), PlainConsole())
 
 
 def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjects, Evaluate]:
     """What is evaluated, and what a run's recipe asks for."""
-    if shards is None and (Path(model) / "recipe.json").is_file():
+    if shards is None and (Path(model) / RUN_SEAL).is_file():
         from pipelines.commands.evaluate_run import last_trained
         from pipelines.commands.open_run import open_run
 
@@ -122,8 +124,7 @@ def _check_tokenizer(model: str, shards: Path) -> None:
     except TokenizerError:
         return
     if found != expected:
-        print(
+        complain(
             f"warning: {model} has another tokenizer.json than the one that made the shards; "
             "if its ids differ, the scores mean nothing",
-            file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""The folder of a run: where it is by default, and the graph of a finished one."""
+"""The folder of a run: where it is by default, and its graph as the run recorded it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError, WorkError
-from pipelines.execution.manifest import Damaged
-from pipelines.execution.seal import recorded_stages
+from pipelines.execution.manifest import MANIFEST, Damaged
+from pipelines.execution.seal import RunRecord, read_attempt, read_run
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import RecordedInputs
 from pipelines.recipe.recipe import Recipe
@@ -34,6 +34,11 @@ class Run:
         """What was built."""
         return self.graph.recipe
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether all its stages are."""
+        return all(stage.is_finished(self.folder) for stage in self.graph.stages())
+
     def shards(self, stage: str) -> Shards:
         """The rows of a mixture, in training order."""
         from mixers.shards import Shards
@@ -51,13 +56,43 @@ class Run:
         *,
         reason: str | None = None,
         source: str | None = None,
+        group: str | None = None,
         kept: bool = False,
+        held_out: bool = False,
+        search: str | None = None,
+        random: int | None = None,
         number: int = 10,
     ) -> list[dict[str, Any]]:
-        """Documents with their signals and verdict: of a source, dropped for a reason, or kept."""
-        from pipelines.report.inspect import Wanted, find_documents
+        """Documents with their signals and verdict.
 
-        return find_documents(self.graph, self.folder, Wanted(reason, source, kept), number)
+        Args:
+            reason: How the reason begins for which they were dropped.
+            source: Their source.
+            group: The group to which they belong.
+            kept: They are kept, and not held out.
+            held_out: They are held out.
+            search: What their text holds, in capitals or not.
+            random: The seed of a sample; without one the first are given.
+            number: How many.
+
+        Raises:
+            UserError: There is no such source, reason or group.
+            WorkError: Documents are not judged yet.
+        """
+        from pipelines.report.inspect import find_documents
+        from pipelines.report.wanted import Wanted
+
+        wanted = Wanted(
+            reason=reason,
+            source=source,
+            group=group,
+            kept=kept,
+            held_out=held_out,
+            search=search,
+            random=random,
+            number=number,
+        )
+        return find_documents(self.graph, self.folder, wanted)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -68,23 +103,58 @@ def open_run(folder: str | Path) -> Run:
         WorkError: The run is damaged, or another version of coupage made it.
     """
     folder = Path(folder)
-    path = folder / "recipe.json"
-    if not path.is_file():
+    finished = read_run(folder)
+    if finished is None:
         raise UserError(
             "this is not the folder of a finished run",
             file=str(folder),
-            hint="Give the folder that `coupage run` named, e.g. runs/quickstart.",
+            hint="Give the folder that `coupage run` named; a run that was stopped goes on "
+            "with the same command.",
         )
-    recipe = Recipe.model_validate_json(path.read_bytes())
+    return _finished(folder, finished)
+
+
+def open_latest(folder: str | Path) -> Run:
+    """The run that was begun last, once all its documents are judged; until then the last finished one.
+
+    Where none was ever finished, the one that was begun, however far it has come.
+
+    Raises:
+        UserError: The folder is not one of a run.
+        WorkError: The run is damaged, or another version of coupage made it.
+    """
+    folder = Path(folder)
+    attempt, finished = read_attempt(folder), read_run(folder)
+    if attempt is not None:
+        run = _recorded(folder, attempt)
+        if finished is None or all(select.is_finished(folder) for select in run.graph.selects):
+            return run
+    if finished is not None:
+        return _finished(folder, finished)
+    raise UserError(
+        "this is not the folder of a run",
+        file=str(folder),
+        hint="Give the folder that `coupage run` named, e.g. runs/quickstart.",
+    )
+
+
+def _finished(folder: Path, record: RunRecord) -> Run:
+    run = _recorded(folder, record)
+    for stage in run.graph.stages():
+        path = stage.folder(folder) / MANIFEST
+        if not path.is_file():
+            raise Damaged("is missing", file=str(path))
+    return run
+
+
+def _recorded(folder: Path, record: RunRecord) -> Run:
+    """The run as its record has it, whatever code, libraries and inputs are now."""
+    recipe = Recipe.model_validate_json(record.recipe)
+    settings = {label: stage.settings for label, stage in record.stages.items()}
     try:
-        recorded = recorded_stages(folder)
-        graph = build_graph(
-            recipe, RecordedInputs({label: manifest.settings for label, manifest in recorded.items()})
-        )
+        graph = build_graph(recipe, RecordedInputs(settings))
         for stage in graph.stages():
-            stage.reopen(recorded[stage.label].fingerprint)
-    except Damaged as error:
-        raise WorkError(error.why, file=str(error.path), hint="`coupage verify` finds all damage.") from error
+            stage.reopen(record.stages[stage.label].fingerprint)
     except KeyError as error:
         raise WorkError(
             f"another version of coupage made this run: it has no stage {error}",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pipelines.errors import UserError
+from pipelines.recipe.mistakes import in_words
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -17,5 +18,4 @@ def configured(kind: type[Config], values: dict[str, Any], hint: str) -> Config:
         return kind.model_validate({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise UserError(message, place=".".join(map(str, first["loc"])), hint=hint) from error
+        raise UserError(in_words(dict(first)), place=".".join(map(str, first["loc"])), hint=hint) from error

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
+from pipelines.commands.console import PlainConsole
 from pipelines.commands.open_run import default_workdir
-from pipelines.commands.output import print_json
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
+from pipelines.plain import print_json
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
 
@@ -27,11 +27,11 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
         print_json([asdict(stage) for stage in stages])
         return
     by_label = {stage.label: stage for stage in stages}
-    tree = Tree(f"[bold]{graph.recipe.name}[/bold] in {folder}")
+    tree = Tree(Text.assemble((graph.recipe.name, "bold"), f" in {folder}"))
     shown: set[str] = set()
     for root in graph.shards.values():
         _grow(tree, root.label, by_label, shown)
-    console = Console()
+    console = PlainConsole()
     console.print(tree)
     running = [stage for stage in stages if stage.state != "cached"]
     console.print(f"{len(stages) - len(running)} stages cached, {len(running)} to run", highlight=False)
@@ -40,7 +40,7 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
 def _grow(tree: Tree, label: str, stages: dict[str, PlannedStage], shown: set[str]) -> None:
     stage = stages[label]
     if label in shown:
-        tree.add(f"[dim]{label} (above)[/dim]")
+        tree.add(Text(f"{label} (above)", "dim"))
         return
     shown.add(label)
     branch = tree.add(_describe(stage))
@@ -48,7 +48,7 @@ def _grow(tree: Tree, label: str, stages: dict[str, PlannedStage], shown: set[st
         _grow(branch, before, stages, shown)
 
 
-def _describe(stage: PlannedStage) -> str:
+def _describe(stage: PlannedStage) -> Text:
     colour = "green" if stage.state == "cached" else "yellow"
     about = "" if stage.state == "cached" else "about "
     sizes = [
@@ -58,9 +58,10 @@ def _describe(stage: PlannedStage) -> str:
         f"{about}{stage.tokens:,} tokens" if stage.tokens is not None else "",
         f"{stage.reusable_documents:,} documents encoded before" if stage.reusable_documents else "",
     ]
-    state = f"[{colour}]{stage.state}[/{colour}]"
-    text = f"{escape(stage.label)} {state} [dim]{', '.join(filter(None, sizes))}[/dim]"
-    return text + (f"\n  [yellow]{escape('; '.join(stage.reasons))}[/yellow]" if stage.reasons else "")
+    text = Text.assemble(
+        f"{stage.label} ", (stage.state, colour), (f" {', '.join(filter(None, sizes))}", "dim")
+    )
+    return text.append(f"\n  {'; '.join(stage.reasons)}", "yellow") if stage.reasons else text
 
 
 def plan(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.commands.output import print_json
 from pipelines.errors import UserError
+from pipelines.plain import print_json, say
+from pipelines.recipe.assignments import override
 from pipelines.recipe.find import find_recipe, shipped_recipes
-from pipelines.recipe.yaml_text import override, parse_recipe_text, read_recipe_text
+from pipelines.recipe.yaml_text import parse_recipe_text, read_recipe_text, read_text
 
 
 def list_recipes(json: bool) -> None:
@@ -18,7 +19,8 @@ def list_recipes(json: bool) -> None:
         print_json(descriptions)
     else:
         width = max(map(len, descriptions))
-        print(*(f"{name:<{width}}  {description}" for name, description in descriptions.items()), sep="\n")
+        for name, description in descriptions.items():
+            say(f"{name:<{width}}  {description}")
 
 
 def show_recipe(name: str, full: bool) -> None:
@@ -28,11 +30,11 @@ def show_recipe(name: str, full: bool) -> None:
 
         from pipelines.recipe.load import load_recipe
 
-        print(
-            yaml.safe_dump(load_recipe(name).model_dump(mode="json", by_alias=True), sort_keys=False), end=""
-        )
+        content = load_recipe(name).model_dump(mode="json", by_alias=True)
+        text = yaml.safe_dump(content, sort_keys=False)
     else:
-        print(find_recipe(name).read_text(encoding="utf-8"), end="")
+        text = read_text(find_recipe(name))
+    say(text.removesuffix("\n"))
 
 
 def new_recipe(file: Path, like: str) -> None:
@@ -43,13 +45,13 @@ def new_recipe(file: Path, like: str) -> None:
         raise UserError(
             "the file exists already", file=str(file), hint="Choose another name; nothing was written."
         )
-    text = find_recipe(like).read_text(encoding="utf-8")
+    text = read_text(find_recipe(like))
     name = file.stem
     lines = [f"name: {name}" if line.startswith("name:") else line for line in text.splitlines()]
     written = "\n".join(lines) + "\n"
     validate_recipe(parse_recipe_text(written, str(file)))
     file.write_text(written, encoding="utf-8")
-    print(f"{file} is written. Next: edit it, then `coupage plan {file}`")
+    say(f"{file} is written. Next: edit it, then `coupage plan {file}`")
 
 
 def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
@@ -61,7 +63,7 @@ def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:
     if json:
         print_json({"name": recipe.name, "valid": True})
     else:
-        print(f"{path} is valid")
+        say(f"{path} is valid")
 
 
 def print_schema() -> None:

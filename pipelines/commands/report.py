@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
-from pipelines.commands.open_run import open_run
-from pipelines.commands.output import print_json
-from pipelines.execution.seal import seal_run
-from pipelines.report.report import write_report
+from pipelines.commands.console import PlainConsole
+from pipelines.commands.open_run import open_latest
+from pipelines.execution.seal import read_run, reseal_run
+from pipelines.plain import print_json
+from pipelines.report.report import REPORT_FILES, write_report
 
 
 def show_report(folder: Path, json: bool) -> None:
     """`coupage report`."""
-    run = open_run(folder)
+    run = open_latest(folder)
     if json:
         print_json(run.report())
         return
     graph = run.graph
     write_report(graph, folder)
-    seal_run(folder, graph.recipe.name, graph.folders(folder))
-    Console().print(
+    if read_run(folder) is not None:
+        reseal_run(folder, REPORT_FILES)
+    PlainConsole().print(
         f"{folder / 'report.html'}\n{folder / 'report.json'}\n{folder / 'README.md'}", highlight=False
     )

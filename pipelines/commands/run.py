@@ -5,31 +5,29 @@ What is finished is kept, every sum is checked, the run is sealed at the end.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
-from mixers.files import write_bytes
-from pipelines.commands.console import SILENT
+from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.open_run import Run, default_workdir
+from pipelines.commands.publish import check_places, publish
 from pipelines.errors import UserError
 from pipelines.execution.executors.registry import make_executor
 from pipelines.execution.lock import only_run_in
+from pipelines.execution.manifest import Damaged
 from pipelines.execution.progress import Progress
 from pipelines.execution.run_stage import run_stages
-from pipelines.execution.seal import RUN_SEAL, seal_run
+from pipelines.execution.seal import RunRecord, read_run, write_attempt
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
-from pipelines.recipe.recipe import Recipe
 from pipelines.report.losses import set_aside_lines, warnings
-from pipelines.report.report import write_report
 from pipelines.stages.set_aside import ReadingStage
 
 
@@ -49,10 +47,10 @@ def run_recipe(
         executor=executor,
         workers=workers,
         settings=assignments,
-        console=Console(stderr=True),
+        console=PlainConsole(stderr=True),
     )
     if until is None:
-        _print_summary(finished, Console())
+        _print_summary(finished, PlainConsole())
 
 
 def _print_summary(run: Run, console: Console) -> None:
@@ -104,19 +102,22 @@ def run(
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
     with Progress(console) as progress:
-        tasks = make_executor(executor, loaded.executor, workers, progress.warn)
+        tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.compiling)
         with only_run_in(folder), tasks:
-            (folder / RUN_SEAL).unlink(missing_ok=True)
             inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
             inputs.pin(loaded, folder)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
-            inputs.remember(stages, folder)
-            for stage in run_stages(stages, folder, tasks, progress):
+            record = RunRecord.of(loaded.model_dump_json(indent=2), graph.stages(), folder)
+            inputs.remember(folder)
+            _begin(folder, record, graph)
+            for stage in stages:
                 if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)
+            results = graph.results if until is None else ()
+            run_stages(stages, folder, tasks, progress, results)
             if until is None:
-                _publish(graph, loaded, folder)
+                publish(graph, record, folder)
     return Run(folder, graph)
 
 
@@ -131,28 +132,19 @@ def _until(stages: list[Stage], name: str | None) -> list[Stage]:
     return stages[: last + 1]
 
 
-def _publish(graph: Graph, recipe: Recipe, workdir: Path) -> None:
-    """Give the results their lasting names, write the report and seal the run."""
-    links = workdir / "shards"
-    links.mkdir(exist_ok=True)
-    for name, stage in graph.shards.items():
-        _link(links / name, stage.dataset(workdir))
-    for path in links.iterdir():
-        if path.name not in graph.shards:
-            path.unlink()
-    _link(workdir / "tokenizer", graph.tokenizer.folder(workdir) / "tokenizer")
-    write_bytes(
-        workdir / "recipe.json", orjson.dumps(recipe.model_dump(mode="json"), option=orjson.OPT_INDENT_2)
-    )
-    write_report(graph, workdir)
-    seal_run(workdir, graph.recipe.name, graph.folders(workdir))
+def _begin(workdir: Path, record: RunRecord, graph: Graph) -> None:
+    """Say what is being made, unless the folder holds it already; the last finished run stays as it is.
+
+    Raises UserError where the folder holds other things.
+    """
+    finished = _readable(read_run, workdir)
+    check_places(workdir, graph, finished)
+    if finished is None or (finished.recipe, finished.stages) != (record.recipe, record.stages):
+        write_attempt(workdir, record)
 
 
-def _link(link: Path, target: Path) -> None:
-    relative = os.path.relpath(target, link.parent)
-    if link.is_symlink() and os.readlink(link) == relative:
-        return
-    temporary = link.with_name(f".{link.name}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(relative)
-    os.replace(temporary, link)
+def _readable(read: Callable[[Path], RunRecord | None], workdir: Path) -> RunRecord | None:
+    try:
+        return read(workdir)
+    except Damaged:
+        return None

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixers.shard_index import ShardError, ShardIndex, read_index, read_ledger
-from pipelines.commands.output import print_json
 from pipelines.errors import UserError
+from pipelines.plain import print_json
 
 if TYPE_CHECKING:
     from mixers.ledger import Ledger
@@ -32,10 +32,11 @@ def show_shards(folder: Path, json: bool) -> None:
 
 
 def _print(index: ShardIndex, ledger: Ledger) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from pipelines.commands.console import PlainConsole
+
+    console = PlainConsole()
     console.print(
         f"{index.rows:,} rows of at most {index.sequence_length:,} tokens, {index.tokens:,} tokens as "
         f"{index.files[0].dtype} in {len(index.files)} files; tokenizer {index.tokenizer_hash}",
@@ -59,9 +60,8 @@ def _print(index: ShardIndex, ledger: Ledger) -> None:
 
 def export(folder: Path, output: Path, format: str) -> None:
     """`coupage shards export`."""
-    from rich.console import Console
-
     from mixers.export.formats import FORMATS, export_shards
+    from pipelines.commands.console import PlainConsole
     from pipelines.commands.folder import new_folder
 
     if format not in FORMATS:
@@ -72,7 +72,7 @@ def export(folder: Path, output: Path, format: str) -> None:
             export_shards(shards, temporary, format)
         except ValueError as error:
             raise UserError(str(error), file=str(folder)) from error
-    Console().print(
+    PlainConsole().print(
         f"{len(shards):,} rows, {shards.tokens:,} tokens: {output}", highlight=False, soft_wrap=True
     )
 

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 import pyarrow as pa
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from pipelines.commands.console import PlainConsole
 from pipelines.commands.folder import new_folder
 from pipelines.commands.options import configured
-from pipelines.commands.output import print_json
 from pipelines.errors import UserError
+from pipelines.plain import print_json
 from pipelines.sources.base import Quarantine
 from pipelines.sources.given_files import GivenFiles
 from pipelines.sources.listing import InputFile
@@ -56,7 +56,7 @@ def show_report(tokenizer: str, paths: list[str], json: bool) -> None:
     if json:
         print_json(report)
     else:
-        _print(report, Console())
+        _print(report, PlainConsole())
 
 
 def _beginning(
@@ -79,7 +79,7 @@ def _print(report: dict[str, Any], console: Console) -> None:
     table = Table("file", "documents", "bytes", "bytes/token", "tokens/word", "unknown", "vocabulary used")
     for row in [*report["files"], {"file": "all"} | report["all"]]:
         table.add_row(
-            escape(row["file"]),
+            row["file"],
             f"{row['documents']:,}",
             f"{row['bytes']:,}",
             f"{row['bytes_per_token']:.3f}",
@@ -160,4 +160,4 @@ def _user_errors() -> Iterator[None]:
 
 
 def _say(files: TokenizerFiles, output: Path) -> None:
-    Console().print(f"{len(files.vocabulary):,} tokens: {output}", highlight=False, soft_wrap=True)
+    PlainConsole().print(f"{len(files.vocabulary):,} tokens: {output}", highlight=False, soft_wrap=True)

@@ -12,18 +12,23 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from mixers.shard_index import INDEX_FILE
+from pipelines.commands.console import PlainConsole
 from pipelines.commands.evaluate_run import asked_after, evaluate_stage
 from pipelines.commands.open_run import open_run
 from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
-from pipelines.execution.seal import RUN_SEAL, seal_run
-from pipelines.execution.sealed_folder import seal_folder
+from pipelines.execution.manifest import checked_path
+from pipelines.execution.seal import RUN_SEAL, published_files, read_run, reseal_run
+from pipelines.execution.sealed_folder import SEAL, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
+from pipelines.recipe.assignments import override
+from pipelines.recipe.mistakes import in_words
 from pipelines.recipe.recipe import HELD_OUT
-from pipelines.recipe.yaml_text import override, parse_recipe_text
-from pipelines.report.report import write_report
+from pipelines.recipe.yaml_text import parse_recipe_text
+from pipelines.report.report import REPORT_FILES, write_report
 from pipelines.report.training import ScoreTable, score_table
 from trainers.config import SmallModel, StageTraining, Train, stage_before
 
@@ -52,8 +57,8 @@ def train(
         UserError: The run, a setting or an installed package is wrong.
         WorkError: Training failed, or packed documents would see each other.
     """
-    folder, console = Path(run_or_shards), console or Console()
-    if (folder / "recipe.json").is_file():
+    folder, console = Path(run_or_shards), console or PlainConsole()
+    if (folder / RUN_SEAL).is_file():
         _train_run(open_run(folder).graph, folder, stage, resume, settings, console)
     elif (folder / "coupage.json").is_file():
         _train_shards(folder, stage, resume, settings, console)
@@ -78,7 +83,7 @@ def _train_run(
         open_harness(asked)  # what is missing is said before training, not after
     trained = TrainedStage(workdir, stage)
     start = _start_of_stage(config, trained, stages)
-    trained.unseal()
+    _check_results(workdir, stage, graph)
     result = _train(
         workdir / "shards" / stage,
         config.stage(stage),
@@ -88,9 +93,10 @@ def _train_run(
         workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
         resume,
     )
-    trained.seal()
-    trained.forget_scores()
-    _publish(graph, workdir)
+    if not trained.is_sealed:
+        trained.seal()
+        trained.forget_scores()
+        _publish(graph, workdir)
     _print_result(result, score_table(trained.lineage(stages)), console)
     if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
         console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
@@ -104,11 +110,27 @@ def _train_run(
         )
 
 
+def _check_results(workdir: Path, stage: str, graph: Graph) -> None:
+    """Raise Damaged where shards or tokenizer are not those that the run built, be they links or copies.
+
+    Of shards their index is compared; training compares the other files with it.
+    """
+    record = read_run(workdir)
+    assert record is not None, "the run was opened"
+    for name in (
+        f"shards/{stage}",
+        "tokenizer",
+        *([f"shards/{HELD_OUT}"] if HELD_OUT in graph.shards else []),
+    ):
+        for file in published_files(workdir, record.published[name]):
+            if name == "tokenizer" or file.name == INDEX_FILE:
+                checked_path(workdir / name, file)
+
+
 def _publish(graph: Graph, workdir: Path) -> None:
     """Write the report again, and seal the run with it."""
-    (workdir / RUN_SEAL).unlink(missing_ok=True)
     write_report(graph, workdir)
-    seal_run(workdir, graph.recipe.name, graph.folders(workdir))
+    reseal_run(workdir, REPORT_FILES)
 
 
 def _train_shards(
@@ -118,7 +140,8 @@ def _train_shards(
     config = _overridden(Train(), assignments)
     output = Path("runs") / f"{shards.resolve().name}-{stage}"
     result = _train(shards, config.stage(stage), config.model, output, None, None, resume)
-    seal_folder(output)
+    if not (output / SEAL).is_file():
+        seal_folder(output)
     _print_result(result, None, console)
 
 
@@ -136,7 +159,7 @@ def _overridden(config: Train, assignments: Sequence[str]) -> Train:
         first = error.errors()[0]
         place = ".".join(map(str, ("train", *first["loc"])))
         raise UserError(
-            f"--set: `{place}`: {first['msg']}", hint="`coupage recipe schema` lists every key."
+            f"--set: `{place}`: {in_words(dict(first))}", hint="`coupage recipe schema` lists every key."
         ) from error
 
 

@@ -48,6 +48,8 @@ class ModelScores:
     """What one model got; None and nothing where it was not asked."""
 
     name: str
+    shards_fingerprint: str | None = None
+    """Of the held-out shards."""
     held_out: Evaluation | None = None
     harness: Mapping[str, TaskScore] | None = None
     language_swap: Mapping[str, SwapScore] | None = None
@@ -55,7 +57,7 @@ class ModelScores:
 
     def to_json(self) -> dict[str, Any]:
         """Plain types, for JSON; the scores on held-out documents stand at the top."""
-        found: dict[str, Any] = {"name": self.name}
+        found: dict[str, Any] = {"name": self.name, "shards_fingerprint": self.shards_fingerprint}
         if self.held_out is not None:
             found |= self.held_out.to_json()
         if self.harness is not None:
@@ -104,10 +106,11 @@ def evaluate_models(subjects: Subjects, asked: Evaluate) -> dict[str, ModelScore
     """
     harness = open_harness(asked)
     texts: Texts | None = None
+    fingerprint = Shards.open(subjects.shards).fingerprint if subjects.shards else None
     found = {}
     for role, name in subjects.models.items():
         with _user_errors(name):
-            scores = ModelScores(name, _held_out(name, subjects))
+            scores = ModelScores(name, fingerprint, _held_out(name, subjects))
             if asked.needs_generation:
                 from pipelines.evaluation.generation import PlainModel
 

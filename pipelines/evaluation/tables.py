@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 Scores = dict[str, Any]
@@ -32,7 +31,7 @@ def print_scores(models: Sequence[Scores], console: Console) -> None:
         for number, column in enumerate(sheet.columns):
             table.add_column(column, justify="left" if number < sheet.name_columns else "right")
         for row in sheet.rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*row)
         console.print(table)
 
 

@@ -1,25 +1,28 @@
 """Receipts and manifests: what a task wrote, what a stage is, and how a changed byte is found.
 
 A task writes its files, then its receipt; a stage writes its manifest last. Both appear under their final
-names only when complete, so their presence means that the work is done.
+names only when complete, so their presence means that the work is done. Both are sealed, so that one which a
+power cut tore, or which somebody changed, is not taken for what was written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from mixers.files import hash_file, write_bytes
+from mixers.files import FileState, known_hash, write_bytes
+from pipelines.errors import WorkError
 from pipelines.execution.counts import Counts
 from pipelines.execution.fingerprint import canonical_json, fingerprint
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 """Of receipts and manifests: stages whose earlier ones can no longer be read are run again."""
 
 
@@ -41,6 +44,14 @@ class Receipt(BaseModel):
     seconds: float = 0.0
 
 
+class InputRecord(BaseModel):
+    """A stage that was read: its folder, the fingerprint that names it, and the content that it had."""
+
+    folder: str
+    fingerprint: str
+    content: str
+
+
 class Manifest(BaseModel):
     """What a finished stage is: what made it, what it consists of, and its sums."""
 
@@ -49,7 +60,7 @@ class Manifest(BaseModel):
     version: int
     fingerprint: str
     settings: dict[str, Any]
-    inputs: dict[str, str]
+    inputs: dict[str, InputRecord]
     tasks: list[Receipt]
     files: list[FileRecord]
     counts: Counts
@@ -65,6 +76,24 @@ class Manifest(BaseModel):
         """Names of the tasks' files that end in `suffix`, in task order."""
         return [file.name for task in self.tasks for file in task.files if file.name.endswith(suffix)]
 
+    @cached_property
+    def content(self) -> str:
+        """Names the bytes of all files: what later stages record of what they read."""
+        return fingerprint([[file.name, file.hash] for file in self.all_files()])
+
+    @cached_property
+    def by_name(self) -> dict[str, FileRecord]:
+        """The record of each file."""
+        return {file.name: file for file in self.all_files()}
+
+
+class Damaged(WorkError):
+    """A file is not what was written."""
+
+    def __init__(self, message: str, *, file: str = "", place: str = "", hint: str = "") -> None:
+        hint = hint or "`coupage verify` finds all damage; running the recipe again makes good what it can."
+        super().__init__(message, file=file, place=place, hint=hint)
+
 
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
     """Write JSON with a seal over its own content, so that a change of any byte can be seen."""
@@ -78,9 +107,9 @@ def read_sealed(path: Path) -> dict[str, Any]:
         content = orjson.loads(data)
         content.pop("seal")
     except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
-        raise Damaged(path, "it is not the sealed JSON that was written") from error
+        raise Damaged("is not the sealed JSON that was written", file=str(path)) from error
     if _sealed_bytes(content) != data:
-        raise Damaged(path, "its seal does not fit its content")
+        raise Damaged("has changed: its seal does not fit its content", file=str(path))
     return dict(content)
 
 
@@ -88,27 +117,25 @@ def _sealed_bytes(content: dict[str, Any]) -> bytes:
     return canonical_json(content | {"seal": fingerprint(content)}) + b"\n"
 
 
-class Damaged(Exception):
-    """A file is not what was written."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
-        self.why = why
-        super().__init__(f"{path}: {why}")
-
-
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a finished stage, or None where the stage is not finished.
+    """The manifest of a finished stage, or None where the stage is not finished. It is not to be changed.
 
     Raises Damaged when the manifest is not what was written.
     """
     path = folder / MANIFEST
-    if not path.exists():
+    try:
+        state = FileState.of(path)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    return _manifest_in_state(path, state)
+
+
+@lru_cache(maxsize=4096)
+def _manifest_in_state(path: Path, state: FileState) -> Manifest:
     try:
         return Manifest.model_validate(read_sealed(path))
     except ValidationError as error:
-        raise Damaged(path, "it is not a manifest of this version") from error
+        raise Damaged("is not a manifest of this version", file=str(path)) from error
 
 
 @dataclass(frozen=True)
@@ -119,18 +146,28 @@ class Damage:
     what: str
 
 
-def check_files(folder: Path, manifest: Manifest) -> Iterator[Damage]:
-    """Yield every damage of a finished stage's folder, by size, hash and absence from the manifest."""
-    known = {MANIFEST}
-    for record in manifest.all_files():
-        known.add(record.name)
-        path = folder / record.name
-        if not path.is_file():
-            yield Damage(path, "is missing")
-        elif path.stat().st_size != record.bytes:
-            yield Damage(path, f"has {path.stat().st_size} bytes instead of {record.bytes}")
-        elif hash_file(path) != record.hash:
-            yield Damage(path, "has changed: its hash is not the recorded one")
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.relative_to(folder).as_posix() not in known:
-            yield Damage(path, "is not in the manifest")
+def damage_of(folder: Path, record: FileRecord) -> Damage | None:
+    """What is wrong with one file of a stage; None if its bytes are those that were written."""
+    path = folder / record.name
+    if not path.is_file():
+        return Damage(path, "is missing")
+    size = path.stat().st_size
+    if size != record.bytes:
+        return Damage(path, f"has changed: it has {size} bytes instead of {record.bytes}")
+    if known_hash(path) != record.hash:
+        return Damage(path, "has changed: its hash is not the recorded one")
+    return None
+
+
+def damages_of(folder: Path, records: Iterable[FileRecord]) -> Iterator[Damage]:
+    """Yield what is wrong with files of a stage."""
+    for record in records:
+        if damage := damage_of(folder, record):
+            yield damage
+
+
+def checked_path(folder: Path, record: FileRecord) -> Path:
+    """The path of a file whose bytes are those that were written. Raises Damaged."""
+    if damage := damage_of(folder, record):
+        raise Damaged(damage.what, file=str(damage.file))
+    return folder / record.name

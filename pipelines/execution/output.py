@@ -11,11 +11,19 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
-from mixers.files import finished_file, hash_file, write_bytes
+from mixers.files import finished_file, hash_file
 from pipelines.execution.counts import Counts
-from pipelines.execution.fingerprint import canonical_json
-from pipelines.execution.manifest import FileRecord, Receipt
+from pipelines.execution.manifest import (
+    Damaged,
+    FileRecord,
+    Receipt,
+    damages_of,
+    read_manifest,
+    read_sealed,
+    write_sealed,
+)
 
 Task = dict[str, Any]
 TASKS = "tasks.json"
@@ -84,7 +92,7 @@ class TaskOutput(Output):
         """End the task."""
         seconds = round(time.monotonic() - self._started, 3)
         receipt = Receipt(task=self.task, files=self.files, counts=self.counts, seconds=seconds)
-        write_bytes(receipt_path(self.folder, self.task), canonical_json(receipt.model_dump()))
+        write_sealed(receipt_path(self.folder, self.task), receipt.model_dump())
         return receipt
 
 
@@ -104,8 +112,44 @@ def receipt_path(folder: Path, task: int) -> Path:
 
 
 def read_receipt(folder: Path, task: int) -> Receipt | None:
-    """The receipt of a finished task, or None."""
+    """The receipt of a finished task, or None: also for one that is torn or changed."""
     try:
-        return Receipt.model_validate(orjson.loads(receipt_path(folder, task).read_bytes()))
-    except FileNotFoundError:
+        receipt = Receipt.model_validate(read_sealed(receipt_path(folder, task)))
+    except (FileNotFoundError, NotADirectoryError, Damaged, ValidationError):
         return None
+    return receipt if receipt.task == task else None
+
+
+def write_tasks(folder: Path, tasks: list[Task]) -> None:
+    """Write the list of a stage's tasks."""
+    write_sealed(folder / TASKS, {"tasks": tasks})
+
+
+def read_tasks(folder: Path) -> list[Task] | None:
+    """The tasks of a stage, or None where their list was not made, is torn or changed."""
+    try:
+        tasks: list[Task] = read_sealed(folder / TASKS)["tasks"]
+    except (FileNotFoundError, NotADirectoryError, Damaged, KeyError):
+        return None
+    return tasks
+
+
+def remove_undone(folder: Path, tasks: int) -> None:
+    """Remove the receipts of tasks that are not done after all: torn ones, and those with damaged files."""
+    for task in range(tasks):
+        receipt = read_receipt(folder, task)
+        if receipt is None or any(damages_of(folder, receipt.files)):
+            receipt_path(folder, task).unlink(missing_ok=True)
+
+
+def whole_files(folder: Path) -> dict[str, FileRecord]:
+    """The files of a stage's finished tasks, whether the stage is finished or not, by name."""
+    try:
+        manifest = read_manifest(folder)
+    except Damaged:
+        return {}
+    if manifest is not None:
+        return manifest.by_name
+    tasks = len(read_tasks(folder) or ())
+    receipts = (read_receipt(folder, task) for task in range(tasks))
+    return {file.name: file for receipt in receipts if receipt for file in receipt.files}

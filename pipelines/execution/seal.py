@@ -1,88 +1,229 @@
-"""The seal of a run: its stages, and the hash of every file outside their folders."""
+"""What a run's folder says of itself: `run.json`, the last finished run, and `attempt.json`, one under way.
+
+An attempt never touches what the finished run consists of: its stages lie in folders of their own, and
+`run.json` is replaced when the attempt is finished.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from mixers.lock import LOCK
+from pydantic import BaseModel, Field, ValidationError
+
 from pipelines.execution import trained_stage
 from pipelines.execution.manifest import (
     MANIFEST,
     Damage,
     Damaged,
+    FileRecord,
     Manifest,
-    check_files,
+    damages_of,
     read_manifest,
     read_sealed,
     write_sealed,
 )
+from pipelines.execution.output import RECEIPTS, whole_files
 from pipelines.execution.sealed_folder import check_records, file_records, files_below
-from pipelines.execution.trained_stage import trained_stages
+from pipelines.execution.stage import Stage
+from pipelines.execution.trained_stage import SCORES, TrainedStage
 
 RUN_SEAL = "run.json"
-# Stages have manifests, training has a seal of its own, links lead into stages, and logs are no result.
-NOT_COVERED = {RUN_SEAL, LOCK, "stages", trained_stage.FOLDER, "shards", "tokenizer", "logs"}
+ATTEMPT = "attempt.json"
+OWN_FILES = ("recipe.json", "report.html", "report.json", "README.md")
+"""What a run writes beside its folders."""
+SEALED_FILES = ("pins.json", "inputs.json", f"{SCORES}/*.json")
+"""Files that carry a seal of their own."""
 
 
-def seal_run(workdir: Path, recipe: str, stages: dict[str, str]) -> None:
-    """Write `run.json`, the last file of a run: its stages' folders by label, and the files outside them."""
-    content = {"recipe": recipe, "stages": stages, "files": file_records(workdir, _own_files(workdir))}
-    write_sealed(workdir / RUN_SEAL, content)
+class StageRecord(BaseModel):
+    """A stage of a run: its folder, its fingerprint, and the settings that it was made with."""
+
+    folder: str
+    fingerprint: str
+    settings: dict[str, Any]
 
 
-def recorded_stages(workdir: Path) -> dict[str, Manifest]:
-    """The manifest of each stage of a finished run, by label.
+class Published(BaseModel):
+    """A result under its lasting name: which folder of which stage it stands for."""
 
-    Raises Damaged, also for a run that is not finished.
-    """
-    if not (workdir / RUN_SEAL).exists():
-        raise Damaged(workdir / RUN_SEAL, "is missing: the run was not finished")
-    manifests = {}
-    for label, name in read_sealed(workdir / RUN_SEAL)["stages"].items():
-        manifest = read_manifest(workdir / "stages" / name)
-        if manifest is None:
-            raise Damaged(workdir / "stages" / name / MANIFEST, "is missing")
-        manifests[label] = manifest
-    return manifests
+    stage: str
+    """The stage's folder."""
+    below: str
+    """The folder in it."""
+
+
+class RunRecord(BaseModel):
+    """A run: its recipe, its stages by label, and its results by their path in the run's folder."""
+
+    recipe: str
+    """As JSON: the order of its keys means something."""
+    stages: dict[str, StageRecord]
+    published: dict[str, Published] = Field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Size and hash of the run's own files; an attempt has none yet."""
+
+    @classmethod
+    def of(cls, recipe: str, stages: Iterable[Stage], workdir: Path) -> RunRecord:
+        """The record of stages as they are to be made."""
+        return cls(
+            recipe=recipe,
+            stages={
+                stage.label: StageRecord(
+                    folder=stage.folder(workdir).name, fingerprint=stage.fingerprint, settings=stage.settings
+                )
+                for stage in stages
+            },
+        )
+
+
+def write_attempt(workdir: Path, record: RunRecord) -> None:
+    """Say what is being made in the folder."""
+    write_sealed(workdir / ATTEMPT, record.model_dump())
+
+
+def seal_run(workdir: Path, record: RunRecord) -> None:
+    """Write `run.json`, the last file of a run, over the one before; no attempt is under way any more."""
+    _write(workdir, record, OWN_FILES)
+    (workdir / ATTEMPT).unlink(missing_ok=True)
+
+
+def reseal_run(workdir: Path, written: Iterable[str]) -> None:
+    """Take those of the run's own files that were written again into the seal of the finished run."""
+    record = read_run(workdir)
+    assert record is not None, "only a finished run is sealed again"
+    _write(workdir, record, written)
+
+
+def _write(workdir: Path, record: RunRecord, written: Iterable[str]) -> None:
+    files = record.files | file_records(workdir, [workdir / name for name in written])
+    write_sealed(workdir / RUN_SEAL, record.model_copy(update={"files": files}).model_dump())
+
+
+def read_run(workdir: Path) -> RunRecord | None:
+    """The last finished run; None where there is none. Raises Damaged."""
+    return _read(workdir / RUN_SEAL)
+
+
+def read_attempt(workdir: Path) -> RunRecord | None:
+    """The attempt that was not finished; None where there is none. Raises Damaged."""
+    return _read(workdir / ATTEMPT)
+
+
+def _read(path: Path) -> RunRecord | None:
+    if not path.is_file():
+        return None
+    try:
+        return RunRecord.model_validate(read_sealed(path))
+    except ValidationError as error:
+        raise Damaged("is not of this version", file=str(path)) from error
 
 
 def check_run(workdir: Path) -> Iterator[Damage]:
-    """Yield every damage of a finished run.
+    """Yield every damage in the folder of a run, finished or not, of all that a later command reads.
 
-    Its own files, all finished stages, training, sums that do not close.
+    The run's own files, its results under their lasting names, links or copies, all stages, training, what
+    stages were made from, and sums that do not close.
     """
-    try:
-        seal = read_sealed(workdir / RUN_SEAL)
-    except Damaged as error:
-        yield Damage(error.path, error.why)
+    records = []
+    for read in (read_run, read_attempt):
+        try:
+            records.append(read(workdir))
+        except Damaged as error:
+            yield Damage(Path(error.file), error.message)
+    run = records[0] if records else None
+    if run:
+        yield from check_records(workdir, run.files, ())
+        for name, published in run.published.items():
+            yield from check_published(workdir, name, published)
+    for record in filter(None, records):
+        yield from _check_chain(workdir, record, finished=record is run)
+    for folder in sorted((workdir / "stages").glob("*")):
+        yield from _check_stage(folder)
+    for folder in sorted((workdir / trained_stage.FOLDER).glob("*")):
+        yield from TrainedStage(workdir, folder.name).damages()
+    for path in (path for pattern in SEALED_FILES for path in sorted(workdir.glob(pattern))):
+        try:
+            read_sealed(path)
+        except Damaged as error:
+            yield Damage(path, error.message)
+
+
+def check_published(workdir: Path, name: str, published: Published) -> Iterator[Damage]:
+    """Yield what is wrong with a result under its lasting name, be it a link to its stage or a copy."""
+    path, folder = workdir / name, workdir / "stages" / published.stage / published.below
+    if not path.is_dir():
+        yield Damage(path, f"is missing: it stands for {folder}")
         return
-    yield from check_records(workdir, seal["files"], _own_files(workdir))
-    for name in sorted(set(seal["stages"].values()) | _finished_stages(workdir)):
-        yield from _check_stage(workdir / "stages" / name)
-    for stage in trained_stages(workdir):
-        yield from stage.damages()
+    if path.resolve() == folder.resolve():
+        return  # checked as the stage's
+    try:
+        records = published_files(workdir, published)
+    except Damaged as error:
+        yield Damage(path, f"cannot be compared with {error.file}, which {error.message}")
+        return
+    yield from damages_of(path, records)
+    known = {record.name for record in records}
+    for file in files_below(path):
+        if file.relative_to(path).as_posix() not in known:
+            yield Damage(file, "is not part of what was built")
 
 
-def _own_files(workdir: Path) -> Iterator[Path]:
-    for entry in sorted(workdir.iterdir()):
-        if entry.name not in NOT_COVERED and not entry.is_symlink():
-            yield from files_below(entry) if entry.is_dir() else [entry]
+def published_files(workdir: Path, published: Published) -> list[FileRecord]:
+    """The files of a result, by their names in its folder. Raises Damaged where its stage is."""
+    folder = workdir / "stages" / published.stage
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise Damaged("is missing", file=str(folder / MANIFEST))
+    prefix = f"{published.below}/"
+    return [
+        file.model_copy(update={"name": file.name.removeprefix(prefix)})
+        for file in manifest.all_files()
+        if file.name.startswith(prefix)
+    ]
 
 
-def _finished_stages(workdir: Path) -> set[str]:
-    return {path.parent.name for path in (workdir / "stages").glob(f"*/{MANIFEST}")}
+def _check_chain(workdir: Path, record: RunRecord, *, finished: bool) -> Iterator[Damage]:
+    """Yield each stage that is missing, or was made from other bytes than its inputs have."""
+    for stage in record.stages.values():
+        path = workdir / "stages" / stage.folder / MANIFEST
+        manifest = _manifest(path.parent)
+        if manifest is None:
+            if finished and not path.exists():
+                yield Damage(path, "is missing")
+            continue
+        if manifest.fingerprint != stage.fingerprint:
+            yield Damage(path, "is of another stage")
+        for label, read in manifest.inputs.items():
+            before = _manifest(workdir / "stages" / read.folder)
+            if before is not None and before.content != read.content:
+                yield Damage(path, f"was made from other bytes than {label} has now")
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    """The manifest of a stage; None where it is missing or damaged, which is told of the stage itself."""
+    try:
+        return read_manifest(folder)
+    except Damaged:
+        return None
 
 
 def _check_stage(folder: Path) -> Iterator[Damage]:
+    """Yield what is wrong with a stage's folder; of an unfinished one, with what its tasks have done."""
     try:
         manifest = read_manifest(folder)
     except Damaged as error:
-        yield Damage(error.path, error.why)
+        yield Damage(Path(error.file), error.message)
         return
     if manifest is None:
-        yield Damage(folder / MANIFEST, "is missing")
+        yield from damages_of(folder, whole_files(folder).values())
         return
-    yield from check_files(folder, manifest)
+    yield from damages_of(folder, manifest.all_files())
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        known = name == MANIFEST or name in manifest.by_name or name.startswith(f"{RECEIPTS}/")
+        if path.is_file() and not known:
+            yield Damage(path, "is not in the manifest")
     for sentence in manifest.counts.unclosed():
         yield Damage(folder / MANIFEST, sentence)

@@ -18,11 +18,6 @@ def seal_folder(folder: Path) -> None:
     write_sealed(folder / SEAL, {"files": file_records(folder, files_below(folder))})
 
 
-def remove_seal(folder: Path) -> None:
-    """Remove the seal of a folder whose files are about to change."""
-    (folder / SEAL).unlink(missing_ok=True)
-
-
 def check_folder(folder: Path) -> Iterator[Damage]:
     """Yield every damage of a sealed folder; one without its seal is damaged."""
     path = folder / SEAL
@@ -32,7 +27,7 @@ def check_folder(folder: Path) -> Iterator[Damage]:
     try:
         records = read_sealed(path)["files"]
     except Damaged as error:
-        yield Damage(error.path, error.why)
+        yield Damage(path, error.message)
         return
     yield from check_records(folder, records, files_below(folder))
 

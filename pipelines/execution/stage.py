@@ -17,7 +17,14 @@ from typing_extensions import override
 
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.execution.manifest import FORMAT, Manifest, read_manifest
+from pipelines.execution.manifest import (
+    FORMAT,
+    Damaged,
+    InputRecord,
+    Manifest,
+    checked_path,
+    read_manifest,
+)
 from pipelines.execution.output import Output, Task, TaskOutput
 
 
@@ -89,8 +96,44 @@ class Stage(ABC):
         return manifest
 
     def is_finished(self, workdir: Path) -> bool:
-        """Whether the manifest exists."""
-        return read_manifest(self.folder(workdir)) is not None
+        """Whether its work is done, on its inputs as they are now."""
+        try:
+            manifest = read_manifest(self.folder(workdir))
+            return manifest is not None and manifest.inputs == self.input_records(workdir)
+        except Damaged:
+            return False
+
+    def input_records(self, workdir: Path) -> dict[str, InputRecord] | None:
+        """What it reads, as it is now; None where an input is not finished.
+
+        Raises Damaged when the manifest of an input is not what was written.
+        """
+        records = {}
+        for before in self.inputs:
+            folder = before.folder(workdir)
+            manifest = read_manifest(folder)
+            if manifest is None:
+                return None
+            records[before.label] = InputRecord(
+                folder=folder.name, fingerprint=before.fingerprint, content=manifest.content
+            )
+        return records
+
+    def path(self, workdir: Path, name: str) -> Path:
+        """A file of this finished stage, whose hash is checked when this process asks for it first.
+
+        Raises Damaged when its bytes are not those that were written.
+        """
+        record = self.manifest(workdir).by_name.get(name)
+        if record is None:
+            raise WorkError(f"the stage `{self.label}` has no file `{name}`", hint="Run `coupage run` again.")
+        return checked_path(self.folder(workdir), record)
+
+    def whole_folder(self, workdir: Path) -> Path:
+        """The folder of this finished stage, after every file in it was checked as `path` does."""
+        for record in self.manifest(workdir).all_files():
+            self.path(workdir, record.name)
+        return self.folder(workdir)
 
     def reopen(self, recorded: str) -> None:
         """Take the fingerprint that a finished run recorded, whatever its code and libraries are now."""

@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 
-from mixers.files import write_bytes
-from pipelines.execution.manifest import Damage
-from pipelines.execution.sealed_folder import check_folder, remove_seal, seal_folder
+from pipelines.execution.manifest import Damage, read_sealed, write_sealed
+from pipelines.execution.sealed_folder import SEAL, check_folder, seal_folder
+from trainers.checkpoint import checkpoints
 from trainers.config import stage_before
+from trainers.integrity import damaged_files
 from trainers.result import RESULT
 
 FOLDER = "train"
@@ -60,17 +61,23 @@ class TrainedStage:
         before = stage_before(self.name, self.result["stage"]["start"], stages)
         return [*(TrainedStage(self.workdir, before).lineage(stages) if before else ()), self]
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether all its files were sealed at its end."""
+        return (self.folder / SEAL).is_file()
+
     def seal(self) -> None:
         """Write the seal over all files of the folder."""
         seal_folder(self.folder)
 
-    def unseal(self) -> None:
-        """Remove the seal, before training changes the folder."""
-        remove_seal(self.folder)
-
     def damages(self) -> Iterator[Damage]:
-        """Yield every damage of the folder."""
-        return check_folder(self.folder)
+        """Yield every damage of the folder; before the end of training, of its checkpoints."""
+        if self.is_trained:
+            yield from check_folder(self.folder)
+            return
+        for checkpoint in checkpoints(self.folder):
+            for file in damaged_files(checkpoint):
+                yield Damage(file, "is missing or has changed: its hash is not the recorded one")
 
     @property
     def scores_path(self) -> Path:
@@ -80,7 +87,7 @@ class TrainedStage:
     @property
     def scores(self) -> dict[str, Any] | None:
         """The scores that evaluation after training gave, by the role of the model; None without any."""
-        return orjson.loads(self.scores_path.read_bytes()) if self.scores_path.is_file() else None
+        return read_sealed(self.scores_path) if self.scores_path.is_file() else None
 
     def forget_scores(self) -> None:
         """Remove the scores of an earlier model of this stage."""
@@ -88,7 +95,7 @@ class TrainedStage:
 
     def write_scores(self, scores: dict[str, Any]) -> None:
         """Keep the scores of an evaluation, by the role of the model."""
-        write_bytes(self.scores_path, orjson.dumps(scores, option=orjson.OPT_INDENT_2) + b"\n")
+        write_sealed(self.scores_path, scores)
 
 
 def trained_stages(workdir: Path, names: Iterable[str] | None = None) -> list[TrainedStage]:

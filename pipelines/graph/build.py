@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from filters.dedup.minhash import MinHash
 from filters.quality.datatrove import short_name
@@ -58,9 +57,10 @@ class Graph:
         """All stages, each after its inputs."""
         return inputs_first(self.shards.values())
 
-    def folders(self, workdir: Path) -> dict[str, str]:
-        """The name of each stage's folder, by the stage's label."""
-        return {stage.label: stage.folder(workdir).name for stage in self.stages()}
+    @property
+    def results(self) -> tuple[Stage, ...]:
+        """The stages whose files a run gives to its user."""
+        return (self.tokenizer, *self.shards.values())
 
     def part_stages(self) -> Iterator[tuple[PartStage, Select]]:
         """Every stage that makes documents, with the stage that judges them."""
@@ -252,11 +252,14 @@ def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
 
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
-    """The fingerprint of those parts of the recipe that decide a stage's shards."""
+    """The fingerprint of those parts of the recipe that decide a stage's shards, which paths do not."""
     synthesis_matters = stage != FIRST_STAGE and bool(recipe.synthesize)
     content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
     del content["curate"]["signals"]
+    del content["tokenizer"]["base"]
+    for source in content["sources"].values():
+        source.pop("path", None)
     needed = {stage, FIRST_STAGE} if synthesis_matters else {stage}
     content["mixtures"] = {
         name: mixture.model_dump(mode="json")

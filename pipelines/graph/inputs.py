@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import orjson
 import pyarrow as pa
 from typing_extensions import override
 
 from filters.language.language_codes import check_codes
-from mixers.files import write_bytes
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import Damaged, read_sealed, write_sealed
-from pipelines.execution.stage import Stage
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.recipe.curate import Language
 from pipelines.recipe.recipe import Recipe
@@ -81,13 +78,11 @@ class LiveInputs(Inputs):
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
         """The inputs with what an earlier run in `workdir` pinned and remembered."""
         path = workdir / PINS
-        pins = orjson.loads(path.read_bytes()) if path.exists() else {}
+        pins = read_sealed(path)["pins"] if path.exists() else {}
         return cls(base_folder, pins, Contents(_remembered(workdir / REMEMBERED)))
 
-    def remember(self, stages: Iterable[Stage], workdir: Path) -> None:
-        """Keep the hashes of all files of which the stages are made, so that they need not be read again."""
-        for stage in stages:
-            stage.fingerprint  # noqa: B018  it looks at the stage's files
+    def remember(self, workdir: Path) -> None:
+        """Keep the hashes of all files that were asked for, so that they need not be read again."""
         if self.contents.seen != self.contents.remembered:
             write_sealed(workdir / REMEMBERED, self.contents.seen)
 
@@ -183,9 +178,7 @@ class LiveInputs(Inputs):
             ):
                 self.pins[_model_key(name)] = _model_commit(name)
         if len(self.pins) > known:
-            write_bytes(
-                workdir / PINS, orjson.dumps(self.pins, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
-            )
+            write_sealed(workdir / PINS, {"pins": self.pins})
 
 
 def _remembered(path: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ import orjson
 
 from pipelines.execution.counts import Count
 from pipelines.execution.manifest import Damaged, Manifest, read_manifest
-from pipelines.execution.output import TASKS, read_receipt
+from pipelines.execution.output import read_receipt, read_tasks
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph
 from pipelines.stages.ingest import Ingest
@@ -47,7 +47,7 @@ def make_plan(graph: Graph, workdir: Path) -> list[PlannedStage]:
 
 
 def _planned(stage: Stage, graph: Graph, workdir: Path) -> PlannedStage:
-    manifest = read_manifest(stage.folder(workdir))
+    manifest = stage.manifest(workdir) if stage.is_finished(workdir) else None
     tasks_done = 0 if manifest else _receipts(stage, workdir)
     state = "cached" if manifest else ("resume" if tasks_done else "run")
     return PlannedStage(
@@ -66,11 +66,8 @@ def _planned(stage: Stage, graph: Graph, workdir: Path) -> PlannedStage:
 
 def _receipts(stage: Stage, workdir: Path) -> int:
     folder = stage.folder(workdir)
-    if not (folder / TASKS).exists():
-        return 0
-    return sum(
-        1 for number in range(len(list((folder / "receipts").glob("*.json")))) if read_receipt(folder, number)
-    )
+    tasks = len(read_tasks(folder) or ())
+    return sum(1 for number in range(tasks) if read_receipt(folder, number))
 
 
 def _reasons(stage: Stage, workdir: Path) -> Iterator[str]:
@@ -85,7 +82,7 @@ def _reasons(stage: Stage, workdir: Path) -> Iterator[str]:
     for before in stage.inputs:
         if before.label not in earlier.inputs:
             yield f"new input: {before.label}"
-        elif earlier.inputs[before.label] != before.fingerprint:
+        elif earlier.inputs[before.label].fingerprint != before.fingerprint:
             yield f"{before.label} changed"
     for label in sorted(set(earlier.inputs) - {before.label for before in stage.inputs}):
         yield f"input gone: {label}"
@@ -156,7 +153,7 @@ def _reusable(stage: Tokenize, workdir: Path) -> int:
         earlier is None
         or earlier.version != stage.version
         or earlier.settings != stage.settings
-        or earlier.inputs[stage.parts.label] != stage.parts.fingerprint
+        or earlier.inputs[stage.parts.label].fingerprint != stage.parts.fingerprint
     ):
         return 0
     return earlier.counts.left("documents")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 
 from pipelines.errors import UserError
@@ -21,11 +22,13 @@ def find_recipe(name_or_path: str) -> Path:
     Raises UserError if there is none.
     """
     path = Path(name_or_path)
-    if path.is_file():
+    if os.path.isfile(path):
         return path
     shipped = shipped_recipes()
     if name_or_path in shipped:
         return shipped[name_or_path]
+    if os.path.exists(path):
+        raise UserError("a recipe is a file", file=name_or_path, hint="Give the path of a YAML file.")
     near = difflib.get_close_matches(name_or_path, [*shipped, *map(str, Path().glob("*.yaml"))], n=1)
     raise UserError(
         f"there is no recipe `{name_or_path}`, neither a file nor a shipped one",

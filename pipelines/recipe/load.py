@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import (
     ValidationError,
 )
 
-from pipelines.errors import UserError
+from pipelines.recipe.assignments import override
 from pipelines.recipe.checks import recipe_problems
 from pipelines.recipe.find import find_recipe
+from pipelines.recipe.mistakes import mistakes_error, validation_error
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.types import Problem
-from pipelines.recipe.yaml_text import RecipeText, override, read_recipe_text, validation_error
+from pipelines.recipe.yaml_text import RecipeText, number_problem, read_recipe_text
 
 
 def load_recipe(name_or_path: str, assignments: Sequence[str] = ()) -> Recipe:
@@ -31,20 +32,21 @@ def validate_recipe(text: RecipeText) -> Recipe:
         recipe = Recipe.model_validate(text.values)
     except ValidationError as error:
         raise validation_error(text, error, Recipe) from error
+    if problems := list(_number_problems(recipe.model_dump(by_alias=True))):
+        raise mistakes_error(text, problems, "Write a smaller number.")
     if problems := recipe_problems(recipe):
-        raise _problem_error(text, problems)
+        raise mistakes_error(text, problems, "Correct the name, or add what it should refer to.")
     return recipe
 
 
-def _problem_error(text: RecipeText, problems: list[Problem]) -> UserError:
-    lines = [(text.line(place), message) for place, message in problems]
-    rest = [f"{text.file}:line {line}: {message}" for line, message in lines[1:]]
-    return UserError(
-        "\n".join([lines[0][1], *rest]),
-        file=text.file,
-        place=f"line {lines[0][0]}",
-        hint="Correct the name, or add what it should refer to.",
-    )
+def _number_problems(values: Any, place: tuple[str | int, ...] = ()) -> Iterator[Problem]:
+    """Numbers that came as texts, such as `nan`, and cannot be worked with."""
+    if isinstance(values, dict | list | tuple):
+        items = values.items() if isinstance(values, dict) else enumerate(values)
+        for key, value in items:
+            yield from _number_problems(value, (*place, key))
+    elif problem := number_problem(values):
+        yield place, f"`{'.'.join(map(str, place))}`: {values} is {problem}"
 
 
 def recipe_schema() -> dict[str, Any]:

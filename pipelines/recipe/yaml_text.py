@@ -1,21 +1,39 @@
-"""Reads a recipe's YAML and reports every mistake with its file, line, key and the nearest valid key."""
+"""Reads the YAML of recipes: plain values, and the line on which each stands.
+
+What YAML can do beyond that is refused at its place: tags, merge keys, aliases that grow without bound.
+"""
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from pipelines.errors import UserError
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-
 Path_ = tuple[str | int, ...]
+
+MOST_BYTES = 1 << 20
+MOST_NESTED = 50
+MOST_VALUES = 100_000
+"""With what aliases repeat: a few lines of them can stand for billions."""
+MOST_DIGITS = 400
+KINDS = {
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "truth value",
+    "null": "null",
+    "timestamp": "date",
+}
+"""The tags of scalars, and their names for people."""
+INTEGERS = range(-(2**63), 2**64)
+
+_CONSTRUCTOR = yaml.constructor.SafeConstructor()
 
 
 @dataclass(frozen=True)
@@ -25,6 +43,8 @@ class RecipeText:
     file: str
     values: dict[str, Any]
     lines: Mapping[Path_, int] = field(default_factory=dict)
+    assigned: frozenset[Path_] = frozenset()
+    """The places that `--set` gave values."""
 
     def line(self, place: Sequence[str | int]) -> int:
         """The 1-based line of `place`, or of the nearest enclosing key that the file has."""
@@ -33,196 +53,189 @@ class RecipeText:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def where(self, place: Sequence[str | int]) -> str:
+        """The line of `place`, or `--set` where that gave the value."""
+        path = tuple(place)
+        return "--set" if any(path[: len(key)] == key for key in self.assigned) else f"line {self.line(path)}"
+
 
 def read_recipe_text(file: Path) -> RecipeText:
-    """Parse `file` safely; raises UserError for a missing file, bad YAML or a key given twice."""
+    """Parse `file` safely; raises UserError for a file that cannot be read, and for bad YAML."""
+    return parse_recipe_text(read_text(file), str(file))
+
+
+def read_text(file: Path) -> str:
+    """The text of a recipe. Raises UserError for a file that cannot be read, or can be no recipe."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except OSError as error:
         raise UserError(
-            f"the recipe cannot be read: {error}", file=str(file), hint="Check the path and its permissions."
+            f"the recipe cannot be read: {error.strerror}",
+            file=str(file),
+            hint="Check the path and its permissions.",
         ) from error
-    return parse_recipe_text(text, str(file))
+    if len(content) > MOST_BYTES:
+        raise UserError(
+            f"the file is larger than a recipe can be ({MOST_BYTES >> 20} MiB)",
+            file=str(file),
+            hint="A recipe names its data; it does not hold them.",
+        )
+    try:
+        return content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"the recipe is not UTF-8: byte 0x{content[error.start]:02x}",
+            file=str(file),
+            place=f"line {line}",
+            hint="Save the file as UTF-8.",
+        ) from error
 
 
 def parse_recipe_text(text: str, file: str) -> RecipeText:
-    """Parse YAML `text`; `file` is the name shown in errors."""
-    lines: dict[Path_, int] = {}
-    try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        if not isinstance(root, yaml.MappingNode):
-            raise UserError("a recipe is a mapping of keys", file=file, hint="Begin with `name: my-recipe`.")
-        values = _construct_mapping(root, (), lines, file)
-    except yaml.YAMLError as error:
-        raise _yaml_error(error, file) from error
-    return RecipeText(file, values, lines)
+    """Parse YAML `text`; `file` is the name shown in errors. Raises UserError."""
+    reading = _Reading(file)
+    root = reading.compose(text)
+    if not isinstance(root, yaml.MappingNode):
+        raise UserError("a recipe is a mapping of keys", file=file, hint="Begin with `name: my-recipe`.")
+    return RecipeText(file, reading.mapping(root, ()), reading.lines)
 
 
-def _yaml_error(error: yaml.YAMLError, file: str) -> UserError:
-    mark = getattr(error, "problem_mark", None)
-    return UserError(
-        f"not valid YAML: {getattr(error, 'problem', None) or error}",
-        file=file,
-        place=f"line {mark.line + 1}, column {mark.column + 1}" if mark else "",
-        hint="Check indentation, colons and quotes around there.",
-    )
+def parse_value(text: str, name: str) -> Any:
+    """Parse one YAML value; `name` says in errors what it is. Raises UserError."""
+    reading = _Reading(name, has_lines=False)
+    root = reading.compose(text)
+    return None if root is None else reading.value(root, ())
 
 
-def _construct(node: yaml.Node, place: Path_, lines: dict[Path_, int], file: str) -> Any:
-    lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        return _construct_mapping(node, place, lines, file)
-    if isinstance(node, yaml.SequenceNode):
-        return [_construct(item, (*place, i), lines, file) for i, item in enumerate(node.value)]
-    return yaml.SafeLoader("").construct_object(node)
+@dataclass
+class _Reading:
+    """One document on its way from text to values."""
 
+    file: str
+    has_lines: bool = True
+    lines: dict[Path_, int] = field(default_factory=dict)
+    _values: int = 0
+    _open: list[yaml.Node] = field(default_factory=list)
+    """The lists and mappings around the current value."""
 
-def _construct_mapping(
-    node: yaml.MappingNode, place: Path_, lines: dict[Path_, int], file: str
-) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        line = key_node.start_mark.line + 1
-        if key in result:
-            raise UserError(
-                f"the key `{key}` is given twice (first on line {lines[(*place, key)]})",
-                file=file,
-                place=f"line {line}",
-                hint="Keep one of the two.",
-            )
-        lines[(*place, key)] = line
-        result[key] = _construct(value_node, (*place, key), lines, file)
-    return result
-
-
-def override(text: RecipeText, assignments: Sequence[str]) -> RecipeText:
-    """Apply `--set a.b.c=VALUE` assignments; VALUE is YAML. Raises UserError for a malformed one."""
-    values = _copied(text.values)
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or not all(key.split(".")):
-            raise UserError(f"--set {assignment}", hint="Write --set KEY.SUBKEY=VALUE.")
+    def compose(self, text: str) -> yaml.Node | None:
+        """The nodes of the only document, None where there is none."""
         try:
-            parsed = yaml.safe_load(value)
+            self._check_size(text)
+            return yaml.compose(text, Loader=yaml.CSafeLoader)
         except yaml.YAMLError as error:
-            raise UserError(f"--set {assignment}: the value is not valid YAML", hint=str(error)) from error
-        _assign(values, key.split("."), parsed, assignment)
-    return RecipeText(text.file, values, text.lines)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
-
-
-def _assign(values: Any, keys: list[str], value: Any, assignment: str) -> None:
-    for depth, key in enumerate(keys):
-        last = depth == len(keys) - 1
-        try:
-            slot = int(key) if isinstance(values, list) else key
-            if last:
-                values[slot] = value
-            elif isinstance(values, dict):
-                values[slot] = {} if values.get(slot) is None else values[slot]
-                values = values[slot]
-            else:
-                values = values[slot]
-        except (IndexError, ValueError, TypeError) as error:
             raise UserError(
-                f"--set {assignment}: there is nothing at `{'.'.join(keys[: depth + 1])}`",
-                hint="Compare the key with `coupage recipe show`.",
+                f"not valid YAML: {getattr(error, 'problem', None) or getattr(error, 'reason', error)}",
+                file=self.file,
+                place=_place(error, text),
+                hint="Check indentation, colons and quotes around there.",
             ) from error
 
+    def _check_size(self, text: str) -> None:
+        """Before nodes are composed, since composing goes as deep as the text does."""
+        depth = 0
+        for number, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MOST_NESTED:
+                    raise self._too_deep(event)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if number > MOST_VALUES:
+                raise self._too_many(event)
 
-def validation_error(text: RecipeText, error: ValidationError, model: type[BaseModel]) -> UserError:
-    """Turn pydantic's findings into one error: a line, a key and a hint for each."""
-    findings = [_finding(text, dict(item), model) for item in error.errors(include_url=False)]
-    first_line = findings[0][0]
-    message = "\n".join(
-        message if i == 0 else f"{text.file}:line {line}: {message}"
-        for i, (line, message) in enumerate(findings)
-    )
-    return UserError(
-        message, file=text.file, place=f"line {first_line}", hint="`coupage recipe schema` lists every key."
-    )
+    def value(self, node: yaml.Node, place: Path_) -> Any:
+        """The value of a node; `place` is where it stands."""
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise self._too_many(node)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if node in self._open:
+            raise self._refused(node, "an alias stands inside of what it names", "Write out what is needed.")
+        if len(place) >= MOST_NESTED:
+            raise self._too_deep(node)
+        self._open.append(node)
+        values = (
+            self.mapping(node, place)
+            if isinstance(node, yaml.MappingNode)
+            else [self.value(item, (*place, i)) for i, item in enumerate(node.value)]
+        )
+        self._open.pop()
+        return values
 
+    def mapping(self, node: yaml.MappingNode, place: Path_) -> dict[str, Any]:
+        """The keys and values of a mapping."""
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            if key in result:
+                raise self._refused(
+                    key_node,
+                    f"the key `{key}` is given twice (first on line {self.lines[(*place, key)]})",
+                    "Keep one of the two.",
+                )
+            self.lines[(*place, key)] = key_node.start_mark.line + 1
+            result[key] = self.value(value_node, (*place, key))
+        return result
 
-def _finding(text: RecipeText, item: dict[str, Any], model: type[BaseModel]) -> tuple[int, str]:
-    place = _written_place(item["loc"], text.values)
-    dotted = ".".join(str(part) for part in place)
-    if item["type"] == "extra_forbidden":
-        near = _nearest(str(place[-1]), _valid_keys(model, item["loc"][:-1]))
-        hint = f"; did you mean `{near}`?" if near else ""
-        return text.line(place), f"unknown key `{dotted}`{hint}"
-    if item["type"] == "missing":
-        return text.line(place[:-1]), f"the key `{dotted}` is missing"
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "union_tag_invalid":
-        valid = [tag.strip("' ") for tag in item["ctx"]["expected_tags"].split(",")]
-        near = _nearest(item["ctx"]["tag"], valid)
-        kind = item["ctx"]["discriminator"].strip("'")
-        message = f"there is no {kind} `{item['ctx']['tag']}`"
-        message += f"; did you mean `{near}`?" if near else f" (there are: {', '.join(valid)})"
-        return text.line((*place, "reader")), f"`{dotted}`: {message}"
-    given = item.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return text.line(place), f"`{dotted}`: {message}{shown}" if dotted else message
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._refused(node, "a key is a word", "Lists and mappings stand behind a colon.")
+        if node.tag == "tag:yaml.org,2002:merge":
+            raise self._refused(node, "merge keys (`<<`) are not read", "Write out the keys.")
+        return str(node.value)
 
+    def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if kind not in KINDS:
+            raise self._refused(node, f"values of the kind `{kind}` are not read", "Write it without a tag.")
+        if kind in ("str", "timestamp"):  # Recipes have no dates: what looks like one is a text.
+            return str(node.value)
+        shown = f"`{shortened(node.value)}`"
+        if len(node.value) > MOST_DIGITS:
+            raise self._refused(node, f"{shown} is too long a number", "Write a shorter one.")
+        try:
+            value: int | float | bool | None = getattr(_CONSTRUCTOR, f"construct_yaml_{kind}")(node)
+        except (ValueError, KeyError, IndexError) as error:
+            raise self._refused(node, f"{shown} is no {KINDS[kind]}", "Correct the value.") from error
+        if problem := number_problem(value):
+            raise self._refused(node, f"{shown} is {problem}", "Write a smaller number.")
+        return value
 
-def _written_place(location: Sequence[str | int], values: Any) -> Path_:
-    """Drop the parts of a pydantic location that name a union's branch and stand nowhere in the file."""
-    place: list[str | int] = []
-    for i, part in enumerate(location):
-        inside = isinstance(values, dict) and part in values
-        inside = inside or (isinstance(values, list) and isinstance(part, int) and part < len(values))
-        if inside:
-            values = values[part]
-        elif i < len(location) - 1:
-            continue
-        place.append(part)
-    return tuple(place)
+    def _too_many(self, at: yaml.Node | yaml.Event) -> UserError:
+        what = f"more than {MOST_VALUES:,} values, with those that aliases repeat"
+        return self._refused(at, what, "Write out what is needed, without aliases.")
 
+    def _too_deep(self, at: yaml.Node | yaml.Event) -> UserError:
+        return self._refused(at, f"more than {MOST_NESTED} lists and mappings in each other", "Write fewer.")
 
-def _valid_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """The keys that the schema allows at `location`, collected over all branches of unions there."""
-    schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-    nodes = [schema]
-    for part in location:
-        following = [child for node in nodes for child in _children(node, part, definitions)]
-        nodes = following or nodes
-    return sorted({key for node in nodes for key in _resolve(node, definitions).get("properties", {})})
-
-
-def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    reference = node.get("$ref")
-    return definitions[reference.rsplit("/", 1)[1]] if reference else node
-
-
-def _branches(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    node = _resolve(node, definitions)
-    branches = [*node.get("anyOf", []), *node.get("oneOf", [])]
-    return [leaf for branch in branches for leaf in _branches(branch, definitions)] or [node]
-
-
-def _children(node: dict[str, Any], part: str | int, definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for branch in _branches(node, definitions):
-        child = branch.get("items") if isinstance(part, int) else None
-        child = child or branch.get("properties", {}).get(part)
-        if child is None:
-            child = next(iter(branch.get("patternProperties", {}).values()), None)
-        if child is None and isinstance(branch.get("additionalProperties"), dict):
-            child = branch["additionalProperties"]
-        constant = branch.get("properties", {}).get("reader", {}).get("const")
-        if child is None and constant is not None and constant == part:
-            child = branch
-        if child is not None:
-            found.extend(_branches(child, definitions))
-    return found
+    def _refused(self, at: yaml.Node | yaml.Event, what: str, hint: str) -> UserError:
+        mark: Any = at.start_mark
+        place = f"line {mark.line + 1}" if self.has_lines else ""
+        return UserError(what, file=self.file, place=place, hint=hint)
 
 
-def _nearest(word: str, valid: Sequence[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, valid, n=1, cutoff=0.5)), None)
+def _place(error: yaml.YAMLError, text: str) -> str:
+    mark: Any = getattr(error, "problem_mark", None)
+    if mark:
+        return f"line {mark.line + 1}, column {mark.column + 1}"
+    position = getattr(error, "position", None)
+    return "" if position is None else f"line {text.count(chr(10), 0, position) + 1}"
+
+
+def shortened(text: str) -> str:
+    """The text, or its beginning where it is too long to be shown."""
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def number_problem(value: Any) -> str | None:
+    """Why a number cannot be worked with: it is not finite, or has more than 64 bits."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not a finite number"
+    if isinstance(value, int) and value not in INTEGERS:
+        return "not a number of 64 bits"
+    return None

@@ -47,6 +47,6 @@ def boilerplate_reports(parts: PartStage, workdir: Path) -> list[dict[str, Any]]
             "bytes_removed": counts.dropped("bytes").total(),
             "documents_changed": counts.number("documents_changed"),
             "documents_emptied": counts.dropped("documents").total(),
-            "most_removed": orjson.loads((parts.folder(workdir) / MOST_REMOVED).read_bytes()),
+            "most_removed": orjson.loads(parts.path(workdir, MOST_REMOVED).read_bytes()),
         }
     ]

@@ -4,86 +4,85 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from rich.console import Console
-from rich.markup import escape
 
 from filters.language.identify import LOW_SCORE, NOT_KEPT, LanguageRule
 from pipelines.graph.build import Graph
 from pipelines.report.classifiers import scores_of, why_dropped
-from pipelines.stages.parts import PartStage
+from pipelines.report.wanted import Found, Wanted, documents_at, find_wanted
 from pipelines.stages.select import JudgedSource, Select
 
-SHOWN_CHARACTERS = 600
 NOT_SHOWN = re.compile("doc_id|source_language|content_hash|band_[0-9]+")
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which documents to show; None means any."""
-
-    reason: str | None
-    source: str | None
-    kept: bool
-
-
-def find_documents(graph: Graph, workdir: Path, wanted: Wanted, number: int) -> list[dict[str, Any]]:
-    """The first `number` documents that are as wanted, JSON-able."""
-    found: list[dict[str, Any]] = []
-    for parts, select in graph.part_stages():
-        if wanted.source is not None and parts.scope != wanted.source:
-            continue
-        for part, verdicts in select.verdicts(workdir, parts.scope):
-            rows = _matching(verdicts, wanted)[: number - len(found)]
-            found += _documents(parts, select, workdir, part, verdicts, rows)
-            if len(found) == number:
-                return found
-    return found
+def find_documents(graph: Graph, workdir: Path, wanted: Wanted) -> list[dict[str, Any]]:
+    """The documents that are wanted, JSON-able. Raises as `find_wanted` does."""
+    found = find_wanted(graph, workdir, wanted)
+    documents = [document for each in found for document in _described(each, workdir)]
+    instead = _texts_by_id(graph, found, workdir)
+    for document in documents:
+        kept = document["kept_instead"]
+        document["kept_instead"] = {"doc_id": kept, "text": instead[kept]} if kept is not None else None
+    draws = np.concatenate([np.empty(0), *(each.draws for each in found)])
+    return [documents[number] for number in np.argsort(draws, kind="stable")]
 
 
-def _matching(verdicts: pa.Table, wanted: Wanted) -> list[int]:
-    matches = (
-        verdicts.column("keep") if wanted.kept else pa.chunked_array([pa.repeat(True, verdicts.num_rows)])
-    )
-    if wanted.reason is not None:
-        reason = verdicts.column("reason").fill_null("")
-        same = pc.match_substring_regex(reason, rf"^{re.escape(wanted.reason)}([.:].*)?$")
-        matches = pc.and_(matches, same)
-    rows: list[int] = pc.indices_nonzero(matches).to_pylist()
-    return rows
-
-
-def _documents(
-    parts: PartStage, select: Select, workdir: Path, part: str, verdicts: pa.Table, rows: list[int]
-) -> Iterator[dict[str, Any]]:
-    if not rows:
-        return
+def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
+    """What is known of each document; in `kept_instead` an id alone."""
+    parts, select, part, rows = found.parts, found.select, found.part, found.rows
     source = select.source(parts.scope)
-    documents = pq.read_table(parts.folder(workdir) / part).take(rows).to_pylist()
     columns = (name for sidecar in source.annotations.sidecars for name in sidecar.columns)
     shown = [name for name in columns if not NOT_SHOWN.fullmatch(name)]
     signals = source.annotations.table(workdir, part, shown).take(rows).to_pylist()
-    judged = verdicts.take(rows).to_pylist()
-    scores = scores_of(select, workdir, parts.scope, part, rows, judged)
+    judged = found.verdicts.take(rows).to_pylist()
+    scores = scores_of(select, workdir, parts.scope, part, rows.tolist(), judged)
+    documents = documents_at(parts.path(workdir, part), rows)
+    by_rules = list(dict.fromkeys(rule.signal for rule in source.rules))
     for document, values, verdict, said in zip(documents, signals, judged, scores, strict=True):
         yield {
             "doc_id": document["doc_id"],
             "source": document["source"],
+            "group": verdict["domain"],
             "verdict": _verdict(verdict),
             "why": _why(select, source, verdict, values),
-            "kept_instead": _kept_instead(select, workdir, verdict),
+            "kept_instead": verdict["kept_doc_id"],
             "similarity": verdict["similarity"],
             "cluster_size": verdict["cluster_size"],
             "scores": said,
             "text": document["text"],
+            "messages": document["messages"],
+            "judged_signals": by_rules,
             "signals": values,
         }
+
+
+def _texts_by_id(graph: Graph, found: list[Found], workdir: Path) -> dict[str, str]:
+    """The texts of the documents that were kept in the place of these, by id."""
+    texts: dict[str, str] = {}
+    for select in graph.selects:
+        columns = [
+            each.verdicts.column("kept_doc_id").take(each.rows) for each in found if each.select is select
+        ]
+        texts |= _texts_of(select, workdir, {name for ids in columns for name in ids.drop_null().to_pylist()})
+    return texts
+
+
+def _texts_of(select: Select, workdir: Path, left: set[str]) -> Iterator[tuple[str, str]]:
+    """The text of each id, of a repeated one the first: only what is needed is read of the parts."""
+    for hashes in select.preference.hashes:
+        for part in hashes.parts.part_names(workdir) if left else ():
+            column = hashes.table(workdir, part, ["doc_id"]).column("doc_id")
+            rows = pc.indices_nonzero(pc.is_in(column, pa.array(sorted(left), pa.string()))).to_numpy()
+            if len(rows):
+                for document in documents_at(hashes.parts.path(workdir, part), rows.astype(np.int64)):
+                    if document["doc_id"] in left:
+                        left.discard(document["doc_id"])
+                        yield document["doc_id"], document["text"]
 
 
 def _verdict(verdict: dict[str, Any]) -> str:
@@ -114,52 +113,3 @@ def _why_language(rule: LanguageRule, signals: dict[str, Any]) -> str:
     if signals["language_score"] < rule.min_score:
         return f"{found}, under {rule.min_score:g}"
     return f"{found}; kept are {', '.join(rule.keep or ())}"
-
-
-def _kept_instead(select: Select, workdir: Path, verdict: dict[str, Any]) -> dict[str, str] | None:
-    """The document that was kept in the place of a duplicate."""
-    if verdict["kept_doc_id"] is None:
-        return None
-    for parts in select.preference.parts:
-        for part in parts.part_names(workdir):
-            table = pq.read_table(
-                parts.folder(workdir) / part,
-                columns=["doc_id", "text"],
-                filters=pc.field("doc_id") == verdict["kept_doc_id"],
-            )
-            if table.num_rows:
-                kept: dict[str, str] = table.slice(0, 1).to_pylist()[0]
-                return kept
-    return None
-
-
-def print_document(document: dict[str, Any], console: Console) -> None:
-    """Show one document to a person; its text is hostile and never interpreted."""
-    console.rule(escape(document["doc_id"]))
-    console.print(f"[bold]{escape(document['verdict'])}[/bold]  {escape(document['why'] or '')}")
-    if document["cluster_size"] > 1:
-        console.print(f"one of {document['cluster_size']:,} equal or similar documents", highlight=False)
-    if document["kept_instead"]:
-        console.print(
-            f"similarity {document['similarity']:.3f} with {escape(document['kept_instead']['doc_id'])}:"
-        )
-        console.print(f"[dim]{escape(_beginning(document['kept_instead']['text']))}[/dim]\n")
-    for name, said in document["scores"].items():
-        shown = ", ".join(f"{key} {_short(value)}" for key, value in said.items() if value is not None)
-        console.print(f"{name}: {escape(shown)}", highlight=False)
-    console.print(escape(_beginning(document["text"])))
-    signals = "  ".join(
-        f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}"
-        for name, value in document["signals"].items()
-    )
-    console.print(f"[dim]{escape(signals)}[/dim]")
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _beginning(text: str) -> str:
-    shown = text[:SHOWN_CHARACTERS]
-    printable = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in shown)
-    return printable + ("…" if len(text) > SHOWN_CHARACTERS else "")

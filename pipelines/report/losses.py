@@ -29,7 +29,7 @@ def losses(stage: ReadingStage, workdir: Path) -> dict[str, Any]:
 
 def passed_over(ingest: Ingest, workdir: Path) -> list[dict[str, Any]]:
     """The kinds of files that a source has and that are not read."""
-    return list(orjson.loads((ingest.folder(workdir) / PASSED_OVER).read_bytes()))
+    return list(orjson.loads(ingest.path(workdir, PASSED_OVER).read_bytes()))
 
 
 def _place(record: BadRecord) -> str:

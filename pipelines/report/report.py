@@ -10,15 +10,21 @@ from typing import Any
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mixers.files import write_bytes
+from mixers.shards import Shards
 from pipelines.evaluation.tables import sheets
 from pipelines.execution.counts import Counts, Flow
-from pipelines.execution.stage import distinct
+from pipelines.execution.stage import Stage, distinct
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
+from pipelines.plain import json_bytes
+from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
+from pipelines.report.escape import plain_markdown, plain_text
+from pipelines.report.finished import Finished
 from pipelines.report.losses import losses, passed_over
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
@@ -30,76 +36,127 @@ from pipelines.stages.tokenizer import ENCODER
 
 QUARANTINE_SHOWN = 200
 FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
+REPORT_FILES = ("report.json", *FILES)
 
 
 def write_report(graph: Graph, workdir: Path) -> None:
     """Write `report.json`, `report.html` and `README.md` (the dataset card) into the run's folder."""
+    content = gather_report(graph, workdir)
+    write_bytes(workdir / "report.json", json_bytes(content))
+    for name, page in pages(content).items():
+        write_bytes(workdir / name, page.encode())
+
+
+def pages(content: dict[str, Any]) -> dict[str, str]:
+    """The pages of a report by file name. Documents and their sources are hostile text: all is escaped."""
     from jinja2 import Environment, PackageLoader
 
-    content = gather_report(graph, workdir)
-    write_bytes(workdir / "report.json", orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
-    # Documents and their sources are hostile text: everything is escaped, in the card as well.
-    environment = Environment(
-        loader=PackageLoader("pipelines.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     tables = {name: list(sheets(list(found.values()))) for name, found in content["evaluation"].items()}
+    found = {}
     for name, template in FILES.items():
-        text = environment.get_template(template).render(content, evaluation_tables=tables)
-        write_bytes(workdir / name, text.encode())
+        environment = Environment(
+            loader=PackageLoader("pipelines.report"),
+            autoescape=True,
+            finalize=plain_markdown if name.endswith(".md") else plain_text,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["count"] = _count
+        found[name] = environment.get_template(template).render(content, evaluation_tables=tables)
+    return found
+
+
+def _count(number: int | None) -> str:
+    """A number with its thousands apart; nothing where there is none yet."""
+    return "" if number is None else f"{number:,}"
 
 
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
-    """The report of a finished run, JSON-able."""
-    recipe = graph.recipe
+    """The report of a run, JSON-able: of one that is not finished what there is."""
+    recipe, done = graph.recipe, Finished(workdir)
     return {
         "name": recipe.name,
         "description": recipe.description,
         "seed": recipe.seed,
-        "sources": [_source(parts, select, workdir) for parts, select in graph.part_stages()],
-        "edits": [edit for ingest in graph.ingests for edit in edit_reports(ingest, workdir)],
-        "boilerplate": [b for parts, _ in graph.part_stages() for b in boilerplate_reports(parts, workdir)],
-        "classifiers": [c for select in graph.selects for c in classifier_reports(select, workdir)],
-        "rules": [rule for s in graph.selects for rule in failed_rules(s.manifest(workdir).counts)],
-        "quarantine": list(_quarantine(graph, workdir)),
-        "tokenizer": _tokenizer(graph, workdir),
-        "mixtures": {name: mix.ledger(workdir).model_dump(mode="json") for name, mix in graph.mixes.items()},
-        "training": _training(graph, workdir),
-        "evaluation": _evaluation(graph, workdir),
-        "stages": [
-            {
-                "stage": stage.label,
-                "folder": stage.folder(workdir).name,
-                "fingerprint": stage.fingerprint,
-                "seconds": stage.manifest(workdir).seconds,
-                "counts": stage.manifest(workdir).counts.model_dump(),
-            }
-            for stage in graph.stages()
+        "unfinished": done.how_far(graph.stages()),
+        "sources": [_source(graph, parts, select, done) for parts, select in graph.part_stages()],
+        "edits": [edit for ingest in done.of(graph.ingests) for edit in edit_reports(ingest, workdir)],
+        "boilerplate": [
+            b
+            for parts in done.of(parts for parts, _ in graph.part_stages())
+            for b in boilerplate_reports(parts, workdir)
         ],
+        "classifiers": [c for s in done.of(graph.selects) for c in classifier_reports(s, workdir)],
+        "rules": [rule for s in done.of(graph.selects) for rule in failed_rules(s.manifest(workdir).counts)],
+        "quarantine": list(_quarantine(graph, done)),
+        "tokenizer": _tokenizer(graph, workdir) if graph.tokenizer in done else None,
+        "mixtures": {
+            name: mix.ledger(workdir).model_dump(mode="json")
+            for name, mix in graph.mixes.items()
+            if mix in done
+        },
+        "training": _training(graph, done),
+        "evaluation": _evaluation(graph, done),
+        "stages": [_stage(stage, done) for stage in graph.stages()],
     }
 
 
-def _source(parts: PartStage, select: Select, workdir: Path) -> dict[str, Any]:
-    """The funnel of one source, from records read to documents kept."""
-    verdicts = pl.concat(
-        [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(workdir, parts.scope)] or [_EMPTY]
-    )
-    hashed = select.source(parts.scope).annotations.hashes.manifest(workdir).counts
-    origin, *cleaned = (stage.manifest(workdir).counts for stage in distinct((parts.origin, parts)))
-    dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
-    read = origin.flows.get("records") or origin.flows.get("questions") or Flow()
-    set_aside = sum((counts.dropped("documents") for counts in cleaned), start=read.dropped)
+def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
+    manifest = stage.manifest(done.workdir) if stage in done else None
+    return {
+        "stage": stage.label,
+        "folder": stage.folder(done.workdir).name,
+        "fingerprint": stage.fingerprint,
+        "finished": manifest is not None,
+        "seconds": manifest.seconds if manifest else None,
+        "counts": manifest.counts.model_dump() if manifest else None,
+    }
+
+
+def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
+    """The funnel of one source, from records read to documents kept; null where it has not come so far."""
+    config = graph.recipe.sources.get(parts.scope)
     return {
         "source": parts.scope,
         "domain": parts.domain,
+        "licence": config.license if config else None,
         "synthetic": not isinstance(parts.origin, Ingest),
+        **_records(parts, done),
+        **_kept(parts, select, done),
+    }
+
+
+def _records(parts: PartStage, done: Finished) -> dict[str, Any]:
+    """What came in, what was set aside before the corpus, and the documents that there are."""
+    stages = distinct((parts.origin, parts))
+    if not all(stage in done for stage in stages):
+        return {"records": None, "set_aside": {}, "documents": None, "text_bytes": None}
+    origin, *cleaned = (stage.manifest(done.workdir).counts for stage in stages)
+    read = origin.flows.get("records") or origin.flows.get("questions") or Flow()
+    set_aside = sum((counts.dropped("documents") for counts in cleaned), start=read.dropped)
+    return {
         "records": read.entered,
         "set_aside": in_words(set_aside),
-        "documents": len(verdicts),
+        "documents": sum(parts.part_rows(done.workdir)),
+        "text_bytes": None,
+        **(_losses(parts.origin, done.workdir) if isinstance(parts.origin, Ingest) else {}),
+    }
+
+
+def _kept(parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
+    """What was dropped of a source's documents, and why; what was kept, and held out."""
+    if select not in done:
+        return {"dropped": {}, "kept": None, "languages": {}, "held_out": None}
+    verdicts = pl.concat(
+        [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(done.workdir, parts.scope)] or [_EMPTY]
+    )
+    hashed = select.source(parts.scope).annotations.hashes.manifest(done.workdir).counts
+    dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
+    return {
         "text_bytes": hashed.number("text_bytes_read"),
         "dropped": dict(dropped),
         "kept": int(verdicts["keep"].sum()),
         "languages": _languages(verdicts),
-        **(_losses(parts.origin, workdir) if isinstance(parts.origin, Ingest) else {}),
         "held_out": int(verdicts["held_out"].sum()),
     }
 
@@ -129,32 +186,64 @@ def failed_rules(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _quarantine(graph: Graph, workdir: Path) -> Iterator[dict[str, Any]]:
+def _quarantine(graph: Graph, done: Finished) -> Iterator[dict[str, Any]]:
     left = QUARANTINE_SHOWN
     for stage in graph.stages():
-        for table in quarantined(stage, workdir) if isinstance(stage, ReadingStage) else ():
+        for table in _bad_records(stage, done) if isinstance(stage, ReadingStage) else ():
             rows: pa.Table = table.slice(0, left)
             left -= rows.num_rows
             yield from ({"source": stage.scope, **row} for row in rows.to_pylist())
 
 
+def _bad_records(stage: ReadingStage, done: Finished) -> Iterator[pa.Table]:
+    """The bad records of files, as far as they were read."""
+    if stage in done:
+        yield from quarantined(stage, done.workdir)
+    else:
+        for path in sorted((stage.folder(done.workdir) / "quarantine").glob("[0-9]*.parquet")):
+            yield pq.read_table(path)
+
+
 def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
-    encoder = orjson.loads((graph.tokenizer.folder(workdir) / ENCODER).read_bytes())
+    encoder = orjson.loads(graph.tokenizer.path(workdir, ENCODER).read_bytes())
     vocabulary = graph.tokenizer.manifest(workdir).counts.number("vocabulary")
     return {"base": graph.recipe.tokenizer.base, "vocabulary": vocabulary, **encoder}
 
 
-def _training(graph: Graph, workdir: Path) -> dict[str, Any]:
+def _training(graph: Graph, done: Finished) -> dict[str, Any]:
     """The result of each trained stage, with a table of its scores beside those before it."""
     stages = list(graph.recipe.mixtures)
     training = {}
-    for stage in trained_stages(workdir, stages):
+    for stage in trained_stages(done.workdir, stages):
         table = score_table(stage.lineage(stages))
-        training[stage.name] = stage.result | {"scores": asdict(table) if table else None}
+        training[stage.name] = stage.result | {
+            "of_these_shards": stage.result["shards_fingerprint"] == _shards(graph, stage.name, done),
+            "scores": asdict(table) if table else None,
+        }
     return training
 
 
-def _evaluation(graph: Graph, workdir: Path) -> dict[str, Any]:
+def _evaluation(graph: Graph, done: Finished) -> dict[str, Any]:
     """The scores that evaluation after each stage gave, by the role of the model."""
-    scores = {name: TrainedStage(workdir, name).scores for name in graph.recipe.mixtures}
-    return {name: by_role for name, by_role in scores.items() if by_role is not None}
+    found = {}
+    for name in graph.recipe.mixtures:
+        if (by_role := TrainedStage(done.workdir, name).scores) is not None:
+            found[name] = {
+                role: scores | {"of_these_shards": _of_held_out(scores, graph, done)}
+                for role, scores in by_role.items()
+            }
+    return found
+
+
+def _of_held_out(scores: dict[str, Any], graph: Graph, done: Finished) -> bool | None:
+    """Whether scores are of the documents that are held out now; None where they are of none."""
+    fingerprint = scores.get("shards_fingerprint")
+    return None if fingerprint is None else fingerprint == _shards(graph, HELD_OUT, done)
+
+
+def _shards(graph: Graph, name: str, done: Finished) -> str | None:
+    """The fingerprint of the shards as they are now; None where there are none."""
+    shards = graph.shards.get(name)
+    if shards is None or shards not in done:
+        return None
+    return Shards.open(shards.dataset(done.workdir)).fingerprint

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from pipelines.errors import UserError
+from pipelines.plain import complain
 from pipelines.sources.base import BadRecord, Loss, Quarantine
 
 
@@ -71,7 +71,7 @@ def tell(reasons: dict[str, int], where: str) -> None:
     """Say on standard error what was left out; nothing if nothing was."""
     if reasons:
         each = ", ".join(f"{reason} ({number:,})" for reason, number in sorted(reasons.items()))
-        print(f"warning: bad records were left out: {each}; {where}", file=sys.stderr)
+        complain(f"warning: bad records were left out: {each}; {where}")
 
 
 def nothing_good(records: int, first: BadRecord, hint: str) -> UserError:

@@ -48,7 +48,7 @@ class BadWords(Sidecar):
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         name = task["part"]
-        part = pq.read_table(self.parts.folder(workdir) / name, columns=["text", "language"])
+        part = pq.read_table(self.parts.path(workdir, name), columns=["text", "language"])
         identified = self.language.table(workdir, name, ["language"]).column("language")
         # What the source says of the language counts, else what was identified.
         languages = pc.coalesce(part.column("language"), identified)

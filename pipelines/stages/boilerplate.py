@@ -63,7 +63,7 @@ class Lines(PerPartStage):
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         found = []
-        for documents in _row_groups(self.parts.folder(workdir) / task["part"], ["text", "messages"]):
+        for documents in _row_groups(self.parts.path(workdir, task["part"]), ["text", "messages"]):
             found.append(self.config.occurrences(documents.column("text"), _editable(documents)))
             output.counts.flow("documents", entered=documents.num_rows, left=documents.num_rows)
             output.counts.add("text_bytes_read", text_size(documents.column("text")))
@@ -75,7 +75,7 @@ class Lines(PerPartStage):
         """Those of all parts with a key from `first` to `last`."""
         found = []
         for name in self.manifest(workdir).part_names(".arrow"):
-            table = read_arrow(self.folder(workdir) / name)
+            table = read_arrow(self.path(workdir, name))
             keys = _numbers(table, "key")
             begin = np.searchsorted(keys, np.uint64(first), "left")
             end = np.searchsorted(keys, np.uint64(last), "right")
@@ -123,7 +123,7 @@ class RecurringLines(Stage):
 
     def recurring(self, workdir: Path) -> Recurring:
         """All of them, memory-mapped."""
-        table = read_arrow(self.folder(workdir) / FILE)
+        table = read_arrow(self.path(workdir, FILE))
         return Recurring(_numbers(table, "key"), _numbers(table, "document"))
 
 
@@ -164,7 +164,7 @@ class WithoutBoilerplate(PerPartStage, PartStage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         recurring = self.recurring.recurring(workdir)
         evidence: list[pa.Table] = []
-        path = self.parts.folder(workdir) / task["part"]
+        path = self.parts.path(workdir, task["part"])
         tables = (
             self._without(documents, recurring, evidence, output)
             for documents in _row_groups(path, PART_SCHEMA.names)

@@ -53,7 +53,7 @@ class DatatroveVerdicts(Sidecar):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        part = pq.read_table(self.parts.folder(workdir) / task["part"], columns=COLUMNS)
+        part = pq.read_table(self.parts.path(workdir, task["part"]), columns=COLUMNS)
         pieces = slices_by_text(part, READ_BYTES)
         with _work_errors():
             datatrove_filter = DatatroveFilter(self.filter, self.options)

@@ -12,7 +12,7 @@ from typing_extensions import override
 from filters.edits.edits import Edit
 from pipelines.execution.counts import total
 from pipelines.execution.fingerprint import library_versions
-from pipelines.execution.output import RECEIPTS, Output, Task, TaskOutput, read_receipt
+from pipelines.execution.output import Output, Task, TaskOutput, read_receipt, read_tasks
 from pipelines.execution.stage import Stage
 from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
@@ -93,7 +93,7 @@ class Ingest(PartStage, ReadingStage):
     def finish(self, workdir: Path, output: Output) -> None:
         """Refuse to be finished when too much of the source was lost."""
         folder = self.folder(workdir)
-        receipts = (read_receipt(folder, task) for task in range(len(list((folder / RECEIPTS).iterdir()))))
+        receipts = (read_receipt(folder, task) for task in range(len(read_tasks(folder) or ())))
         self.check_losses(workdir, total(receipt.counts for receipt in receipts if receipt))
         output.write_json(PASSED_OVER, [each._asdict() for each in self.source.passed_over()])
 

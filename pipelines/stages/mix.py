@@ -160,15 +160,15 @@ class MixStage(SingleTaskStage):
 
     def batches(self, workdir: Path, name: str) -> pa.ipc.RecordBatchFileReader:
         """The batches of one of the tables of the finished plan, memory-mapped."""
-        return open_arrow(self.folder(workdir) / name)
+        return open_arrow(self.path(workdir, name))
 
     def files(self, workdir: Path) -> list[list[str]]:
         """Source and file name of each tokenized file."""
-        return [list(pair) for pair in orjson.loads((self.folder(workdir) / FILES).read_bytes())]
+        return [list(pair) for pair in orjson.loads(self.path(workdir, FILES).read_bytes())]
 
     def ledger(self, workdir: Path) -> Ledger:
         """The ledger of the finished plan."""
-        return Ledger.model_validate_json((self.folder(workdir) / LEDGER).read_bytes())
+        return Ledger.model_validate_json(self.path(workdir, LEDGER).read_bytes())
 
     def used_among(self, workdir: Path, doc_ids: pa.Array) -> pa.Array:
         """Those of these documents that the plan contains."""

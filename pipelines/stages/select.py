@@ -291,15 +291,14 @@ class Select(SingleTaskStage):
 
     def verdicts(self, workdir: Path, scope: str) -> Iterator[tuple[str, pa.Table]]:
         """Part names of a source and the verdicts on their documents."""
-        folder = self.folder(workdir)
         for name in self.manifest(workdir).part_names(".parquet"):
             source, _, part = name.partition("/")
             if source == scope:
-                yield part, pq.read_table(folder / name)
+                yield part, pq.read_table(self.path(workdir, name))
 
     def verdict(self, workdir: Path, scope: str, part: str, columns: list[str]) -> pa.Table:
         """The verdicts on the documents of one part."""
-        return pq.read_table(self.folder(workdir) / scope / part, columns=columns)
+        return pq.read_table(self.path(workdir, f"{scope}/{part}"), columns=columns)
 
     def source(self, scope: str) -> JudgedSource:
         """The source of that name."""

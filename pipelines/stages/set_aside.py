@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import UserError
 from pipelines.execution.counts import Count, Counts
+from pipelines.execution.manifest import Damaged, read_manifest
 from pipelines.execution.output import TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.sources.base import QUARANTINE_SCHEMA, BadRecord, Quarantine, Source, Unit
@@ -37,8 +38,13 @@ class ReadingStage(Stage):
         """What it reads, for people."""
 
     def check_limit(self, workdir: Path) -> None:
-        """Raises UserError when the finished stage lost more than `max_share`, which may be new."""
-        self.check_losses(workdir, self.manifest(workdir).counts)
+        """Raises UserError when the stage is finished and lost more than `max_share`, which may be new."""
+        try:
+            manifest = read_manifest(self.folder(workdir))
+        except Damaged:
+            return  # it is made again
+        if manifest is not None:
+            self.check_losses(workdir, manifest.counts)
 
     def check_losses(self, workdir: Path, counts: Counts) -> None:
         """Raises UserError, naming file and place, when more than `max_share` was lost."""
@@ -143,8 +149,7 @@ def losses_of(counts: Counts) -> Losses:
 
 def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
     """What a finished stage set aside, in tables of QUARANTINE_SCHEMA."""
-    folder = stage.folder(workdir)
     for name in stage.manifest(workdir).part_names(".parquet"):
         if name.startswith(f"{FOLDER}/"):
-            with pq.ParquetFile(folder / name) as file:
+            with pq.ParquetFile(stage.path(workdir, name)) as file:
                 yield from map(pa.Table.from_batches, ([batch] for batch in file.iter_batches()))

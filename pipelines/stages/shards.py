@@ -118,8 +118,8 @@ class Shards(Stage):
 
     def _tokenized(self, workdir: Path) -> list[Path]:
         """The tokenized files of the plan."""
-        folders = {stage.scope: stage.folder(workdir) for stage in self.mix.tokenized}
-        return [folders[scope] / name for scope, name in self.mix.files(workdir)]
+        stages = {stage.scope: stage for stage in self.mix.tokenized}
+        return [stages[scope].path(workdir, name) for scope, name in self.mix.files(workdir)]
 
     @override
     def finish(self, workdir: Path, output: Output) -> None:

@@ -37,7 +37,7 @@ class Sidecar(PerPartStage):
 
     def table(self, workdir: Path, part: str, columns: Sequence[str]) -> pa.Table:
         """Columns of one part's documents."""
-        return pq.read_table(self.folder(workdir) / part, columns=list(columns))
+        return pq.read_table(self.path(workdir, part), columns=list(columns))
 
 
 class Annotation(Sidecar, JoinableStage):
@@ -69,7 +69,7 @@ class Annotation(Sidecar, JoinableStage):
     ) -> int:
         parts, name = members[0].parts, task["part"]
         part = pq.read_table(
-            parts.folder(workdir) / name, columns=sorted({c for member in members for c in member.reads})
+            parts.path(workdir, name), columns=sorted({c for member in members for c in member.reads})
         )
         starts = range(0, max(1, part.num_rows), ROWS_A_SLICE)
         with ExitStack() as stack:

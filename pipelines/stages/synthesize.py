@@ -62,9 +62,7 @@ class Synthesize(PartStage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         stage = self.parts[task["source"]]
         rows = self.about.used_rows(workdir, stage.scope, task["part"])
-        documents = pq.read_table(stage.folder(workdir) / task["part"], schema=PART_SCHEMA).take(
-            pa.array(rows)
-        )
+        documents = pq.read_table(stage.path(workdir, task["part"]), schema=PART_SCHEMA).take(pa.array(rows))
         questions, skipped = docstring_qa.docstring_questions(
             documents, source=self.scope, domain=self.domain
         )

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from typing_extensions import override
 
-from mixers.files import hash_file
 from pipelines.execution.counts import Count
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.execution.output import Task, TaskOutput, read_arrow
+from pipelines.execution.manifest import damage_of
+from pipelines.execution.output import Task, TaskOutput, read_arrow, whole_files
 from pipelines.execution.stage import Stage
 from pipelines.stages.parts import PerPartStage, text_size
 from pipelines.stages.select import Select
@@ -30,6 +30,7 @@ from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
+NO_TOKENS = "The tokenizer gives nothing for its text, or breaks down on it."
 DESCRIPTION = ("doc_id", "license", "parent_id")
 """Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
 
@@ -46,7 +47,7 @@ class Tokenize(PerPartStage):
     """
 
     name: ClassVar[str] = "tokenize"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     select: Select
     tokenizer: Tokenizer
 
@@ -81,13 +82,13 @@ class Tokenize(PerPartStage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         part = task["part"]
         name = part.replace(".parquet", ".arrow")
-        encoders = encoders_of(self.tokenizer.folder(workdir))
+        encoders = encoders_of(self.tokenizer.whole_folder(workdir))
         verdict = self.select.verdict(workdir, self.scope, part, ["keep", *self.select.described])
         rows = np.flatnonzero(verdict.column("keep").to_numpy())
         identity = {
             b"version": str(self.version).encode(),
             b"encoder": encoders.fingerprint.encode(),
-            b"part": hash_file(self.parts.folder(workdir) / part).encode(),
+            b"part": self.parts.manifest(workdir).by_name[part].hash.encode(),
         }
         earlier = [
             t.select(encoders.schema.names) for t in self._encoded_earlier(workdir, name, identity, rows)
@@ -114,10 +115,10 @@ class Tokenize(PerPartStage):
         """Rows of other finished or unfinished tokenizations of the same part by the same encoder."""
         found: list[pa.Table] = []
         for folder in sorted((workdir / "stages").glob(f"{self.slug}-*")):
-            path = folder / name
-            if folder == self.folder(workdir) or not path.exists():
+            record = None if folder == self.folder(workdir) else whole_files(folder).get(name)
+            if record is None or damage_of(folder, record):
                 continue
-            table = read_arrow(path)
+            table = read_arrow(folder / name)
             if table.schema.metadata != identity:
                 continue
             available = table.column("row").to_numpy()
@@ -133,19 +134,18 @@ class Tokenize(PerPartStage):
         if len(rows) == 0:
             return encoders.schema.empty_table(), Counter()
         columns = [*DESCRIPTION, "text", "messages"]
-        documents = pq.read_table(self.parts.folder(workdir) / part, columns=columns)
+        documents = pq.read_table(self.parts.path(workdir, part), columns=columns)
         output.counts.add("text_bytes_read", text_size(documents.column("text")))
         documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
         chat = pc.is_valid(documents.column("messages"))
-        text = encoders.encode_texts(documents.filter(pc.invert(chat)))
+        text, empty = encoders.encode_texts(documents.filter(pc.invert(chat)))
         chats, failures = encoders.encode_chats(documents.filter(chat))
-        return pa.concat_tables([text, chats]), failures
+        return pa.concat_tables([text, chats]), empty + failures
 
     def files(self, workdir: Path) -> Iterator[pa.Table]:
         """The tables of all parts, memory-mapped, in document order."""
-        folder = self.folder(workdir)
         for name in self.manifest(workdir).part_names(".arrow"):
-            yield read_arrow(folder / name)
+            yield read_arrow(self.path(workdir, name))
 
 
 @dataclass(frozen=True)
@@ -185,12 +185,15 @@ class Encoders:
             ]
         )
 
-    def encode_texts(self, documents: pa.Table) -> pa.Table:
-        """Documents that are plain text."""
+    def encode_texts(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count]]:
+        """Documents that are plain text; those that the tokenizer cannot take are dropped and counted."""
         encoded = self.text.encode(documents.column("text"))
         lengths = np.diff(encoded.offsets)
         masks = pa.nulls(documents.num_rows, pa.large_list(pa.uint8()))
-        return self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, indivisible=False)
+        table = self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, indivisible=False)
+        sound = lengths > self.text.added_tokens
+        refused = Counter({Count("refused", reason=NO_TOKENS): int((~sound).sum())})
+        return table.filter(pa.array(sound)), refused
 
     def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count]]:
         """Conversations; those that the template refuses are dropped and counted by the reason."""

@@ -20,7 +20,7 @@ from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.sources.models import ModelInput
-from pipelines.stages.parts import text_size
+from pipelines.stages.parts import PartStage, text_size
 from pipelines.stages.select import Select
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.encode import Encoder
@@ -100,16 +100,16 @@ class Tokenizer(SingleTaskStage):
         sources = self.select.preference.parts
         parts = [(source, name) for source in sources for name in source.part_names(workdir)]
         for source, name in parts:
-            texts = self._trainable(workdir, source.folder(workdir), source.scope, name)
+            texts = self._trainable(workdir, source, name)
             lengths = pa.compute.cumulative_sum(pa.compute.binary_length(texts).cast(pa.int64()))
             inside = pa.compute.sum(pa.compute.less_equal(lengths, limit // len(parts))).as_py() or 0
             if inside:
                 yield texts.slice(0, inside)
 
-    def _trainable(self, workdir: Path, folder: Path, scope: str, name: str) -> pa.ChunkedArray:
-        verdict = self.select.verdict(workdir, scope, name, ["keep", "held_out"])
+    def _trainable(self, workdir: Path, source: PartStage, name: str) -> pa.ChunkedArray:
+        verdict = self.select.verdict(workdir, source.scope, name, ["keep", "held_out"])
         wanted = pa.compute.and_not(verdict.column("keep"), verdict.column("held_out"))
-        return pq.read_table(folder / name, columns=["text"]).column("text").filter(wanted)
+        return pq.read_table(source.path(workdir, name), columns=["text"]).column("text").filter(wanted)
 
     @property
     def identity(self) -> str:
@@ -118,4 +118,4 @@ class Tokenizer(SingleTaskStage):
 
     def files(self, workdir: Path) -> TokenizerFiles:
         """The finished tokenizer."""
-        return load_tokenizer(self.folder(workdir) / FOLDER)
+        return load_tokenizer(self.whole_folder(workdir) / FOLDER)

@@ -181,3 +181,16 @@ def test_the_fingerprint_changes_with_the_tokenizer_and_the_end_token(trained, p
     ]
     assert len(set(prints)) == 3
     assert Encoder.build(trained).fingerprint == prints[0]
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$"])
+def test_a_text_on_which_the_library_breaks_down_has_no_ids_and_the_others_theirs(pattern):
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE(vocab={"a": 0, "!": 1}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
+    reference = Reference(tokenizer.to_str(), control_tokens=False)
+    runaway = "a" * 40 + "!"
+    ids, offsets = reference.encode(["a", runaway, "aa!", runaway, runaway, "!"])
+    assert np.diff(offsets).tolist() == [1, 0, 3, 0, 0, 1]
+    assert ids.tolist() == [0, 0, 0, 1, 1]

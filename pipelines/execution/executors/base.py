@@ -13,11 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-import orjson
-
 from pipelines.errors import CoupageError, WorkError
-from pipelines.execution.manifest import Receipt
-from pipelines.execution.output import TASKS, TaskOutput, read_receipt
+from pipelines.execution.manifest import Damaged, Receipt
+from pipelines.execution.output import TASKS, TaskOutput, read_receipt, read_tasks
 from pipelines.execution.stage import Stage
 from tokenizer_tools.backends import SINGLE_THREAD
 
@@ -27,8 +25,9 @@ ONE_THREAD = SINGLE_THREAD | {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "POLARS_MAX_THREADS": "1",
+    "RUST_BACKTRACE": "0",
 }
-"""The environment of a task: tasks are processes, so each of them uses one thread."""
+"""The environment of a task: tasks are processes, so each of them uses one thread; a panic is short."""
 
 Report = Callable[[str], None]
 
@@ -63,18 +62,29 @@ def run_task(stage: Stage, workdir: Path, number: int) -> None:
     """Do a task of `stage`, unless its receipt says that it is done. The receipt is written last."""
     folder = stage.folder(workdir)
     if read_receipt(folder, number) is None:
-        task = orjson.loads((folder / TASKS).read_bytes())[number]
+        tasks = read_tasks(folder)
+        if tasks is None:
+            raise Damaged("the list of tasks is gone", file=str(folder / TASKS))
+        task = tasks[number]
         output = TaskOutput(folder, number)
         stage.run_task(workdir, task, output)
         output.write_receipt()
 
 
-def portable(error: Exception) -> CoupageError:
-    """The error as one that pickles, with the traceback of anything unexpected."""
+def portable(error: BaseException) -> CoupageError:
+    """The error as one that pickles, with the traceback of anything unexpected.
+
+    A panic of a Rust library is a `BaseException`.
+    """
     if isinstance(error, CoupageError):
         return error
     if isinstance(error, OSError):
         return WorkError(f"{type(error).__name__}: {error}", hint=_hint_for(error))
+    if isinstance(error, MemoryError):
+        return WorkError(
+            f"memory ran out: {error}" if str(error) else "memory ran out",
+            hint="Try fewer --workers or a smaller `part_size` in the recipe.",
+        )
     return WorkError(
         f"{type(error).__name__}: {error}\n{traceback.format_exc()}",
         hint="This is a defect; please report it.",

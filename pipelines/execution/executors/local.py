@@ -27,6 +27,9 @@ from pipelines.execution.manifest import Receipt
 from pipelines.execution.output import read_receipt
 from pipelines.execution.stage import Stage
 
+DONE, COMPILING = "done", "compiling"
+"""What a worker says."""
+
 
 @dataclass
 class _Worker:
@@ -38,9 +41,12 @@ class _Worker:
 class WorkerPool:
     """Worker processes that serve one stage after the other. Use as a context manager."""
 
-    def __init__(self, workers: int, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, workers: int, report: Callable[[str], None], compiling: Callable[[], None] = lambda: None
+    ) -> None:
         self.size = workers
         self._report = report
+        self._compiling = compiling
         self._workers: list[_Worker] = []
         self._context = multiprocessing.get_context("spawn")
 
@@ -72,23 +78,40 @@ class WorkerPool:
         self._start_workers(min(self.size, len(waiting)))
         for worker in self._workers:
             self._give_next(worker, work, waiting)
-        while any(worker.task is not None for worker in self._workers):
-            for worker in self._ready():
-                rank = worker.task
-                if rank is None:
-                    continue
-                answer = self._answer(worker)
-                if answer is None:
-                    attempts[rank] += 1
-                    self._replace(worker, stage, rank, attempts[rank])
-                    waiting.appendleft(rank)
-                elif isinstance(answer, BaseException):
-                    raise answer
-                else:
-                    receipt = read_receipt(folder, rank)
-                    assert receipt is not None, "a task that ended without an error has written its receipt"
-                    done(receipt)
-                self._give_next(worker, work, waiting)
+        try:
+            while any(worker.task is not None for worker in self._workers):
+                for worker in self._ready():
+                    rank = worker.task
+                    if rank is None:
+                        continue
+                    answer = self._answer(worker)
+                    if answer == COMPILING:
+                        self._compiling()
+                        continue
+                    if answer is None:
+                        attempts[rank] += 1
+                        self._replace(worker, stage, rank, attempts[rank])
+                        waiting.appendleft(rank)
+                    elif isinstance(answer, BaseException):
+                        raise answer
+                    else:
+                        receipt = read_receipt(folder, rank)
+                        assert receipt is not None, "a task that ended without an error has a receipt"
+                        done(receipt)
+                    self._give_next(worker, work, waiting)
+        except BaseException:
+            self._stop_busy_workers()
+            raise
+
+    def _stop_busy_workers(self) -> None:
+        """Stop those that are in a task, so that none of them writes after the stage was given up."""
+        busy = [worker for worker in self._workers if worker.task is not None]
+        for worker in busy:
+            worker.process.kill()
+        for worker in busy:
+            worker.process.join()
+            worker.connection.close()
+        self._workers = [worker for worker in self._workers if worker.task is None]
 
     def _start_workers(self, wanted: int) -> None:
         while len(self._workers) < wanted:
@@ -161,6 +184,7 @@ def _work(connection: Connection) -> None:
     """A worker's life: take tasks until the parent closes the pipe, die with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
+    tells = False
     while True:
         try:
             work, task = connection.recv()
@@ -168,10 +192,26 @@ def _work(connection: Connection) -> None:
             return
         try:
             stage, workdir = pickle.loads(work)
+            if "numba" in sys.modules and not tells:  # the stage has brought it into this process
+                tells = True
+                _tell_of_compiling(connection)
             run_task(stage, workdir, task)
-            connection.send("done")
-        except Exception as error:
+            connection.send(DONE)
+        except BaseException as error:
             connection.send(portable(error))
+
+
+def _tell_of_compiling(connection: Connection) -> None:
+    """Tell the parent whenever numba compiles."""
+    from numba.core import event
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: object) -> None:
+            connection.send(COMPILING)
+
+        def on_end(self, event: object) -> None: ...
+
+    event.register("numba:compile", Listener())
 
 
 def _die_with_parent() -> None:

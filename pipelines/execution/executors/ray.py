@@ -67,24 +67,28 @@ class RayExecutor:
         remote = ray.remote(_do_task).options(**self._reservation())
         work = ray.put((stage, workdir))
         running: dict[Any, int] = {}
-        while waiting or running:
-            while waiting and len(running) < (self.workers or tasks):
-                task = waiting.popleft()
-                running[remote.remote(work, task, os.getcwd())] = task
-            (ended,), _ = ray.wait(list(running), num_returns=1)
-            task = running.pop(ended)
-            try:
-                error: CoupageError | None = ray.get(ended)
-            except ray.exceptions.RayError as death:
-                attempts[task] += 1
-                self._judge(stage, task, attempts[task], death)
-                waiting.appendleft(task)
-                continue
-            if error is not None:
-                raise error
-            receipt = read_receipt(folder, task)
-            assert receipt is not None, "a task that ended without an error has written its receipt"
-            done(receipt)
+        try:
+            while waiting or running:
+                while waiting and len(running) < (self.workers or tasks):
+                    task = waiting.popleft()
+                    running[remote.remote(work, task, os.getcwd())] = task
+                (ended,), _ = ray.wait(list(running), num_returns=1)
+                task = running.pop(ended)
+                try:
+                    error: CoupageError | None = ray.get(ended)
+                except ray.exceptions.RayError as death:
+                    attempts[task] += 1
+                    self._judge(stage, task, attempts[task], death)
+                    waiting.appendleft(task)
+                    continue
+                if error is not None:
+                    raise error
+                receipt = read_receipt(folder, task)
+                assert receipt is not None, "a task that ended without an error has written its receipt"
+                done(receipt)
+        finally:
+            for left in running:
+                ray.cancel(left, force=True)
 
     def _reservation(self) -> dict[str, Any]:
         reserved: dict[str, Any] = {"num_cpus": self.settings.cpus_per_task, "max_retries": 0}
@@ -109,7 +113,7 @@ def _do_task(work: tuple[Stage, Path], task: int, cwd: str) -> CoupageError | No
     os.chdir(cwd)
     try:
         run_task(*work, task)
-    except Exception as error:
+    except BaseException as error:
         return portable(error)
     return None
 

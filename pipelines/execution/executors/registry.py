@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from pipelines.errors import UserError
 from pipelines.execution.executors.base import Executor, Report
@@ -11,7 +12,9 @@ from pipelines.execution.executors.config import ExecutorSettings
 EXECUTORS = ("local", "slurm", "ray")
 
 
-def make_executor(name: str, settings: ExecutorSettings, workers: int | None, report: Report) -> Executor:
+def make_executor(
+    name: str, settings: ExecutorSettings, workers: int | None, report: Report, compiling: Callable[[], None]
+) -> Executor:
     """The executor called `name`; `workers` limits its tasks at a time, None leaves that to the executor.
 
     Raises UserError for an unknown name.
@@ -19,7 +22,7 @@ def make_executor(name: str, settings: ExecutorSettings, workers: int | None, re
     if name == "local":
         from pipelines.execution.executors.local import WorkerPool
 
-        return WorkerPool(workers or os.cpu_count() or 1, report)
+        return WorkerPool(workers or os.cpu_count() or 1, report, compiling)
     if name == "slurm":
         from pipelines.execution.executors.slurm import SlurmExecutor
 

@@ -25,6 +25,7 @@ import orjson
 from datatrove.executor.slurm import SlurmPipelineExecutor
 
 from mixers.files import write_bytes
+from mixers.printable import printable
 from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, Report, missing_tasks, portable
 from pipelines.execution.executors.config import SlurmSettings
@@ -91,9 +92,10 @@ class Launcher(SlurmPipelineExecutor):  # type: ignore[misc]
         """Do one task on its node; an error is left for the run to raise, the traceback goes to the log."""
         try:
             self.pipeline[0].run(rank=rank)
-        except Exception as error:
-            write_bytes(error_path(self.folder, rank), pickle.dumps(portable(error)))
-            raise
+        except BaseException as error:
+            said = portable(error)
+            write_bytes(error_path(self.folder, rank), pickle.dumps(said))
+            raise RuntimeError(printable(str(said))) from None
 
 
 def error_path(folder: Path, task: int) -> Path:

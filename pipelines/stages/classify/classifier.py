@@ -172,22 +172,23 @@ class Classifier(ReadingStage):
 
     def labels(self, workdir: Path) -> tuple[str, ...]:
         """The labels of the finished classifier; none if it gives one number."""
-        return tuple(orjson.loads((self.folder(workdir) / ABOUT).read_bytes())["labels"])
+        return tuple(orjson.loads(self.path(workdir, ABOUT).read_bytes())["labels"])
 
     def ready(self, workdir: Path) -> Model:
         """The finished classifier."""
-        return load_model(self.config, self.folder(workdir), self.labels(workdir), self.body)
+        return load_model(self.config, self.whole_folder(workdir), self.labels(workdir), self.body)
 
     def report(self, workdir: Path) -> dict[str, Any] | None:
         """Its cross-validation, if it was trained here."""
-        path = self.folder(workdir) / REPORT
-        return dict(orjson.loads(path.read_bytes())) if path.exists() else None
+        if REPORT not in self.manifest(workdir).by_name:
+            return None
+        return dict(orjson.loads(self.path(workdir, REPORT).read_bytes()))
 
     def learned(self, workdir: Path) -> pa.ChunkedArray:
         """The hashes of the texts that it learned from."""
         if not self.places:
             return pa.chunked_array([], pa.binary(16))
-        return pq.read_table(self.folder(workdir) / LEARNED, columns=["content_hash"]).column(0)
+        return pq.read_table(self.path(workdir, LEARNED), columns=["content_hash"]).column(0)
 
 
 def _without_places(config: Any) -> Any:

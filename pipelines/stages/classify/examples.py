@@ -46,9 +46,8 @@ class Place:
         What is bad goes to `set_aside`: a record of a file without a label as well.
         """
         if isinstance(self.of, PartStage):
-            folder = self.of.folder(workdir)
             for name in self.of.part_names(workdir):
-                table = pq.read_table(folder / name, columns=["doc_id", "text"])
+                table = pq.read_table(self.of.path(workdir, name), columns=["doc_id", "text"])
                 yield table.append_column("label", pa.repeat(self.label, table.num_rows))
             return
         for unit in self.units:

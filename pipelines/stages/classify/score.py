@@ -54,7 +54,7 @@ class Score(Sidecar):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        texts = pq.read_table(self.parts.folder(workdir) / task["part"], columns=["text"]).column("text")
+        texts = pq.read_table(self.parts.path(workdir, task["part"]), columns=["text"]).column("text")
         model = self.classifier.ready(workdir)
         found = model.probabilities(texts)
         labels = pa.nulls(len(texts), pa.string())

@@ -92,11 +92,11 @@ class Candidates(Stage):
 
     def pairs(self, workdir: Path) -> pa.Table:
         """`a`, `b`, `similarity` of all distinct pairs, memory-mapped."""
-        return read_arrow(self.folder(workdir) / PAIRS)
+        return read_arrow(self.path(workdir, PAIRS))
 
     def unverified(self, workdir: Path) -> Documents:
         """The documents whose texts must be compared, ascending, memory-mapped."""
-        documents: Documents = read_arrow(self.folder(workdir) / UNVERIFIED).column("document").to_numpy()
+        documents: Documents = read_arrow(self.path(workdir, UNVERIFIED)).column("document").to_numpy()
         return documents
 
 

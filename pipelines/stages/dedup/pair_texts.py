@@ -53,7 +53,7 @@ class PairTexts(Stage):
         if len(documents) == 0:
             return
         parts = self.parts[task["source"]]
-        texts, read = _texts_of_rows(parts.folder(workdir) / task["part"], documents - first)
+        texts, read = _texts_of_rows(parts.path(workdir, task["part"]), documents - first)
         name = f"{parts.scope}-{task['part'].removesuffix('.parquet')}.arrow"
         sizes = pc.binary_length(texts).cast(pa.int64())
         output.write_arrow(name, pa.table({"document": documents, "bytes": sizes, "text": texts}))
@@ -61,8 +61,8 @@ class PairTexts(Stage):
 
     def texts(self, workdir: Path) -> Texts:
         """The texts, memory-mapped."""
-        folder = self.folder(workdir)
-        return Texts([read_arrow(folder / n) for n in self.manifest(workdir).part_names(".arrow")])
+        names = self.manifest(workdir).part_names(".arrow")
+        return Texts([read_arrow(self.path(workdir, name)) for name in names])
 
 
 def _texts_of_rows(path: Path, rows: Documents) -> tuple[pa.ChunkedArray, int]:

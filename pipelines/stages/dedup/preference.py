@@ -128,11 +128,11 @@ class Preference(SingleTaskStage):
 
     def documents(self, workdir: Path) -> pa.Table:
         """The table of all documents, memory-mapped."""
-        return read_arrow(self.folder(workdir) / DOCUMENTS)
+        return read_arrow(self.path(workdir, DOCUMENTS))
 
     def order(self, workdir: Path) -> pa.Table:
         """The table of different texts, memory-mapped."""
-        return read_arrow(self.folder(workdir) / ORDER)
+        return read_arrow(self.path(workdir, ORDER))
 
 
 def _different_texts(

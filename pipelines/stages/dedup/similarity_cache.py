@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from filters.dedup import jaccard
 from filters.dedup.candidates import pairs_of
-from pipelines.execution.output import Output
+from pipelines.execution.manifest import damages_of
+from pipelines.execution.output import Output, whole_files
 from pipelines.stages.dedup.numbering import Numbering
 
 FILE = "similarities.json"
@@ -28,12 +29,16 @@ def known_similarities(
     """The similarity of those pairs (ascending) that some run verified; nan for the others."""
     similarity = np.full(len(pairs), np.nan)
     for published in sorted((workdir / "stages").glob(f"*/{FILE}")):
+        folder = published.parent
+        files = whole_files(folder)
+        if FILE not in files or any(damages_of(folder, files.values())):
+            continue
         content = orjson.loads(published.read_bytes())
         if (content["version"], content["ngram"]) != (jaccard.VERSION, ngram):
             continue
         earlier = Numbering.from_json(content)
-        for path in published.parent.glob("*.parquet"):
-            edges = pq.read_table(path)
+        for name in sorted(name for name in files if name.endswith(".parquet")):
+            edges = pq.read_table(folder / name)
             a, b = (numbering.translated(edges.column(side).to_numpy(), earlier) for side in ("a", "b"))
             here = (a >= 0) & (b >= 0)
             known, values = pairs_of(a[here], b[here]), edges.column("similarity").to_numpy()[here]

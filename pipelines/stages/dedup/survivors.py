@@ -109,8 +109,8 @@ class Kept(PerPartStage):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        part = pq.read_table(self.parts.folder(workdir) / task["part"], columns=COLUMNS)
-        verdicts = pq.read_table(self.survivors.folder(workdir) / VERDICTS).column("kept")
+        part = pq.read_table(self.parts.path(workdir, task["part"]), columns=COLUMNS)
+        verdicts = pq.read_table(self.survivors.path(workdir, VERDICTS)).column("kept")
         kept = part.filter(verdicts.slice(task["first"], part.num_rows))
         output.write_table(task["part"], kept)
         output.counts.flow(

@@ -92,6 +92,6 @@ class VerifyPairs(Stage):
 
     def edges(self, workdir: Path) -> pa.Table:
         """All candidate pairs with their similarity."""
-        folder = self.folder(workdir)
         names = self.manifest(workdir).part_names(".parquet")
-        return pa.concat_tables([EDGES.empty_table(), *(pq.read_table(folder / name) for name in names)])
+        tables = (pq.read_table(self.path(workdir, name)) for name in names)
+        return pa.concat_tables([EDGES.empty_table(), *tables])

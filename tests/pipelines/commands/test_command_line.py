@@ -84,7 +84,8 @@ def test_inspect_shows_rule_value_threshold_and_the_survivor(coupage, finished):
     assert [document["source"] for document in kept] == ["law", "law"]
     shown = coupage("inspect", finished, "--reason", "exact duplicate", "-n", 1).stdout
     assert "similarity 1.000" in shown
-    assert coupage("inspect", finished, "--reason", "nothing").stdout.strip() == "no document is like that"
+    none = coupage("inspect", finished, "--reason", "near duplicate", "--source", "law")
+    assert none.stdout.strip() == "no document is like that"
 
 
 def test_a_run_is_reported_after_its_inputs_are_gone(coupage, tmp_path):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -103,6 +104,7 @@ class Deadly(Stage):
 class Silent:
     """A progress display that shows nothing."""
 
+    def expect(self, stages: Sequence[Stage], log: Path) -> None: ...
     def start(self, stage: Stage, tasks: int, receipts: list[Receipt]) -> None: ...
     def advance(self, receipt: Receipt) -> None: ...
     def end(self, stage: Stage) -> None: ...
@@ -111,7 +113,7 @@ class Silent:
 def _run(stage: Stage, workdir: Path, workers: int) -> list[str]:
     said: list[str] = []
     with WorkerPool(workers, said.append) as pool:
-        list(run_stages([stage], workdir, pool, Silent()))
+        run_stages([stage], workdir, pool, Silent())
     return said
 
 

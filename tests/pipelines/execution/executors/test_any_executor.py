@@ -15,8 +15,8 @@ SETTINGS = ExecutorSettings(slurm=SlurmSettings(poll_seconds=0.2))
 
 def run(name, stage, workdir, settings=SETTINGS) -> list[str]:
     said: list[str] = []
-    with make_executor(name, settings, 2, said.append) as executor:
-        list(run_stages([stage], workdir, executor, Silent()))
+    with make_executor(name, settings, 2, said.append, lambda: None) as executor:
+        run_stages([stage], workdir, executor, Silent())
     return said
 
 
