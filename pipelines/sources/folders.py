@@ -13,7 +13,7 @@ from pipelines.sources.listing import InputFile, Listing, may_be_folder, printab
 from pipelines.sources.passed_over import PassedOver, count_passed_over
 
 _ABOUT_THE_DATA = re.compile(
-    r"(README|LICENSE|LICENCE)S?(?![A-Z])|(COPYING|NOTICE)(?![^.])", re.IGNORECASE | re.DOTALL
+    r"(README|LICEN[CS]ES?)(?![A-Z])|(COPYING|NOTICE)(?![^.])", re.IGNORECASE | re.DOTALL
 )
 _SAVED_STATE = re.compile(r"state\.json|dataset_info\.json|cache-.*\.arrow")
 

@@ -85,6 +85,9 @@ def _load_array(file: InputFile, quarantine: Quarantine) -> list[Any]:
         reason = broken or json_failure(data)
         quarantine.add(file.path, f"line {error.lineno}", reason, data)
         return []
+    if broken is not None:
+        quarantine.add(file.path, line_position(0, 0), broken, data)
+        return []
     return values if isinstance(values, list) else []
 
 

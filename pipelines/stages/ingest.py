@@ -20,6 +20,7 @@ from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.base import tasks as grouped_units
+from pipelines.sources.passed_over import PassedOver
 from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
 
@@ -95,12 +96,22 @@ class Ingest(PartStage):
         )
         output.counts.add("text_bytes_written", text_bytes)
         output.counts.add("input_bytes", sum(unit.bytes for unit in units))
+        if output.task == 0:
+            for kind, files, example in self.source.passed_over():
+                output.counts.add("passed_over", files, scope=kind, reason=example)
 
 
 def bad_records(stage: Stage, workdir: Path) -> tuple[int, int]:
     """How many records of a finished ingest stage were bad, and how many it read."""
     flow = stage.manifest(workdir).counts.flows.get("records", Flow())
     return sum(n for count, n in flow.dropped.items() if count.what == QUARANTINED), flow.entered
+
+
+def passed_over(stage: Stage, workdir: Path) -> list[PassedOver]:
+    """What a finished ingest stage did not read in its source's folders, the most frequent kind first."""
+    rows = stage.manifest(workdir).counts.rows("passed_over")
+    found = [PassedOver(count.scope, files, count.reason) for count, files in rows]
+    return sorted(found, key=lambda each: -each.files)
 
 
 def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
