@@ -52,7 +52,7 @@ def choose_documents(listing: Listing) -> Chosen:
     for other in listing.others:
         unread = kind(other.path) if other.kind == "dangling link" else other.kind
         if unread is None or (unread == _unread_suffix(other.path) and may_be_folder(other.path)):
-            raise other.dangling()
+            raise other.error()
         passed_over.append((unread, printable(other.path)))
     for file in files:
         if not file.path.isascii() and printable(file.path) != file.path:

@@ -90,13 +90,13 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
         PassedOver(".png", 1, "gone.png"),
         PassedOver(".warc.gz", 1, "crawl.warc.gz"),
         PassedOver("link to a folder around it", 1, "round"),
-        PassedOver("no regular file", 1, "pipe.jsonl"),
         PassedOver("no suffix", 1, "Makefile"),
+        PassedOver("pipe or device", 1, "pipe.jsonl"),
     ]
-    assert counted(source(tmp_path, "*.jsonl")) == {"no regular file": (1, "pipe.jsonl")}
+    assert counted(source(tmp_path, "*.jsonl")) == {"pipe or device": (1, "pipe.jsonl")}
     assert describe(source(tmp_path, "*.*n*").passed_over()) == (
         "3 files passed over: .bin (1, e.g. x.bin), .png (1, e.g. gone.png), "
-        "no regular file (1, e.g. pipe.jsonl)"
+        "pipe or device (1, e.g. pipe.jsonl)"
     )
 
 

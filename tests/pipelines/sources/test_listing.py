@@ -64,6 +64,23 @@ def test_a_link_to_a_folder_around_it_is_passed_over(tmp_path):
     assert loops(tmp_path, ".") == ["a/b/a", "a/self", "a/up", "b/a/b", "b/a/self", "b/a/up"]
 
 
+def test_a_link_to_a_folder_around_the_whole_source_is_passed_over(tmp_path):
+    write(tmp_path, "data/x.jsonl", "other/y.jsonl", "runs/z.jsonl")
+    link(tmp_path, "data/up", "..")
+    link(tmp_path, "by_link", "data")
+    for path in ("data", "by_link"):
+        assert (listed(tmp_path, path), loops(tmp_path, path)) == (["x.jsonl"], ["up"])
+
+
+def test_where_there_is_only_a_pipe_or_a_loop(tmp_path):
+    (tmp_path / "round").mkdir()
+    link(tmp_path, "round/up", "..")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path, what in {"pipe.jsonl": "pipe", "round": "link to a folder around it"}.items():
+        with pytest.raises(UserError, match=what):
+            listed(tmp_path, path)
+
+
 names = st.sampled_from(["p", "q", "r"])
 places = st.lists(names, min_size=1, max_size=3).map("/".join)
 
