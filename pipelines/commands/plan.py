@@ -17,6 +17,7 @@ from pipelines.graph.plan import PlannedStage, make_plan
 from pipelines.plain import print_json
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
+from pipelines.sources.passed_over import describe
 
 
 def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:
@@ -35,6 +36,10 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     console.print(tree)
     running = [stage for stage in stages if stage.state != "cached"]
     console.print(f"{len(stages) - len(running)} stages cached, {len(running)} to run", highlight=False)
+    for ingest in graph.ingests:
+        if passed_over := ingest.source.passed_over():
+            said = f"{ingest.scope}: {describe(passed_over)}"
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def _grow(tree: Tree, label: str, stages: dict[str, PlannedStage], shown: set[str]) -> None:

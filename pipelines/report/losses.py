@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from pipelines.sources.base import BadRecord
 from pipelines.sources.passed_over import PassedOver, describe
-from pipelines.stages.ingest import PASSED_OVER, Ingest
 from pipelines.stages.set_aside import ReadingStage, losses_of, quarantined
 
 
@@ -25,11 +22,6 @@ def losses(stage: ReadingStage, workdir: Path) -> dict[str, Any]:
         "lost_in_words": lost.in_words() if lost.reasons else "",
         "first_lost": _place(BadRecord(**first.slice(0, 1).to_pylist()[0])) if first else None,
     }
-
-
-def passed_over(ingest: Ingest, workdir: Path) -> list[dict[str, Any]]:
-    """The kinds of files that a source has and that are not read."""
-    return list(orjson.loads(ingest.path(workdir, PASSED_OVER).read_bytes()))
 
 
 def _place(record: BadRecord) -> str:

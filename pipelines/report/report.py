@@ -25,10 +25,10 @@ from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
-from pipelines.report.losses import losses, passed_over
+from pipelines.report.losses import losses
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
-from pipelines.stages.ingest import Ingest
+from pipelines.stages.ingest import Ingest, passed_over
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
 from pipelines.stages.set_aside import ReadingStage, quarantined
@@ -162,7 +162,8 @@ def _kept(parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
 
 
 def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
-    return losses(ingest, workdir) | {"passed_over": passed_over(ingest, workdir)}
+    found = [each._asdict() for each in passed_over(ingest, workdir)]
+    return losses(ingest, workdir) | {"passed_over": found}
 
 
 def _languages(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:

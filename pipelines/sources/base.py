@@ -327,7 +327,7 @@ class Limit:
     Both kinds are applied when units are planned, so they do not depend on the number of workers.
     `100k documents`: exactly the first 100,000 records of the source, bad ones included.
     `2GB`: whole units, in order, until their bytes reach the limit: at most one unit more. Bytes are those of
-    `Unit.bytes`: uncompressed for JSONL, Parquet, CSV and text; as stored for .gz and .zst.
+    `Unit.bytes`: uncompressed for JSONL, Parquet, CSV and text; as stored for compressed files.
     """
 
     documents: int | None = None

@@ -39,7 +39,7 @@ COMPRESSIONS: dict[str, Compression] = {
     ".gz": Compression("gzip", lambda: zlib.decompressobj(wbits=31), 1 << 16, padding=b"\0"),
     # A zstd block of 4 bytes may stand for 128 KiB.
     ".zst": Compression(
-        "zstd", lambda: zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(), 1 << 13
+        "zstd", lambda: zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(), 1 << 11
     ),
     ".xz": Compression(
         "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_WINDOW), 1 << 16, (_OUTPUT,), b"\0"

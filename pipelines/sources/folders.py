@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -13,7 +12,7 @@ from pipelines.sources.listing import InputFile, Listing, may_be_folder, printab
 from pipelines.sources.passed_over import PassedOver, count_passed_over
 
 _ABOUT_THE_DATA = re.compile(
-    r"(README|LICENSE|LICENCE)S?(?![A-Z])|(COPYING|NOTICE)(?![^.])", re.IGNORECASE | re.DOTALL
+    r"(README|LICEN[CS]ES?)(?![A-Z])|(COPYING|NOTICE)(?![^.])", re.IGNORECASE | re.DOTALL
 )
 _SAVED_STATE = re.compile(r"state\.json|dataset_info\.json|cache-.*\.arrow")
 
@@ -53,7 +52,7 @@ def choose_documents(listing: Listing) -> Chosen:
     for other in listing.others:
         unread = kind(other.path) if other.kind == "dangling link" else other.kind
         if unread is None or (unread == _unread_suffix(other.path) and may_be_folder(other.path)):
-            raise other.dangling()
+            raise other.error()
         passed_over.append((unread, printable(other.path)))
     for file in files:
         if not file.path.isascii() and printable(file.path) != file.path:
@@ -65,7 +64,7 @@ def choose_documents(listing: Listing) -> Chosen:
 
 def _about_the_data(path: str) -> str | None:
     """README, LICENSE and the like, if a file is called so and is not one of records."""
-    match = _ABOUT_THE_DATA.match(PurePosixPath(path).name)
+    match = _ABOUT_THE_DATA.match(os.path.basename(path))
     return match[0].upper() if match and suffix_of(path) in (None, *TEXT_SUFFIXES) else None
 
 
@@ -78,17 +77,15 @@ def _unread_suffix(path: str) -> str | None:
     return "".join(suffixes) or "no suffix"
 
 
-def _saved_states(paths: Iterable[str]) -> set[str]:
+def _saved_states(paths: list[str]) -> set[str]:
     """Of files those that `save_to_disk` of `datasets`, or work on what it saved, put beside the data."""
-    places = {path: PurePosixPath(path) for path in paths}
-    folders: dict[PurePosixPath, set[str]] = {}
-    for place in places.values():
-        folders.setdefault(place.parent, set()).add(place.name)
-    saved = {folder for folder, names in folders.items() if {"state.json", "dataset_info.json"} <= names}
-    above = {folder.parent for folder in saved}
+    known = set(paths)
+    folders = {os.path.dirname(path) for path in paths if os.path.basename(path) == "state.json"}
+    saved = {folder for folder in folders if os.path.join(folder, "dataset_info.json") in known}
+    above = {os.path.dirname(folder) for folder in saved}
     return {
         path
-        for path, place in places.items()
-        if (place.parent in saved and _SAVED_STATE.fullmatch(place.name))
-        or (place.parent in above and place.name == "dataset_dict.json")
+        for path in (paths if saved else ())
+        if (os.path.dirname(path) in saved and _SAVED_STATE.fullmatch(os.path.basename(path)))
+        or (os.path.dirname(path) in above and os.path.basename(path) == "dataset_dict.json")
     }

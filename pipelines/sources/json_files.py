@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.sources import lines
 from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Shares, Unit
-from pipelines.sources.compressed import TRUNCATED, broken, open_stream, split_compression
+from pipelines.sources.compressed import TRUNCATED, broken, lost_behind, open_stream, split_compression
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
 from pipelines.sources.listing import InputFile
 
@@ -96,6 +96,10 @@ def _load_array(file: InputFile, unit: Unit, quarantine: Quarantine) -> list[Any
             bytes=unit.whole_file if cut else unit.bytes,
             records=None,
         )
+        return []
+    if how is not None:  # it broke behind the array
+        lost = lost_behind(stream, unit, 0)
+        quarantine.add(file.path, line_position(0, 0), how, data, bytes=lost, records=None)
         return []
     return values if isinstance(values, list) else []
 

@@ -47,10 +47,12 @@ class NoFile:
 
     path: str
     location: str
-    kind: Literal["dangling link", "link to a folder around it", "no regular file"]
+    kind: Literal["dangling link", "link to a folder around it", "pipe or device"]
 
-    def dangling(self) -> UserError:
-        """What to say of a link to nothing."""
+    def error(self) -> UserError:
+        """What to say where a file was needed."""
+        if self.kind != "dangling link":
+            return UserError(f"there is no file to read, but a {self.kind}", file=printable(self.location))
         return UserError(
             f"this link leads to {printable(os.path.realpath(self.location))}, where there is nothing",
             file=printable(self.location),
@@ -95,9 +97,8 @@ def list_files(pattern: str, folder: str = "") -> Listing:
     files = [each for each in inside if isinstance(each, InputFile)]
     others = [each for each in inside if isinstance(each, NoFile)]
     if not files:
-        for other in others:
-            if other.kind == "dangling link":
-                raise other.dangling()
+        if others:
+            raise others[0].error()
         if is_remote(pattern):
             hint = "Check the address and that your credentials may list it."
             raise UserError(f"{pattern}: no file matches", hint=hint)
@@ -138,7 +139,7 @@ class _Folder:
     location: str
     path: str
     around: frozenset[tuple[int, int]]
-    """Device and inode of it and of every folder between it and the root."""
+    """Device and inode of it and of every folder on the way to it."""
 
     def inside(self, name: str) -> tuple[str, str]:
         """Path and location of something in it."""
@@ -157,7 +158,7 @@ class _Folder:
 def _walk(root: str, names: list[str]) -> Iterator[InputFile | NoFile]:
     """What lies below the root and matches `names`; the same path may come twice."""
     try:
-        folders = [(_Folder(root, "", frozenset([_identity(os.stat(root))])), names)]
+        folders = [(_Folder(root, "", _around(root)), names)]
     except PermissionError:
         yield InputFile(".", root, 0, denied=True)
         return
@@ -207,12 +208,17 @@ def may_be_folder(name: str) -> bool:
 
 def _file(path: str, location: str, state: os.stat_result) -> InputFile | NoFile:
     if not stat.S_ISREG(state.st_mode):
-        return NoFile(path, location, "no regular file")
+        return NoFile(path, location, "pipe or device")
     return InputFile(path, location, state.st_size)
 
 
 def _identity(state: os.stat_result) -> tuple[int, int]:
     return state.st_dev, state.st_ino
+
+
+def _around(root: str) -> frozenset[tuple[int, int]]:
+    parents = map(str, Path(os.path.realpath(root)).parents)
+    return frozenset(_identity(os.stat(folder)) for folder in (root, *filter(os.path.exists, parents)))
 
 
 def _may_lead_on(entry: os.DirEntry[str]) -> bool:

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
+import orjson
 from typing_extensions import override
 
 from filters.edits.edits import Edit
@@ -16,6 +17,7 @@ from pipelines.execution.output import Output, Task, TaskOutput, read_receipt, r
 from pipelines.execution.stage import Stage
 from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
+from pipelines.sources.passed_over import PassedOver
 from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
 from pipelines.stages.set_aside import ReadingStage, SetAside
@@ -101,3 +103,9 @@ class Ingest(PartStage, ReadingStage):
     @override
     def input_name(self) -> str:
         return f"the source `{self.scope}`"
+
+
+def passed_over(stage: Stage, workdir: Path) -> list[PassedOver]:
+    """What a finished ingest stage did not read in its source's folders."""
+    found = orjson.loads(stage.path(workdir, PASSED_OVER).read_bytes())
+    return [PassedOver(**each) for each in found]
