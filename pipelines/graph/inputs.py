@@ -23,7 +23,7 @@ from pipelines.sources.config import SourceConfig
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubSource
 from pipelines.sources.language_model import load_identifier
-from pipelines.sources.models import ModelInput, bundled_language_model
+from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_model, read_chat_template
 from pipelines.sources.word_lists import WordList, read_word_list
 
 PINS = "pins.json"
@@ -41,6 +41,10 @@ class Inputs(Protocol):
 
     def tokenizer(self, base: str) -> ModelInput:
         """The tokenizer that the recipe names."""
+        ...
+
+    def chat_template(self, file: str) -> ChatTemplate:
+        """The chat template that the recipe names."""
         ...
 
     def language_model(self, language: Language | None) -> ModelInput:
@@ -95,6 +99,11 @@ class LiveInputs(Inputs):
             )
         revision = self.pins.get(_tokenizer_key(base))
         return ModelInput(base, revision, f"{base}@{revision}")
+
+    @override
+    def chat_template(self, file: str) -> ChatTemplate:
+        """A path relative to the recipe's folder."""
+        return read_chat_template(self.base_folder / Path(file).expanduser())
 
     @override
     def language_model(self, language: Language | None) -> ModelInput:
@@ -224,6 +233,10 @@ class RecordedInputs(Inputs):
     @override
     def tokenizer(self, base: str) -> ModelInput:
         return ModelInput(base, None, self.settings["tokenizer"]["identity"])
+
+    @override
+    def chat_template(self, file: str) -> ChatTemplate:
+        return ChatTemplate("", self.settings["tokenizer"]["chat_template"])
 
     @override
     def language_model(self, language: Language | None) -> ModelInput:
