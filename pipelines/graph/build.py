@@ -71,7 +71,7 @@ class Graph:
 
 def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     """Make the stages of `recipe`; everything from outside comes from `inputs`."""
-    ingests = tuple(_ingest(recipe, name, inputs) for name in recipe.sources)
+    ingests = tuple(ingest_of(recipe, name, inputs) for name in recipe.sources)
     sources = tuple(_without_boilerplate(recipe, ingest) for ingest in ingests)
     classifiers = classifier_verdicts(recipe, sources, inputs)
     select = _select(recipe, DOCUMENTS, sources, inputs, classifiers)
@@ -96,7 +96,8 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     return Graph(recipe, ingests, tuple(selects), tokenizer, mixes, shards)
 
 
-def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
+def ingest_of(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
+    """The stage that reads the source called `name`."""
     config, settings = recipe.sources[name], recipe.for_source(name)
     return Ingest(
         scope=name,

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from filters.language.language_codes import check_codes
 from mixers.files import hash_file
-from pipelines.errors import UserError
+from pipelines.errors import UserError, WorkError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import read_sealed, write_sealed
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
@@ -24,6 +24,7 @@ from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubSource
 from pipelines.sources.language_model import load_identifier
 from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_model, read_chat_template
+from pipelines.sources.preview import Preview
 from pipelines.sources.word_lists import WordList, read_word_list
 
 PINS = "pins.json"
@@ -78,8 +79,7 @@ class LiveInputs(Inputs):
     @classmethod
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
         """The inputs with the pins of an earlier run in `workdir`."""
-        path = workdir / PINS
-        return cls(base_folder, read_sealed(path)["pins"] if path.exists() else {})
+        return cls(base_folder, _read_pins(workdir))
 
     @override
     def source(self, name: str, config: SourceConfig) -> Source:
@@ -91,7 +91,7 @@ class LiveInputs(Inputs):
     @override
     def tokenizer(self, base: str) -> ModelInput:
         """A path relative to the recipe's folder, else a hub id at its pinned commit."""
-        path = self.base_folder / Path(base).expanduser()
+        path = self.path(base)
         if path.exists():
             files = [path] if path.is_file() else [path / name for name in TOKENIZER_FILES]
             return ModelInput(
@@ -103,7 +103,7 @@ class LiveInputs(Inputs):
     @override
     def chat_template(self, file: str) -> ChatTemplate:
         """A path relative to the recipe's folder."""
-        return read_chat_template(self.base_folder / Path(file).expanduser())
+        return read_chat_template(self.path(file))
 
     @override
     def language_model(self, language: Language | None) -> ModelInput:
@@ -128,7 +128,7 @@ class LiveInputs(Inputs):
         if isinstance(config, FastTextClassifier):
             place = f"curate.classify.{classifier}.file"
             return self._model_file(place, config.file) if config.file else None
-        path = self.base_folder / Path(config.name).expanduser()
+        path = self.path(config.name)
         if path.exists():
             files = sorted(file for file in path.iterdir() if file.suffix in MODEL_SUFFIXES)
             return ModelInput(str(path), None, fingerprint({file.name: hash_file(file) for file in files}))
@@ -136,7 +136,7 @@ class LiveInputs(Inputs):
         return ModelInput(config.name, revision, f"{config.name}@{revision}")
 
     def _model_file(self, place: str, file: str) -> ModelInput:
-        path = self.base_folder / Path(file).expanduser()
+        path = self.path(file)
         if not path.is_file():
             raise UserError(
                 f"there is no file `{path}`",
@@ -148,35 +148,45 @@ class LiveInputs(Inputs):
     @override
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
         """Files relative to the recipe's folder."""
-        return read_word_list(language, [self.base_folder / Path(file).expanduser() for file in files])
+        return read_word_list(language, [self.path(file) for file in files])
 
     def pin(self, recipe: Recipe, workdir: Path) -> None:
         """Ask the hub for the commit of everything that has none yet, and keep the answers in `workdir`.
 
         Raises UserError or WorkError when a name is unknown or the hub cannot be reached.
         """
-        known = len(self.pins)
         for name, config in recipe.sources.items():
-            source = self.source(name, config)
-            if isinstance(source, HubSource) and source.folder is None and source.pinned is None:
-                commit = source.resolve(offline=False).pinned
-                assert commit is not None, "resolving pins a commit or raises"
-                self.pins[_source_key(source)] = commit
-        base = recipe.tokenizer.base
-        if (
-            base
-            and not (self.base_folder / Path(base).expanduser()).exists()
-            and _tokenizer_key(base) not in self.pins
-        ):
-            self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
+            self.pin_source(name, config)
+        if recipe.tokenizer.base:
+            self.pin_tokenizer(recipe.tokenizer.base)
         for name in recipe.transformers:
-            if (
-                not (self.base_folder / Path(name).expanduser()).exists()
-                and _model_key(name) not in self.pins
-            ):
+            if not self.path(name).exists() and _model_key(name) not in self.pins:
                 self.pins[_model_key(name)] = _model_commit(name)
-        if len(self.pins) > known:
+        if self.pins != _read_pins(workdir):
             write_sealed(workdir / PINS, {"pins": self.pins})
+
+    def pin_source(self, name: str, config: SourceConfig) -> None:
+        """Ask for the commit of a source on the hub that has none yet."""
+        source = self.source(name, config)
+        if isinstance(source, HubSource) and source.folder is None and source.pinned is None:
+            commit = source.resolve(offline=False).pinned
+            assert commit is not None, "resolving pins a commit or raises"
+            self.pins[_source_key(source)] = commit
+
+    def pin_tokenizer(self, base: str) -> None:
+        """Ask for the commit of a tokenizer on the hub that has none yet."""
+        if not self.path(base).exists() and _tokenizer_key(base) not in self.pins:
+            self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
+
+    def path(self, name: str) -> Path:
+        """A path as the recipe writes it."""
+        return self.base_folder / Path(name).expanduser()
+
+
+def _read_pins(workdir: Path) -> dict[str, str]:
+    path = workdir / PINS
+    pins: dict[str, str] = read_sealed(path)["pins"] if path.exists() else {}
+    return pins
 
 
 def _source_key(source: HubSource) -> str:
@@ -188,10 +198,12 @@ def _tokenizer_key(base: str) -> str:
 
 
 def _tokenizer_commit(base: str) -> str:
-    from tokenizer_tools.load import TokenizerError, load_tokenizer
+    from tokenizer_tools.load import TokenizerError, UnreachableError, load_tokenizer
 
     try:
         commit = load_tokenizer(base).revision
+    except UnreachableError as error:
+        raise WorkError(str(error), place="tokenizer.base") from error
     except TokenizerError as error:
         raise UserError(str(error), place="tokenizer.base") from error
     assert commit is not None, "what is not a local path is a hub id, which has a commit"
@@ -278,4 +290,8 @@ class RecordedSource(Source):
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
+        raise NotImplementedError("a recorded source cannot be read")
+
+    @override
+    def preview(self) -> Preview:
         raise NotImplementedError("a recorded source cannot be read")

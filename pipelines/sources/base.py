@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.sources.preview import Preview
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 
 BATCH_BYTES = 16 << 20
@@ -106,6 +107,10 @@ class Source(Protocol):
 
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
         """Tables of `PART_SCHEMA`, in the input's order; bad records go to `quarantine`, the rest goes on."""
+        ...
+
+    def preview(self) -> Preview:
+        """What its first records are like; reads little of it."""
         ...
 
 

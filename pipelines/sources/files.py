@@ -12,8 +12,10 @@ from typing_extensions import override
 from pipelines.errors import UserError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
+from pipelines.sources.first_records import preview_files
 from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, is_remote, list_files, root_of
+from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
@@ -68,6 +70,10 @@ class FilesSource(Source):
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines, row groups or record batches; whole files where those are not to be had."""
         return self.config.plan(self.files(), part_bytes)
+
+    @override
+    def preview(self) -> Preview:
+        return preview_files(self.name, self.config, self.files())
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:

@@ -19,6 +19,7 @@ from pipelines.sources.base import Labels, Quarantine, Source, Unit
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.formats import UNITS, plan_files, read_unit, suffix_of
 from pipelines.sources.listing import InputFile
+from pipelines.sources.preview import Preview
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class GivenFiles(Source):
     @override
     def size(self) -> int:
         return sum(file.size for file in self.files)
+
+    @override
+    def preview(self) -> Preview:
+        raise NotImplementedError("commands that take files read them at once")
 
     @override
     def units(self, part_bytes: int) -> list[Unit]:

@@ -21,8 +21,10 @@ from typing_extensions import override
 from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
+from pipelines.sources.first_records import preview_files
 from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
+from pipelines.sources.preview import Preview
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -110,6 +112,11 @@ class HubSource(Source):
     def units(self, part_bytes: int) -> list[Unit]:
         """As of the `files` reader: row groups, or whole files where those are compressed or lines."""
         return self.config.plan(self._files(), part_bytes)
+
+    @override
+    def preview(self) -> Preview:
+        with _hub_errors(self.config):
+            return preview_files(self.name, self.config, self._files())
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:

@@ -65,7 +65,8 @@ def learnt(folder):
 
 
 @pytest.mark.parametrize(
-    "tokenizer", ["{base: base, chat_template: own.jinja}", "{train: {special_tokens: []}, chat_template: own.jinja}"]
+    "tokenizer",
+    ["{base: base, chat_template: own.jinja}", "{train: {special_tokens: []}, chat_template: own.jinja}"],
 )
 def test_the_template_of_the_recipe_is_used_and_saved(coupage, folder, tokenizer):
     run(coupage, folder, tokenizer)
