@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from mixers.printable import escaped_json, one_line, printable
 
 MARKS = "\u061c\u200e\u200f"
-any_text = st.text(st.characters(codec=None) | st.sampled_from("\x1b\x9b\x07\r\n\t\x7f\u202e\u2066\u2028\ud800"))
+any_text = st.text(
+    st.characters(codec=None) | st.sampled_from("\x1b\x9b\x07\r\n\t\x7f\u202e\u2066\u2028\ud800")
+)
 
 
 def is_harmful(character: str) -> bool:
@@ -33,7 +35,9 @@ def test_nothing_harmful_is_left_and_all_else_stays(text):
 @given(any_text)
 def test_a_name_stays_on_its_line(text):
     assert not set(one_line(text)) & set("\n\t\r")
-    assert one_line(text.replace("\n", "").replace("\t", "")) == printable(text.replace("\n", "").replace("\t", ""))
+    assert one_line(text.replace("\n", "").replace("\t", "")) == printable(
+        text.replace("\n", "").replace("\t", "")
+    )
 
 
 def test_control_characters_are_seen_as_what_they_are():

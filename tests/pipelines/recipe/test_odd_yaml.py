@@ -110,16 +110,28 @@ def test_aliases_within_bounds_are_read():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("reader: files, path: web", "path: web", "`sources.web`: a source needs `reader`: files, hub or python_environment"),
-        ("{reader: files, path: web.jsonl}", "5", "`sources.web`: keys with values are wanted here (given: 5)"),
+        (
+            "reader: files, path: web",
+            "path: web",
+            "`sources.web`: a source needs `reader`: files, hub or python_environment",
+        ),
+        (
+            "{reader: files, path: web.jsonl}",
+            "5",
+            "`sources.web`: keys with values are wanted here (given: 5)",
+        ),
         ("web: 1", "web: abc", "a number is wanted here (given: 'abc')"),
         ("name: mine", "name: [mine]", "`name`: a text is wanted here"),
         ("mixtures:", "curate: {rules: 5}\nmixtures:", "`curate.rules`: a list is wanted here"),
         ("name: mine", "name: mine\nheld_out: {share: 0.1, share2: 0}", "unknown key `held_out.share2`"),
         ("  web:", "  Web:", "`sources.Web`: it should match pattern"),
-        ("mixtures:", "curate: {classify: {q: {keep: 5%}}}\nmixtures:", "a classifier needs `model`: ensemble"),
+        (
+            "mixtures:",
+            "curate: {classify: {q: {keep: 5%}}}\nmixtures:",
+            "a classifier needs `model`: ensemble",
+        ),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_told_in_plain_words(tmp_path, old, new, message):
     assert old in GOOD
     said = told(tmp_path, GOOD.replace(old, new, 1))
@@ -139,17 +151,29 @@ curate:
 @pytest.mark.parametrize(
     ("assignment", "place", "expected"),
     [
-        ("curate.rules.0.thresholds.gopher_quality.min_words=20", ("rules", 0, "thresholds"),
-         {"gopher_quality.max_words": 9000, "gopher_quality.min_words": 20}),
-        ("curate.rules.0.thresholds.gopher_quality.max_words=80", ("rules", 0, "thresholds"),
-         {"gopher_quality.max_words": 80}),
-        ("curate.rules.1.thresholds.gopher_quality.min_words=20", ("rules", 1, "thresholds"),
-         {"gopher_quality.min_words": 20}),
+        (
+            "curate.rules.0.thresholds.gopher_quality.min_words=20",
+            ("rules", 0, "thresholds"),
+            {"gopher_quality.max_words": 9000, "gopher_quality.min_words": 20},
+        ),
+        (
+            "curate.rules.0.thresholds.gopher_quality.max_words=80",
+            ("rules", 0, "thresholds"),
+            {"gopher_quality.max_words": 80},
+        ),
+        (
+            "curate.rules.1.thresholds.gopher_quality.min_words=20",
+            ("rules", 1, "thresholds"),
+            {"gopher_quality.min_words": 20},
+        ),
         ("curate.rules.2.signals.words.min=5", ("rules", 2, "signals"), {"words": {"min": 5, "max": 9000}}),
-        ("curate.edit.0.options.c4_lines.terminal_punctuation=false", ("edit", 0, "options"),
-         {"c4_lines.terminal_punctuation": False}),
+        (
+            "curate.edit.0.options.c4_lines.terminal_punctuation=false",
+            ("edit", 0, "options"),
+            {"c4_lines.terminal_punctuation": False},
+        ),
     ],
-)  # fmt: skip
+)
 def test_set_reaches_keys_with_dots(tmp_path, assignment, place, expected):
     path = tmp_path / "recipe.yaml"
     path.write_text(GOOD + RULES)
@@ -161,13 +185,19 @@ def test_set_reaches_keys_with_dots(tmp_path, assignment, place, expected):
 
 def test_what_set_gave_is_said_to_come_from_there(tmp_path):
     assert told(tmp_path, GOOD, "seed=abc").startswith("recipe.yaml:--set: `seed`")
-    assert told(tmp_path, GOOD, "mixtures.stage1.weights.no=1").startswith("recipe.yaml:--set: the group `no`")
+    assert told(tmp_path, GOOD, "mixtures.stage1.weights.no=1").startswith(
+        "recipe.yaml:--set: the group `no`"
+    )
 
 
 yaml_values = st.recursive(
-    st.sampled_from(["1", ".nan", "~", "!!int a", "*b", "&b 1", "2001-99-01", "'", "<<", "!!set {a}", "\t", "é"]),
-    lambda inner: st.lists(inner).map(lambda items: f"[{', '.join(items)}]")
-    | st.lists(inner).map(lambda items: f"&b {{{', '.join(f'{item}: *b' for item in items)}}}"),
+    st.sampled_from(
+        ["1", ".nan", "~", "!!int a", "*b", "&b 1", "2001-99-01", "'", "<<", "!!set {a}", "\t", "é"]
+    ),
+    lambda inner: (
+        st.lists(inner).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(inner).map(lambda items: f"&b {{{', '.join(f'{item}: *b' for item in items)}}}")
+    ),
     max_leaves=12,
 )
 
