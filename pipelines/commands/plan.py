@@ -14,9 +14,11 @@ from pipelines.commands.open_run import default_workdir
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
+from pipelines.graph.preflight import look_before
 from pipelines.plain import print_json
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
+from pipelines.sources.passed_over import describe
 
 
 def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:
@@ -35,6 +37,10 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     console.print(tree)
     running = [stage for stage in stages if stage.state != "cached"]
     console.print(f"{len(stages) - len(running)} stages cached, {len(running)} to run", highlight=False)
+    for ingest in graph.ingests:
+        if passed_over := ingest.source.passed_over():
+            said = f"{ingest.scope}: {describe(passed_over)}"
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def _grow(tree: Tree, label: str, stages: dict[str, PlannedStage], shown: set[str]) -> None:
@@ -78,4 +84,6 @@ def _graph(recipe: str | Path, workdir: str | Path | None, settings: Sequence[st
     """The stages of a recipe as its inputs are now, and the run's folder."""
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
-    return build_graph(loaded, LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)), folder
+    inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
+    look_before(loaded, inputs, folder)
+    return build_graph(loaded, inputs), folder

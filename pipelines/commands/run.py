@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -24,8 +25,11 @@ from pipelines.execution.seal import RunRecord, read_run, write_attempt
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
+from pipelines.graph.preflight import preflight
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
+from pipelines.report.losses import set_aside_lines, warnings
+from pipelines.stages.set_aside import ReadingStage
 
 
 def run_recipe(
@@ -58,6 +62,11 @@ def _print_summary(run: Run, console: Console) -> None:
         rows, tokens = (f"{counts.number(what):,}" for what in ("rows", "tokens"))
         table.add_row(name, rows, tokens, str(workdir / "shards" / name))
     console.print(table)
+    report = orjson.loads((workdir / "report.json").read_bytes())
+    for line in set_aside_lines(report):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in warnings(report):
+        console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for name, mix in graph.mixes.items():
         for constraint in mix.ledger(workdir).constraints:
             console.print(f"{name}: {constraint}", style="yellow", highlight=False, markup=False)
@@ -93,15 +102,20 @@ def run(
     """
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
+    inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
+    preflight(loaded, inputs, folder, executor)
     with Progress(console) as progress:
         tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.compiling)
         with only_run_in(folder), tasks:
-            inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
             inputs.pin(loaded, folder)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
             record = RunRecord.of(loaded.model_dump_json(indent=2), graph.stages(), folder)
+            inputs.remember(folder)
             _begin(folder, record, graph)
+            for stage in stages:
+                if isinstance(stage, ReadingStage):
+                    stage.check_limit(folder)
             results = graph.results if until is None else ()
             run_stages(stages, folder, tasks, progress, results)
             if until is None:

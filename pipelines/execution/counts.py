@@ -101,6 +101,10 @@ class Counts(BaseModel):
         """What was dropped of `unit`; nothing where it does not flow."""
         return self.flows[unit].dropped if unit in self.flows else Counter()
 
+    def left(self, unit: str) -> int:
+        """What is left of `unit`; 0 where it does not flow, as of a source without documents."""
+        return self.flows[unit].left if unit in self.flows else 0
+
     def unclosed(self) -> list[str]:
         """A sentence for each flow whose sum does not close."""
         return [

@@ -71,12 +71,11 @@ class Graph:
 
 def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     """Make the stages of `recipe`; everything from outside comes from `inputs`."""
-    ingests = tuple(_ingest(recipe, name, inputs) for name in recipe.sources)
+    ingests = tuple(ingest_of(recipe, name, inputs) for name in recipe.sources)
     sources = tuple(_without_boilerplate(recipe, ingest) for ingest in ingests)
     classifiers = classifier_verdicts(recipe, sources, inputs)
     select = _select(recipe, DOCUMENTS, sources, inputs, classifiers)
-    base = inputs.tokenizer(recipe.tokenizer.base) if recipe.tokenizer.base else None
-    tokenizer = Tokenizer(scope="", select=select, base=base, training=recipe.tokenizer.train)
+    tokenizer = _tokenizer(recipe, select, inputs)
     own = tuple(parts for parts in sources if parts.scope in recipe.own_sources)
     tokenized = tuple(_tokenize(parts, select, tokenizer) for parts in own)
     stage1 = _mix(recipe, FIRST_STAGE, tokenized)
@@ -97,14 +96,16 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     return Graph(recipe, ingests, tuple(selects), tokenizer, mixes, shards)
 
 
-def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
+def ingest_of(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
+    """The stage that reads the source called `name`."""
     config, settings = recipe.sources[name], recipe.for_source(name)
     return Ingest(
         scope=name,
         source=inputs.source(name, config),
         group=settings.domain,
-        # The priority decides between duplicates, not what is read.
-        reader=config.model_dump(mode="json", exclude={"priority"}),
+        # The priority decides between duplicates, not what is read; and of a place what it holds counts.
+        reader=config.model_dump(mode="json", exclude={"priority", "path", "dataset"}),
+        max_share=recipe.quarantine.max_share,
         part_bytes=recipe.part_size,
         edits=settings.edits,
     )
@@ -218,6 +219,17 @@ def _datatrove_verdicts(parts: PartStage, settings: SourceSettings) -> Iterator[
         number = f"-{used[short]}" if used[short] > 1 else ""
         scope = f"{parts.scope}-{short}{number}"
         yield DatatroveVerdicts(scope=scope, parts=parts, filter=name, options=options)
+
+
+def _tokenizer(recipe: Recipe, select: Select, inputs: Inputs) -> Tokenizer:
+    config = recipe.tokenizer
+    return Tokenizer(
+        scope="",
+        select=select,
+        base=inputs.tokenizer(config.base) if config.base else None,
+        training=config.train,
+        chat_template=inputs.chat_template(config.chat_template) if config.chat_template else None,
+    )
 
 
 def _tokenize(parts: PartStage, select: Select, tokenizer: Tokenizer) -> Tokenize:

@@ -67,6 +67,7 @@ def _verdicts(
         model=inputs.model(name, config),
         held_out_share=recipe.held_out.share,
         seed=recipe.seed,
+        max_share=recipe.quarantine.max_share,
     )
     judged = config.sources or tuple(name for name in by_name if name in recipe.own_sources)
     return ClassifierVerdicts(

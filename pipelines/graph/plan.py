@@ -156,4 +156,4 @@ def _reusable(stage: Tokenize, workdir: Path) -> int:
         or earlier.inputs[stage.parts.label].fingerprint != stage.parts.fingerprint
     ):
         return 0
-    return earlier.counts.flows["documents"].left
+    return earlier.counts.left("documents")

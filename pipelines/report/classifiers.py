@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.report.losses import losses
 from pipelines.stages.classify.percentile_verdicts import Verdicts
 from pipelines.stages.classify.score import Score
 from pipelines.stages.select import Select
@@ -38,6 +39,7 @@ def _trained(score: Score, workdir: Path) -> dict[str, Any]:
         "labels": list(classifier.labels(workdir)),
         "positive": score.positive,
         "left_out": {count.reason: number for count, number in left_out},
+        **(losses(classifier, workdir) if classifier.places else {}),
         "validation": classifier.report(workdir),
     }
 

@@ -25,11 +25,13 @@ from pipelines.report.classifiers import classifier_reports
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
+from pipelines.report.losses import losses
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
-from pipelines.stages.ingest import Ingest, quarantined
+from pipelines.stages.ingest import Ingest, passed_over
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
+from pipelines.stages.set_aside import ReadingStage, quarantined
 from pipelines.stages.tokenizer import ENCODER
 
 QUARANTINE_SHOWN = 200
@@ -137,6 +139,7 @@ def _records(parts: PartStage, done: Finished) -> dict[str, Any]:
         "set_aside": in_words(set_aside),
         "documents": sum(parts.part_rows(done.workdir)),
         "text_bytes": None,
+        **(_losses(parts.origin, done.workdir) if isinstance(parts.origin, Ingest) else {}),
     }
 
 
@@ -156,6 +159,11 @@ def _kept(parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
         "languages": _languages(verdicts),
         "held_out": int(verdicts["held_out"].sum()),
     }
+
+
+def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
+    found = [each._asdict() for each in passed_over(ingest, workdir)]
+    return losses(ingest, workdir) | {"passed_over": found}
 
 
 def _languages(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
@@ -179,21 +187,21 @@ def failed_rules(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _quarantine(graph: Graph, done: Finished) -> Iterator[dict[str, str]]:
+def _quarantine(graph: Graph, done: Finished) -> Iterator[dict[str, Any]]:
     left = QUARANTINE_SHOWN
-    for ingest in graph.ingests:
-        for table in _bad_records(ingest, done):
+    for stage in graph.stages():
+        for table in _bad_records(stage, done) if isinstance(stage, ReadingStage) else ():
             rows: pa.Table = table.slice(0, left)
             left -= rows.num_rows
-            yield from ({"source": ingest.scope, **row} for row in rows.to_pylist())
+            yield from ({"source": stage.scope, **row} for row in rows.to_pylist())
 
 
-def _bad_records(ingest: Ingest, done: Finished) -> Iterator[pa.Table]:
-    """The bad records of a source, as far as it was read."""
-    if ingest in done:
-        yield from quarantined(ingest, done.workdir)
+def _bad_records(stage: ReadingStage, done: Finished) -> Iterator[pa.Table]:
+    """The bad records of files, as far as they were read."""
+    if stage in done:
+        yield from quarantined(stage, done.workdir)
     else:
-        for path in sorted((ingest.folder(done.workdir) / "quarantine").glob("[0-9]*.parquet")):
+        for path in sorted((stage.folder(done.workdir) / "quarantine").glob("[0-9]*.parquet")):
             yield pq.read_table(path)
 
 

@@ -1,16 +1,21 @@
 """The interface of sources: units to read, each of which yields documents and sets bad records aside."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.sources.passed_over import PassedOver
+from pipelines.sources.preview import Preview
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
+
+if TYPE_CHECKING:
+    from pipelines.sources.content import Contents
 
 BATCH_BYTES = 16 << 20
 """About the size of the tables that `Source.read` yields; a longer document makes a larger one."""
@@ -33,11 +38,43 @@ class Unit:
     first_row: int
     """Number of records before this unit in the file."""
     bytes: int
-    """Size of the input, uncompressed where that is known without reading it."""
+    """Size of the input, uncompressed where that is known without reading it. What is lost weighs as much."""
     first_line: int = 0
     """Number of lines before this unit in the file; differs from `first_row` by the blank lines."""
     rows: int | None = None
     """Records to read, bad ones included; None reads to the end."""
+    content: str | None = None
+    """The hash of the file that was listed; None where it is not known."""
+    mean_file: int = 0
+    """The mean of the source's files, as `bytes` counts them."""
+
+    @property
+    def whole_file(self) -> int:
+        """What a truncated or unreadable file weighs: at least a mean one, as nobody knows what is gone."""
+        return max(self.bytes, self.mean_file)
+
+    def without(self, read: int) -> tuple[int, int | None]:
+        """The bytes and records that are lost if there is no more to be had than `read` records."""
+        if not self.rows:
+            return self.whole_file, self.rows
+        left = max(0, self.rows - read)
+        return Shares(self.bytes, self.rows).of(self.rows - left, self.rows), left
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Bytes that are divided among records, without a rest."""
+
+    bytes: int
+    records: int
+    first: int = 0
+    """The number of the first one."""
+
+    def of(self, record: int, stop: int | None = None) -> int:
+        """The bytes of one record, or of those up to `stop`."""
+        start = record - self.first
+        end = start + 1 if stop is None else stop - self.first
+        return self.bytes * end // self.records - self.bytes * start // self.records
 
 
 class Reason(StrEnum):
@@ -47,6 +84,7 @@ class Reason(StrEnum):
     INVALID_UTF8 = "invalid UTF-8"
     INVALID_UNICODE = "invalid Unicode"
     INVALID_CSV = "invalid CSV"
+    CSV_HEADER = "unusable CSV header"
     INVALID_PYTHON = "invalid Python"
     NOT_AN_OBJECT = "record is not an object"
     NO_TEXT = "no text field"
@@ -54,39 +92,130 @@ class Reason(StrEnum):
     TEXT_TYPE = "text is not a string"
     NO_MESSAGES = "no messages field"
     BAD_MESSAGES = "messages are malformed"
+    NO_LABEL = "no label"
     TRUNCATED_GZIP = "truncated gzip"
     CORRUPT_GZIP = "corrupt gzip"
     TRUNCATED_ZSTD = "truncated zstd"
     CORRUPT_ZSTD = "corrupt zstd"
+    TRUNCATED_XZ = "truncated xz"
+    CORRUPT_XZ = "corrupt xz"
+    TRUNCATED_BZIP2 = "truncated bzip2"
+    CORRUPT_BZIP2 = "corrupt bzip2"
     TOO_LARGE = "record too large"
     UNREADABLE = "unreadable file"
     UNREADABLE_ROWS = "unreadable rows"
     PERMISSION = "permission denied"
 
 
-QUARANTINE_SCHEMA = pa.schema([(name, pa.string()) for name in ("file", "position", "reason", "sample")])
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("position", pa.string()),
+        ("reason", pa.string()),
+        ("sample", pa.string()),
+        ("bytes", pa.int64()),
+        ("records", pa.int64()),
+    ]
+)
+"""`bytes`: of input, that were lost, as `Unit.bytes` counts; `records`: how many, null where nobody knows."""
+
+QUARANTINE_ROWS = 10_000
+"""So many bad records are held in memory."""
+
+
+class BadRecord(NamedTuple):
+    """One entry of the quarantine: a record, or a run of them that cannot be told apart."""
+
+    file: str
+    position: str
+    reason: str
+    sample: str
+    bytes: int
+    records: int | None
+
+    @property
+    def described(self) -> str:
+        """Why it is bad, and what it has in the place of what is missing."""
+        missing = (Reason.NO_TEXT, Reason.NO_MESSAGES, Reason.NO_LABEL)
+        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE)
+        return f"{self.reason}: {self.sample}" if self.reason in telling and self.sample else self.reason
+
+
+@dataclass
+class Loss:
+    """What was lost for one reason."""
+
+    records: int = 0
+    """Where nobody knows how many, one."""
+    bytes: int = 0
 
 
 @dataclass
 class Quarantine:
-    """Bad records as rows of (file, position, reason, sample)."""
+    """Bad records. All are counted; they go to `write`, or else no more than the first ones are kept."""
 
-    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    write: Callable[[pa.Table], None] | None = None
+    rows: list[BadRecord] = field(default_factory=list)
+    """Those that wait to be written."""
+    first: BadRecord | None = None
+    losses: dict[str, Loss] = field(default_factory=dict)
+    """What was lost, by reason."""
 
-    def add(self, file: str, position: str, reason: Reason, record: bytes | str = b"") -> None:
-        """Set one record aside; of its content the first 200 bytes are kept, undecodable ones as U+FFFD."""
+    def add(
+        self,
+        file: str,
+        position: str,
+        reason: Reason,
+        record: bytes | str = b"",
+        *,
+        bytes: int,
+        records: int | None = 1,
+    ) -> None:
+        """Set something aside; of its content the first 200 bytes are kept, undecodable ones as U+FFFD.
+
+        Args:
+            file: Path relative to the source's root.
+            position: Where it begins in the file.
+            reason: Why it is no document.
+            record: What it says.
+            bytes: What was lost with it, as `Unit.bytes` counts.
+            records: How many records were lost with it; None where nobody knows.
+        """
         if isinstance(record, str):
             record = record[:SAMPLE_BYTES].encode("utf-8", "replace")
         sample = record[:SAMPLE_BYTES].decode("utf-8", "replace")
-        self.rows.append((file, position, reason.value, sample))
+        row = BadRecord(file, position, reason.value, sample, bytes, records)
+        loss = self.losses.setdefault(row.reason, Loss())
+        loss.records += 1 if records is None else records
+        loss.bytes += bytes
+        self.first = self.first or row
+        if len(self.rows) == QUARANTINE_ROWS:
+            if self.write is None:
+                return
+            self.flush()
+        self.rows.append(row)
 
-    def __len__(self) -> int:
-        return len(self.rows)
+    @property
+    def lost_records(self) -> int:
+        """How many records were lost."""
+        return sum(loss.records for loss in self.losses.values())
+
+    @property
+    def lost_bytes(self) -> int:
+        """How many bytes were lost."""
+        return sum(loss.bytes for loss in self.losses.values())
 
     def table(self) -> pa.Table:
-        """The rows as a table of `QUARANTINE_SCHEMA`."""
+        """The rows that are held as a table of `QUARANTINE_SCHEMA`."""
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(QUARANTINE_SCHEMA)
-        return pa.table([pa.array(column, pa.string()) for column in columns], schema=QUARANTINE_SCHEMA)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, QUARANTINE_SCHEMA, strict=True)]
+        return pa.table(arrays, schema=QUARANTINE_SCHEMA)
+
+    def flush(self) -> None:
+        """Write the rows that are held."""
+        if self.write is not None and self.rows:
+            self.write(self.table())
+            self.rows.clear()
 
 
 class Source(Protocol):
@@ -106,6 +235,14 @@ class Source(Protocol):
 
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
         """Tables of `PART_SCHEMA`, in the input's order; bad records go to `quarantine`, the rest goes on."""
+        ...
+
+    def passed_over(self) -> list[PassedOver]:
+        """Files found beside those that are read, by kind."""
+        return []
+
+    def preview(self) -> Preview:
+        """What its first records are like; reads little of it."""
         ...
 
 
@@ -195,7 +332,7 @@ class Limit:
     Both kinds are applied when units are planned, so they do not depend on the number of workers.
     `100k documents`: exactly the first 100,000 records of the source, bad ones included.
     `2GB`: whole units, in order, until their bytes reach the limit: at most one unit more. Bytes are those of
-    `Unit.bytes`: uncompressed for JSONL, Parquet, CSV and text; as stored for .gz and .zst.
+    `Unit.bytes`: uncompressed for JSONL, Parquet, CSV and text; as stored for compressed files.
     """
 
     documents: int | None = None
@@ -223,7 +360,11 @@ class Limit:
             else:
                 rows = unit.rows if unit.rows is not None else count(unit)
                 left = self.documents - read
-                yield unit if rows <= left else replace(unit, rows=left)
+                yield (
+                    unit
+                    if rows <= left
+                    else replace(unit, rows=left, bytes=Shares(unit.bytes, rows).of(0, left))
+                )
                 read += rows
             if read >= (self.documents or self.bytes or 0):
                 return
@@ -279,6 +420,9 @@ class SourceOptions(BaseModel):
         limit = Limit.parse(self.limit).bytes if self.limit else None
         return size if limit is None else min(size, limit)
 
-    def build(self, name: str, base_folder: Path) -> Source:
-        """The source called `name`; relative paths start at `base_folder`, the recipe's own folder."""
+    def build(self, name: str, base_folder: Path, contents: "Contents | None" = None) -> Source:
+        """The source called `name`; relative paths start at `base_folder`, the recipe's own folder.
+
+        `contents` remembers what files are.
+        """
         raise NotImplementedError

@@ -1,17 +1,61 @@
 """Compressed input as a stream that says where and how it broke, after giving out all that came before."""
 
+import bz2
+import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipelines.sources.base import Reason
+import zstandard
+
+from pipelines.sources.base import Reason, Unit
 from pipelines.sources.listing import InputFile
 
-SUFFIXES = (".gz", ".zst")
+MAX_WINDOW = 1 << 31
+"""Memory that a stream may ask for to look back on what it has said: as much as `zstd --long=31` uses."""
 
-_GZIP_BLOCK = 1 << 16
-_ZSTD_BLOCK = 1 << 13  # a zstd block of 4 bytes may stand for 128 KiB, so little is fed at a time
+TRUNCATED = (Reason.TRUNCATED_GZIP, Reason.TRUNCATED_ZSTD, Reason.TRUNCATED_XZ, Reason.TRUNCATED_BZIP2)
+_OUTPUT = 1 << 20
+_BROKEN = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError)
+
+
+@dataclass(frozen=True)
+class Compression:
+    """A kind of compressed file: a sequence of members, each of which is decompressed on its own."""
+
+    name: str
+    member: Callable[[], Any]
+    block: int
+    """Bytes fed at a time, few enough that what comes of them at worst fits into memory."""
+    limit: tuple[int, ...] = ()
+    """Bytes taken out at a time, where the decompressor keeps the rest."""
+    padding: bytes = b""
+    """What may stand between members and behind the last."""
+
+
+COMPRESSIONS: dict[str, Compression] = {
+    ".gz": Compression("gzip", lambda: zlib.decompressobj(wbits=31), 1 << 16, padding=b"\0"),
+    # A zstd block of 4 bytes may stand for 128 KiB.
+    ".zst": Compression(
+        "zstd", lambda: zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(), 1 << 11
+    ),
+    ".xz": Compression(
+        "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_WINDOW), 1 << 16, (_OUTPUT,), b"\0"
+    ),
+    ".bz2": Compression("bzip2", bz2.BZ2Decompressor, 1 << 16, (_OUTPUT,)),
+}
+"""By suffix."""
+
+
+def split_compression(path: str) -> tuple[str, Compression | None]:
+    """A path in lower case without the suffix that says how it is compressed, and how it is."""
+    name = path.lower()
+    for suffix, compression in COMPRESSIONS.items():
+        if name.endswith(suffix):
+            return name.removesuffix(suffix), compression
+    return name, None
 
 
 class Stream(Protocol):
@@ -21,61 +65,102 @@ class Stream(Protocol):
         """Up to `size` bytes; empty at the end."""
         ...
 
+    def readline(self, size: int = -1, /) -> bytes:
+        """A line with its newline, or its first `size` bytes; empty at the end."""
+        ...
+
 
 class Decompressed:
-    """The uncompressed bytes of a .gz or .zst stream; `broken` tells if it ended before its end, and how."""
+    """The uncompressed bytes of a stream; `broken` tells if it ended before its end, and how.
 
-    def __init__(self, compressed: Stream, kind: str) -> None:
+    So far the first `consumed` bytes of the file have become `produced` bytes, some of them perhaps unread.
+    """
+
+    def __init__(self, compressed: Stream, compression: Compression) -> None:
         self._compressed = compressed
-        self._gzip = kind == "gz"
-        self._block = _GZIP_BLOCK if self._gzip else _ZSTD_BLOCK
+        self._compression = compression
+        self._waiting = b""  # bytes of the file that no member has taken yet
         self._ready = bytearray()
         self._member: Any = None
+        self.consumed = 0
+        self.produced = 0
         self.broken: Reason | None = None
 
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes; empty at the end or where the stream is broken."""
-        while len(self._ready) < size and self.broken is None:
-            block = self._compressed.read(self._block)
-            if not block:
-                if self._member is not None:
-                    self.broken = Reason.TRUNCATED_GZIP if self._gzip else Reason.TRUNCATED_ZSTD
-                break
-            self._feed(block)
+        while len(self._ready) < size and self._advance():
+            pass
         data = bytes(memoryview(self._ready)[:size])
         del self._ready[:size]
         return data
 
-    def _feed(self, block: bytes) -> None:
-        import zstandard
+    def readline(self, size: int = -1, /) -> bytes:
+        """A line with its newline, or its first `size` bytes; empty at the end or where it is broken."""
+        searched = 0
+        while (end := self._ready.find(b"\n", searched) + 1) == 0:
+            searched = len(self._ready)
+            if 0 <= size <= searched or not self._advance():
+                end = searched
+                break
+        return self.read(end if size < 0 else min(size, end))
 
-        while block:
-            if self._member is None:
-                block = block.lstrip(b"\0") if self._gzip else block  # gzip files may be padded with zeros
-                if not block:
-                    return
-                self._member = (
-                    zlib.decompressobj(wbits=31)
-                    if self._gzip
-                    else zstandard.ZstdDecompressor().decompressobj()
-                )
-            try:
-                self._ready += self._member.decompress(block)
-            except (zlib.error, zstandard.ZstdError):
-                self.broken = Reason.CORRUPT_GZIP if self._gzip else Reason.CORRUPT_ZSTD
+    def _advance(self) -> bool:
+        """Decompress some more; False at the end or where the stream is broken."""
+        if self.broken is not None:
+            return False
+        hungry = self._member is None or getattr(self._member, "needs_input", True)
+        if hungry and not self._waiting:
+            self._waiting = self._compressed.read(self._compression.block)
+            self.consumed += len(self._waiting)
+            if not self._waiting:
+                if self._member is not None:
+                    self.broken = Reason(f"truncated {self._compression.name}")
+                return False
+        try:
+            self._decompress()
+        except _BROKEN:
+            self.broken = Reason(f"corrupt {self._compression.name}")
+        return True
+
+    def _decompress(self) -> None:
+        if self._member is None:
+            self._waiting = self._waiting.lstrip(self._compression.padding)
+            if not self._waiting:
                 return
-            if not self._member.eof:
-                return
-            block = self._member.unused_data
+            self._member = self._compression.member()
+        data = self._member.decompress(self._waiting, *self._compression.limit)
+        self._waiting = b""
+        self._ready += data
+        self.produced += len(data)
+        if self._member.eof:
+            self._waiting = self._member.unused_data
             self._member = None
 
 
 @contextmanager
 def open_stream(file: InputFile, start: int = 0) -> Iterator[Stream]:
     """The (uncompressed) bytes of a file, from byte `start` on if it is not compressed."""
+    compression = split_compression(file.path)[1]
     with file.open() as raw:
-        if file.path.endswith(SUFFIXES):
-            yield Decompressed(raw, file.path.rpartition(".")[2])
+        if compression is not None:
+            yield Decompressed(raw, compression)
         else:
             raw.seek(start)
             yield raw
+
+
+def broken(stream: Stream) -> Reason | None:
+    """How a stream ended before its end, if it did."""
+    return stream.broken if isinstance(stream, Decompressed) else None
+
+
+def stored_rate(stream: Stream) -> float:
+    """Bytes of the file for each byte of its content; 1 where it is not compressed."""
+    return stream.consumed / max(1, stream.produced) if isinstance(stream, Decompressed) else 1.0
+
+
+def lost_behind(stream: Stream, unit: Unit, position: int) -> int:
+    """What is lost of a unit whose stream is broken, if its content up to `position` is good."""
+    if broken(stream) in TRUNCATED:
+        return unit.whole_file
+    return max(0, unit.bytes - int(position * stored_rate(stream)))

@@ -1,12 +1,21 @@
-"""CSV with a header line. A quoted field may hold newlines (RFC 4180), so a file is one unit."""
+"""CSV (.csv, .tsv) with a header line. A quoted field may hold newlines (RFC 4180), so a file is one unit."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.compressed import (
+    Stream,
+    broken,
+    lost_behind,
+    open_stream,
+    split_compression,
+    stored_rate,
+)
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
 from pipelines.sources.lines import BLOCK_BYTES, BYTE_ORDER_MARK, MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
@@ -18,31 +27,61 @@ def csv_units(file: InputFile, part_bytes: int) -> list[Unit]:
 
 
 def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
-    """Documents of the rows below the header; a row of another length than the header's is set aside."""
+    """Documents of the rows below the header; a row of another length than the header's is set aside.
+
+    Without a header that can be used, the whole file is.
+    """
     records: list[Record] = []
     first_byte = 0
-    with file.open() as raw:
-        rows = _rows(raw)
-        header = next(rows, _NO_HEADER).fields
+    with open_stream(file) as stream:
+        rows = _rows(stream, delimiter_of(file.path))
+        header = next(rows, None)
+        if header is None:
+            return
+        if fault := _header_fault(header):
+            lost = unit.whole_file if broken(stream) else unit.bytes
+            quarantine.add(
+                file.path, header.position, Reason.CSV_HEADER, fault, bytes=lost, records=unit.rows
+            )
+            return
+        end = header.byte + header.size
         for number, row in enumerate(rows):
             if unit.rows is not None and number == unit.rows:
                 break
-            if row.reason is None and len(row.fields) == len(header):
-                value = dict(zip(header, row.fields, strict=True))
-                records.append((number, row.line, row.byte, value))
+            if row.unfinished and broken(stream):
+                break  # there was more of it
+            end = row.byte + row.size
+            if row.reason is None and len(row.fields) == len(header.fields):
+                value = dict(zip(header.fields, row.fields, strict=True))
+                records.append((number, row.line, row.byte, row.size, value))
             else:
-                position = line_position(row.line, row.byte)
-                quarantine.add(file.path, position, row.reason or Reason.INVALID_CSV, row.sample)
+                quarantine.add(
+                    file.path,
+                    row.position,
+                    row.reason or Reason.INVALID_CSV,
+                    row.sample,
+                    bytes=int(row.size * stored_rate(stream)),
+                    records=None if row.never_closed else 1,
+                )
             if row.byte - first_byte > BLOCK_BYTES:
-                yield documents_from_records(records, field_map, file.path, quarantine)
+                yield documents_from_records(records, field_map, file.path, quarantine, stored_rate(stream))
                 records, first_byte = [], row.byte
-    yield documents_from_records(records, field_map, file.path, quarantine)
+        yield documents_from_records(records, field_map, file.path, quarantine, stored_rate(stream))
+        how = broken(stream)
+        if how is not None and unit.rows is None:
+            lost = lost_behind(stream, unit, end)
+            quarantine.add(file.path, f"from byte {end} on", how, bytes=lost, records=None)
 
 
 def count_csv(file: InputFile) -> int:
     """Number of rows below the header, bad ones included; reads the file."""
-    with file.open() as raw:
-        return max(0, sum(1 for _ in _rows(raw)) - 1)
+    with open_stream(file) as stream:
+        return max(0, sum(1 for _ in _rows(stream, delimiter_of(file.path))) - 1)
+
+
+def delimiter_of(path: str) -> str:
+    """What stands between the fields of a file: a tab in .tsv."""
+    return "\t" if split_compression(path)[0].endswith(".tsv") else ","
 
 
 class _Row(NamedTuple):
@@ -50,19 +89,34 @@ class _Row(NamedTuple):
 
     line: int
     byte: int
+    size: int
     fields: list[str]
     reason: Reason | None
     sample: bytes
+    unfinished: bool
+    """Whether the file ends before the line does."""
+    never_closed: bool
+    """Whether a quote in it took all of the file."""
+
+    @property
+    def position(self) -> str:
+        return line_position(self.line, self.byte)
 
 
-_NO_HEADER = _Row(0, 0, [], None, b"")
+def _header_fault(header: _Row) -> str | None:
+    """What is wrong with the names of the columns; that some have none is not."""
+    if header.reason is not None:
+        never_closed = "a quote that is never closed: " if header.never_closed else f"{header.reason}: "
+        return never_closed + header.sample.decode("utf-8", "replace")
+    several = [name for name, times in Counter(header.fields).items() if times > 1 and name]
+    return f"several columns have the name {', '.join(several)}" if several else None
 
 
-def _rows(raw: BinaryIO) -> Iterator[_Row]:
+def _rows(stream: Stream, delimiter: str) -> Iterator[_Row]:
     """Rows of a CSV file, the header included, blank lines not."""
     csv.field_size_limit(MAX_RECORD_BYTES)  # the module's own limit is 128 KiB
-    lines = _Lines(raw)
-    reader = csv.reader(lines, strict=True)
+    lines = _Lines(stream)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         line, byte = lines.begin_row()
         fields: list[str] = []
@@ -73,40 +127,71 @@ def _rows(raw: BinaryIO) -> Iterator[_Row]:
             return
         except csv.Error:
             reason = Reason.INVALID_CSV
-        if not lines.valid:
-            reason = Reason.INVALID_UTF8
+        if lines.fault:
+            reason = lines.fault
         if fields or reason:
-            yield _Row(line, byte, fields, reason, lines.sample)
+            size = lines.byte - byte
+            yield _Row(line, byte, size, fields, reason, lines.sample, lines.unfinished, lines.ended)
 
 
 class _Lines:
     """The decoded lines of a file for csv.reader, counted as they are taken."""
 
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw = raw
+    def __init__(self, stream: Stream) -> None:
+        self._lines = _any_lines(stream)
         self._line = 0
-        self._byte = 0
-        self.valid = True
-        self.sample = b""
+        self.byte = 0
+        self.begin_row()
 
     def begin_row(self) -> tuple[int, int]:
         """0-based number and position of the line that comes next."""
-        self.valid, self.sample = True, b""
-        return self._line, self._byte
+        self.fault: Reason | None = None
+        self.sample = b""
+        self.unfinished = self.ended = False
+        return self._line, self.byte
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        data = self._raw.readline()
+        data, size = next(self._lines, (b"", 0))
         if not data:
+            self.ended = True
             raise StopIteration
-        text = data.removeprefix(BYTE_ORDER_MARK) if self._byte == 0 else data
+        text = data.removeprefix(BYTE_ORDER_MARK) if self.byte == 0 else data
         self._line += 1
-        self._byte += len(data)
+        self.byte += size
         self.sample = (self.sample + data[:SAMPLE_BYTES])[:SAMPLE_BYTES]
+        self.unfinished = not data.endswith((b"\n", b"\r"))
+        if size > len(data):
+            self.fault = Reason.TOO_LARGE
         try:
             return text.decode()
         except UnicodeDecodeError:
-            self.valid = False
+            self.fault = self.fault or Reason.INVALID_UTF8
             return text.decode(errors="replace")
+
+
+def _any_lines(stream: Stream) -> Iterator[tuple[bytes, int]]:
+    """Lines that end in LF, CRLF or CR, with their ends, and their sizes; of too long ones the beginning."""
+    pieces: list[bytes] = []
+    held = 0
+    waiting = b""  # a CR of which the LF may come
+    while block := stream.read(BLOCK_BYTES):
+        block = waiting + block
+        waiting = b"\r" if block.endswith(b"\r") else b""
+        for piece in block.removesuffix(waiting).splitlines(keepends=True):
+            if held <= MAX_RECORD_BYTES:
+                pieces.append(piece)
+            held += len(piece)
+            if piece.endswith((b"\n", b"\r")):
+                yield _line(pieces, held), held
+                pieces, held = [], 0
+    pieces.append(waiting)
+    held += len(waiting)
+    if held:
+        yield _line(pieces, held), held
+
+
+def _line(pieces: list[bytes], held: int) -> bytes:
+    return b"".join(pieces) if held <= MAX_RECORD_BYTES else pieces[0][:SAMPLE_BYTES] + b"\n"

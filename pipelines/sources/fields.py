@@ -4,7 +4,7 @@ Two ways in with one meaning: `documents_from_records` for formats that parse in
 `documents_from_table` for columnar ones, which copies text and ids without making Python objects of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -49,9 +49,9 @@ class FieldMap:
     """Field that holds a conversation: a list of {role, content} or {from, value}."""
 
 
-Record = tuple[int, int, int, Any]
+Record = tuple[int, int, int, int, Any]
 """A parsed record and where it was found: its 0-based number among the file's records, the 0-based number of
-its first line (-1 in a file without lines), the byte where that line begins, and its value."""
+its first line (-1 in a file without lines), the byte where that line begins, its bytes, and its value."""
 
 
 BETWEEN_MESSAGES = "\n\n"
@@ -73,13 +73,16 @@ def line_position(line: int, byte: int) -> str:
 
 
 def documents_from_records(
-    records: Iterable[Record], field_map: FieldMap, file: str, quarantine: Quarantine
+    records: Iterable[Record], field_map: FieldMap, file: str, quarantine: Quarantine, rate: float = 1.0
 ) -> pa.Table:
-    """Documents of dictionaries, which are taken apart: do not use them afterwards."""
+    """Documents of dictionaries, which are taken apart: do not use them afterwards.
+
+    `rate`: bytes of the file for each byte of the records.
+    """
     columns = _Columns(field_map, file)
     name = field_map.messages or field_map.fields.text
     accept = columns.add_messages if field_map.messages else columns.add_text
-    for row, line, byte, value in records:
+    for row, line, byte, size, value in records:
         if isinstance(value, dict):
             content = _take(value, name, _ABSENT)
             reason = accept(content)
@@ -90,19 +93,31 @@ def documents_from_records(
         else:
             reason = Reason.NOT_AN_OBJECT
         position = row_position(row) if line < 0 else line_position(line, byte)
-        quarantine.add(file, position, reason, _encode(value) or b"")
+        sample = _encode(value) or b""
+        if reason in (Reason.NO_TEXT, Reason.NO_MESSAGES):
+            sample = f"only {', '.join(map(str, value))}: ".encode("utf-8", "replace") + sample
+        quarantine.add(file, position, reason, sample, bytes=int(size * rate))
     return columns.table()
 
 
 def documents_from_table(
-    batch: pa.RecordBatch, first_row: int, field_map: FieldMap, file: str, quarantine: Quarantine
+    batch: pa.RecordBatch,
+    first_row: int,
+    sizes: Callable[[int], int],
+    field_map: FieldMap,
+    file: str,
+    quarantine: Quarantine,
 ) -> pa.Table:
-    """Documents of a columnar batch whose first record is number `first_row` of the file."""
+    """Documents of a columnar batch whose first record is number `first_row` of the file.
+
+    `sizes`: the bytes of a record by its number.
+    """
     rows = list(range(first_row, first_row + batch.num_rows))
-    batch, rows = _valid_unicode(batch, rows, file, quarantine)
+    batch, rows = _valid(batch, rows, sizes, file, quarantine)
     name = field_map.fields.text
     if field_map.messages or not _has_text(batch.schema, name):
-        records = ((row, -1, -1, value) for row, value in zip(rows, _to_pylist(batch), strict=True))
+        values = _to_pylist(batch)
+        records = ((row, -1, -1, sizes(row), value) for row, value in zip(rows, values, strict=True))
         return documents_from_records(records, field_map, file, quarantine)
     texts = batch.column(name).cast(pa.large_string())
     columns = _Columns(field_map, file)
@@ -110,7 +125,7 @@ def documents_from_table(
     for row, value, null in zip(rows, rest, texts.is_null().to_pylist(), strict=True):
         if null:
             sample = _encode({name: None, **value}) or b""
-            quarantine.add(file, row_position(row), Reason.NULL_TEXT, sample)
+            quarantine.add(file, row_position(row), Reason.NULL_TEXT, sample, bytes=sizes(row))
         else:
             columns.add_rest(row, value)
     return columns.table(texts.drop_null() if texts.null_count else texts)
@@ -266,7 +281,7 @@ def _to_pylist(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows as dictionaries; a column that Python has no values for, such as far dates, as strings."""
     try:
         return cast(list[dict[str, Any]], batch.to_pylist())
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, LookupError):
         columns = [_to_values(column) for column in batch.columns]
         names = batch.schema.names
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
@@ -275,32 +290,41 @@ def _to_pylist(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 def _to_values(column: pa.Array) -> list[Any]:
     try:
         return cast(list[Any], column.to_pylist())
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, LookupError):  # the last: a time zone of which Python does not know
         pass
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return _to_values(column.cast(pa.timestamp(column.type.unit)))  # as stored, in UTC
     try:
         return cast(list[Any], column.cast(pa.string()).to_pylist())
     except pa.ArrowException:
         return [f"<{column.type}>"] * len(column)
 
 
-def _valid_unicode(
-    batch: pa.RecordBatch, rows: list[int], file: str, quarantine: Quarantine
+def _valid(
+    batch: pa.RecordBatch, rows: list[int], sizes: Callable[[int], int], file: str, quarantine: Quarantine
 ) -> tuple[pa.RecordBatch, list[int]]:
-    """The batch without the rows that hold invalid UTF-8, in whichever column."""
-    if _is_valid(batch):
+    """The batch without the rows that hold what is no value of its type, such as invalid UTF-8.
+
+    Times may be beyond their day or year: that harms nobody.
+    """
+    times = [field.name for field in batch.schema if pa.types.is_temporal(field.type)]
+    judged = batch.drop_columns(times)
+    if _fault(judged) is None:
         return batch, rows
     good = []
     for index, row in enumerate(rows):
-        if _is_valid(batch.slice(index, 1)):
+        fault = _fault(judged.slice(index, 1))
+        if fault is None:
             good.append(index)
         else:
-            quarantine.add(file, row_position(row), Reason.INVALID_UTF8)
+            reason = Reason.INVALID_UTF8 if "UTF8" in fault else Reason.UNREADABLE_ROWS
+            quarantine.add(file, row_position(row), reason, fault, bytes=sizes(row))
     return batch.take(pa.array(good, pa.int64())), [rows[index] for index in good]
 
 
-def _is_valid(batch: pa.RecordBatch) -> bool:
+def _fault(batch: pa.RecordBatch) -> str | None:
     try:
         batch.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
+    except pa.ArrowInvalid as error:
+        return str(error)
+    return None

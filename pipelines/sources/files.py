@@ -1,7 +1,9 @@
 """Files on this machine or on a remote file system: JSON lines, Parquet, CSV, plain text."""
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +14,17 @@ from typing_extensions import override
 from pipelines.errors import UserError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
-from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
-from pipelines.sources.listing import InputFile, is_remote, list_files, root_of
+from pipelines.sources.content import Contents
+from pipelines.sources.first_records import preview_files
+from pipelines.sources.folders import Chosen, choose_documents
+from pipelines.sources.formats import READABLE, RecordOptions, read_unit
+from pipelines.sources.listing import InputFile, list_files, printable, root_of
+from pipelines.sources.passed_over import PassedOver, describe
+from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .jsonl and .json (also .gz, .zst), .csv, .txt, .md, .arrow."""
+    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, also compressed."""
 
     reader: Literal["files"]
     path: str = Field(
@@ -25,51 +32,79 @@ class FilesConfig(RecordOptions):
     )
 
     @override
-    def build(self, name: str, base_folder: Path) -> "FilesSource":
-        path = self.path if is_remote(self.path) else str(base_folder / Path(self.path).expanduser())
-        return FilesSource(name, self, path)
+    def build(self, name: str, base_folder: Path, contents: Contents | None = None) -> "FilesSource":
+        contents = contents or Contents()
+        if not self.path.startswith("~"):
+            return FilesSource(name, self, str(base_folder), self.path, contents)
+        home, _, pattern = self.path.partition("/")
+        return FilesSource(name, self, str(base_folder / os.path.expanduser(home)), pattern, contents)
 
 
 @dataclass(frozen=True)
 class FilesSource(Source):
-    """The files that match a path."""
+    """The files that match a pattern below a folder. They are listed once, when first asked for."""
 
     name: str
     config: FilesConfig
-    path: str
+    folder: str
+    pattern: str
+    contents: Contents = field(default_factory=Contents, compare=False, repr=False)
 
-    def files(self) -> list[InputFile]:
-        """The files that will be read, sorted by path; others in the folder are passed over.
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker needs: its task names the files and their content."""
+        state = {name: value for name, value in vars(self).items() if name not in ("_chosen", "files")}
+        return state | {"contents": Contents()}
+
+    @cached_property
+    def files(self) -> tuple[InputFile, ...]:
+        """The files that will be read, sorted by path.
 
         Raises:
-            UserError: there is none.
+            UserError: there is none, or some may not be looked at.
         """
-        found = list_files(self.path)
-        readable = [file for file in found if file.denied or suffix_of(file.path)]
-        if not readable:
+        chosen = self._chosen
+        if denied := [file for file in chosen.files if file.denied]:
             raise UserError(
-                f"{self.path}: none of its {len(found)} files has a suffix that can be read",
-                hint=f"It holds e.g. {found[0].path}; readable are {' '.join(UNITS)}.",
+                "permission denied: nobody knows what it holds",
+                file=printable(denied[0].location),
+                hint="Give yourself the right to look at it, or name what lies beside it in `path`.",
             )
-        return readable
+        if not chosen.files:
+            raise UserError(
+                f"{self.config.path}: there is no file to read",
+                hint=f"{describe(chosen.passed_over)}. Readable are {READABLE}.",
+            )
+        return self.contents.identified(chosen.files)
+
+    @override
+    def passed_over(self) -> list[PassedOver]:
+        return self._chosen.passed_over
+
+    @cached_property
+    def _chosen(self) -> Chosen:
+        return choose_documents(list_files(self.pattern, self.folder))
 
     @override
     def identity(self) -> dict[str, Any]:
-        """Path, size and modification time of each file, and how its records are read."""
-        files = [[file.path, file.size, file.version] for file in self.files()]
+        """Path below the source's root, size and content of each file; where that root is does not matter."""
+        files = [[file.path, file.size, file.version] for file in self.files]
         return {"reader": "files", "version": formats.VERSION, "files": files}
 
     @override
     def size(self) -> int:
         """Bytes of all files, within the limit."""
-        return self.config.limited_size(sum(file.size for file in self.files()))
+        return self.config.limited_size(sum(file.size for file in self.files))
 
     @override
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines, row groups or record batches; whole files where those are not to be had."""
-        return self.config.plan(self.files(), part_bytes)
+        return self.config.plan(self.files, part_bytes)
+
+    @override
+    def preview(self) -> Preview:
+        return preview_files(self.name, self.config, self.files)
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        file = InputFile(unit.file, f"{root_of(self.path)}/{unit.file}", unit.bytes, None)
+        file = InputFile(unit.file, f"{root_of(self.pattern, self.folder)}/{unit.file}", unit.bytes)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)

@@ -1,19 +1,24 @@
 """The formats of files: a new one is a module with two functions, and one line in each table here."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
 from pydantic import Field
 
+from pipelines.errors import WorkError
 from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.compressed import COMPRESSIONS, split_compression
+from pipelines.sources.content import content_hash
 from pipelines.sources.csv_files import count_csv, csv_units, read_csv
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_files import count_json_array, json_line_units, read_json_array, read_json_lines
 from pipelines.sources.lines import count_rows
 from pipelines.sources.listing import InputFile
 from pipelines.sources.tables import (
+    TO_THE_END,
     arrow_units,
     count_arrow,
     count_parquet,
@@ -27,28 +32,27 @@ Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same files give other documents."""
 
 UNITS: dict[str, Units] = {
     ".parquet": parquet_units,
     ".arrow": arrow_units,
     ".jsonl": json_line_units,
-    ".jsonl.gz": json_line_units,
-    ".jsonl.zst": json_line_units,
     ".json": json_line_units,
-    ".json.gz": json_line_units,
-    ".json.zst": json_line_units,
     ".csv": csv_units,
+    ".tsv": csv_units,
     ".txt": text_file_units,
     ".md": text_file_units,
 }
 """How a file with this suffix is cut into units, which say the format that reads them."""
 
 TEXT_SUFFIXES = (".txt", ".md")
+COLUMNAR_SUFFIXES = (".parquet", ".arrow")
+"""Not read when the file as a whole is compressed: they are read from within."""
 
-DENIED = "denied folder"
-"""Format of the unit that stands for a folder which may not be listed."""
+READABLE = f"{' '.join(UNITS)} (all but {' and '.join(COLUMNAR_SUFFIXES)} also with {' '.join(COMPRESSIONS)})"
+"""The suffixes in words, for hints."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +75,18 @@ FORMATS: dict[str, Format] = {
 
 
 def suffix_of(path: str) -> str | None:
-    """The suffix by which a file is read, or None if there is no format for it."""
-    name = path.lower()
-    return next((suffix for suffix in UNITS if name.endswith(suffix)), None)
+    """The suffix by which a file is read, without that of its compression; None if nothing reads it."""
+    name, compression = split_compression(path)
+    suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None)
+    return None if compression and suffix in COLUMNAR_SUFFIXES else suffix
 
 
 def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = False) -> Iterator[Unit]:
     """The units of files that have a format, file by file as they are asked for."""
     for file in files:
         suffix = suffix_of(file.path)
-        if file.denied or suffix is None:
-            yield Unit(file.path, DENIED, 0, 0, 0, 0)
-        elif text_lines and suffix in TEXT_SUFFIXES:
+        assert suffix is not None, "other files are passed over"
+        if text_lines and suffix in TEXT_SUFFIXES:
             yield from text_line_units(file, part_bytes)
         else:
             yield from UNITS[suffix](file, part_bytes)
@@ -102,27 +106,100 @@ def count_records(files: Iterable[InputFile]) -> CountRecords:
     return count
 
 
+def planned(units: list[Unit], files: Sequence[InputFile]) -> list[Unit]:
+    """The units with what their files are and weigh."""
+    contents = {file.path: None if file.remote else file.version for file in files}
+    return [replace(unit, content=contents[unit.file]) for unit in weighed(units, files)]
+
+
+def weighed(units: list[Unit], files: Iterable[InputFile]) -> list[Unit]:
+    """The units with the mean of their files.
+
+    A file that could not be looked into weighs by its size as others of its format do.
+    """
+    sizes = {file.path: file.size for file in files}
+    unknown = {unit.file for unit in units if unit.stop == TO_THE_END}
+    counted: Counter[str] = Counter()
+    looked_into: dict[str, Counter[str]] = {unit.format: Counter() for unit in units}
+    for unit in units:
+        counted[unit.file] += unit.bytes
+        if unit.file not in unknown:
+            looked_into[unit.format][unit.file] += unit.bytes
+    known = [size for file, size in counted.items() if size and file not in unknown]
+    mean = sum(known) // len(known) if known else max(counted.values(), default=0)
+
+    def weigh(unit: Unit) -> Unit:
+        if unit.file not in unknown:
+            return replace(unit, mean_file=mean)
+        same = looked_into[unit.format]
+        stored = sum(sizes[file] for file in same)
+        size = unit.bytes * same.total() // stored if stored else unit.bytes
+        return replace(unit, bytes=size, mean_file=mean)
+
+    return [weigh(unit) for unit in units]
+
+
 def read_unit(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
     """Documents of a unit.
 
-    A file that cannot be read, or not to its end, is set aside as one record. Other failures of a remote file
-    are raised, since a network may work again when the task is retried.
+    A file that cannot be read, or not to its end, is set aside. Other failures of a remote file are raised,
+    since a network may work again when the task is retried.
+
+    Raises:
+        WorkError: The file is no longer the one that was listed, or holds other records than were planned.
     """
     return batched(_read(file, unit, field_map, quarantine))
 
 
 def _read(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
-    if unit.format == DENIED:
-        quarantine.add(unit.file, "", Reason.PERMISSION)
+    tables = FORMATS[unit.format].read(file, unit, field_map, quarantine)
+    read = 0  # documents and bad records
+    ended = False
+    while not ended:
+        before = quarantine.lost_records
+        try:
+            table = next(tables, None)
+        except (OSError, pa.ArrowInvalid) as error:
+            table = None
+            _set_aside(file, unit, read + quarantine.lost_records - before, error, quarantine)
+        read += quarantine.lost_records - before
+        ended = table is None
+        if table is not None:
+            read += table.num_rows
+            yield table
+    _check_unchanged(file, unit, read)
+
+
+def _set_aside(
+    file: InputFile, unit: Unit, read: int, error: OSError | pa.ArrowInvalid, quarantine: Quarantine
+) -> None:
+    """Set aside what is behind the records that were read of a unit, or raise the error."""
+    denied = isinstance(error, PermissionError)
+    if file.remote and not denied and not isinstance(error, FileNotFoundError):
+        raise error
+    lost, records = unit.without(read)
+    reason = Reason.PERMISSION if denied else Reason.UNREADABLE
+    why = "" if denied else str(error.args[-1] if error.args else error)
+    quarantine.add(unit.file, "", reason, why, bytes=lost, records=records)
+
+
+def _check_unchanged(file: InputFile, unit: Unit, read: int) -> None:
+    planned = unit.rows is None or read == unit.rows
+    if planned and (unit.content is None or _hash(file) == unit.content):
         return
+    found = "" if planned else f": it was to have {unit.rows:,} records here, and had {read:,}"
+    raise WorkError(
+        f"changed while it was read{found}",
+        file=file.location,
+        hint="Run again once it is at rest: it is read anew then.",
+    )
+
+
+def _hash(file: InputFile) -> str | None:
     try:
-        yield from FORMATS[unit.format].read(file, unit, field_map, quarantine)
-    except PermissionError:
-        quarantine.add(unit.file, "", Reason.PERMISSION)
-    except (OSError, pa.ArrowInvalid) as error:
-        if file.remote and not isinstance(error, FileNotFoundError):
-            raise
-        quarantine.add(unit.file, "", Reason.UNREADABLE, str(error.args[-1] if error.args else error))
+        return content_hash(file.location)
+    except OSError:
+        return None
 
 
 class RecordOptions(SourceOptions):
@@ -143,7 +220,7 @@ class RecordOptions(SourceOptions):
         """How records become documents of the source called `name`."""
         return FieldMap(self.labels(name), self.fields, self.messages)
 
-    def plan(self, files: list[InputFile], part_bytes: int) -> list[Unit]:
+    def plan(self, files: Sequence[InputFile], part_bytes: int) -> list[Unit]:
         """The units of these files, within the source's limit."""
         units = plan_files(files, part_bytes, self.text_document == "line")
-        return self.limited(units, count_records(files))
+        return planned(self.limited(units, count_records(files)), files)

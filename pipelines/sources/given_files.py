@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +17,11 @@ from typing_extensions import override
 from pipelines.errors import UserError
 from pipelines.sources import formats
 from pipelines.sources.base import Labels, Quarantine, Source, Unit
+from pipelines.sources.content import Contents
 from pipelines.sources.fields import FieldMap, Fields
-from pipelines.sources.formats import UNITS, plan_files, read_unit, suffix_of
+from pipelines.sources.formats import READABLE, plan_files, planned, read_unit, suffix_of, weighed
 from pipelines.sources.listing import InputFile
+from pipelines.sources.preview import Preview
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,17 @@ class GivenFiles(Source):
         if len(set(names)) < len(names):
             shared = os.path.commonpath(locations)
             names = [os.path.relpath(location, shared) for location in locations]
-        states = map(os.stat, locations)
         return cls(
             tuple(
-                InputFile(name, location, state.st_size, state.st_mtime_ns)
-                for name, location, state in zip(names, locations, states, strict=True)
+                InputFile(name, location, os.path.getsize(location))
+                for name, location in zip(names, locations, strict=True)
             )
         )
 
     @override
     def identity(self) -> dict[str, Any]:
-        """Name, place, size and modification time of each file."""
-        files = [[file.path, file.location, file.size, file.version] for file in self.files]
+        """Name, size and content of each file; where it lies does not matter."""
+        files = [[file.path, file.size, file.version] for file in self._identified]
         return {"version": formats.VERSION, "files": files}
 
     @override
@@ -59,9 +61,17 @@ class GivenFiles(Source):
         return sum(file.size for file in self.files)
 
     @override
+    def preview(self) -> Preview:
+        raise NotImplementedError("commands that take files read them at once")
+
+    @override
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines or row groups; whole files where those are not to be had."""
-        return list(plan_files(self.files, part_bytes))
+        return planned(list(plan_files(self.files, part_bytes)), self._identified)
+
+    @cached_property
+    def _identified(self) -> tuple[InputFile, ...]:
+        return Contents().identified(self.files)
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
@@ -71,7 +81,7 @@ class GivenFiles(Source):
 
     def read_file(self, file: InputFile, quarantine: Quarantine) -> Iterator[pa.Table]:
         """Documents of a whole file, from front to back."""
-        for unit in plan_files([file], sys.maxsize):
+        for unit in weighed(list(plan_files([file], sys.maxsize)), [file]):
             yield from self.read(unit, quarantine)
 
 
@@ -84,9 +94,7 @@ def _existing(path: str) -> str:
     except UnicodeEncodeError as error:
         raise UserError("the file's name is not UTF-8", file=repr(path), hint="Rename it.") from error
     if suffix_of(path) is None:
-        raise UserError(
-            "its suffix does not say how to read it", file=path, hint=f"Readable are {' '.join(UNITS)}."
-        )
+        raise UserError("its suffix does not say how to read it", file=path, hint=f"Readable are {READABLE}.")
     return path
 
 

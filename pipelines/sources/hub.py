@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,8 +22,11 @@ from typing_extensions import override
 from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
-from pipelines.sources.formats import UNITS, RecordOptions, read_unit, suffix_of
+from pipelines.sources.content import Contents
+from pipelines.sources.first_records import preview_files
+from pipelines.sources.formats import READABLE, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
+from pipelines.sources.preview import Preview
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -40,14 +44,14 @@ class HubConfig(RecordOptions):
     )
 
     @override
-    def build(self, name: str, base_folder: Path) -> "HubSource":
+    def build(self, name: str, base_folder: Path, contents: Contents | None = None) -> "HubSource":
         """The source called `name`; of a folder and a dataset by the same name the folder is meant."""
         folder = base_folder / Path(self.dataset).expanduser()
         is_path = self.dataset.startswith(("/", "./", "../", "~"))
         if folder.is_dir():
-            return HubSource(name, self, folder=str(folder))
+            return HubSource(name, self, folder=str(folder), contents=contents or Contents())
         if is_path or self.dataset.count("/") > 1:
-            list_files(str(folder))  # says what is there instead
+            list_files("", str(folder))  # says what is there instead
             raise UserError(f"{folder} is a file", hint="The files reader opens it.")
         return HubSource(name, self, pinned=self.revision if _COMMIT.fullmatch(self.revision) else None)
 
@@ -63,7 +67,13 @@ class HubSource(Source):
     pinned: str | None = None
     """The commit that is read, once it is known."""
     files: tuple[InputFile, ...] | None = None
-    """The split's files, once they are known."""
+    """The split's files on the hub, once they are known."""
+    contents: Contents = field(default_factory=Contents, compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker needs: its task names the files and their content."""
+        state = {name: value for name, value in vars(self).items() if name != "_files"}
+        return state | {"contents": Contents()}
 
     def resolve(self, offline: bool) -> "HubSource":
         """The source with its commit pinned and its files listed; offline, as it is.
@@ -91,7 +101,7 @@ class HubSource(Source):
             "split": self.config.split,
         }
         if self.folder is not None:
-            return part | {"files": [[file.path, file.size, file.version] for file in self._files()]}
+            return part | {"files": [[file.path, file.size, file.version] for file in self._files]}
         return part | {
             "dataset": self.config.dataset,
             "data_dir": self.config.data_dir,
@@ -104,23 +114,30 @@ class HubSource(Source):
         """Bytes of the split's files, within the limit; None if the hub has not been asked."""
         if self.folder is None and self.files is None:
             return None
-        return self.config.limited_size(sum(file.size for file in self._files()))
+        return self.config.limited_size(sum(file.size for file in self._files))
 
     @override
     def units(self, part_bytes: int) -> list[Unit]:
         """As of the `files` reader: row groups, or whole files where those are compressed or lines."""
-        return self.config.plan(self._files(), part_bytes)
+        return self.config.plan(self._files, part_bytes)
+
+    @override
+    def preview(self) -> Preview:
+        with _hub_errors(self.config):
+            return preview_files(self.name, self.config, self._files)
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
         root = self.folder or _root(self.config, self.pinned)
-        file = InputFile(unit.file, f"{root}/{unit.file}", unit.bytes, None)
+        file = InputFile(unit.file, f"{root}/{unit.file}", unit.bytes)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)
 
-    def _files(self) -> list[InputFile]:
+    @cached_property
+    def _files(self) -> tuple[InputFile, ...]:
+        """The split's files, listed once."""
         if self.folder is not None:
-            return _folder_files(self.config, Path(self.folder))
-        return list(self.files or self.resolve(offline=False).files or ())
+            return self.contents.identified(_folder_files(self.config, Path(self.folder)))
+        return self.files or self.resolve(offline=False).files or ()
 
 
 def _root(config: HubConfig, commit: str | None) -> str:
@@ -143,9 +160,7 @@ def _hub_files(config: HubConfig, commit: str) -> list[InputFile]:
         paths = [path.removeprefix(f"{root}/") for path in _data_files(config, config.dataset, commit)]
         found: Any = HfFileSystem().find(root, detail=True)
     prefix = root.removeprefix("hf://")
-    return [
-        InputFile(path, f"{root}/{path}", found[f"{prefix}/{path}"]["size"], None) for path in sorted(paths)
-    ]
+    return [InputFile(path, f"{root}/{path}", found[f"{prefix}/{path}"]["size"]) for path in sorted(paths)]
 
 
 def _folder_files(config: HubConfig, folder: Path) -> list[InputFile]:
@@ -162,7 +177,7 @@ def _folder_files(config: HubConfig, folder: Path) -> list[InputFile]:
     for path in paths:
         found = path.stat()
         relative = path.relative_to(folder).as_posix()
-        files.append(InputFile(relative, str(path), found.st_size, found.st_mtime_ns))
+        files.append(InputFile(relative, str(path), found.st_size))
     return files if saved is not None else sorted(files, key=lambda file: file.path)
 
 
@@ -191,7 +206,7 @@ def _data_files(config: HubConfig, dataset: str, commit: str | None) -> list[str
         if suffix_of(path) is None:
             raise UserError(
                 f"{config.dataset}: {path.rpartition('/')[2]} has no suffix that can be read",
-                hint=f"Readable are {' '.join(UNITS)}; many datasets have a revision refs/convert/parquet.",
+                hint=f"Readable are {READABLE}; many datasets have a revision refs/convert/parquet.",
             )
     return files
 

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
-from pipelines.sources.compressed import SUFFIXES, Decompressed, Stream, open_stream
+from pipelines.sources.compressed import (
+    Stream,
+    broken,
+    lost_behind,
+    open_stream,
+    split_compression,
+    stored_rate,
+)
 from pipelines.sources.fields import line_position
 from pipelines.sources.listing import InputFile
 
@@ -30,8 +37,8 @@ class Chunk(NamedTuple):
     data: bytes
     offset: int
     """Position of the first byte in the (uncompressed) file."""
-    oversized: bool = False
-    """True for the beginning of a line that is too long to be read."""
+    oversized: int = 0
+    """Of a line that is too long to be read, whose beginning this is, its length."""
 
 
 Line = tuple[int, int, int, bytes]
@@ -39,10 +46,18 @@ Line = tuple[int, int, int, bytes]
 its first byte in the (uncompressed) file, and its bytes without the newline."""
 
 
+class Block(NamedTuple):
+    """Lines that are records."""
+
+    lines: list[Line]
+    rate: float
+    """Bytes of the file for each byte of theirs."""
+
+
 def line_units(file: InputFile, format_name: str, part_bytes: int) -> list[Unit]:
     """Units of whole lines, found by reading the file once; a compressed or remote file stays whole."""
     whole = Unit(file.path, format_name, 0, file.size, 0, file.size, rows=None if file.size else 0)
-    if file.size <= part_bytes or file.remote or file.path.endswith(SUFFIXES):
+    if file.size <= part_bytes or file.remote or split_compression(file.path)[1]:
         return [whole]
     units: list[Unit] = []
     start = row = line = 0
@@ -58,7 +73,7 @@ def line_units(file: InputFile, format_name: str, part_bytes: int) -> list[Unit]
     return units
 
 
-def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[list[Line]]:
+def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[Block]:
     """The lines of a unit that are records, a block at a time.
 
     A line that is too long is set aside; where a compressed stream is broken, so is what begins at its last,
@@ -67,17 +82,20 @@ def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[
     row, number, end = unit.first_row, unit.first_line, unit.start
     last_row = sys.maxsize if unit.rows is None else row + unit.rows
     unfinished = b""
-    compressed = file.path.endswith(SUFFIXES)
+    compressed = split_compression(file.path)[1] is not None
     with open_stream(file, unit.start) as stream:
         for chunk in line_chunks(stream, unit.start, None if compressed else unit.stop):
             if row >= last_row:
                 return
             end = chunk.offset
             if chunk.oversized:
-                quarantine.add(file.path, line_position(number, end), Reason.TOO_LARGE, chunk.data)
-                row, number = row + 1, number + 1
+                size = int(chunk.oversized * stored_rate(stream))
+                quarantine.add(
+                    file.path, line_position(number, end), Reason.TOO_LARGE, chunk.data, bytes=size
+                )
+                row, number, end = row + 1, number + 1, end + chunk.oversized
                 continue
-            if _is_broken(stream) and not chunk.data.endswith(b"\n"):
+            if broken(stream) and not chunk.data.endswith(b"\n"):
                 unfinished = chunk.data
                 break
             found: list[Line] = []
@@ -89,10 +107,11 @@ def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[
                     row += 1
                 number += 1
                 end += len(data) + 1
-            yield found
-        broken = _is_broken(stream)
-    if broken is not None:
-        quarantine.add(file.path, line_position(number, end), broken, unfinished)
+            yield Block(found, stored_rate(stream))
+        reason = broken(stream)
+    if reason is not None and row < last_row:
+        lost = lost_behind(stream, unit, end)
+        quarantine.add(file.path, line_position(number, end), reason, unfinished, bytes=lost, records=None)
 
 
 def count_rows(file: InputFile) -> int:
@@ -101,28 +120,25 @@ def count_rows(file: InputFile) -> int:
         return count_lines(line_chunks(stream))[0]
 
 
-def _is_broken(stream: Stream) -> Reason | None:
-    return stream.broken if isinstance(stream, Decompressed) else None
-
-
 def line_chunks(stream: Stream, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:
     """Chunks of whole lines from a stream that stands at byte `start`; a byte order mark at 0 is left out.
 
     Only a chunk at the end of the file may lack its last newline.
     """
     pieces: list[bytes] = []  # of the line under way, `held` bytes so far, which begins at `offset`
-    held, offset, position, skipping = 0, start, start, False
+    held, offset, position, skipping = 0, start, start, b""
     while block := stream.read(BLOCK_BYTES if stop is None else min(BLOCK_BYTES, stop - position)):
         position += len(block)
         first_end = block.find(b"\n") + 1
         if skipping or held + (first_end or len(block)) > MAX_RECORD_BYTES:
-            if not skipping:
-                yield Chunk(pieces[0][:SAMPLE_BYTES], offset, oversized=True)
-            skipping = not first_end
-            block, pieces, held = block[first_end:], [], 0
-            offset = position - len(block)
-            if skipping:
+            skipping = skipping or pieces[0][:SAMPLE_BYTES]
+            pieces, held = [], 0
+            if not first_end:
                 continue
+            block = block[first_end:]
+            end = position - len(block)
+            yield Chunk(skipping, offset, oversized=end - offset)
+            offset, skipping = end, b""
         cut = block.rfind(b"\n") + 1
         if cut:
             data = b"".join([*pieces, block[:cut]])
@@ -131,6 +147,8 @@ def line_chunks(stream: Stream, start: int = 0, stop: int | None = None) -> Iter
         if cut < len(block):
             pieces.append(block[cut:])
             held += len(block) - cut
+    if skipping:
+        yield Chunk(skipping, offset, oversized=position - offset)
     if pieces:
         yield from _without_mark(b"".join(pieces), offset)
 

@@ -2,15 +2,17 @@
 
 import fnmatch
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, WorkError
 
 _MAGIC = frozenset("*?[")
+_EVERYTHING = ["**", "*"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,10 @@ class InputFile:
     location: str
     """Path on this machine, or URL."""
     size: int
-    version: int | str | None
-    """Modification time in nanoseconds, or the remote file system's tag."""
+    version: str | None = None
+    """The hash of its content, once that is known, or the remote file system's tag."""
     denied: bool = False
-    """A folder that could not be listed."""
+    """What could not be looked at for want of permission, a folder or a file."""
 
     @property
     def remote(self) -> bool:
@@ -39,98 +41,225 @@ class InputFile:
         return cast(BinaryIO, _filesystem(self.location).open(self.location, "rb"))
 
 
+@dataclass(frozen=True)
+class NoFile:
+    """Something that was found where a file or a folder was looked for, and is neither."""
+
+    path: str
+    location: str
+    kind: Literal["dangling link", "link to a folder around it", "pipe or device"]
+
+    def error(self) -> UserError:
+        """What to say where a file was needed."""
+        if self.kind != "dangling link":
+            return UserError(f"there is no file to read, but a {self.kind}", file=printable(self.location))
+        return UserError(
+            f"this link leads to {printable(os.path.realpath(self.location))}, where there is nothing",
+            file=printable(self.location),
+            hint="Fetch what it should lead to, or remove the link.",
+        )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What was found, sorted by path."""
+
+    files: list[InputFile]
+    others: list[NoFile]
+    names: list[str]
+    """What was matched, name by name, below the folder that the paths are relative to."""
+
+
 def is_remote(path: str) -> bool:
     """Whether a path is a URL such as s3://bucket/folder."""
     return "://" in path
 
 
-def list_files(pattern: str) -> list[InputFile]:
-    """Files that a file's path, a folder's path (with all below it) or a glob stands for, sorted by path.
+def printable(path: str) -> str:
+    """A path with those bytes of it escaped that are not UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def list_files(pattern: str, folder: str = "") -> Listing:
+    """Files that a file's path, a folder's path (with all below it) or a glob stands for.
 
     `*`, `?` and `[...]` match within a name, `**` any number of folders; names that begin with a dot match
-    only if the pattern's do. A folder that may not be listed is returned as `denied`.
+    only if the pattern's do. A name with brackets that exists as it is written stands for itself. A relative
+    pattern begins at `folder`, which is never a glob. Links are followed, except to a folder they lie in.
 
     Raises:
         UserError: nothing is there; names what is.
+        WorkError: a folder could not be listed.
     """
-    files = sorted(
-        _list_remote(pattern) if is_remote(pattern) else _list_local(pattern), key=lambda file: file.path
-    )
+    root, names = _split(pattern, folder)
+    found = {each.path: each for each in (_list_remote if is_remote(pattern) else _walk)(root, names)}
+    inside = [found[path] for path in sorted(found)]
+    files = [each for each in inside if isinstance(each, InputFile)]
+    others = [each for each in inside if isinstance(each, NoFile)]
     if not files:
-        raise UserError(f"{pattern}: no file matches", hint=_nearest(pattern))
-    return files
+        if others:
+            raise others[0].error()
+        if is_remote(pattern):
+            hint = "Check the address and that your credentials may list it."
+            raise UserError(f"{pattern}: no file matches", hint=hint)
+        where = printable(str(Path(folder, pattern)))
+        raise UserError(f"{where}: no file matches", hint=_nearest(root, names))
+    return Listing(files, others, names)
 
 
-def root_of(pattern: str) -> str:
+def root_of(pattern: str, folder: str = "") -> str:
     """The folder that the paths of a pattern's files are relative to."""
-    return _split_pattern(pattern)[0]
+    return _split(pattern, folder)[0]
 
 
-def _split_pattern(pattern: str) -> tuple[str, list[str]]:
+def _split(pattern: str, folder: str) -> tuple[str, list[str]]:
     """A pattern's root folder and what is matched below it, name by name."""
-    names = pattern.rstrip("/").split("/")
-    fixed = next((index for index, name in enumerate(names) if _MAGIC & set(name)), None)
-    if fixed is not None:
-        return "/".join(names[:fixed]) or ("/" if pattern.startswith("/") else "."), names[fixed:]
-    is_folder = _filesystem(pattern).isdir(pattern) if is_remote(pattern) else os.path.isdir(pattern)
-    if is_folder:
-        return pattern.rstrip("/") or "/", ["**", "*"]
-    return "/".join(names[:-1]) or ".", names[-1:]
+    if is_remote(pattern):
+        return _split_remote(pattern)
+    below = PurePosixPath(pattern)
+    names = [name for name in below.parts if name != below.anchor]
+    root = Path(below.anchor or folder)
+    while names and _is_literal(str(root), names[0]):
+        root /= names.pop(0)
+    if not names and not os.path.isdir(root):
+        return str(root.parent), [root.name]
+    return str(root), names or _EVERYTHING
 
 
-def _list_local(pattern: str) -> Iterator[InputFile]:
-    root, names = _split_pattern(pattern)
-    if os.path.isdir(root):
-        yield from {file.path: file for file in _match(root, "", names)}.values()
+def _is_literal(folder: str, name: str) -> bool:
+    """Whether a name stands for itself: it has no magic, or brackets only and is there as it is written."""
+    magic = _MAGIC & set(name)
+    return not magic or (magic == {"["} and os.path.lexists(os.path.join(folder, name)))
 
 
-def _match(root: str, folder: str, names: list[str]) -> Iterator[InputFile]:
-    """Files below root/folder whose path matches `names`."""
-    name, rest = names[0], names[1:]
-    if not _MAGIC & set(name):
-        path = f"{folder}/{name}" if folder else name
-        location = os.path.join(root, path)
-        if rest:
-            yield from _match(root, path, rest) if os.path.isdir(location) else ()
-        elif os.path.isfile(location):
-            state = os.stat(location)
-            yield InputFile(path, location, state.st_size, state.st_mtime_ns)
-        return
+@dataclass(frozen=True)
+class _Folder:
+    """A folder on the way."""
+
+    location: str
+    path: str
+    around: frozenset[tuple[int, int]]
+    """Device and inode of it and of every folder on the way to it."""
+
+    def inside(self, name: str) -> tuple[str, str]:
+        """Path and location of something in it."""
+        return f"{self.path}/{name}" if self.path else name, os.path.join(self.location, name)
+
+    def names(self, pattern: str) -> list[str]:
+        """The names in it that match; for `**` those of folders and of links."""
+        if _is_literal(self.location, pattern):
+            return [pattern]
+        with os.scandir(self.location) as entries:
+            if pattern == "**":
+                return [each.name for each in entries if not each.name.startswith(".") and _may_lead_on(each)]
+            return [each.name for each in entries if _matches(each.name, pattern)]
+
+
+def _walk(root: str, names: list[str]) -> Iterator[InputFile | NoFile]:
+    """What lies below the root and matches `names`; the same path may come twice."""
     try:
-        entries = list(os.scandir(os.path.join(root, folder)))
+        folders = [(_Folder(root, "", _around(root)), names)]
     except PermissionError:
-        yield InputFile(folder or ".", os.path.join(root, folder), 0, None, denied=True)
+        yield InputFile(".", root, 0, denied=True)
         return
-    if name == "**":
-        yield from _match(root, folder, rest or ["*"])
-    for entry in entries:
-        if not _matches(entry.name, "*" if name == "**" else name):
+    except OSError:
+        yield from _dangling_on_the_way(root)
+        return
+    while folders:
+        folder, names = folders.pop()
+        pattern, rest = names[0], names[1:]
+        if pattern == "**":
+            folders.append((folder, rest or ["*"]))
+        try:
+            candidates = folder.names(pattern)
+        except PermissionError:
+            yield InputFile(folder.path or ".", folder.location, 0, denied=True)
             continue
-        path = f"{folder}/{entry.name}" if folder else entry.name
-        if name == "**":
-            if entry.is_dir(follow_symlinks=False):
-                yield from _match(root, path, names)
-        elif rest:
-            if entry.is_dir():
-                yield from _match(root, path, rest)
-        elif entry.is_file():
-            state = entry.stat()
-            yield InputFile(path, entry.path, state.st_size, state.st_mtime_ns)
+        except OSError as error:
+            raise WorkError(
+                f"the folder cannot be listed: {error.strerror}", file=printable(folder.location)
+            ) from error
+        deeper = names if pattern == "**" else rest
+        for name in candidates:
+            path, location = folder.inside(name)
+            try:
+                state = os.stat(location)
+            except OSError as error:
+                if deeper and not may_be_folder(name):
+                    continue
+                if isinstance(error, PermissionError):
+                    yield InputFile(path, location, 0, denied=True)
+                elif os.path.islink(location):
+                    yield NoFile(path, location, "dangling link")
+                continue
+            if not stat.S_ISDIR(state.st_mode):
+                if not deeper:
+                    yield _file(path, location, state)
+            elif deeper and _identity(state) in folder.around:
+                yield NoFile(path, location, "link to a folder around it")
+            elif deeper:
+                folders.append((_Folder(location, path, folder.around | {_identity(state)}), deeper))
+
+
+def may_be_folder(name: str) -> bool:
+    """Whether a name could be a folder's: it has no suffix that begins with a letter."""
+    return not PurePosixPath(name).suffix[1:2].isalpha()
+
+
+def _file(path: str, location: str, state: os.stat_result) -> InputFile | NoFile:
+    if not stat.S_ISREG(state.st_mode):
+        return NoFile(path, location, "pipe or device")
+    return InputFile(path, location, state.st_size)
+
+
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
+
+
+def _around(root: str) -> frozenset[tuple[int, int]]:
+    parents = map(str, Path(os.path.realpath(root)).parents)
+    return frozenset(_identity(os.stat(folder)) for folder in (root, *filter(os.path.exists, parents)))
+
+
+def _may_lead_on(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() or entry.is_dir()
+
+
+def _dangling_on_the_way(root: str) -> Iterator[NoFile]:
+    """The link that leads nowhere on the way to a folder which is not there."""
+    for path in (root, *map(str, Path(root).parents)):
+        if os.path.islink(path) and not os.path.exists(path):
+            yield NoFile(path, path, "dangling link")
 
 
 def _matches(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) and (not name.startswith(".") or pattern.startswith("."))
 
 
-def _list_remote(pattern: str) -> Iterator[InputFile]:
+def _split_remote(pattern: str) -> tuple[str, list[str]]:
+    names = pattern.rstrip("/").split("/")
+    fixed = next((index for index, name in enumerate(names) if _MAGIC & set(name)), None)
+    if fixed is not None and not _is_literal_remote(pattern):
+        return "/".join(names[:fixed]), names[fixed:]
+    if _filesystem(pattern).isdir(pattern):
+        return pattern.rstrip("/"), _EVERYTHING
+    return "/".join(names[:-1]), names[-1:]
+
+
+def _is_literal_remote(pattern: str) -> bool:
+    magic = _MAGIC & set(pattern)
+    return not magic or (magic == {"["} and _filesystem(pattern).exists(pattern))
+
+
+def _list_remote(root: str, names: list[str]) -> Iterator[InputFile]:
+    pattern = "/".join([root, *names])
     filesystem = _filesystem(pattern)
-    root, names = _split_pattern(pattern)
-    if names == ["**", "*"]:
+    if names == _EVERYTHING:
         found = filesystem.find(root, detail=True)
-    elif _MAGIC & set(pattern):
-        found = filesystem.glob(pattern, detail=True)
-    else:
+    elif _is_literal_remote(pattern):
         found = {pattern: filesystem.info(pattern)} if filesystem.exists(pattern) else {}
+    else:
+        found = filesystem.glob(pattern, detail=True)
     inside = str(filesystem._strip_protocol(root)).rstrip("/")
     for name, info in found.items():
         path = str(filesystem._strip_protocol(name)).removeprefix(inside).lstrip("/")
@@ -160,20 +289,25 @@ def _filesystem(url: str) -> Any:
         ) from error
 
 
-def _nearest(pattern: str) -> str:
+def _nearest(root: str, names: list[str]) -> str:
     """What exists closest to a path that does not."""
-    if is_remote(pattern):
-        return "Check the address and that your credentials may list it."
-    path = Path(_split_pattern(pattern)[0])
-    if not path.is_dir() or not _MAGIC & set(pattern):
-        path = Path(pattern)
-    if path.is_dir():
-        names = _names(path)[:5]
-        return f"{path} holds {', '.join(names)}." if names else f"{path} is empty."
-    while not path.parent.is_dir():
+    path = Path(root)
+    if os.path.isdir(path):
+        if _MAGIC & set("".join(names)):
+            return _what_is_in(path)
+        path /= names[0]
+    while not os.path.isdir(path.parent):
         path = path.parent
     close = get_close_matches(path.name, _names(path.parent), 1, 0.5)
-    return f"Did you mean {path.parent / close[0]}?" if close else f"{path.parent} has no {path.name}."
+    if close:
+        return f"Did you mean {printable(str(path.parent / close[0]))}?"
+    return f"There is no {printable(str(path))}. {_what_is_in(path.parent)}"
+
+
+def _what_is_in(folder: Path) -> str:
+    names = _names(folder)[:5]
+    where = printable(os.path.abspath(folder))
+    return f"{where} holds {', '.join(map(printable, names))}." if names else f"{where} is empty."
 
 
 def _names(folder: Path) -> list[str]:

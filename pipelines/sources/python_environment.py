@@ -7,14 +7,16 @@ import importlib.metadata
 import os
 import platform
 import re
+import sys
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 from typing_extensions import override
 
@@ -29,8 +31,12 @@ from pipelines.sources.base import (
     Unit,
     part_table,
 )
+from pipelines.sources.content import Contents
 from pipelines.sources.fields import line_position, metadata_json
+from pipelines.sources.first_records import RECORDS, Refusals
+from pipelines.sources.preview import Preview
 from pipelines.sources.python_code import docstring_of, documented, is_public, parse_python
+from pipelines.sources.schema import PART_SCHEMA
 
 Content = Literal["code", "docstrings", "documentation", "descriptions"]
 
@@ -52,6 +58,7 @@ _NO_PROSE = re.compile(
 _INSTALLED_HERE = ("__editable__", "_sysconfigdata")  # files that installers write, with this machine's paths
 _TOPICS = "pydoc_data/topics.py"
 _STANDARD_LIBRARY = "python"
+_LOOKED_INTO = 5  # distributions, for a preview
 
 
 class PythonEnvironmentConfig(SourceOptions):
@@ -68,7 +75,9 @@ class PythonEnvironmentConfig(SourceOptions):
     )
 
     @override
-    def build(self, name: str, base_folder: Path) -> "PythonEnvironmentSource":
+    def build(
+        self, name: str, base_folder: Path, contents: Contents | None = None
+    ) -> "PythonEnvironmentSource":
         return PythonEnvironmentSource(name, self)
 
 
@@ -108,14 +117,38 @@ class PythonEnvironmentSource(Source):
         stop = unit.stop if unit.rows is None else min(unit.stop, unit.start + unit.rows)
         documents: list[tuple[str, str, dict[str, Any]]] = []
         size = 0
-        for path, _ in chosen.pieces(self.config.content)[unit.start : stop]:
-            for document_id, text, metadata in _documents(chosen, path, self.config.content, quarantine):
+        for path, filed in chosen.pieces(self.config.content)[unit.start : stop]:
+            found = _documents(chosen, path, filed, self.config.content, quarantine)
+            for document_id, text, metadata in found:
                 documents.append((document_id, text, metadata))
                 size += len(text)
             if size > BATCH_BYTES:
                 yield self._table(chosen, documents)
                 documents, size = [], 0
         yield self._table(chosen, documents)
+
+    @override
+    def preview(self) -> Preview:
+        """From the first files of some distributions, evenly spread."""
+        units = self.units(sys.maxsize)
+        bad = Refusals()
+        tables = [PART_SCHEMA.empty_table()]
+        files = size = 0
+        for unit in units[:: max(1, len(units) // _LOOKED_INTO)]:
+            stop = min(unit.start + RECORDS, unit.stop)
+            tables.extend(self.read(replace(unit, stop=stop, rows=None), bad))
+            files += stop - unit.start
+            size += sum(size for _, size in _find(unit.file).pieces(self.config.content)[unit.start : stop])
+        documents = pa.concat_tables(tables)
+        text = pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0
+        whole = sum(unit.bytes for unit in units)
+        return Preview(
+            documents,
+            tuple(bad.shown),
+            records=sum(unit.stop - unit.start for unit in units) * documents.num_rows // max(1, files),
+            text_bytes=whole * text // max(1, size),
+            input_bytes=whole,
+        )
 
     def _sizes(self) -> Iterator[tuple["_Distribution", list[int]]]:
         """The distributions that have something to read, and the sizes of it."""
@@ -263,9 +296,9 @@ def _license(metadata: Any) -> str | None:
 
 
 def _documents(
-    chosen: _Distribution, path: str, content: Content, quarantine: Quarantine
+    chosen: _Distribution, path: str, size: int, content: Content, quarantine: Quarantine
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Id, text and metadata of the documents of one file."""
+    """Id, text and metadata of the documents of one file of this size."""
     place = f"{chosen.name}/{path}"
     if content == "descriptions":
         yield chosen.name, chosen.description, {}
@@ -276,37 +309,38 @@ def _documents(
         for topic in sorted(topics):
             yield f"{place}#{topic}", topics[topic], {"topic": topic}
         return
-    text = _decoded(chosen.root / path, place, quarantine)
+    text = _decoded(chosen.root / path, place, size, quarantine)
     if content == "docstrings" and text.strip():
-        text = _module_prose(text, path, place, quarantine)
+        text = _module_prose(text, path, place, size, quarantine)
     if text.strip():
         yield place, text, {}
 
 
-def _decoded(file: Path, place: str, quarantine: Quarantine) -> str:
+def _decoded(file: Path, place: str, size: int, quarantine: Quarantine) -> str:
     """The file's text, or none where it cannot be had."""
     try:
         data = file.read_bytes()
     except PermissionError:
-        quarantine.add(place, "", Reason.PERMISSION)
+        quarantine.add(place, "", Reason.PERMISSION, bytes=size)
         return ""
     except OSError as error:
-        quarantine.add(place, "", Reason.UNREADABLE, str(error.strerror))
+        quarantine.add(place, "", Reason.UNREADABLE, str(error.strerror), bytes=size)
         return ""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start)
         byte = data.rfind(b"\n", 0, error.start) + 1
-        quarantine.add(place, line_position(line, byte), Reason.INVALID_UTF8, data[byte:])
+        position = line_position(line, byte)
+        quarantine.add(place, position, Reason.INVALID_UTF8, data[byte:], bytes=len(data))
         return ""
 
 
-def _module_prose(source: str, path: str, place: str, quarantine: Quarantine) -> str:
+def _module_prose(source: str, path: str, place: str, size: int, quarantine: Quarantine) -> str:
     """A module's docstrings below one another, each under the name that it documents."""
     tree = parse_python(source)
     if tree is None:
-        quarantine.add(place, "", Reason.INVALID_PYTHON, source)
+        quarantine.add(place, "", Reason.INVALID_PYTHON, source, bytes=size)
         return ""
     module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     sections = [f"{module}\n\n{docstring_of(tree)}"] if docstring_of(tree) else []

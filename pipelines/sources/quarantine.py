@@ -1,12 +1,55 @@
-"""Bad records of files that are read outside of a run: counted and reported."""
+"""Bad records in words: how much was lost of an input, and what a command says of it."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from pipelines.errors import UserError
 from pipelines.plain import complain
-from pipelines.sources.base import Quarantine
+from pipelines.sources.base import BadRecord, Loss, Quarantine
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What was lost of an input."""
+
+    reasons: Mapping[str, Loss]
+    input_bytes: int
+    read: int | None = None
+    """Records, bad ones included; None where not all is read yet."""
+
+    @classmethod
+    def build(cls, reasons: Mapping[str, tuple[int, int]], input_bytes: int, read: int) -> Self:
+        """From records and bytes by reason."""
+        return cls({reason: Loss(*numbers) for reason, numbers in reasons.items()}, input_bytes, read)
+
+    @property
+    def records(self) -> int:
+        """How many records were lost; where nobody knows how many, one."""
+        return sum(loss.records for loss in self.reasons.values())
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes were lost."""
+        return sum(loss.bytes for loss in self.reasons.values())
+
+    @property
+    def share_of_bytes(self) -> float:
+        """Of the input."""
+        return self.bytes / max(1, self.input_bytes)
+
+    @property
+    def share(self) -> float:
+        """Of bytes or of records, whichever is more."""
+        return max(self.share_of_bytes, self.records / self.read if self.read else 0.0)
+
+    def in_words(self) -> str:
+        """Records and bytes, and why: `3 of 2,103 records, 30.0% of the bytes (corrupt zstd)`."""
+        of = f" of {self.read:,}" if self.read is not None else ""
+        reasons = ", ".join(sorted(self.reasons, key=lambda reason: -self.reasons[reason].bytes))
+        return f"{self.records:,}{of} records, {self.share_of_bytes:.2%} of the bytes ({reasons})"
 
 
 def count_quarantine(quarantine: Quarantine, documents: int) -> dict[str, int]:
@@ -14,13 +57,13 @@ def count_quarantine(quarantine: Quarantine, documents: int) -> dict[str, int]:
 
     Raises UserError when there are no documents.
     """
-    first = quarantine.table().slice(0, 1).to_pylist()
+    first = quarantine.first
     if not documents:
         if first:
-            raise _nothing_good(len(quarantine), first[0], "Mend the files.")
+            raise nothing_good(quarantine.lost_records, first, "Mend the files.")
         raise UserError("the files hold no document", hint="Give files with at least one record.")
-    reasons = dict(Counter(reason for _, _, reason, _ in quarantine.rows))
-    tell(reasons, f"the first: {first[0]['file']}:{first[0]['position']}" if first else "")
+    reasons = {reason: loss.records for reason, loss in quarantine.losses.items()}
+    tell(reasons, f"the first: {first.file}:{first.position}" if first else "")
     return reasons
 
 
@@ -31,10 +74,11 @@ def tell(reasons: dict[str, int], where: str) -> None:
         complain(f"warning: bad records were left out: {each}; {where}")
 
 
-def _nothing_good(records: int, first: dict[str, str], hint: str) -> UserError:
+def nothing_good(records: int, first: BadRecord, hint: str) -> UserError:
+    """The error that there are bad records only."""
     return UserError(
-        f"none of the {records} records is a document; the first: {first['reason']}",
-        file=first["file"],
-        place=first["position"],
+        f"none of the {records:,} records is a document; the first: {first.described}",
+        file=first.file,
+        place=first.position,
         hint=f"A record needs a string called `text`. {hint}",
     )

@@ -1,15 +1,23 @@
-"""Columnar files: Parquet, cut at row groups, and Arrow streams, as `datasets` saves them, at batches."""
+"""Columnar files: Parquet, cut at row groups, and Arrow streams and files, cut at batches."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.sources.base import BATCH_BYTES, Quarantine, Reason, Unit
+from pipelines.errors import UserError
+from pipelines.sources.base import BATCH_BYTES, Quarantine, Reason, Shares, Unit
 from pipelines.sources.fields import FieldMap, documents_from_table
 from pipelines.sources.listing import InputFile
+
+TO_THE_END = sys.maxsize
+"""The end of a unit whose file was not, or could not be, looked into."""
+
+_ARROW_FILE = b"ARROW1"
+"""What a file in the Arrow file format begins with; others are streams."""
 
 
 def parquet_units(file: InputFile, part_bytes: int) -> list[Unit]:
@@ -36,6 +44,7 @@ def read_parquet(
         for index in range(unit.start, min(unit.stop, parquet.num_row_groups)):
             group = parquet.metadata.row_group(index)
             group_end = row + group.num_rows
+            shares = Shares(group.total_byte_size, group.num_rows, row)
             batch_rows = max(1, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size))
             batches = parquet.iter_batches(batch_rows, row_groups=[index], use_threads=False)
             while row < min(group_end, last_row):
@@ -44,12 +53,24 @@ def read_parquet(
                 except (OSError, pa.ArrowInvalid, StopIteration) as error:
                     if file.remote:
                         raise
-                    position = f"rows {row} to {group_end - 1}"
-                    quarantine.add(file.path, position, Reason.UNREADABLE_ROWS, str(error))
+                    end = min(group_end, last_row)
+                    quarantine.add(
+                        file.path,
+                        f"rows {row} to {end - 1}",
+                        Reason.UNREADABLE_ROWS,
+                        str(error),
+                        bytes=shares.of(row, end),
+                        records=end - row,
+                    )
                     row = group_end
                     break
                 yield documents_from_table(
-                    batch.slice(0, last_row - row), row, field_map, file.path, quarantine
+                    batch.slice(0, last_row - row),
+                    row,
+                    shares.of,
+                    field_map,
+                    file.path,
+                    quarantine,
                 )
                 row += batch.num_rows
             if row >= last_row:
@@ -76,11 +97,10 @@ def arrow_units(file: InputFile, part_bytes: int) -> list[Unit]:
 def read_arrow(
     file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
 ) -> Iterator[pa.Table]:
-    """Documents of record batches; where the stream breaks, the rest of the file is set aside."""
+    """Documents of record batches; where one breaks, the rest of the file is set aside."""
     row = unit.first_row
     last_row = sys.maxsize if unit.rows is None else row + unit.rows
-    with _open_arrow(file) as reader:
-        batches = iter(reader)
+    with _open_arrow(file) as batches:
         for index in range(unit.stop):
             try:
                 batch = next(batches)
@@ -89,13 +109,18 @@ def read_arrow(
             except (OSError, pa.ArrowInvalid) as error:
                 if file.remote:
                     raise
-                quarantine.add(file.path, f"from row {row} on", Reason.UNREADABLE_ROWS, str(error))
+                lost, rows = unit.without(row - unit.first_row)
+                position, reason = f"from row {row} on", Reason.UNREADABLE_ROWS
+                quarantine.add(file.path, position, reason, str(error), bytes=lost, records=rows)
                 return
             if index < unit.start:
                 continue
             if row >= last_row:
                 return
-            yield documents_from_table(batch.slice(0, last_row - row), row, field_map, file.path, quarantine)
+            shares = Shares(batch.nbytes, batch.num_rows, row)
+            yield documents_from_table(
+                batch.slice(0, last_row - row), row, shares.of, field_map, file.path, quarantine
+            )
             row += batch.num_rows
 
 
@@ -119,7 +144,7 @@ def _ranges(file: InputFile, format_name: str, pieces: list[tuple[int, int]], pa
 
 def _whole(file: InputFile, format_name: str) -> Unit:
     """All there is in a file that could not be looked into; reading it will say why."""
-    return Unit(file.path, format_name, 0, sys.maxsize, 0, file.size)
+    return Unit(file.path, format_name, 0, TO_THE_END, 0, file.size)
 
 
 @contextmanager
@@ -127,13 +152,26 @@ def _open_parquet(file: InputFile) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     with file.open() as raw, pq.ParquetFile(raw) as parquet:
+        _check_names(file, parquet.schema_arrow)
         yield parquet
 
 
 @contextmanager
-def _open_arrow(file: InputFile) -> Iterator[Any]:
-    with (
-        file.open() if file.remote else pa.memory_map(file.location) as raw,
-        pa.ipc.open_stream(raw) as reader,
-    ):
-        yield reader
+def _open_arrow(file: InputFile) -> Iterator[Iterator[pa.RecordBatch]]:
+    with file.open() if file.remote else pa.memory_map(file.location) as raw:
+        is_file = raw.read(len(_ARROW_FILE)) == _ARROW_FILE
+        raw.seek(0)
+        with pa.ipc.open_file(raw) if is_file else pa.ipc.open_stream(raw) as reader:
+            _check_names(file, reader.schema)
+            yield map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
+
+
+def _check_names(file: InputFile, schema: pa.Schema) -> None:
+    """Raises UserError where a name means several columns."""
+    several = [name for name, times in Counter(schema.names).items() if times > 1]
+    if several:
+        raise UserError(
+            f"several columns have the name {', '.join(several)}",
+            file=file.location,
+            hint="Write the file anew with a name of its own for each column.",
+        )

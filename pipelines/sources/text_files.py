@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipelines.sources.base import Quarantine, Reason, Unit
+from pipelines.sources.compressed import broken, lost_behind, open_stream
 from pipelines.sources.fields import FieldMap, Fields, documents_from_records, line_position
 from pipelines.sources.lines import MAX_RECORD_BYTES, line_units, read_lines
 from pipelines.sources.listing import InputFile
@@ -21,18 +22,25 @@ def read_text_file(
     """The file's whole content as one document, unchanged except for a byte order mark."""
     if unit.rows == 0:
         return
-    with file.open() as raw:
-        data = raw.read(MAX_RECORD_BYTES + 1)
+    with open_stream(file) as stream:
+        data = stream.read(MAX_RECORD_BYTES + 1)
+        how = broken(stream)
+    if how is not None:
+        quarantine.add(file.path, line_position(0, 0), how, data, bytes=lost_behind(stream, unit, 0))
+        return
     if len(data) > MAX_RECORD_BYTES:
-        quarantine.add(file.path, line_position(0, 0), Reason.TOO_LARGE, data)
+        quarantine.add(file.path, line_position(0, 0), Reason.TOO_LARGE, data, bytes=unit.bytes)
         return
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         line, byte = _undecodable_line(data)
-        quarantine.add(file.path, line_position(line, byte), Reason.INVALID_UTF8, data[byte:])
+        quarantine.add(
+            file.path, line_position(line, byte), Reason.INVALID_UTF8, data[byte:], bytes=unit.bytes
+        )
         return
-    yield documents_from_records([(0, -1, -1, {"text": text})], _plain(field_map), file.path, quarantine)
+    record = (0, -1, -1, unit.bytes, {"text": text})
+    yield documents_from_records([record], _plain(field_map), file.path, quarantine)
 
 
 def text_line_units(file: InputFile, part_bytes: int) -> list[Unit]:
@@ -44,13 +52,15 @@ def read_text_lines(
     file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
 ) -> Iterator[pa.Table]:
     """Each line that is not blank as a document, without its line end."""
-    for found in read_lines(file, unit, quarantine):
+    for block in read_lines(file, unit, quarantine):
         records = []
-        for row, number, byte, data in found:
+        for row, number, byte, data in block.lines:
+            size = len(data) + 1
             try:
-                records.append((row, number, byte, {"text": data.decode().removesuffix("\r")}))
+                records.append((row, number, byte, size, {"text": data.decode().removesuffix("\r")}))
             except UnicodeDecodeError:
-                quarantine.add(file.path, line_position(number, byte), Reason.INVALID_UTF8, data)
+                position, lost = line_position(number, byte), int(size * block.rate)
+                quarantine.add(file.path, position, Reason.INVALID_UTF8, data, bytes=lost)
         yield documents_from_records(records, _plain(field_map), file.path, quarantine)
 
 

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import orjson
 from typing_extensions import override
 
 from filters.edits.edits import Edit
-from pipelines.execution.counts import Count, Flow
+from pipelines.execution.counts import total
 from pipelines.execution.fingerprint import library_versions
-from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.output import Output, Task, TaskOutput, read_receipt, read_tasks
 from pipelines.execution.stage import Stage
-from pipelines.sources.base import Quarantine, Source, Unit
+from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
+from pipelines.sources.passed_over import PassedOver
 from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
+from pipelines.stages.set_aside import ReadingStage, SetAside
 
-QUARANTINED = "quarantined"
+PASSED_OVER = "passed_over.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ingest(PartStage):
+class Ingest(PartStage, ReadingStage):
     """One task for about `part_bytes` of input.
 
-    Output: `TTTTT-PPP.parquet` of PART_SCHEMA, `quarantine/TTTTT.parquet`.
+    Output: `TTTTT-PPP.parquet` of PART_SCHEMA, `quarantine/TTTTT.parquet` of QUARANTINE_SCHEMA, and
+    `passed_over.json`, the kinds of files that are not read.
     """
 
     name: ClassVar[str] = "ingest"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     source: Source
     group: str
     reader: dict[str, Any]
@@ -73,38 +73,39 @@ class Ingest(PartStage):
     @override
     def tasks(self, workdir: Path) -> list[Task]:
         # Runs of the units into which the source cuts its input: many small files make one part.
-        grouped = grouped_units(self.source.units(self.part_bytes), self.part_bytes)
-        return [{"units": [asdict(unit) for unit in units]} for units in grouped]
+        units = self.source.units(self.part_bytes)
+        whole = sum(unit.bytes for unit in units)
+        return [
+            {"units": [asdict(unit) for unit in group], "source_bytes": whole}
+            for group in grouped_units(units, self.part_bytes)
+        ]
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        quarantine = Quarantine()
         units = [Unit(**unit) for unit in task["units"]]
-        tables = chain.from_iterable(self.source.read(unit, quarantine) for unit in units)
-        documents, text_bytes = write_parts(
-            edited(tables, self.edits, output.counts), output, self.part_bytes
-        )
-        reasons = Counter(reason for _, _, reason, _ in quarantine.rows)
-        if len(quarantine):
-            output.write_table(f"quarantine/{output.task:05d}.parquet", quarantine.table())
-        output.counts.flow(
-            "records",
-            entered=documents + len(quarantine),
-            left=documents,
-            dropped={Count(QUARANTINED, reason=reason): number for reason, number in reasons.items()},
-        )
+        with SetAside(self, output, task["source_bytes"]) as set_aside:
+            tables = chain.from_iterable(set_aside.read(self.source, unit) for unit in units)
+            documents, text_bytes = write_parts(
+                edited(tables, self.edits, output.counts), output, self.part_bytes
+            )
+            set_aside.count(documents)
         output.counts.add("text_bytes_written", text_bytes)
-        output.counts.add("input_bytes", sum(unit.bytes for unit in units))
+
+    @override
+    def finish(self, workdir: Path, output: Output) -> None:
+        """Refuse to be finished when too much of the source was lost."""
+        folder = self.folder(workdir)
+        receipts = (read_receipt(folder, task) for task in range(len(read_tasks(folder) or ())))
+        self.check_losses(workdir, total(receipt.counts for receipt in receipts if receipt))
+        output.write_json(PASSED_OVER, [each._asdict() for each in self.source.passed_over()])
+
+    @property
+    @override
+    def input_name(self) -> str:
+        return f"the source `{self.scope}`"
 
 
-def bad_records(stage: Stage, workdir: Path) -> tuple[int, int]:
-    """How many records of a finished ingest stage were bad, and how many it read."""
-    flow = stage.manifest(workdir).counts.flows.get("records", Flow())
-    return sum(n for count, n in flow.dropped.items() if count.what == QUARANTINED), flow.entered
-
-
-def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
-    """The bad records of an ingest stage, a table a task: file, position, reason, sample."""
-    for name in stage.manifest(workdir).part_names(".parquet"):
-        if name.startswith("quarantine/"):
-            yield pq.read_table(stage.path(workdir, name))
+def passed_over(stage: Stage, workdir: Path) -> list[PassedOver]:
+    """What a finished ingest stage did not read in its source's folders."""
+    found = orjson.loads(stage.path(workdir, PASSED_OVER).read_bytes())
+    return [PassedOver(**each) for each in found]

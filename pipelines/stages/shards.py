@@ -134,7 +134,7 @@ class Shards(Stage):
                 ShardFile(
                     name=Path(record.name).name,
                     rows=record.rows,
-                    tokens=receipt.counts.flows["tokens"].left,
+                    tokens=receipt.counts.left("tokens"),
                     dtype=dtype,
                     hash=record.hash,
                 )

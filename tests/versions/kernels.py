@@ -244,7 +244,7 @@ def _files() -> Any:
             quarantine = Quarantine()
             for unit in source.units(1000):
                 rows += [table.to_pylist() for table in source.read(unit, quarantine)]
-            rows.append([reason for _, _, reason, _ in quarantine.rows])
+            rows.append([row.reason for row in quarantine.rows])
     return rows
 
 

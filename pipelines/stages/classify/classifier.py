@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,8 +21,9 @@ from pipelines.errors import UserError
 from pipelines.execution.counts import Count
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.stage import SingleTaskStage, Stage, distinct
+from pipelines.execution.stage import Stage, distinct
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
+from pipelines.sources.base import Unit
 from pipelines.sources.models import ModelInput
 from pipelines.stages.classify.examples import Examples, Place, gather_examples
 from pipelines.stages.classify.fasttext import LIBRARY, FastTextModel, labels_in, train
@@ -30,31 +31,37 @@ from pipelines.stages.classify.models import FASTTEXT_FILE, HEAD_FILE, Model, lo
 from pipelines.stages.classify.transformer import Body, Embedder, SequenceClassifier
 from pipelines.stages.hash_sampling import example_draw, first_words
 from pipelines.stages.parts import PartStage, text_size
+from pipelines.stages.set_aside import ReadingStage, SetAside
 
 ABOUT, LEARNED, REPORT = "classifier.json", "learned.parquet", "report.json"
-NOT_OF_THE_MODEL = {"sources", "positive", "keep", "relabel"}
-"""What a recipe says of a classifier that decides how it is used, not what it is."""
+NOT_OF_THE_MODEL = {"sources", "positive", "keep", "relabel", "file", "name"}
+"""What a recipe says of a classifier that decides how it is used or where it lies, not what it is."""
 FEWEST_STEPS = 20_000
 MOST_EPOCHS, FEWEST_EPOCHS = 100, 5
 MISTAKES_SHOWN, MISTAKE_CHARACTERS = 20, 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classifier(SingleTaskStage):
+class Classifier(ReadingStage):
     """Output: `classifier.json` (`labels`) and the model:
 
     `model.bin` (fastText) or `head.safetensors` (of an embedding model). If it was trained here also
     `learned.parquet`, `doc_id` (null for a file's records), `content_hash` and `label` of each example, and
-    `report.json`, its cross-validation.
+    `report.json`, its cross-validation; and `quarantine/00000.parquet`, the bad records of labelled files.
     """
 
     name: ClassVar[str] = "classifier"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     config: FastTextClassifier | TransformerClassifier
     places: tuple[Place, ...]
     model: ModelInput | None
     held_out_share: float
     seed: int
+
+    @property
+    @override
+    def input_name(self) -> str:
+        return f"the labelled files of the classifier `{self.scope}`"
 
     @property
     @override
@@ -64,7 +71,8 @@ class Classifier(SingleTaskStage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        settings: dict[str, Any] = {"config": self.config.model_dump(mode="json", exclude=NOT_OF_THE_MODEL)}
+        config = _without_places(self.config.model_dump(mode="json", exclude=NOT_OF_THE_MODEL))
+        settings: dict[str, Any] = {"config": config}
         if isinstance(self.config, FastTextClassifier):
             settings |= {"texts": fasttext_text.VERSION, **library_versions(LIBRARY)}
         else:
@@ -83,8 +91,12 @@ class Classifier(SingleTaskStage):
         return settings
 
     @override
+    def tasks(self, workdir: Path) -> list[Task]:
+        return [{"units": [[asdict(unit) for unit in place.planned()] for place in self.places]}]
+
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        labels = self._trained(workdir, output) if self.places else self._taken_in(output)
+        labels = self._trained(workdir, task, output) if self.places else self._taken_in(output)
         output.write_json(ABOUT, {"labels": labels})
 
     def _taken_in(self, output: TaskOutput) -> tuple[str, ...]:
@@ -102,8 +114,17 @@ class Classifier(SingleTaskStage):
                     str(error), file=self.model.location, hint="Name a fastText classifier, .bin or .ftz."
                 ) from error
 
-    def _trained(self, workdir: Path, output: TaskOutput) -> tuple[str, ...]:
-        examples = gather_examples(self.places, workdir, self.seed, self.held_out_share, self.config.folds)
+    def _trained(self, workdir: Path, task: Task, output: TaskOutput) -> tuple[str, ...]:
+        places = [
+            replace(place, units=tuple(Unit(**unit) for unit in units))
+            for place, units in zip(self.places, task["units"], strict=True)
+        ]
+        whole = sum(unit.bytes for place in places for unit in place.units)
+        with SetAside(self, output, whole) as set_aside:
+            examples = gather_examples(
+                places, workdir, self.seed, self.held_out_share, self.config.folds, set_aside
+            )
+        self.check_losses(workdir, output.counts)
         self._check(examples)
         trainer: _FastTextTrainer | _HeadTrainer = (
             _FastTextTrainer(self.config, examples, self.seed)
@@ -168,6 +189,19 @@ class Classifier(SingleTaskStage):
         if not self.places:
             return pa.chunked_array([], pa.binary(16))
         return pq.read_table(self.path(workdir, LEARNED), columns=["content_hash"]).column(0)
+
+
+def _without_places(config: Any) -> Any:
+    """What a recipe says, without the paths of files: what they hold counts."""
+    if isinstance(config, list):
+        return [_without_places(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: _without_places(value)
+        for key, value in config.items()
+        if key != "file" or not isinstance(value, str)
+    }
 
 
 class _FastTextTrainer:

@@ -91,7 +91,7 @@ def test_bad_records_are_counted_and_kept_with_their_place(coupage, tmp_path, te
     done = coupage("annotate", *names, "-o", "out", "--json", cwd=tmp_path)
     summary = json.loads(done.stdout)
     bad = pq.read_table(tmp_path / "out" / "quarantine.parquet")
-    assert bad.column_names == ["file", "position", "reason", "sample"]
+    assert bad.column_names == ["file", "position", "reason", "sample", "bytes", "records"]
     assert sum(summary["bad_records"].values()) == bad.num_rows
     of_lines = [row for row in bad.to_pylist() if row["file"] == "hostile.jsonl"]
     assert [int(row["position"].split(",")[0].removeprefix("line ")) for row in of_lines] == [

@@ -13,7 +13,7 @@ from pipelines.sources.schema import PART_SCHEMA
 
 
 class Reading:
-    """Everything a source gives: documents as dictionaries, and the quarantine's rows."""
+    """Everything a source gives: documents as dictionaries, and of each bad record where it is, and why."""
 
     def __init__(self, source: Source, part_bytes: int = 1 << 20) -> None:
         source = pickle.loads(pickle.dumps(source))
@@ -26,7 +26,8 @@ class Reading:
         self.documents: list[dict[str, Any]] = pa.concat_tables(
             [PART_SCHEMA.empty_table(), *tables]
         ).to_pylist()
-        self.quarantine = quarantine.rows
+        self.set_aside = quarantine
+        self.quarantine = [row[:4] for row in quarantine.rows]
 
     @property
     def ids(self) -> list[str]:

@@ -118,7 +118,7 @@ def test_what_cannot_be_opened(folder, options, message):
 
 def test_files_of_another_format(tmp_path):
     (tmp_path / "local").mkdir()
-    (tmp_path / "local/a.txt.gz").write_bytes(b"")
+    (tmp_path / "local/a.parquet.gz").write_bytes(b"")
     with pytest.raises(UserError):
         source(tmp_path).units(100)
 

@@ -34,6 +34,7 @@ curate:
     topic:
       {{model: fasttext, train: {{file: {corpus}/labelled.jsonl, text: body, label: about}}, sources: [web],
         relabel: {{law: "score > 0.8"}}, dimensions: 8, buckets: 1000}}
+quarantine: {{max_share: 5%}}
 dedup: {{keep: [quality, length], minhash: {{verify: 0.7}}}}
 held_out: {{share: 10%}}
 tokenizer: {{base: {tokenizer}}}
@@ -315,7 +316,7 @@ def test_weights_of_groups_that_only_relabelling_feeds_are_legal(judged, coupage
     [
         ("curate.classify.topic.relabel={medicine: score > 0.5}", "has no label `medicine`"),
         ("curate.classify.topic.file=missing.bin", "either `train` or `file`"),
-        ("curate.classify.topic.train.label=nothing", "has examples of 0 labels"),
+        ("curate.classify.topic.train.label=nothing", "the first: no label: only about"),
         ("curate.classify.spare={model: fasttext, file: recipe.yaml}", "This is no fastText model"),
         ("curate.classify.spare={model: fasttext, file: missing.bin}", "there is no file"),
     ],

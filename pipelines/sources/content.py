@@ -1,0 +1,86 @@
+"""What a file is, by its content: a hash, remembered as long as the file's size, times and inode stay."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import xxhash
+
+from pipelines.sources.listing import InputFile
+
+WHOLE_BYTES = 64 << 20
+"""A larger file is known by its size and BLOCKS evenly spread blocks, the first and the last among them."""
+BLOCKS = 64
+BLOCK_BYTES = 1 << 20
+THREADS = 8
+
+State = tuple[int, int, int, int]
+"""Size, times of modification and of change in nanoseconds, inode: while they stay, so does the content."""
+
+
+def content_hash(path: str) -> str:
+    """The hash of what a file holds now (xxh3, 128 bits). Raises OSError where it cannot be read.
+
+    Of one above WHOLE_BYTES a change between the blocks that keeps the size is not seen.
+    """
+    return _hash_in_state(path, _state(path))
+
+
+@lru_cache(maxsize=1 << 16)
+def _hash_in_state(path: str, state: State) -> str:
+    size = state[0]
+    digest = xxhash.xxh3_128(size.to_bytes(8, "little"))
+    with open(path, "rb") as file:
+        if size <= WHOLE_BYTES:
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
+        else:
+            for number in range(BLOCKS):
+                file.seek((size - BLOCK_BYTES) * number // (BLOCKS - 1))
+                digest.update(file.read(BLOCK_BYTES))
+    return digest.hexdigest()
+
+
+def _state(path: str) -> State:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+@dataclass
+class Contents:
+    """The hashes of files. Those of an earlier run are taken over while a file has the state that it had."""
+
+    remembered: dict[str, str] = field(default_factory=dict)
+    """From the states of files to their hashes, by an earlier run."""
+    seen: dict[str, str] = field(default_factory=dict)
+    """The same of all files that were asked for since."""
+
+    def of(self, path: str) -> str:
+        """The hash of a file on this machine. Raises OSError where it cannot be read."""
+        return self._in_state(path, _state(path))
+
+    def _in_state(self, path: str, state: State) -> str:
+        key = "-".join(map(str, state))
+        self.seen[key] = self.remembered.get(key) or _hash_in_state(path, state)
+        return self.seen[key]
+
+    def identified(self, files: Iterable[InputFile]) -> tuple[InputFile, ...]:
+        """The files with their hash as version, None where they cannot be read.
+
+        Remote ones keep the tag that their server gave.
+        """
+        with ThreadPoolExecutor(THREADS) as pool:
+            return tuple(pool.map(self._identified, files))
+
+    def _identified(self, file: InputFile) -> InputFile:
+        if file.remote:
+            return file
+        try:
+            state = _state(file.location)
+            return replace(file, size=state[0], version=self._in_state(file.location, state))
+        except OSError:
+            return file

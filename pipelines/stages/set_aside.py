@@ -1,0 +1,155 @@
+"""What a stage that reads files sets aside: written, counted by reason, and too much of it refused."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import UserError
+from pipelines.execution.counts import Count, Counts
+from pipelines.execution.manifest import Damaged, read_manifest
+from pipelines.execution.output import TaskOutput
+from pipelines.execution.stage import Stage
+from pipelines.sources.base import QUARANTINE_SCHEMA, BadRecord, Quarantine, Source, Unit
+from pipelines.sources.quarantine import Losses
+
+FOLDER = "quarantine"
+QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingStage(Stage):
+    """A stage that reads files from outside."""
+
+    max_share: float | None = None
+    """How much of its input may be lost; None: all. Decides no byte, so it is no setting."""
+
+    @property
+    @abstractmethod
+    def input_name(self) -> str:
+        """What it reads, for people."""
+
+    def check_limit(self, workdir: Path) -> None:
+        """Raises UserError when the stage is finished and lost more than `max_share`, which may be new."""
+        try:
+            manifest = read_manifest(self.folder(workdir))
+        except Damaged:
+            return  # it is made again
+        if manifest is not None:
+            self.check_losses(workdir, manifest.counts)
+
+    def check_losses(self, workdir: Path, counts: Counts) -> None:
+        """Raises UserError, naming file and place, when more than `max_share` was lost."""
+        losses = losses_of(counts)
+        if self.max_share is not None and losses.share > self.max_share:
+            folder = self.folder(workdir) / FOLDER
+            first = next(pq.ParquetFile(min(folder.glob("*.parquet"))).iter_batches(1)).to_pylist()[0]
+            raise self.too_much_lost(losses, BadRecord(**first), f" All of it: {folder}")
+
+    def too_much_lost(self, losses: Losses, first: BadRecord, where: str = "") -> UserError:
+        """The error that names what was lost, and where first."""
+        return UserError(
+            f"{losses.in_words()} of {self.input_name} could not be read, more than the limit of "
+            f"{self.max_share:.2%}; the first: {first.described}",
+            file=first.file,
+            place=first.position,
+            hint=f"Mend the input, or raise `quarantine.max_share` in the recipe.{where}",
+        )
+
+
+class SetAside:
+    """What one task sets aside, in `quarantine/TTTTT.parquet` if there is anything. A context manager.
+
+    Args:
+        stage: The stage of the task.
+        output: Where the task writes.
+        whole: Bytes of all the input of the stage.
+    """
+
+    def __init__(self, stage: ReadingStage, output: TaskOutput, whole: int) -> None:
+        self._stage = stage
+        self._output = output
+        self._whole = whole
+        self._stack = ExitStack()
+        self._write: Callable[[pa.Table], None] | None = None
+        self._rows = 0
+        self.quarantine = Quarantine(self._keep)
+        self.input_bytes = 0
+        """Bytes of the units that were read; of one that could not be read, what it weighs."""
+
+    def __enter__(self) -> Self:
+        """Nothing is written before the first bad record."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the file."""
+        self._stack.__exit__(kind, error, trace)
+        if kind is None and self._rows:
+            self._output.files[-1].rows = self._rows
+
+    def read(self, source: Source, unit: Unit) -> Iterator[pa.Table]:
+        """The documents of a unit."""
+        before = self.quarantine.lost_bytes
+        yield from source.read(unit, self.quarantine)
+        self.input_bytes += max(unit.bytes, self.quarantine.lost_bytes - before)
+
+    def count(self, documents: int) -> None:
+        """End the task: count what was lost, and the documents that were not."""
+        self.quarantine.flush()
+        losses, counts = self.quarantine.losses, self._output.counts
+        counts.flow(
+            "records",
+            entered=documents + self.quarantine.lost_records,
+            left=documents,
+            dropped={Count(QUARANTINED, reason=reason): loss.records for reason, loss in losses.items()},
+        )
+        for reason, loss in losses.items():
+            counts.add("lost_bytes", loss.bytes, reason=reason)
+        counts.add("input_bytes", self.input_bytes)
+
+    def _keep(self, rows: pa.Table) -> None:
+        """Write some bad records. Raises UserError when this task alone has lost too much."""
+        if self._write is None:
+            name = f"{FOLDER}/{self._output.task:05d}.parquet"
+            self._write = self._stack.enter_context(self._output.tables(name, QUARANTINE_SCHEMA, 0))
+        self._write(rows)
+        self._rows += rows.num_rows
+        lost, limit = self.quarantine.lost_bytes, self._stage.max_share
+        # The whole may grow by what was lost: a file that could not be read may weigh more than its size.
+        if limit is not None and lost > limit * (self._whole + lost):
+            assert self.quarantine.first is not None, "a bad record was written"
+            losses = Losses(self.quarantine.losses, self._whole + lost)
+            raise self._stage.too_much_lost(losses, self.quarantine.first)
+
+
+def losses_of(counts: Counts) -> Losses:
+    """What a stage, or a task, lost of its input."""
+    dropped = counts.dropped("records")
+    reasons = {count.reason: number for count, number in dropped.items() if count.what == QUARANTINED}
+    read = counts.flows["records"].entered if "records" in counts.flows else 0
+    return Losses.build(
+        {
+            reason: (number, counts.number("lost_bytes", reason=reason))
+            for reason, number in sorted(reasons.items())
+        },
+        counts.number("input_bytes"),
+        read,
+    )
+
+
+def quarantined(stage: Stage, workdir: Path) -> Iterator[pa.Table]:
+    """What a finished stage set aside, in tables of QUARANTINE_SCHEMA."""
+    for name in stage.manifest(workdir).part_names(".parquet"):
+        if name.startswith(f"{FOLDER}/"):
+            with pq.ParquetFile(stage.path(workdir, name)) as file:
+                yield from map(pa.Table.from_batches, ([batch] for batch in file.iter_batches()))
