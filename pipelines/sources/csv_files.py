@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import (
     Stream,
     broken,
@@ -54,7 +54,7 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
                     row.position,
                     row.reason or Reason.INVALID_CSV,
                     row.sample,
-                    bytes=int(row.size * stored_rate(stream)),
+                    bytes=stored_bytes(row.byte, row.size, stored_rate(stream)),
                     records=None if row.never_closed else 1,
                 )
             if row.byte - first_byte > BLOCK_BYTES:
