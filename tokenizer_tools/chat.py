@@ -59,6 +59,7 @@ _CONTROL_TOKEN = re.compile(rf"\s*{_OPEN}\d+{_CLOSE}")
 Messages = list[dict[str, str]]
 """A conversation: role and content of each message."""
 
+_NAME_ONE = "Name a Jinja file with a template in the recipe: `tokenizer: {chat_template: FILE}`."
 _UNALIGNED = "The rendering is empty, or the tokenizer does not keep all of its bytes."
 
 
@@ -129,8 +130,7 @@ class ChatEncoder:
         template = template or files.chat_template
         if template is None:
             raise TokenizerError(
-                f"{files.source} has no chat template, so conversations cannot be encoded. "
-                "Name a template file in the recipe."
+                f"{files.source} has no chat template, so conversations cannot be encoded. " + _NAME_ONE
             )
         encoder = cls(files, template)
         probe = [{"role": "user", "content": "Question"}, {"role": "assistant", "content": "Answer"}]
@@ -138,8 +138,7 @@ class ChatEncoder:
             encoder._spans(probe)
         except ValueError as error:
             raise TokenizerError(
-                f"The chat template of {files.source} cannot be used: {error} "
-                "Name another template file in the recipe."
+                f"The chat template of {files.source} cannot be used: {error} {_NAME_ONE}"
             ) from error
         return encoder
 
@@ -205,7 +204,7 @@ class ChatEncoder:
                 raise ValueError(
                     "The chat template does not mark what the assistant generates, and it changes or omits "
                     f"message {number}, which therefore cannot be found in the rendering without doubt. "
-                    "Name a template file that has the marks {% generation %} and {% endgeneration %}."
+                    f"{_NAME_ONE} Put {{% generation %}} and {{% endgeneration %}} around what is learnt."
                 )
             end_of_turn = _CONTROL_TOKEN.match(after)
             spans.append((len(before), end + (end_of_turn.end() if end_of_turn else 0)))
@@ -249,6 +248,8 @@ class _Template:
             raise TokenizerError(
                 f"The chat template is not valid: line {error.lineno}: {error.message}."
             ) from error
+        except RecursionError as error:
+            raise TokenizerError("The chat template is not valid: it is nested too deeply.") from error
         self._variables = variables
 
     def render(self, messages: Messages) -> str:

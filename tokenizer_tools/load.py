@@ -29,6 +29,10 @@ class TokenizerError(ValueError):
     """A tokenizer that cannot be used as asked; the message says why and how to mend it."""
 
 
+class UnreachableError(TokenizerError):
+    """A tokenizer on a hub that does not answer: whether it is in order, nobody knows."""
+
+
 @dataclass(frozen=True)
 class TokenizerFiles:
     """Everything a tokenizer is: its definition, the roles of its special tokens, its chat template."""
@@ -202,7 +206,7 @@ def _hub_snapshot(name: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except LocalEntryNotFoundError as error:
-        raise TokenizerError(
+        raise UnreachableError(
             f"The tokenizer {place} is neither a local path nor in the local hub cache, and the hub cannot "
             "be reached (or offline work is switched on). Connect once, or name a local folder."
         ) from error

@@ -14,6 +14,7 @@ from pipelines.commands.open_run import default_workdir
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
+from pipelines.graph.preflight import look_before
 from pipelines.plain import print_json
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
@@ -83,4 +84,6 @@ def _graph(recipe: str | Path, workdir: str | Path | None, settings: Sequence[st
     """The stages of a recipe as its inputs are now, and the run's folder."""
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
-    return build_graph(loaded, LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)), folder
+    inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
+    look_before(loaded, inputs, folder)
+    return build_graph(loaded, inputs), folder

@@ -25,6 +25,7 @@ from pipelines.execution.seal import RunRecord, read_run, write_attempt
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import LiveInputs
+from pipelines.graph.preflight import preflight
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
 from pipelines.report.losses import set_aside_lines, warnings
@@ -101,10 +102,11 @@ def run(
     """
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
+    inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
+    preflight(loaded, inputs, folder, executor)
     with Progress(console) as progress:
         tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.compiling)
         with only_run_in(folder), tasks:
-            inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
             inputs.pin(loaded, folder)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)

@@ -71,12 +71,11 @@ class Graph:
 
 def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     """Make the stages of `recipe`; everything from outside comes from `inputs`."""
-    ingests = tuple(_ingest(recipe, name, inputs) for name in recipe.sources)
+    ingests = tuple(ingest_of(recipe, name, inputs) for name in recipe.sources)
     sources = tuple(_without_boilerplate(recipe, ingest) for ingest in ingests)
     classifiers = classifier_verdicts(recipe, sources, inputs)
     select = _select(recipe, DOCUMENTS, sources, inputs, classifiers)
-    base = inputs.tokenizer(recipe.tokenizer.base) if recipe.tokenizer.base else None
-    tokenizer = Tokenizer(scope="", select=select, base=base, training=recipe.tokenizer.train)
+    tokenizer = _tokenizer(recipe, select, inputs)
     own = tuple(parts for parts in sources if parts.scope in recipe.own_sources)
     tokenized = tuple(_tokenize(parts, select, tokenizer) for parts in own)
     stage1 = _mix(recipe, FIRST_STAGE, tokenized)
@@ -97,7 +96,8 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     return Graph(recipe, ingests, tuple(selects), tokenizer, mixes, shards)
 
 
-def _ingest(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
+def ingest_of(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
+    """The stage that reads the source called `name`."""
     config, settings = recipe.sources[name], recipe.for_source(name)
     return Ingest(
         scope=name,
@@ -219,6 +219,17 @@ def _datatrove_verdicts(parts: PartStage, settings: SourceSettings) -> Iterator[
         number = f"-{used[short]}" if used[short] > 1 else ""
         scope = f"{parts.scope}-{short}{number}"
         yield DatatroveVerdicts(scope=scope, parts=parts, filter=name, options=options)
+
+
+def _tokenizer(recipe: Recipe, select: Select, inputs: Inputs) -> Tokenizer:
+    config = recipe.tokenizer
+    return Tokenizer(
+        scope="",
+        select=select,
+        base=inputs.tokenizer(config.base) if config.base else None,
+        training=config.train,
+        chat_template=inputs.chat_template(config.chat_template) if config.chat_template else None,
+    )
 
 
 def _tokenize(parts: PartStage, select: Select, tokenizer: Tokenizer) -> Tokenize:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from typing_extensions import override
 
 from filters.language.language_codes import check_codes
-from pipelines.errors import UserError
+from pipelines.errors import UserError, WorkError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import Damaged, read_sealed, write_sealed
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
@@ -23,7 +23,8 @@ from pipelines.sources.content import Contents
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubSource
 from pipelines.sources.language_model import load_identifier
-from pipelines.sources.models import ModelInput, bundled_language_model
+from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_model, read_chat_template
+from pipelines.sources.preview import Preview
 from pipelines.sources.word_lists import WordList, read_word_list
 
 PINS = "pins.json"
@@ -43,6 +44,10 @@ class Inputs(Protocol):
 
     def tokenizer(self, base: str) -> ModelInput:
         """The tokenizer that the recipe names."""
+        ...
+
+    def chat_template(self, file: str) -> ChatTemplate:
+        """The chat template that the recipe names."""
         ...
 
     def language_model(self, language: Language | None) -> ModelInput:
@@ -77,9 +82,7 @@ class LiveInputs(Inputs):
     @classmethod
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
         """The inputs with what an earlier run in `workdir` pinned and remembered."""
-        path = workdir / PINS
-        pins = read_sealed(path)["pins"] if path.exists() else {}
-        return cls(base_folder, pins, Contents(_remembered(workdir / REMEMBERED)))
+        return cls(base_folder, _read_pins(workdir), Contents(_remembered(workdir / REMEMBERED)))
 
     def remember(self, workdir: Path) -> None:
         """Keep the hashes of all files that were asked for, so that they need not be read again."""
@@ -96,12 +99,17 @@ class LiveInputs(Inputs):
     @override
     def tokenizer(self, base: str) -> ModelInput:
         """A path relative to the recipe's folder, else a hub id at its pinned commit."""
-        path = self.base_folder / Path(base).expanduser()
+        path = self.path(base)
         if path.exists():
             files = [path] if path.is_file() else [path / name for name in TOKENIZER_FILES]
             return self._model_of(path, [file for file in files if file.is_file()])
         revision = self.pins.get(_tokenizer_key(base))
         return ModelInput(base, revision, f"{base}@{revision}")
+
+    @override
+    def chat_template(self, file: str) -> ChatTemplate:
+        """A path relative to the recipe's folder."""
+        return read_chat_template(self.path(file))
 
     @override
     def language_model(self, language: Language | None) -> ModelInput:
@@ -126,7 +134,7 @@ class LiveInputs(Inputs):
         if isinstance(config, FastTextClassifier):
             place = f"curate.classify.{classifier}.file"
             return self._model_file(place, config.file) if config.file else None
-        path = self.base_folder / Path(config.name).expanduser()
+        path = self.path(config.name)
         if path.exists():
             files = sorted(file for file in path.iterdir() if file.suffix in MODEL_SUFFIXES)
             return self._model_of(path, files)
@@ -134,7 +142,7 @@ class LiveInputs(Inputs):
         return ModelInput(config.name, revision, f"{config.name}@{revision}")
 
     def _model_file(self, place: str, file: str) -> ModelInput:
-        path = self.base_folder / Path(file).expanduser()
+        path = self.path(file)
         if not path.is_file():
             raise UserError(
                 f"there is no file `{path}`",
@@ -150,35 +158,45 @@ class LiveInputs(Inputs):
     @override
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
         """Files relative to the recipe's folder."""
-        return read_word_list(language, [self.base_folder / Path(file).expanduser() for file in files])
+        return read_word_list(language, [self.path(file) for file in files])
 
     def pin(self, recipe: Recipe, workdir: Path) -> None:
         """Ask the hub for the commit of everything that has none yet, and keep the answers in `workdir`.
 
         Raises UserError or WorkError when a name is unknown or the hub cannot be reached.
         """
-        known = len(self.pins)
         for name, config in recipe.sources.items():
-            source = self.source(name, config)
-            if isinstance(source, HubSource) and source.folder is None and source.pinned is None:
-                commit = source.resolve(offline=False).pinned
-                assert commit is not None, "resolving pins a commit or raises"
-                self.pins[_source_key(source)] = commit
-        base = recipe.tokenizer.base
-        if (
-            base
-            and not (self.base_folder / Path(base).expanduser()).exists()
-            and _tokenizer_key(base) not in self.pins
-        ):
-            self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
+            self.pin_source(name, config)
+        if recipe.tokenizer.base:
+            self.pin_tokenizer(recipe.tokenizer.base)
         for name in recipe.transformers:
-            if (
-                not (self.base_folder / Path(name).expanduser()).exists()
-                and _model_key(name) not in self.pins
-            ):
+            if not self.path(name).exists() and _model_key(name) not in self.pins:
                 self.pins[_model_key(name)] = _model_commit(name)
-        if len(self.pins) > known:
+        if self.pins != _read_pins(workdir):
             write_sealed(workdir / PINS, {"pins": self.pins})
+
+    def pin_source(self, name: str, config: SourceConfig) -> None:
+        """Ask for the commit of a source on the hub that has none yet."""
+        source = self.source(name, config)
+        if isinstance(source, HubSource) and source.folder is None and source.pinned is None:
+            commit = source.resolve(offline=False).pinned
+            assert commit is not None, "resolving pins a commit or raises"
+            self.pins[_source_key(source)] = commit
+
+    def pin_tokenizer(self, base: str) -> None:
+        """Ask for the commit of a tokenizer on the hub that has none yet."""
+        if not self.path(base).exists() and _tokenizer_key(base) not in self.pins:
+            self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
+
+    def path(self, name: str) -> Path:
+        """A path as the recipe writes it."""
+        return self.base_folder / Path(name).expanduser()
+
+
+def _read_pins(workdir: Path) -> dict[str, str]:
+    path = workdir / PINS
+    pins: dict[str, str] = read_sealed(path)["pins"] if path.exists() else {}
+    return pins
 
 
 def _remembered(path: Path) -> dict[str, str]:
@@ -198,10 +216,12 @@ def _tokenizer_key(base: str) -> str:
 
 
 def _tokenizer_commit(base: str) -> str:
-    from tokenizer_tools.load import TokenizerError, load_tokenizer
+    from tokenizer_tools.load import TokenizerError, UnreachableError, load_tokenizer
 
     try:
         commit = load_tokenizer(base).revision
+    except UnreachableError as error:
+        raise WorkError(str(error), place="tokenizer.base") from error
     except TokenizerError as error:
         raise UserError(str(error), place="tokenizer.base") from error
     assert commit is not None, "what is not a local path is a hub id, which has a commit"
@@ -245,6 +265,10 @@ class RecordedInputs(Inputs):
         return ModelInput(base, None, self.settings["tokenizer"]["identity"])
 
     @override
+    def chat_template(self, file: str) -> ChatTemplate:
+        return ChatTemplate("", self.settings["tokenizer"]["chat_template"])
+
+    @override
     def language_model(self, language: Language | None) -> ModelInput:
         """What the annotate stages recorded; there is one of each source."""
         recorded = (settings.get("language_model") for settings in self.settings.values())
@@ -284,4 +308,8 @@ class RecordedSource(Source):
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
+        raise NotImplementedError("a recorded source cannot be read")
+
+    @override
+    def preview(self) -> Preview:
         raise NotImplementedError("a recorded source cannot be read")

@@ -61,6 +61,11 @@ class Tokenizer(BaseModel):
     train: TokenizerTraining = Field(
         default_factory=TokenizerTraining, description="How a tokenizer is trained where there is no base."
     )
+    chat_template: str | None = Field(
+        None,
+        description="A Jinja file that renders conversations, instead of the tokenizer's own template; its "
+        "path begins at the recipe's folder.",
+    )
 
 
 class QuarantineLimit(BaseModel):

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.sources.passed_over import PassedOver
+from pipelines.sources.preview import Preview
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 
 if TYPE_CHECKING:
@@ -244,6 +245,10 @@ class Source(Protocol):
     def passed_over(self) -> list[PassedOver]:
         """Files found beside those that are read, by kind."""
         return []
+
+    def preview(self) -> Preview:
+        """What its first records are like; reads little of it."""
+        ...
 
 
 def tasks(units: list[Unit], part_bytes: int) -> list[list[Unit]]:

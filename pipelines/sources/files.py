@@ -15,10 +15,12 @@ from pipelines.errors import UserError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.content import Contents
+from pipelines.sources.first_records import preview_files
 from pipelines.sources.folders import Chosen, choose_documents
 from pipelines.sources.formats import READABLE, RecordOptions, read_unit
 from pipelines.sources.listing import InputFile, list_files, printable, root_of
 from pipelines.sources.passed_over import PassedOver, describe
+from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
@@ -100,6 +102,10 @@ class FilesSource(Source):
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines, row groups or record batches; whole files where those are not to be had."""
         return self.config.plan(self.files(), part_bytes)
+
+    @override
+    def preview(self) -> Preview:
+        return preview_files(self.name, self.config, self.files)
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:

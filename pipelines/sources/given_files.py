@@ -21,6 +21,7 @@ from pipelines.sources.content import Contents
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.formats import READABLE, plan_files, planned, read_unit, suffix_of, weighed
 from pipelines.sources.listing import InputFile
+from pipelines.sources.preview import Preview
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ class GivenFiles(Source):
     @override
     def size(self) -> int:
         return sum(file.size for file in self.files)
+
+    @override
+    def preview(self) -> Preview:
+        raise NotImplementedError("commands that take files read them at once")
 
     @override
     def units(self, part_bytes: int) -> list[Unit]:

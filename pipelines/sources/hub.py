@@ -23,8 +23,10 @@ from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.content import Contents
+from pipelines.sources.first_records import preview_files
 from pipelines.sources.formats import READABLE, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
+from pipelines.sources.preview import Preview
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -118,6 +120,11 @@ class HubSource(Source):
     def units(self, part_bytes: int) -> list[Unit]:
         """As of the `files` reader: row groups, or whole files where those are compressed or lines."""
         return self.config.plan(self._files, part_bytes)
+
+    @override
+    def preview(self) -> Preview:
+        with _hub_errors(self.config):
+            return preview_files(self.name, self.config, self._files)
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:

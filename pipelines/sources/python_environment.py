@@ -7,14 +7,16 @@ import importlib.metadata
 import os
 import platform
 import re
+import sys
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 from typing_extensions import override
 
@@ -31,7 +33,10 @@ from pipelines.sources.base import (
 )
 from pipelines.sources.content import Contents
 from pipelines.sources.fields import line_position, metadata_json
+from pipelines.sources.first_records import RECORDS, Refusals
+from pipelines.sources.preview import Preview
 from pipelines.sources.python_code import docstring_of, documented, is_public, parse_python
+from pipelines.sources.schema import PART_SCHEMA
 
 Content = Literal["code", "docstrings", "documentation", "descriptions"]
 
@@ -53,6 +58,7 @@ _NO_PROSE = re.compile(
 _INSTALLED_HERE = ("__editable__", "_sysconfigdata")  # files that installers write, with this machine's paths
 _TOPICS = "pydoc_data/topics.py"
 _STANDARD_LIBRARY = "python"
+_LOOKED_INTO = 5  # distributions, for a preview
 
 
 class PythonEnvironmentConfig(SourceOptions):
@@ -120,6 +126,29 @@ class PythonEnvironmentSource(Source):
                 yield self._table(chosen, documents)
                 documents, size = [], 0
         yield self._table(chosen, documents)
+
+    @override
+    def preview(self) -> Preview:
+        """From the first files of some distributions, evenly spread."""
+        units = self.units(sys.maxsize)
+        bad = Refusals()
+        tables = [PART_SCHEMA.empty_table()]
+        files = size = 0
+        for unit in units[:: max(1, len(units) // _LOOKED_INTO)]:
+            stop = min(unit.start + RECORDS, unit.stop)
+            tables.extend(self.read(replace(unit, stop=stop, rows=None), bad))
+            files += stop - unit.start
+            size += sum(size for _, size in _find(unit.file).pieces(self.config.content)[unit.start : stop])
+        documents = pa.concat_tables(tables)
+        text = pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0
+        whole = sum(unit.bytes for unit in units)
+        return Preview(
+            documents,
+            tuple(bad.shown),
+            records=sum(unit.stop - unit.start for unit in units) * documents.num_rows // max(1, files),
+            text_bytes=whole * text // max(1, size),
+            input_bytes=whole,
+        )
 
     def _sizes(self) -> Iterator[tuple["_Distribution", list[int]]]:
         """The distributions that have something to read, and the sizes of it."""

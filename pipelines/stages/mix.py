@@ -32,6 +32,7 @@ from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
 from pipelines.execution.scratch import mapped_arrays, scratch_file
 from pipelines.execution.stage import SingleTaskStage, Stage
+from pipelines.stages.select import DESCRIBED
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
     "files.json", "documents.arrow", "segments.arrow", "rows.arrow", "ledger.json",
 )  # fmt: skip
 TOKENS_A_BATCH = 1 << 24
+COLUMNS = (
+    *("position", "row", "source", "tokens", "context", "bytes", "indivisible", "loss_tokens"),
+    *(*DESCRIPTION, *DESCRIBED),
+)
+"""What predicates may ask about, besides classifiers."""
 
 
 @dataclass(frozen=True, kw_only=True)

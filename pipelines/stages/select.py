@@ -35,6 +35,8 @@ REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
 LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE = "language", "language_score", "source_language"
 CLUSTER_SIZE = "cluster_size"
+DESCRIBED = ("held_out", CLUSTER_SIZE, DOMAIN, LANGUAGE)
+"""What a verdict says of a document, besides classifiers."""
 NAME = pl.Categorical()
 """Few different strings: all documents are in memory at once, and so each takes four bytes."""
 JUDGED = pl.DataFrame(
@@ -104,7 +106,7 @@ class Select(SingleTaskStage):
     def described(self) -> tuple[str, ...]:
         """The columns of a verdict that go with a document, and that groups may ask about."""
         named = (verdicts.name for verdicts in self.classifiers if verdicts.name != DOMAIN)
-        return ("held_out", CLUSTER_SIZE, DOMAIN, LANGUAGE, *named)
+        return (*DESCRIBED, *named)
 
     @property
     @override

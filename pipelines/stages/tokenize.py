@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from pipelines.errors import UserError
 from pipelines.execution.counts import Count
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import damage_of
@@ -27,7 +28,7 @@ from pipelines.stages.select import Select
 from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer, encoding_versions
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.encode import Encoder
-from tokenizer_tools.load import TokenizerFiles, load_tokenizer
+from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
 NO_TOKENS = "The tokenizer gives nothing for its text, or breaks down on it."
@@ -163,7 +164,10 @@ class Encoders:
     @cached_property
     def chat(self) -> ChatEncoder:
         """The encoder of conversations."""
-        return ChatEncoder.build(self.files)
+        try:
+            return ChatEncoder.build(self.files)
+        except TokenizerError as error:
+            raise UserError(str(error), place="tokenizer") from error
 
     @property
     def ids_type(self) -> pa.DataType:

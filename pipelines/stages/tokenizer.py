@@ -1,13 +1,14 @@
 """Tokenizer.
 
-The base tokenizer as it is, or one trained on the selected text; then the check of the fast encoder.
+The base tokenizer, or one trained on the selected text, with the recipe's chat template where it names one;
+then the check of the fast encoder.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,10 +17,10 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from pipelines.errors import UserError
-from pipelines.execution.fingerprint import library_versions
+from pipelines.execution.fingerprint import fingerprint, library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage
-from pipelines.sources.models import ModelInput
+from pipelines.sources.models import ChatTemplate, ModelInput
 from pipelines.stages.parts import PartStage, text_size
 from pipelines.stages.select import Select
 from tokenizer_tools import backends, chat, encode, train
@@ -48,6 +49,8 @@ class Tokenizer(SingleTaskStage):
     select: Select
     base: ModelInput | None
     training: TokenizerTraining
+    chat_template: ChatTemplate | None = None
+    """What takes the place of the tokenizer's own."""
 
     @property
     @override
@@ -57,10 +60,11 @@ class Tokenizer(SingleTaskStage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
+        template = {"chat_template": self.chat_template.identity} if self.chat_template else {}
         if self.base:
-            return {"identity": self.base.identity, "encoding": encoding_versions()}
+            return {"identity": self.base.identity, "encoding": encoding_versions(), **template}
         training = self.training.model_dump(mode="json") | {"version": train.VERSION}
-        return {"training": training, "encoding": encoding_versions()}
+        return {"training": training, "encoding": encoding_versions(), **template}
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
@@ -72,6 +76,8 @@ class Tokenizer(SingleTaskStage):
             )
         except TokenizerError as error:
             raise UserError(str(error), hint="Mend `tokenizer` in the recipe.") from error
+        if self.chat_template:
+            files = replace(files, chat_template=self.chat_template.text)
         with tempfile.TemporaryDirectory() as temporary:
             files.save(temporary)
             for path in sorted(Path(temporary).iterdir()):
@@ -114,7 +120,10 @@ class Tokenizer(SingleTaskStage):
     @property
     def identity(self) -> str:
         """What decides the ids, as far as it is known before the run."""
-        return self.base.identity if self.base else self.fingerprint
+        if self.base is None:
+            return self.fingerprint
+        template = self.chat_template
+        return fingerprint([self.base.identity, template.identity]) if template else self.base.identity
 
     def files(self, workdir: Path) -> TokenizerFiles:
         """The finished tokenizer."""

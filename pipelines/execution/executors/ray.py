@@ -33,7 +33,7 @@ class RayExecutor:
 
     def __enter__(self) -> Self:
         """Connect to the cluster. Raises UserError without Ray, WorkError if the cluster does not answer."""
-        ray = _import_ray()
+        ray = import_ray()
         try:
             _check_address(os.environ.get("RAY_ADDRESS", ""))
             ray.init(
@@ -53,14 +53,14 @@ class RayExecutor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the cluster, which ends the tasks that are still running."""
-        _import_ray().shutdown()
+        import_ray().shutdown()
 
     def run_stage(self, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]) -> None:
         """Do the tasks of `stage` that have no receipt; call `done` for each as it ends.
 
         Raises the error of the first task that fails, and WorkError for a task that died ATTEMPTS times.
         """
-        ray = _import_ray()
+        ray = import_ray()
         folder = stage.folder(workdir)
         waiting = deque(missing_tasks(folder, tasks))
         attempts: Counter[int] = Counter()
@@ -131,7 +131,8 @@ def _environment() -> dict[str, str]:
     return ONE_THREAD | path
 
 
-def _import_ray() -> Any:
+def import_ray() -> Any:
+    """The library. Raises UserError where it is not installed."""
     # A cluster that is started here sends no usage statistics; Ray reads this when it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:

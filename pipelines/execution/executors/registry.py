@@ -31,4 +31,22 @@ def make_executor(
         from pipelines.execution.executors.ray import RayExecutor
 
         return RayExecutor(settings.ray, workers, report)
-    raise UserError(f"there is no executor `{name}`", hint=f"Executors: {', '.join(EXECUTORS)}.")
+    raise _unknown(name)
+
+
+def require_executor(name: str) -> None:
+    """Raise UserError where there is no such executor, or not what it needs."""
+    if name not in EXECUTORS:
+        raise _unknown(name)
+    if name == "slurm":
+        from pipelines.execution.executors.slurm import require_slurm
+
+        require_slurm()
+    if name == "ray":
+        from pipelines.execution.executors.ray import import_ray
+
+        import_ray()
+
+
+def _unknown(name: str) -> UserError:
+    return UserError(f"there is no executor `{name}`", hint=f"Executors: {', '.join(EXECUTORS)}.")

@@ -98,6 +98,15 @@ class Launcher(SlurmPipelineExecutor):  # type: ignore[misc]
             raise RuntimeError(printable(str(said))) from None
 
 
+def require_slurm() -> None:
+    """Raise UserError where nothing can be submitted to Slurm."""
+    if shutil.which("sbatch") is None:
+        raise UserError(
+            "there is no `sbatch` here",
+            hint="Run on a machine that submits to Slurm, or use another --executor.",
+        )
+
+
 def error_path(folder: Path, task: int) -> Path:
     """Where a task leaves the error that it raised."""
     return folder / f"{task:06d}.error"
@@ -113,11 +122,7 @@ class SlurmExecutor:
 
     def __enter__(self) -> Self:
         """Raises UserError where there is no Slurm."""
-        if shutil.which("sbatch") is None:
-            raise UserError(
-                "there is no `sbatch` here",
-                hint="Run on a machine that submits to Slurm, or use another --executor.",
-            )
+        require_slurm()
         return self
 
     def __exit__(

@@ -24,7 +24,7 @@ def write(folder: Path, *names: str) -> None:
 
 
 def read(source: FilesSource) -> list[str]:
-    return [file.path for file in source.files()]
+    return [file.path for file in source.files]
 
 
 def counted(source: FilesSource) -> dict[str, tuple[int, str]]:
@@ -64,7 +64,7 @@ def test_what_is_asked_for_by_its_name_is_read(tmp_path, path):
 def test_a_folder_that_holds_only_what_is_about_the_data(tmp_path):
     write(tmp_path, "README.md", "scan.pdf")
     with pytest.raises(UserError, match="no file to read") as error:
-        source(tmp_path).files()
+        _ = source(tmp_path).files
     assert "README (1, e.g. README.md)" in error.value.hint
     assert ".pdf (1, e.g. scan.pdf)" in error.value.hint
     assert ".parquet" in error.value.hint

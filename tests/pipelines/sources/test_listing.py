@@ -150,7 +150,7 @@ def test_a_link_to_nothing_that_nobody_would_read_is_none(tmp_path, path):
     for name in ("data/picture.png", "data/README", "data/.#a.jsonl"):
         link(tmp_path, name, "/nonexistent")
     source = FilesConfig(reader="files", path=path).build("s", tmp_path)
-    assert [file.location for file in source.files()] == [str(tmp_path / "data/a.jsonl")]
+    assert [file.location for file in source.files] == [str(tmp_path / "data/a.jsonl")]
 
 
 def test_brackets_are_letters_in_names_that_exist(tmp_path):
@@ -158,7 +158,7 @@ def test_brackets_are_letters_in_names_that_exist(tmp_path):
     write(folder, "data [2].jsonl", "d[ab]/x.jsonl", "d[ab]/y[1].jsonl", "c1.jsonl", "c2.jsonl", "c[1].jsonl")
 
     def files(path: str) -> list[str]:
-        return [file.path for file in FilesConfig(reader="files", path=path).build("s", folder).files()]
+        return [file.path for file in FilesConfig(reader="files", path=path).build("s", folder).files]
 
     assert files("data [2].jsonl") == ["data [2].jsonl"]
     assert files("d[ab]") == files("d[ab]/*.jsonl") == ["x.jsonl", "y[1].jsonl"]
@@ -177,7 +177,7 @@ def test_a_tilde_is_the_home(tmp_path, monkeypatch):
 
     def files(path: str) -> list[str]:
         source = FilesConfig(reader="files", path=path).build("s", tmp_path / "here")
-        return [file.location for file in source.files()]
+        return [file.location for file in source.files]
 
     assert files("~/data/*.jsonl") == files("~") == [str(tmp_path / "me[1]/data/a.jsonl")]
     assert files("~no such user") == [str(tmp_path / "here/~no such user/b.jsonl")]

@@ -1,0 +1,183 @@
+"""Preflight: what would fail hours later fails at once, all faults together, before anything is written.
+
+The first records of every source are read, and everything else that the recipe names is opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from pipelines.errors import UserError, WorkError
+from pipelines.execution.executors.registry import require_executor
+from pipelines.graph.build import ingest_of
+from pipelines.graph.faults import Faults
+from pipelines.graph.inputs import LiveInputs
+from pipelines.graph.named_files import check_named_files
+from pipelines.recipe.recipe import Recipe
+from pipelines.sources.config import SourceConfig
+from pipelines.sources.formats import RecordOptions
+from pipelines.sources.hub import HubConfig
+from pipelines.sources.preview import Preview
+from pipelines.sources.refusals import refusal
+from pipelines.stages.mix import COLUMNS
+from tokenizer_tools.chat import ChatEncoder
+from tokenizer_tools.load import TokenizerError, TokenizerFiles, UnreachableError, load_tokenizer
+from tokenizer_tools.train import train_tokenizer
+
+
+@dataclass
+class Preflight:
+    """What was found."""
+
+    faults: Faults = field(default_factory=Faults)
+    unasked: Faults = field(default_factory=Faults)
+    """Of what only training needs."""
+    previews: dict[str, Preview] = field(default_factory=dict)
+    """Of the sources that are not read yet, by name."""
+    read: dict[str, int] = field(default_factory=dict)
+    """Documents of the sources that are."""
+    tokenizer: TokenizerFiles | None = None
+    """The base tokenizer, with the recipe's chat template."""
+
+    @property
+    def unreachable(self) -> list[WorkError]:
+        """What did not answer."""
+        return [*self.faults.unreachable, *self.unasked.unreachable]
+
+
+def preflight(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str = "local") -> None:
+    """Raise what is wrong with a recipe and its inputs.
+
+    Raises:
+        UserError: All faults.
+        WorkError: Something that the run needs could not be reached.
+    """
+    looked = look_before(recipe, inputs, workdir, executor)
+    for error in looked.faults.unreachable:
+        raise error
+
+
+def look_before(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str = "local") -> Preflight:
+    """Look at all inputs of a recipe.
+
+    Raises:
+        UserError: All faults. What did not answer is none.
+    """
+    looked = Preflight()
+    with looked.faults.noted("--executor"):
+        require_executor(executor)
+    for name, config in recipe.sources.items():
+        if isinstance(config, HubConfig) and looked.faults.unreachable:
+            continue  # the hub does not answer
+        with looked.faults.noted(f"sources.{name}"):
+            _look_at_source(recipe, name, config, inputs, workdir, looked)
+    _check_groups(recipe, looked)
+    _check_tokenizer(recipe, inputs, looked)
+    check_named_files(recipe, inputs, looked.unasked)
+    looked.faults.found += looked.unasked.found
+    looked.faults.check()
+    return looked
+
+
+def _look_at_source(
+    recipe: Recipe, name: str, config: SourceConfig, inputs: LiveInputs, workdir: Path, looked: Preflight
+) -> None:
+    inputs.pin_source(name, config)
+    ingest = ingest_of(recipe, name, inputs)
+    if ingest.is_finished(workdir):
+        looked.read[name] = sum(ingest.part_rows(workdir))
+        return
+    preview = ingest.source.preview()
+    looked.previews[name] = preview
+    if preview.is_refused and recipe.quarantine.max_share < 1 and isinstance(config, RecordOptions):
+        raise refusal(f"sources.{name}", config, preview.refused)
+
+
+def _check_groups(recipe: Recipe, looked: Preflight) -> None:
+    """Groups whose sources are all empty, and predicates that cannot be evaluated."""
+    known = {*COLUMNS, *recipe.curate.classify}
+    feeding: dict[str, list[str]] = {}
+    for name in recipe.own_sources:
+        feeding.setdefault(recipe.for_source(name).domain, []).append(name)
+    for stage, mixture in recipe.whole_mixtures.items():
+        for group in mixture.weights:
+            with looked.faults.noted(f"mixtures.{stage}.groups.{group}"):
+                if group in mixture.groups:
+                    _check_predicate(mixture.groups[group], known)
+                    continue
+            sources = feeding.get(group, [])
+            if (
+                group not in recipe.relabelled
+                and sources
+                and all(_is_empty(name, looked) for name in sources)
+            ):
+                with looked.faults.noted(f"mixtures.{stage}.weights.{group}"):
+                    raise UserError(
+                        f"nothing feeds the group `{group}`: there is no record in {', '.join(sources)}",
+                        hint="Mend the source, or take the group out of `weights`.",
+                    )
+
+
+def _is_empty(name: str, looked: Preflight) -> bool:
+    if name in looked.read:
+        return looked.read[name] == 0
+    return name in looked.previews and looked.previews[name].is_empty
+
+
+def _check_predicate(predicate: str, known: set[str]) -> None:
+    hint = "It is an SQL expression; text stands in single quotes: domain = 'law' and language = 'ru'."
+    try:
+        names = set(pl.sql_expr(predicate).meta.root_names())
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"the predicate {predicate} cannot be read: {error}", hint=hint) from error
+    if unknown := sorted(names - known):
+        raise UserError(
+            f"the predicate {predicate} asks for `{unknown[0]}`; documents have: {', '.join(sorted(known))}",
+            hint=hint,
+        )
+
+
+def _check_tokenizer(recipe: Recipe, inputs: LiveInputs, looked: Preflight) -> None:
+    config = recipe.tokenizer
+    with looked.faults.noted("tokenizer.base"):
+        files = _base(config.base, inputs) if config.base else _stand_in(recipe)
+        with looked.faults.noted("tokenizer.chat_template"):
+            if config.chat_template:
+                files = replace(files, chat_template=inputs.chat_template(config.chat_template).text)
+            looked.tokenizer = files if config.base else None
+            if talking := _with_conversations(recipe):
+                _check_template(files, talking)
+
+
+def _base(base: str, inputs: LiveInputs) -> TokenizerFiles:
+    inputs.pin_tokenizer(base)
+    model = inputs.tokenizer(base)
+    try:
+        return load_tokenizer(model.location, revision=model.revision)
+    except UnreachableError as error:
+        raise WorkError(str(error)) from error
+    except TokenizerError as error:
+        raise UserError(str(error)) from error
+
+
+def _stand_in(recipe: Recipe) -> TokenizerFiles:
+    """A tokenizer with the special tokens that the trained one will have."""
+    small = recipe.tokenizer.train.model_copy(update={"vocabulary_size": 512})
+    return train_tokenizer([pa.array(["a question, an answer"])], small)
+
+
+def _with_conversations(recipe: Recipe) -> list[str]:
+    """The sources and syntheses whose documents are conversations that are tokenized."""
+    sources = [name for name in recipe.own_sources if getattr(recipe.sources[name], "messages", None)]
+    return [*sources, *recipe.synthesize]
+
+
+def _check_template(files: TokenizerFiles, talking: list[str]) -> None:
+    try:
+        ChatEncoder.build(files)
+    except TokenizerError as error:
+        raise UserError(f"{', '.join(talking)} cannot be encoded: {error}") from error

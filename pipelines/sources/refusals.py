@@ -1,0 +1,119 @@
+"""Why no record of a source becomes a document, and which setting mends it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipelines.errors import UserError
+from pipelines.sources.base import Reason
+from pipelines.sources.fields import normal_messages
+from pipelines.sources.formats import RecordOptions
+from pipelines.sources.preview import Refused
+
+SHOWN_FIELDS = 12
+
+
+def refusal(place: str, options: RecordOptions, refused: Sequence[Refused]) -> UserError:
+    """What to say of a source all of whose first records are refused."""
+    reason, _ = Counter(each.reason for each in refused).most_common(1)[0]
+    alike = [each for each in refused if each.reason == reason]
+    message, hint = _explained(Reason(reason), options, [each.fields for each in alike])
+    where = ":".join(filter(None, (alike[0].file, alike[0].position)))
+    return UserError(message, file=where, place=place, hint=hint)
+
+
+def missing_field(name: str, records: Sequence[dict[str, Any]], hint: str, file: str) -> UserError:
+    """What to say of a field that no record has."""
+    return UserError(f"no field `{name}`; the records have: {_listed(records[0])}", file=file, hint=hint)
+
+
+def _explained(reason: Reason, options: RecordOptions, records: list[dict[str, Any]]) -> tuple[str, str]:
+    asked = options.messages or options.fields.text
+    conversation = _conversation_field(records)
+    text = _text_field(records)
+    there_are = _listed(records[0])
+    if reason in (Reason.NO_TEXT, Reason.NO_MESSAGES):
+        message = f"no field `{asked}`; the records have: {there_are}"
+        if conversation:
+            return message, f"Set `messages: {conversation}`."
+        if options.messages:
+            return message, "Set `messages` to the field with the conversation, a list of {role, content}."
+        return message, f"Set `fields: {{text: {text or '...'}}}`."
+    if reason in (Reason.TEXT_TYPE, Reason.NULL_TEXT):
+        kind = _kind(_value(records[0], asked))
+        message = f"the field `{asked}` holds {kind}, not text; the records have: {there_are}"
+        if conversation:
+            return message, f"Set `messages: {conversation}`."
+        return message, f"Set `fields: {{text: {text or '...'}}}`."
+    if reason is Reason.BAD_MESSAGES:
+        return (
+            f"the field `{asked}` is no conversation: {_conversation_fault(_value(records[0], asked))}",
+            f"Set `messages: {conversation}`."
+            if conversation and conversation != asked
+            else "A conversation is a list of {role, content} or {from, value}, both of them strings.",
+        )
+    return (
+        f"none of the first records can be read: {reason}",
+        "Mend the file, or name other files in the source.",
+    )
+
+
+def _listed(record: dict[str, Any]) -> str:
+    names = [name for name, _ in _flat(record)]
+    more = [f"and {len(names) - SHOWN_FIELDS} more"] if len(names) > SHOWN_FIELDS else []
+    return ", ".join([*names[:SHOWN_FIELDS], *more]) or "none"
+
+
+def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of a record, nested ones by their dotted paths."""
+    for name, value in record.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _value(record: dict[str, Any], path: str) -> Any:
+    return dict(_flat(record)).get(path, record.get(path))
+
+
+def _text_field(records: list[dict[str, Any]]) -> str | None:
+    """The field with the most text."""
+    lengths: Counter[str] = Counter()
+    for record in records:
+        lengths.update({name: len(value) for name, value in _flat(record) if isinstance(value, str)})
+    return lengths.most_common(1)[0][0] if lengths else None
+
+
+def _conversation_field(records: list[dict[str, Any]]) -> str | None:
+    """A field that holds a conversation in every record."""
+    in_each = ({name for name, value in _flat(record) if _is_conversation(value)} for record in records)
+    return min(set.intersection(*in_each), default=None)
+
+
+def _is_conversation(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_turn, value))
+
+
+def _is_turn(turn: Any) -> bool:
+    return isinstance(turn, dict) and normal_messages([turn]) is not None
+
+
+def _conversation_fault(value: Any) -> str:
+    if not isinstance(value, list):
+        return f"it holds {_kind(value)}, not a list of turns"
+    if not value:
+        return "it is empty"
+    wrong = next(turn for turn in value if not _is_turn(turn))
+    if not isinstance(wrong, dict):
+        return f"a turn is {_kind(wrong)}, not an object"
+    return f"a turn has the keys {', '.join(map(str, wrong))}"
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    kinds = {str: "a string", list: "a list", dict: "an object", bool: "a boolean", int: "a number"}
+    return kinds.get(type(value), "a number")

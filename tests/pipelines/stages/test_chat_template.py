@@ -1,0 +1,83 @@
+"""`tokenizer.chat_template`: a template of the recipe's own, for a given tokenizer and for a trained one."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.pipelines.corpus import write_corpus
+from tokenizer_tools.load import load_tokenizer
+
+TEMPLATE = """\
+{% for message in messages %}<<{{ message.role }}>>
+{% if message.role == 'assistant' %}{% generation %}{{ message.content }} SO IT IS{% endgeneration %}
+{% else %}{{ message.content }}{% endif %}{% endfor %}"""
+RECIPE = """\
+name: chats
+sources:
+  web: {{reader: files, path: corpus/web.jsonl}}
+  chats: {{reader: files, path: chats.jsonl, messages: messages}}
+dedup: {{minhash: null}}
+held_out: {{share: 0}}
+tokenizer: {tokenizer}
+mixtures:
+  stage1:
+    tokens: 4k
+    sequence_length: 256
+    weights: {{web: 1, chats: 1}}
+    on_shortage: renormalize
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, base_tokenizer):
+    write_corpus(tmp_path / "corpus", documents=60)
+    chats = (
+        {"messages": [{"role": "user", "content": f"ask {n}"}, {"role": "assistant", "content": f"say {n}"}]}
+        for n in range(60)
+    )
+    (tmp_path / "chats.jsonl").write_text("".join(json.dumps(chat) + "\n" for chat in chats))
+    (tmp_path / "own.jinja").write_text(TEMPLATE)
+    shutil.copytree(base_tokenizer, tmp_path / "base")
+    return tmp_path
+
+
+def run(coupage, folder, tokenizer, **kwargs):
+    (folder / "chats.yaml").write_text(RECIPE.format(tokenizer=tokenizer))
+    return coupage("run", folder / "chats.yaml", "--workdir", folder / "run", **kwargs)
+
+
+def learnt(folder):
+    """What the rows of conversations teach, as text."""
+    import datasets
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "run/tokenizer/tokenizer.json"))
+    rows = datasets.load_from_disk(str(folder / "run/shards/stage1"))
+    return " ".join(
+        tokenizer.decode(
+            [i for i, mask in zip(row["input_ids"], row["assistant_masks"], strict=True) if mask],
+            skip_special_tokens=False,
+        )
+        for row in rows
+        if row["group"] == "chats"
+    )
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    ["{base: base, chat_template: own.jinja}", "{train: {special_tokens: []}, chat_template: own.jinja}"],
+)
+def test_the_template_of_the_recipe_is_used_and_saved(coupage, folder, tokenizer):
+    run(coupage, folder, tokenizer)
+    assert load_tokenizer(folder / "run/tokenizer").chat_template == TEMPLATE
+    text = learnt(folder)
+    assert "SO IT IS" in text and "say" in text and "ask" not in text
+
+
+def test_another_template_encodes_the_conversations_anew(coupage, folder):
+    run(coupage, folder, "{base: base, chat_template: own.jinja}")
+    (folder / "own.jinja").write_text(TEMPLATE.replace("SO IT IS", "OR NOT"))
+    run(coupage, folder, "{base: base, chat_template: own.jinja}")
+    assert "OR NOT" in learnt(folder) and "SO IT IS" not in learnt(folder)
+    coupage("report", folder / "run")
