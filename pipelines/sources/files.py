@@ -52,9 +52,10 @@ class FilesSource(Source):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: its task names the files and their content."""
-        state = {name: value for name, value in vars(self).items() if name not in ("_chosen", "_identified")}
+        state = {name: value for name, value in vars(self).items() if name not in ("_chosen", "files")}
         return state | {"contents": Contents()}
 
+    @cached_property
     def files(self) -> tuple[InputFile, ...]:
         """The files that will be read, sorted by path.
 
@@ -73,11 +74,7 @@ class FilesSource(Source):
                 f"{self.config.path}: there is no file to read",
                 hint=f"{describe(chosen.passed_over)}. Readable are {READABLE}.",
             )
-        return self._identified
-
-    @cached_property
-    def _identified(self) -> tuple[InputFile, ...]:
-        return self.contents.identified(self._chosen.files)
+        return self.contents.identified(chosen.files)
 
     @override
     def passed_over(self) -> list[PassedOver]:
@@ -90,18 +87,18 @@ class FilesSource(Source):
     @override
     def identity(self) -> dict[str, Any]:
         """Path below the source's root, size and content of each file; where that root is does not matter."""
-        files = [[file.path, file.size, file.version] for file in self.files()]
+        files = [[file.path, file.size, file.version] for file in self.files]
         return {"reader": "files", "version": formats.VERSION, "files": files}
 
     @override
     def size(self) -> int:
         """Bytes of all files, within the limit."""
-        return self.config.limited_size(sum(file.size for file in self.files()))
+        return self.config.limited_size(sum(file.size for file in self.files))
 
     @override
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of lines, row groups or record batches; whole files where those are not to be had."""
-        return self.config.plan(self.files(), part_bytes)
+        return self.config.plan(self.files, part_bytes)
 
     @override
     def preview(self) -> Preview:
