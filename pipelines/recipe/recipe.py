@@ -74,7 +74,7 @@ class QuarantineLimit(BaseModel):
     model_config = STRICT
 
     max_share: Share = Field(
-        0.01, description="The run fails when more than this share of a source's records is bad."
+        0.01, description="The run fails when more than this share of a source's bytes or records is lost."
     )
 
 

@@ -77,6 +77,11 @@ class Shares:
         return self.bytes * end // self.records - self.bytes * start // self.records
 
 
+def stored_bytes(byte: int, size: int, rate: float) -> int:
+    """The bytes of a file that stand for `size` bytes of its content, from `byte` on; without a rest."""
+    return int((byte + size) * rate) - int(byte * rate)
+
+
 class Reason(StrEnum):
     """Why a record was set aside."""
 

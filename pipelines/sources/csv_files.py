@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import (
     Stream,
     broken,
@@ -35,20 +35,14 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
     first_byte = 0
     with open_stream(file) as stream:
         rows = _rows(stream, delimiter_of(file.path))
-        header = next(rows, None)
+        header = _header(rows, stream, file, unit, quarantine)
         if header is None:
-            return
-        if fault := _header_fault(header):
-            lost = unit.whole_file if broken(stream) else unit.bytes
-            quarantine.add(
-                file.path, header.position, Reason.CSV_HEADER, fault, bytes=lost, records=unit.rows
-            )
             return
         end = header.byte + header.size
         for number, row in enumerate(rows):
             if unit.rows is not None and number == unit.rows:
                 break
-            if row.unfinished and broken(stream):
+            if row.reaches_the_end and broken(stream):
                 break  # there was more of it
             end = row.byte + row.size
             if row.reason is None and len(row.fields) == len(header.fields):
@@ -60,7 +54,7 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
                     row.position,
                     row.reason or Reason.INVALID_CSV,
                     row.sample,
-                    bytes=int(row.size * stored_rate(stream)),
+                    bytes=stored_bytes(row.byte, row.size, stored_rate(stream)),
                     records=None if row.never_closed else 1,
                 )
             if row.byte - first_byte > BLOCK_BYTES:
@@ -71,6 +65,25 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
         if how is not None and unit.rows is None:
             lost = lost_behind(stream, unit, end)
             quarantine.add(file.path, f"from byte {end} on", how, bytes=lost, records=None)
+
+
+def _header(
+    rows: "Iterator[_Row]", stream: Stream, file: InputFile, unit: Unit, quarantine: Quarantine
+) -> "_Row | None":
+    """The names of the columns; None where there are none to use, for which the whole file is set aside."""
+    header = next(rows, None)
+    how = broken(stream) if header is None or header.reaches_the_end else None
+    fault = _header_fault(header) if header and not how else None
+    if header is not None and not how and not fault:
+        return header
+    if how:
+        lost = lost_behind(stream, unit, 0)
+        quarantine.add(file.path, line_position(0, 0), how, bytes=lost, records=unit.rows)
+    elif header and fault:
+        quarantine.add(
+            file.path, header.position, Reason.CSV_HEADER, fault, bytes=unit.bytes, records=unit.rows
+        )
+    return None
 
 
 def count_csv(file: InputFile) -> int:
@@ -99,7 +112,13 @@ class _Row(NamedTuple):
     """Whether a quote in it took all of the file."""
 
     @property
+    def reaches_the_end(self) -> bool:
+        """Whether the file may have ended within it."""
+        return self.unfinished or self.never_closed
+
+    @property
     def position(self) -> str:
+        """Where it begins."""
         return line_position(self.line, self.byte)
 
 

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.sources.base import Labels, Quarantine, Reason, part_table
+from pipelines.sources.base import Labels, Quarantine, Reason, part_table, stored_bytes
 
 METADATA_BYTES = 4_000
 METADATA_VALUE_BYTES = 1_000
@@ -96,7 +96,7 @@ def documents_from_records(
         sample = _encode(value) or b""
         if reason in (Reason.NO_TEXT, Reason.NO_MESSAGES):
             sample = f"only {', '.join(map(str, value))}: ".encode("utf-8", "replace") + sample
-        quarantine.add(file, position, reason, sample, bytes=int(size * rate))
+        quarantine.add(file, position, reason, sample, bytes=stored_bytes(byte, size, rate))
     return columns.table()
 
 

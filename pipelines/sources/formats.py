@@ -33,7 +33,7 @@ Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
 
-VERSION = 2
+VERSION = 3
 """To be raised when the same files give other documents."""
 
 UNITS: dict[str, Units] = {

@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from filters.text.json_elements import ElementEnds
-from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import Stream, broken, lost_behind, open_stream, stored_rate
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, row_position
 from pipelines.sources.json_failure import json_failure
@@ -57,15 +57,16 @@ def read_json_array(
     with open_stream(file) as stream:
         for elements in _blocks(stream):
             records: list[Record] = []
+            rate = stored_rate(stream)
             for element in elements:
                 if unit.rows is not None and row == unit.rows:
                     break
                 if not element.is_whole:
                     _set_rest_aside(file, unit, element, row, stream, quarantine)
                     continue
-                _parse(file, element, row, stored_rate(stream), records, quarantine)
+                _parse(file, element, row, rate, records, quarantine)
                 row += 1
-            yield documents_from_records(records, field_map, file.path, quarantine)
+            yield documents_from_records(records, field_map, file.path, quarantine, rate)
             if unit.rows is not None and row == unit.rows:
                 return
 
@@ -80,7 +81,7 @@ def _parse(
     file: InputFile, element: _Element, row: int, rate: float, records: list[Record], quarantine: Quarantine
 ) -> None:
     position = _position(row, element)
-    lost = int(element.size * rate)
+    lost = stored_bytes(element.byte, element.size, rate)
     if element.size > MAX_RECORD_BYTES:
         quarantine.add(file.path, position, Reason.TOO_LARGE, element.data, bytes=lost)
         return
@@ -89,7 +90,7 @@ def _parse(
     except orjson.JSONDecodeError:
         quarantine.add(file.path, position, json_failure(element.data), element.data, bytes=lost)
         return
-    records.append((row, -1, -1, lost, value))
+    records.append((row, -1, element.byte, element.size, value))
 
 
 def _position(row: int, element: _Element) -> str:

@@ -6,7 +6,7 @@ import orjson
 import pyarrow as pa
 
 from pipelines.sources import lines
-from pipelines.sources.base import Quarantine, Unit
+from pipelines.sources.base import Quarantine, Unit, stored_bytes
 from pipelines.sources.compressed import split_compression
 from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
 from pipelines.sources.json_arrays import array_unit, begins_an_array
@@ -35,7 +35,7 @@ def _parsed(block: lines.Block, file: InputFile, quarantine: Quarantine) -> Iter
         try:
             value = orjson.loads(data)
         except orjson.JSONDecodeError:
-            size = int((len(data) + 1) * block.rate)
-            quarantine.add(file.path, line_position(number, byte), json_failure(data), data, bytes=size)
+            lost = stored_bytes(byte, len(data) + 1, block.rate)
+            quarantine.add(file.path, line_position(number, byte), json_failure(data), data, bytes=lost)
             continue
         yield (row, number, byte, len(data) + 1, value)

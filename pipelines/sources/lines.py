@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit
+from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import (
     Stream,
     broken,
@@ -89,7 +89,7 @@ def read_lines(file: InputFile, unit: Unit, quarantine: Quarantine) -> Iterator[
                 return
             end = chunk.offset
             if chunk.oversized:
-                size = int(chunk.oversized * stored_rate(stream))
+                size = stored_bytes(end, chunk.oversized, stored_rate(stream))
                 quarantine.add(
                     file.path, line_position(number, end), Reason.TOO_LARGE, chunk.data, bytes=size
                 )

@@ -87,7 +87,7 @@ def _batch_rows(file: InputFile, parquet: Any, index: int) -> int:
     a network, where that would fetch it twice.
     """
     group = parquet.metadata.row_group(index)
-    row = max(1, group.total_byte_size // max(1, group.num_rows))
+    row: int = max(1, group.total_byte_size // max(1, group.num_rows))
     if not file.remote:
         with suppress(OSError, pa.ArrowInvalid, StopIteration):  # reading it will say why
             row = max(row, next(parquet.iter_batches(1, row_groups=[index], use_threads=False)).nbytes)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from pipelines.sources.base import Quarantine, Reason, Unit
+from pipelines.sources.base import Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import broken, lost_behind, open_stream
 from pipelines.sources.fields import FieldMap, Fields, documents_from_records, line_position
 from pipelines.sources.lines import MAX_RECORD_BYTES, line_units, read_lines
@@ -59,7 +59,7 @@ def read_text_lines(
             try:
                 records.append((row, number, byte, size, {"text": data.decode().removesuffix("\r")}))
             except UnicodeDecodeError:
-                position, lost = line_position(number, byte), int(size * block.rate)
+                position, lost = line_position(number, byte), stored_bytes(byte, size, block.rate)
                 quarantine.add(file.path, position, Reason.INVALID_UTF8, data, bytes=lost)
         yield documents_from_records(records, _plain(field_map), file.path, quarantine)
 
