@@ -203,7 +203,7 @@ def test_templates_run_in_a_sandbox_and_know_no_date(trained):
 
 
 def test_a_tokenizer_without_template_says_how_to_mend_it(pieces, trained):
-    with pytest.raises(TokenizerError, match="tokenizer: {chat_template: FILE}"):
+    with pytest.raises(TokenizerError, match=r"tokenizer: \{chat_template: FILE\}"):
         ChatEncoder.build(pieces)
     with pytest.raises(TokenizerError, match="line 1"):
         ChatEncoder.build(trained, "{% for %}")

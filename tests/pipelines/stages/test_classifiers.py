@@ -315,7 +315,7 @@ def test_weights_of_groups_that_only_relabelling_feeds_are_legal(judged, coupage
     [
         ("curate.classify.topic.relabel={medicine: score > 0.5}", "has no label `medicine`"),
         ("curate.classify.topic.file=missing.bin", "either `train` or `file`"),
-        ("curate.classify.topic.train.label=nothing", "has examples of 0 labels"),
+        ("curate.classify.topic.train.label=nothing", "no field `nothing`"),
         ("curate.classify.spare={model: fasttext, file: recipe.yaml}", "This is no fastText model"),
         ("curate.classify.spare={model: fasttext, file: missing.bin}", "there is no file"),
     ],
