@@ -54,7 +54,7 @@ class Graph:
     shards: dict[str, Shards]
 
     def stages(self) -> Iterator[Stage]:
-        """All stages, each after its inputs; the sources first, so that what is wrong with any shows early."""
+        """All stages, each after its inputs; sources are read first, so that their faults show early."""
         return inputs_first((*self.ingests, *self.shards.values()))
 
     @property
