@@ -101,10 +101,8 @@ def _set_rest_aside(
     file: InputFile, unit: Unit, rest: _Element, row: int, stream: Stream, quarantine: Quarantine
 ) -> None:
     how = broken(stream)
-    if how:
-        lost = lost_behind(stream, unit, rest.byte)
-    else:
-        lost = rest.size if rest.is_behind else max(unit.whole_file - rest.byte, rest.size)
+    unended = rest.size if rest.is_behind else unit.whole_file
+    lost = lost_behind(stream, unit, rest.byte) if how else unended
     quarantine.add(
         file.path,
         _position(row, rest),

@@ -120,11 +120,11 @@ def test_another_edit_ingests_its_sources_again_and_none_leaves_the_shards_alone
 ):
     edit = "[{use: [c4_lines], sources: [law]}]"
     changed = write_edited(tmp_path / "recipe.yaml", corpus, base_tokenizer, edit)
-    states = json.loads(coupage("plan", changed, "--workdir", run_copy, "--json").stdout)
+    states = json.loads(coupage("plan", changed, "--workdir", run_copy, "--json").stdout)["stages"]
     state = {stage["label"]: stage["state"] for stage in states}
     assert (state["ingest web"], state["ingest law"]) == ("cached", "run")
     without = write_edited(tmp_path / "none.yaml", corpus, base_tokenizer, "[]")
-    plan = json.loads(coupage("plan", without, "--workdir", run_copy, "--json").stdout)
+    plan = json.loads(coupage("plan", without, "--workdir", run_copy, "--json").stdout)["stages"]
     assert {stage["state"] for stage in plan} == {"cached"}
 
 
