@@ -13,6 +13,7 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
     return [
         *_unknown_sources(recipe),
         *_reference_problems(recipe),
+        *_boilerplate_problems(recipe),
         *_unfed_groups(recipe),
         *_synthesis_problems(recipe),
         *_name_clashes(recipe),
@@ -64,6 +65,12 @@ def _reference_problems(recipe: Recipe) -> list[Problem]:
         if name in against
     ]
     return [*unknown, *judged]
+
+
+def _boilerplate_problems(recipe: Recipe) -> list[Problem]:
+    if recipe.dedup.boilerplate is None or recipe.without_boilerplate:
+        return []
+    return [(("dedup", "boilerplate"), "all sources are code, which is left alone unless `sources` names it")]
 
 
 def _unfed_groups(recipe: Recipe) -> list[Problem]:
