@@ -68,9 +68,11 @@ def _reference_problems(recipe: Recipe) -> list[Problem]:
 
 
 def _boilerplate_problems(recipe: Recipe) -> list[Problem]:
-    if recipe.dedup.boilerplate is None or recipe.without_boilerplate:
+    boilerplate = recipe.dedup.boilerplate
+    if boilerplate is None or boilerplate.sources is not None or recipe.without_boilerplate:
         return []
-    return [(("dedup", "boilerplate"), "all sources are code, which is left alone unless `sources` names it")]
+    message = "no source would lose boilerplate: all are code, which keeps its own unless `sources` names it"
+    return [(("dedup", "boilerplate"), message)]
 
 
 def _unfed_groups(recipe: Recipe) -> list[Problem]:

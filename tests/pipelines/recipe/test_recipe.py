@@ -156,4 +156,4 @@ def test_code_keeps_lines_that_recur_unless_it_is_named(tmp_path, boilerplate, c
 
 def test_boilerplate_of_code_alone_is_asked_back(tmp_path):
     text = GOOD.replace("mixtures:", "curate: {rules: [code]}\ndedup: {boilerplate: {}}\nmixtures:")
-    assert "line 6: `dedup.boilerplate`: all sources are code" in told(tmp_path, text)
+    assert "line 6: no source would lose boilerplate: all are code" in told(tmp_path, text)
