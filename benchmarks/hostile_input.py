@@ -34,7 +34,7 @@ RECIPE = """\
 name: hostile
 sources: {{web: {{reader: files, path: {data}}}}}
 quarantine: {{max_share: 1}}
-curate: {{language: null}}
+curate: {{language: null, rules: [{{use: [gopher_quality]}}]}}
 dedup: {{minhash: null}}
 tokenizer: {{train: {{vocabulary_size: 600}}}}
 mixtures: {{stage1: {{tokens: 5k, sequence_length: 128, weights: {{web: 1}}}}}}
