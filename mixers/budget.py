@@ -188,7 +188,7 @@ def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
             its epochs; or, under ``renormalize``, all groups together cannot fill the total.
     """
     unit = mixture.unit
-    weights = {group: Fraction(str(weight)) for group, weight in mixture.weights.items()}
+    weights = _weights(mixture)
     for group in weights:
         if group not in supply or supply[group].amount(unit) == 0:
             raise MixtureError(
@@ -227,6 +227,15 @@ def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
         for group in weights
     )
     return Budget(mixture.tokens, unit, tuple(groups), tuple(constraints))
+
+
+def asked_of_groups(mixture: Mixture) -> dict[str, int]:
+    """What a mixture asks of each group, whatever the groups have."""
+    return _share_out(mixture.tokens, _weights(mixture))
+
+
+def _weights(mixture: Mixture) -> dict[str, Fraction]:
+    return {group: Fraction(str(weight)) for group, weight in mixture.weights.items()}
 
 
 def _share_out(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:

@@ -102,3 +102,56 @@ def test_tests_mirror_the_rooms():
     folders = {path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     for folder in {path.parent for path in folders} - {Path("."), Path("versions")}:
         assert (ROOT / folder).is_dir(), f"tests/{folder} has no counterpart"
+
+
+PRINTERS = {"pipelines/plain.py", "trainers/progress.py"}
+"""The files that write on standard output and error, all of it fit to be printed."""
+LOOKS_AT = {"isatty", "reconfigure", "fileno"}
+
+
+def writes_to_a_terminal(tree: ast.AST) -> bool:
+    """Whether code prints, makes a console, or writes to a standard stream."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if called in {"print", "Console", "echo", "secho"} and not on_a_console(node.func):
+                return True
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr not in LOOKS_AT
+            and ast.unparse(node.value) in STREAMS
+        ):
+            return True
+    return False
+
+
+STREAMS = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
+
+
+def on_a_console(called: ast.expr) -> bool:
+    """Whether it is the `print` of a console that was given or made plain."""
+    return isinstance(called, ast.Attribute) and "onsole" in ast.unparse(called.value)
+
+
+def test_what_is_printed_goes_through_one_place():
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for name, path in modules().items()
+        if writes_to_a_terminal(ast.parse(path.read_text()))
+    }
+    assert found == PRINTERS
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(1)",
+        "rich.print(1)",
+        "Console().print(1)",
+        "typer.echo(1)",
+        "sys.stderr.write('')",
+        "sys.stdout.buffer.write(b'')",
+    ],
+)
+def test_other_ways_to_print_are_seen(code):
+    assert writes_to_a_terminal(ast.parse(code))

@@ -204,7 +204,8 @@ class ChatEncoder:
                 raise ValueError(
                     "The chat template does not mark what the assistant generates, and it changes or omits "
                     f"message {number}, which therefore cannot be found in the rendering without doubt. "
-                    f"{_NAME_ONE} Put {{% generation %}} and {{% endgeneration %}} around what is learnt."
+                    "Mark it with {% generation %} and {% endgeneration %} in a template of your own "
+                    "(`tokenizer.chat_template` in the recipe)."
                 )
             end_of_turn = _CONTROL_TOKEN.match(after)
             spans.append((len(before), end + (end_of_turn.end() if end_of_turn else 0)))

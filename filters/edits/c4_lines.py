@@ -11,7 +11,20 @@ from __future__ import annotations
 import numpy as np
 
 from filters.text.ascii_search import find_phrase
-from filters.text.characters import character_classes, count_characters, find_byte, find_space, skip_space
+from filters.text.characters import (
+    IDEOGRAPH,
+    MARK,
+    TERMINAL,
+    character_classes,
+    count_characters,
+    decode,
+    find_byte,
+    find_space,
+    is_closing,
+    skip_space,
+    step,
+    step_back,
+)
 from filters.text.kernel import kernel
 from filters.text.lines import line_end, strip_right
 from filters.text.texts import Edited, Texts, text_array, text_buffers
@@ -29,6 +42,9 @@ def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> Edited:
     A line goes if it has a word of more than 1,000 characters, does not end with one of `. ? ! " '` or ends
     with `...`, has fewer than three words, mentions JavaScript, or speaks of terms of use, privacy or
     cookies. Lines with "lorem ipsum" or `{` stay: the rules drop their document.
+
+    Beyond the paper, the sentence marks of other scripts end a line as well, also with quotation marks or
+    brackets behind them; in scripts without spaces each letter is a word; `[]` and `[0]` are no citations.
 
     Args:
         texts: A string or large_string column without nulls.
@@ -76,7 +92,7 @@ def _judge(data, begin, end, classes, terminal_punctuation, mentions):
     """The verdict on a stripped line; `mentions`: its document has a phrase that may drop it."""
     if end - begin > _LONGEST_WORD and _has_long_word(data, begin, end, classes):
         return _LONG_WORD
-    if terminal_punctuation and not _ends_sentence(data, begin, end):
+    if terminal_punctuation and not _ends_sentence(data, begin, end, classes):
         return _NO_TERMINAL
     if _has_few_words(data, begin, end, classes):
         return _FEW_WORDS
@@ -87,7 +103,10 @@ def _judge(data, begin, end, classes, terminal_punctuation, mentions):
 def _has_long_word(data, begin, end, classes):
     while begin < end:
         stop = find_space(data, begin, end, classes)
-        if count_characters(data, begin, stop) > _LONGEST_WORD:
+        if (
+            count_characters(data, begin, stop) - _count_ideographs(data, begin, stop, classes)
+            > _LONGEST_WORD
+        ):
             return True
         begin = skip_space(data, stop, end, classes)
     return False
@@ -95,11 +114,21 @@ def _has_long_word(data, begin, end, classes):
 
 @kernel
 def _has_few_words(data, begin, end, classes):
-    for _ in range(_FEWEST_WORDS):
-        if begin >= end:
-            return True
-        begin = skip_space(data, find_space(data, begin, end, classes), end, classes)
-    return False
+    words = 0
+    while begin < end and words < _FEWEST_WORDS:
+        stop = find_space(data, begin, end, classes)
+        words += max(1, _count_ideographs(data, begin, stop, classes))
+        begin = skip_space(data, stop, end, classes)
+    return words < _FEWEST_WORDS
+
+
+@kernel
+def _count_ideographs(data, begin, end, classes):
+    found = 0
+    while begin < end:
+        found += classes[decode(data, begin, end)] & IDEOGRAPH != 0
+        begin = step(data, begin, end)
+    return found
 
 
 @kernel
@@ -114,13 +143,13 @@ def _count_citations(data, begin, end):
 
 @kernel
 def _citation(data, at, end):
-    """Bytes of the citation mark at `at`, 0 if there is none: `[`, digits or none, `]`, or a fixed phrase."""
+    """Bytes of the citation mark at `at`, 0 if there is none: a number from 1 on, or a fixed phrase."""
     if data[at] != ord("["):
         return 0
     after = at + 1
     while after < end and 48 <= data[after] <= 57:
         after += 1
-    if after < end and data[after] == ord("]"):
+    if after > at + 1 and data[at + 1] != ord("0") and after < end and data[after] == ord("]"):
         return after + 1 - at
     for phrase in (b"[edit]", b"[citation needed]"):
         if at + len(phrase) <= end:
@@ -133,7 +162,7 @@ def _citation(data, at, end):
 
 
 @kernel
-def _ends_sentence(data, begin, end):
+def _ends_sentence(data, begin, end, classes):
     """Whether the line ends with a terminal mark, and not with an ellipsis, once citation marks are gone."""
     stops = 0
     while end > begin:
@@ -144,12 +173,24 @@ def _ends_sentence(data, begin, end):
         last = data[end - 1]
         if last != ord("."):
             closed = last == ord("?") or last == ord("!") or last == ord('"') or last == ord("'")
-            return stops > 0 or closed
+            return stops > 0 or closed or _ends_foreign_sentence(data, begin, end, classes)
         stops += 1
         if stops == 3:
             return False
         end -= 1
     return stops > 0
+
+
+@kernel
+def _ends_foreign_sentence(data, begin, end, classes):
+    """Whether a terminal mark beyond ASCII is the last character, closing marks and invisible ones aside."""
+    while end > begin:
+        at = step_back(data, end, begin)
+        point = decode(data, at, end)
+        if not (classes[point] & MARK or is_closing(point)):
+            return point >= 128 and classes[point] & TERMINAL != 0
+        end = at
+    return False
 
 
 @kernel

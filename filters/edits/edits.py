@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from filters.edits import c4_lines, mojibake
+from filters.edits import c4_lines, mojibake, normalize_lines
 from filters.pii.kinds import ALL, wanted_kinds
 from filters.pii.masking import mask_pii
 from filters.text.texts import Edited, Texts
@@ -49,11 +50,22 @@ class FixEncoding(Edit):
         return mojibake.repair(texts)
 
 
+class NormalizeLines(Edit):
+    """Ends each line with a newline and no blanks; removes NUL, and byte order marks at the start."""
+
+    name: ClassVar[str] = "normalize_lines"
+    version: ClassVar[int] = 1
+
+    def apply(self, texts: Texts) -> Edited:
+        """`line_breaks` replaced, lines that lost `trailing_blanks`, `nulls`, `byte_order_marks`."""
+        return normalize_lines.normalize(texts)
+
+
 class C4Lines(Edit):
     """Removes the lines of a web page that are no prose, by C4's rules, and citation marks."""
 
     name: ClassVar[str] = "c4_lines"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     conversations: ClassVar[bool] = False
     terminal_punctuation: bool = Field(
         default=True, description="Lines must end with a terminal mark: C4 says yes, FineWeb no."
@@ -68,7 +80,7 @@ class MaskPii(Edit):
     """Puts masks such as `<email>` in the place of personal data and secrets."""
 
     name: ClassVar[str] = "mask_pii"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kinds: tuple[str, ...] = Field(default=ALL, description="What is masked: " + ", ".join(ALL) + ".")
 
     @field_validator("kinds")
@@ -82,7 +94,7 @@ class MaskPii(Edit):
         return Edited(*mask_pii(texts, self.kinds))
 
 
-EDITS: dict[str, type[Edit]] = {edit.name: edit for edit in (FixEncoding, C4Lines, MaskPii)}
+EDITS: dict[str, type[Edit]] = {edit.name: edit for edit in (FixEncoding, NormalizeLines, C4Lines, MaskPii)}
 
 
 def make_edits(names: Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[Edit, ...]:
@@ -106,6 +118,17 @@ def make_edits(names: Sequence[str], options: Mapping[str, Any] | None = None) -
             )
         chosen[name][key] = value
     return tuple(_make(EDITS[name], values) for name, values in chosen.items())
+
+
+def with_normal_lines(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The edits, and before them `normalize_lines` unless it is among them.
+
+    Repairs of encodings that come first stay first: letters of mojibake look like line breaks and blanks.
+    """
+    if any(isinstance(edit, NormalizeLines) for edit in edits):
+        return edits
+    repairs = tuple(takewhile(lambda edit: isinstance(edit, FixEncoding), edits))
+    return (*repairs, NormalizeLines(), *edits[len(repairs) :])
 
 
 def _make(edit: type[Edit], values: dict[str, Any]) -> Edit:

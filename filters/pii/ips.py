@@ -5,7 +5,7 @@ stand apart from words, paths and longer dotted numbers, so that `package-1.2.3.
 identifiers are none. As in datatrove, addresses that IANA's special-purpose registries do not give to the
 public are left: private, loopback, link-local, documentation, reserved; so is multicast. After StarCoder's
 filter, which takes an address of four single digits for a version, one without an octet of at least 32 is
-left (version and section numbers; of random addresses 0.02 %), and so is one behind a word such as `version`.
+left (version and section numbers; of random addresses 0.02 %), and so is what `filters.pii.codes` knows.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -16,6 +16,7 @@ from ipaddress import ip_network
 
 import numpy as np
 
+from filters.pii.codes import is_code
 from filters.pii.text import (
     ALNUM,
     CLASSES,
@@ -23,21 +24,15 @@ from filters.pii.text import (
     HEX,
     byte_at,
     byte_before,
-    context_before,
     ends_apart,
     number,
     run_end,
     starts_apart,
-    word_list,
 )
 from filters.text.kernel import kernel
 
 _LEAST_LARGEST_OCTET = 32
 _FEWEST_DIGITS = 6
-_VERSION_REACH = 20
-_VERSION_WORDS = word_list(
-    "v ver build rev version* release* firmware* section* chapter* вер верси* сборк* раздел* пункт*"
-)
 
 # RFC 6890 and its successors, as `ipaddress.IPv4Address.is_global` of Python 3.13 has them, and multicast.
 _RESERVED_V4 = np.array(
@@ -82,7 +77,7 @@ def ipv4_end(data, at, floor, end):
     for index in range(_RESERVED_V4.shape[0]):
         if address & _RESERVED_V4[index, 1] == _RESERVED_V4[index, 0]:
             return 0
-    return 0 if context_before(data, at, floor, _VERSION_REACH, _VERSION_WORDS) else stop
+    return 0 if is_code(data, at, stop, floor, end) else stop
 
 
 @kernel

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from filters.pii.kinds import ALL, KINDS
 from filters.pii.spans import find_spans
+from filters.text.characters import append
 from filters.text.kernel import kernel
 from filters.text.texts import Buffers, Texts, text_buffers
 
@@ -63,16 +64,7 @@ def _write(data, spans, first, masked):
     """Writes the bytes, of which the first has the position `first`, with masks in the place of the spans."""
     size = at = 0
     for span in spans:
-        size = _append(data, at, span.start - first, masked, size)
-        size = _append(_MASKS, _MASK_ENDS[span.kind], _MASK_ENDS[span.kind + 1], masked, size)
+        size = append(data, at, span.start - first, masked, size)
+        size = append(_MASKS, _MASK_ENDS[span.kind], _MASK_ENDS[span.kind + 1], masked, size)
         at = span.end - first
-    _append(data, at, data.size, masked, size)
-
-
-@kernel
-def _append(data, at, end, masked, size):
-    """Writes `data[at:end]` behind what there is; returns the new size."""
-    source, target = data[at:end], masked[size:]
-    for index in range(source.size):
-        target[index] = source[index]
-    return size + source.size
+    append(data, at, data.size, masked, size)

@@ -6,8 +6,8 @@ Russian or North American numbers are written, that is how its digits are groupe
 plus if it has one, or the second may be in brackets, and between groups stand a space, a hyphen, a full stop
 or several of them. North American numbers obey the numbering plan: area and exchange start with 2 to 9.
 Shapes that are also those of other numbers, such as digits alone, need a word like `phone` or `тел` before
-them; Russian mobile numbers, any word in Cyrillic. Left as they are: the numbers 555-0100 to 555-0199, which
-are kept for fiction.
+them; Russian mobile numbers, any word in Cyrillic. Russian area codes start with 3, 4, 7, 8 or 9. Left as
+they are: the numbers 555-0100 to 555-0199, which are kept for fiction.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -33,6 +33,8 @@ _WORDS = word_list(
     "ph tel cell call fax sms phone* telephone* mobile* whatsapp* viber* тел* моб* сот* факс* звон*"
 )
 _FEWEST, _MOST = 10, 13
+
+_FICTION = (5, 5, 5, 0, 1)
 
 # Sizes of the groups, a hexadecimal digit each.
 _RUSSIAN = (0x13322, 0x1334, 0x137, 0x13223, 0x13232, 0x14222, 0x1433, 0x1424, 0x146, 0x15122, 0x1523, 0x155)
@@ -140,11 +142,11 @@ def _is_national(data, start, at, floor, digits, shape, bracket, in_groups):
     if digits == 11:
         american = lead == 1 and shape == 0x1334 and _is_american(data, at, 1)
         return american and (in_groups or _named(data, start, floor))
-    if digits != 10:
+    if digits != 10 or (shape == 0x334 and _is_fiction(data, at, 3)):
         return False
     if (shape == 0x334 or shape == 0xA) and _is_american(data, at, 0):
         return (in_groups and shape == 0x334) or _named(data, start, floor)
-    if lead < 3:
+    if lead < 3 or lead == 5 or lead == 6:
         return False
     for known in _RUSSIAN_LOCAL:
         if shape == known:
@@ -169,15 +171,19 @@ def _is_russian(data, start, at, floor, shape):
 def _is_american(data, at, area):
     """Whether area and exchange, from the digit with the number `area` on, exist and are not fiction's.
 
-    Both start with 2 to 9 (North American Numbering Plan); fiction has 555-0100 to 555-0199.
+    Both start with 2 to 9 (North American Numbering Plan).
     """
-    exchange = area + 3
-    if _digit(data, at, area) < 2 or _digit(data, at, exchange) < 2:
-        return False
-    fives = (
-        _digit(data, at, exchange) == _digit(data, at, exchange + 1) == _digit(data, at, exchange + 2) == 5
-    )
-    return not (fives and _digit(data, at, exchange + 3) == 0 and _digit(data, at, exchange + 4) == 1)
+    exists = _digit(data, at, area) >= 2 and _digit(data, at, area + 3) >= 2
+    return exists and not _is_fiction(data, at, area + 3)
+
+
+@kernel
+def _is_fiction(data, at, exchange):
+    """Whether the digits from the number `exchange` on are 555-0100 to 555-0199."""
+    index = 0
+    while index < len(_FICTION) and _digit(data, at, exchange + index) == _FICTION[index]:
+        index += 1
+    return index == len(_FICTION)
 
 
 @kernel

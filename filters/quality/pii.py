@@ -9,7 +9,7 @@ from filters.pii.spans import find_spans
 from filters.quality.documents import Documents
 from filters.quality.signal import Family, count
 
-VERSION = 1
+VERSION = 2
 
 SIGNALS = tuple(count(f"pii_{kind.name}", kind.doc) for kind in KINDS)
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from filters.text.folding import UNSPACED
 from filters.text.kernel import inline_kernel, kernel
 from filters.text.vectors import WIDTH, bytes_equal, bytes_within, count_ones, low_bits, trailing_zeros
 
@@ -57,6 +58,9 @@ MATH = 1 << 17
 MARK = 1 << 18
 """Belongs to the character before it, or is not seen: categories M* and Cf."""
 
+IDEOGRAPH = 1 << 19
+"""A letter or digit of a script without spaces between words, such as Han, kana and Thai."""
+
 _LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _SYMBOLS = (
     "!/—”:％１〈&(、━\\【#%「」，】；+^]~“《„';’{|∶´[=-`*．（–？！：$～«〉,><》)?）。…@_.\"}►»"
@@ -64,6 +68,7 @@ _SYMBOLS = (
 )
 _MARKS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 _QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
+_CLOSING = tuple(map(ord, "\"')]”’»›）］」』】》〉〕〗〙〛｝｣"))
 _CURRENCY = "$£€¥฿﷼" + "".join(map(chr, range(0x20A0, 0x20C0)))
 
 # Sentence_Terminal of Unicode 15 (PropList.txt) and the Khmer and Yi marks that FineWeb adds, as inclusive
@@ -133,6 +138,9 @@ def character_classes() -> np.ndarray:
     table[category == "Sm"] |= MATH
     table[:128] &= ~np.uint32(MATH)
     table[_ranges(_MATH)] |= MATH
+    for first, last in UNSPACED:
+        block = table[first : last + 1]
+        block[(block & WORD) != 0] |= IDEOGRAPH
     table[_points(_LINE_BREAKS)] |= LINE_BREAK
     table[_points(_SYMBOLS)] |= SYMBOL
     table[_ranges(_TERMINAL)] |= SYMBOL | TERMINAL | RUSSIAN_TERMINAL
@@ -327,3 +335,18 @@ def count_byte(data, begin, end, byte):
         count += data[at] == byte
         at += 1
     return count
+
+
+@inline_kernel
+def is_closing(point):
+    """Whether a code point is a quotation mark or bracket that closes."""
+    return point in _CLOSING
+
+
+@kernel
+def append(data, at, end, target, size):
+    """Writes `data[at:end]` behind the `size` bytes that `target` has; returns the new size."""
+    source, rest = data[at:end], target[size:]
+    for index in range(source.size):
+        rest[index] = source[index]
+    return size + source.size

@@ -16,7 +16,7 @@ IDEOGRAPH = 1 << 31
 """Flag of a folded code point that is a word by itself: Han, kana, other scripts without spaces."""
 
 # Thai, Lao, Myanmar, Khmer, kana, Han: scripts that do not put spaces between words.
-_UNSPACED = (
+UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007),
     (0x3021, 0x3029), (0x3031, 0x3035), (0x303B, 0x303C), (0x3040, 0x30FF), (0x31F0, 0x31FF),
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF),
@@ -53,7 +53,7 @@ def word_folding() -> np.ndarray:
                 character = unicodedata.normalize("NFKD", character)
             base = character.lower()[0]
             table[point] = ord(base) if base.isalnum() else point
-    for first, last in _UNSPACED:
+    for first, last in UNSPACED:
         block = table[first : last + 1]
         block[block > SEPARATOR] |= np.uint32(IDEOGRAPH)
     return table

@@ -28,7 +28,7 @@ from pipelines.errors import UserError
 from pipelines.execution.output import ROW_GROUP
 from pipelines.graph.build import language_of, signals_of
 from pipelines.plain import print_json
-from pipelines.recipe.curate import ALL_SIGNALS, Edits, Rules
+from pipelines.recipe.curate import ALL_SIGNALS, Edits, Rules, edits_of
 from pipelines.report.edits import edit_reports
 from pipelines.sources.models import bundled_language_model
 from pipelines.sources.quarantine import tell
@@ -37,6 +37,8 @@ from pipelines.stages.ingest import Ingest
 from pipelines.stages.sidecar import Sidecar
 
 FILE = "signals.parquet"
+NORMALIZE = "normalize_lines"
+"""The setting that leaves line ends as they are read: `normalize_lines=false`."""
 LANGUAGE = "language"
 """Among signals: the language and its score."""
 
@@ -87,8 +89,8 @@ def annotate(
         output: The folder to write.
         rules: Presets by which documents are judged, such as `gopher_quality`.
         signals: Signals to compute, `language` or `all`; by default what the rules need, without rules all.
-        edits: Edits made in the texts first, such as `fix_encoding`.
-        settings: Thresholds and options, as `gopher_quality.min_words=20`.
+        edits: Edits made in the texts first, such as `fix_encoding`; `normalize_lines` is made by itself.
+        settings: Thresholds and options, as `gopher_quality.min_words=20` or `normalize_lines=false`.
         workers: Processes; one a core by default.
         console: Where progress is shown.
 
@@ -100,8 +102,9 @@ def annotate(
     """
     values = _values(settings)
     options = {key: values.pop(key) for key in list(values) if key.split(".")[0] in edits}
+    normal_lines = values.pop(NORMALIZE, None)
     judged_by = _rules(rules, values)
-    parts = replace(ingest([*map(str, files)]), edits=_edits(edits, options))
+    parts = replace(ingest([*map(str, files)]), edits=_edits(edits, options, normal_lines))
     sidecars = _sidecars(parts, judged_by, signals)
     job = Job(
         command="annotate",
@@ -141,9 +144,10 @@ def _values(assignments: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _edits(names: Sequence[str], options: dict[str, str]) -> tuple[Edit, ...]:
+def _edits(names: Sequence[str], options: dict[str, str], normal_lines: str | None) -> tuple[Edit, ...]:
     hint = f"Edits for --edit: {', '.join(EDITS)}. --set sets their options."
-    return configured(Edits, {"use": list(dict.fromkeys(names)), "options": options}, hint).edits()
+    given = {"use": list(dict.fromkeys(names)), "options": options, NORMALIZE: normal_lines}
+    return edits_of([configured(Edits, given, hint)])
 
 
 def _rules(presets: Sequence[str], thresholds: dict[str, str]) -> tuple[Rule, ...]:

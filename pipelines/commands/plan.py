@@ -1,17 +1,20 @@
-"""`coupage plan`: the stages of a recipe, drawn as a tree."""
+"""`coupage plan`: what a run would read, do and write, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
+from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.open_run import default_workdir
 from pipelines.graph.build import Graph, build_graph
+from pipelines.graph.estimate import Estimate, GroupEstimate, SourceEstimate, Step, estimate
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
 from pipelines.graph.preflight import look_before
@@ -20,70 +23,206 @@ from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
 from pipelines.sources.passed_over import describe
 
-
-def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:
-    """`coupage plan`."""
-    graph, folder = _graph(name, workdir, assignments)
-    stages = make_plan(graph, folder)
-    if json:
-        print_json([asdict(stage) for stage in stages])
-        return
-    by_label = {stage.label: stage for stage in stages}
-    tree = Tree(Text.assemble((graph.recipe.name, "bold"), f" in {folder}"))
-    shown: set[str] = set()
-    for root in graph.shards.values():
-        _grow(tree, root.label, by_label, shown)
-    console = PlainConsole()
-    console.print(tree)
-    running = [stage for stage in stages if stage.state != "cached"]
-    console.print(f"{len(stages) - len(running)} stages cached, {len(running)} to run", highlight=False)
-    for ingest in graph.ingests:
-        if passed_over := ingest.source.passed_over():
-            said = f"{ingest.scope}: {describe(passed_over)}"
-            console.print(said, highlight=False, markup=False, soft_wrap=True)
+NEW = "not run before"
 
 
-def _grow(tree: Tree, label: str, stages: dict[str, PlannedStage], shown: set[str]) -> None:
-    stage = stages[label]
-    if label in shown:
-        tree.add(Text(f"{label} (above)", "dim"))
-        return
-    shown.add(label)
-    branch = tree.add(_describe(stage))
-    for before in stage.inputs:
-        _grow(branch, before, stages, shown)
+@dataclass(frozen=True)
+class Plan:
+    """What a run of a recipe would do."""
+
+    recipe: str
+    folder: Path
+    stages: list[PlannedStage]
+    estimate: Estimate
+    unreachable: list[str]
+    """What did not answer, and so was not looked at."""
 
 
-def _describe(stage: PlannedStage) -> Text:
-    colour = "green" if stage.state == "cached" else "yellow"
-    about = "" if stage.state == "cached" else "about "
-    sizes = [
-        f"{stage.tasks_done} tasks done" if stage.state == "resume" else "",
-        f"{about}{stage.parts:,} parts" if stage.parts is not None else "",
-        f"{stage.bytes / 1e6:,.1f} MB" if stage.bytes is not None else "",
-        f"{about}{stage.tokens:,} tokens" if stage.tokens is not None else "",
-        f"{stage.reusable_documents:,} documents encoded before" if stage.reusable_documents else "",
-    ]
-    text = Text.assemble(
-        f"{stage.label} ", (stage.state, colour), (f" {', '.join(filter(None, sizes))}", "dim")
-    )
-    return text.append(f"\n  {'; '.join(stage.reasons)}", "yellow") if stage.reasons else text
-
-
-def plan(
-    recipe: str | Path, *, workdir: str | Path | None = None, settings: Sequence[str] = ()
-) -> list[PlannedStage]:
-    """What a run of the recipe would do: each stage, whether it is cached, and why it must run.
+def plan(recipe: str | Path, *, workdir: str | Path | None = None, settings: Sequence[str] = ()) -> Plan:
+    """What a run of the recipe would do: each stage, whether it is cached and why not, and what it takes.
 
     Changes nothing. The arguments are those of `run`.
+
+    Raises:
+        UserError: The recipe or an input is wrong; all faults are told.
     """
-    return make_plan(*_graph(recipe, workdir, settings))
+    return _made(recipe, workdir, settings)[1]
 
 
-def _graph(recipe: str | Path, workdir: str | Path | None, settings: Sequence[str]) -> tuple[Graph, Path]:
-    """The stages of a recipe as its inputs are now, and the run's folder."""
+def _made(recipe: str | Path, workdir: str | Path | None, settings: Sequence[str]) -> tuple[Graph, Plan]:
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
     inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
-    look_before(loaded, inputs, folder)
-    return build_graph(loaded, inputs), folder
+    looked = look_before(loaded, inputs, folder)
+    graph = build_graph(loaded, inputs)
+    return graph, Plan(
+        loaded.name,
+        folder,
+        make_plan(graph, folder),
+        estimate(graph, folder, looked),
+        [str(error) for error in looked.unreachable],
+    )
+
+
+def show_plan(name: str, workdir: Path | None, assignments: list[str], json: bool) -> None:
+    """`coupage plan`."""
+    graph, made = _made(name, workdir, assignments)
+    if json:
+        print_json({"stages": [asdict(s) for s in made.stages], **asdict(made.estimate)})
+        return
+    console = PlainConsole()
+    console.print(_tree(made))
+    running = [stage for stage in made.stages if stage.state != "cached"]
+    console.print(f"{len(made.stages) - len(running)} stages cached, {len(running)} to run")
+    console.print(_sources(made.estimate.sources))
+    console.print(_groups(made.estimate.groups))
+    for line in _costs(made.estimate):
+        console.print(line, soft_wrap=True)
+    for ingest in graph.ingests:
+        if passed_over := ingest.source.passed_over():
+            console.print(f"{ingest.scope}: {describe(passed_over)}", soft_wrap=True)
+    for error in made.unreachable:
+        console.print(f"not looked at: {error}", style="yellow", soft_wrap=True)
+
+
+def _tree(made: Plan) -> Tree:
+    """A line for each source, each mixture and what lies between; below it why its stages run."""
+    all_new = all(NEW in stage.reasons for stage in made.stages)
+    title = Text.assemble((made.recipe, "bold"), f" in {made.folder}")
+    tree = Tree(title.append(f": {NEW}", "yellow") if all_new else title)
+    sections: dict[str, list[PlannedStage]] = {}
+    for stage in made.stages:
+        sections.setdefault(stage.section, []).append(stage)
+    for name, stages in sections.items():
+        branch = tree.add(Text.assemble(f"{name} ", _described(stages)))
+        for reason in [] if all_new else _reasons(stages):
+            branch.add(Text(reason, "yellow"))
+    return tree
+
+
+def _described(stages: list[PlannedStage]) -> Text:
+    cached = [stage for stage in stages if stage.state == "cached"]
+    waiting = [stage for stage in stages if stage.state != "cached"]
+    parts = []
+    if cached:
+        parts.append(Text.assemble(("cached ", "green"), _folded(cached)))
+    if waiting:
+        parts.append(Text.assemble((f"{_state(waiting)} ", "yellow"), _folded(waiting)))
+    return Text("; ").join(parts)
+
+
+def _state(waiting: list[PlannedStage]) -> str:
+    done = sum(stage.tasks_done for stage in waiting)
+    return f"resume ({done} tasks done)" if done else "run"
+
+
+def _folded(stages: list[PlannedStage]) -> Text:
+    """The stages in order; those of a kind that follow one another are one."""
+    return Text(", ").join(
+        _kind(kind, list(same)) for kind, same in groupby(stages, lambda stage: stage.kind)
+    )
+
+
+def _kind(kind: str, stages: list[PlannedStage]) -> Text:
+    if len(stages) > 1:
+        return Text.assemble(f"{kind} ", (f"({len(stages)})", "dim"))
+    (stage,) = stages
+    about = [
+        f"about {stage.parts:,} parts" if stage.parts and stage.state != "cached" else "",
+        f"{stage.reusable_documents:,} documents encoded before" if stage.reusable_documents else "",
+    ]
+    sizes = ", ".join(filter(None, about))
+    return Text.assemble(stage.label, (f" ({sizes})" if sizes else "", "dim"))
+
+
+def _reasons(stages: list[PlannedStage]) -> Iterator[str]:
+    """Each reason once; none where all that runs is new."""
+    seen: set[str] = set()
+    for stage in stages:
+        reasons = "; ".join(reason for reason in stage.reasons if reason != NEW)
+        if reasons and reasons not in seen:
+            seen.add(reasons)
+            yield f"{stage.label}: {reasons}"
+    waiting = [stage for stage in stages if stage.state != "cached"]
+    if waiting and all(NEW in stage.reasons for stage in waiting):
+        yield NEW
+    elif waiting and not seen and (first := _first_outside(stages, waiting)):
+        yield f"after {first}"
+
+
+def _first_outside(stages: list[PlannedStage], waiting: list[PlannedStage]) -> str | None:
+    own = {stage.label for stage in stages}
+    return next((label for stage in waiting for label in stage.after if label not in own), None)
+
+
+def _sources(sources: list[SourceEstimate]) -> Table:
+    table = _table("source", "group", "input", "documents", "tokens")
+    for each in sources:
+        about = "" if each.exact else "about "
+        table.add_row(
+            each.source,
+            each.group,
+            _size(each.input_bytes),
+            "?" if each.documents is None else f"{about}{each.documents:,}",
+            "?" if each.tokens is None else f"about {_count(each.tokens)}",
+        )
+    return table
+
+
+def _groups(groups: Iterable[GroupEstimate]) -> Table:
+    table = _table("mixture", "group", "asked", "available", "epochs", "")
+    for each in groups:
+        short = Text(f"short of {_count(each.lacking)}" if each.lacking else "", "yellow")
+        table.add_row(
+            each.mixture,
+            each.group,
+            f"{_count(each.asked)} {'' if each.unit == 'tokens' else '(loss)'}".strip(),
+            "?" if each.available is None else f"about {_count(each.available)}",
+            "?" if each.epochs is None else f"{each.epochs:.1f} of {each.max_epochs:g}",
+            short,
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
+    return table
+
+
+def _costs(made: Estimate) -> Iterator[Text]:
+    enough = "" if made.disk_bytes < made.free_bytes else " too little"
+    disk = f"Disk: about {_size(made.disk_bytes)} to write, {_size(made.free_bytes)} free"
+    yield Text.assemble(disk, (enough, "red"))
+    if made.steps:
+        seconds = sum(step.seconds for step in made.steps)
+        steps = ", ".join(map(_step, made.steps))
+        yield Text(f"Time: about {_duration(seconds)} ({steps}), without deduplication and mixing")
+
+
+def _step(step: Step) -> str:
+    where = "measured here" if step.measured else "as documented"
+    return f"{step.name} {_duration(step.seconds)} at {step.mb_a_second:g} MB/s {where}"
+
+
+def _size(number: int | None) -> str:
+    if number is None:
+        return "?"
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if number >= scale:
+            return f"{number / scale:,.1f} {unit}"
+    return f"{number / 1e3:,.1f} kB"
+
+
+def _count(number: int) -> str:
+    for unit, scale in (("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= 10 * scale:
+            return f"{number / scale:,.1f}{unit}"
+    return f"{number:,}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 7200:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{max(1, round(seconds))} s"

@@ -118,7 +118,7 @@ class Progress:
     def warn(self, message: str) -> None:
         """Say something that should not be missed."""
         self._console.print(
-            f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True
+            printable(f"warning: {message}"), style="yellow", highlight=False, markup=False, soft_wrap=True
         )
         self._write(f"warning: {message}")
 
@@ -129,7 +129,7 @@ class Progress:
     def _say(self, line: str) -> None:
         """A line where no bar shows it."""
         if not self._console.is_terminal:
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
         self._write(line)
 
     def _write(self, line: str) -> None:

@@ -54,8 +54,8 @@ class Graph:
     shards: dict[str, Shards]
 
     def stages(self) -> Iterator[Stage]:
-        """All stages, each after its inputs."""
-        return inputs_first(self.shards.values())
+        """All stages, each after its inputs; sources are read first, so that their faults show early."""
+        return inputs_first((*self.ingests, *self.shards.values()))
 
     @property
     def results(self) -> tuple[Stage, ...]:

@@ -15,9 +15,12 @@ from pipelines.execution.counts import Count
 from pipelines.execution.manifest import Damaged, Manifest, read_manifest
 from pipelines.execution.output import read_receipt, read_tasks
 from pipelines.execution.stage import Stage
-from pipelines.graph.build import Graph
+from pipelines.graph.build import DOCUMENTS, Graph
+from pipelines.stages.boilerplate import RecurringLines
 from pipelines.stages.ingest import Ingest
-from pipelines.stages.mix import Mix
+from pipelines.stages.mix import Mix, MixStage
+from pipelines.stages.parts import PartStage
+from pipelines.stages.shards import Shards
 from pipelines.stages.tokenize import Tokenize
 
 BYTES_A_TOKEN = 4.0
@@ -31,8 +34,13 @@ class PlannedStage:
 
     label: str
     kind: str
+    section: str
+    """The source, synthesis or mixture that it belongs to; `documents` where it is about all of them."""
     state: str
     reasons: list[str]
+    """Why it must run, where that is not only because a stage before it does."""
+    after: list[str]
+    """The stages before it that must run."""
     parts: int | None
     tasks_done: int
     bytes: int | None
@@ -43,18 +51,26 @@ class PlannedStage:
 
 def make_plan(graph: Graph, workdir: Path) -> list[PlannedStage]:
     """The stages of `graph` in order, each cached or to run, and why it must run."""
-    return [_planned(stage, graph, workdir) for stage in graph.stages()]
+    planned: list[PlannedStage] = []
+    running: set[str] = set()
+    for stage in graph.stages():
+        planned.append(_planned(stage, graph, workdir, running))
+        if planned[-1].state != "cached":
+            running.add(stage.label)
+    return planned
 
 
-def _planned(stage: Stage, graph: Graph, workdir: Path) -> PlannedStage:
+def _planned(stage: Stage, graph: Graph, workdir: Path, running: set[str]) -> PlannedStage:
     manifest = stage.manifest(workdir) if stage.is_finished(workdir) else None
     tasks_done = 0 if manifest else _receipts(stage, workdir)
     state = "cached" if manifest else ("resume" if tasks_done else "run")
     return PlannedStage(
         label=stage.label,
         kind=stage.name,
+        section=section_of(stage),
         state=state,
-        reasons=[] if manifest else list(_reasons(stage, workdir)),
+        reasons=[] if manifest else list(_reasons(stage, workdir, running)),
+        after=[before.label for before in stage.inputs if before.label in running],
         parts=_parts(stage, manifest),
         tasks_done=len(manifest.tasks) if manifest else tasks_done,
         bytes=_bytes(stage, manifest),
@@ -64,14 +80,25 @@ def _planned(stage: Stage, graph: Graph, workdir: Path) -> PlannedStage:
     )
 
 
+def section_of(stage: Stage) -> str:
+    """The source, synthesis or mixture that a stage is about; `documents` where it is about all."""
+    parts = getattr(stage, "parts", None)
+    if isinstance(parts, PartStage):
+        return parts.origin.scope
+    return stage.scope if isinstance(stage, PartStage | RecurringLines | MixStage | Shards) else DOCUMENTS
+
+
 def _receipts(stage: Stage, workdir: Path) -> int:
     folder = stage.folder(workdir)
     tasks = len(read_tasks(folder) or ())
     return sum(1 for number in range(tasks) if read_receipt(folder, number))
 
 
-def _reasons(stage: Stage, workdir: Path) -> Iterator[str]:
-    """Why the stage is not cached, compared with its latest finished run under other settings."""
+def _reasons(stage: Stage, workdir: Path, running: set[str]) -> Iterator[str]:
+    """Why the stage is not cached, compared with its latest finished run under other settings.
+
+    That a stage before it must run is no reason of its own.
+    """
     earlier = _latest(stage, workdir)
     if earlier is None:
         yield "not run before"
@@ -82,7 +109,7 @@ def _reasons(stage: Stage, workdir: Path) -> Iterator[str]:
     for before in stage.inputs:
         if before.label not in earlier.inputs:
             yield f"new input: {before.label}"
-        elif earlier.inputs[before.label].fingerprint != before.fingerprint:
+        elif earlier.inputs[before.label].fingerprint != before.fingerprint and before.label not in running:
             yield f"{before.label} changed"
     for label in sorted(set(earlier.inputs) - {before.label for before in stage.inputs}):
         yield f"input gone: {label}"

@@ -133,7 +133,7 @@ def _check_predicate(predicate: str, known: set[str]) -> None:
     try:
         names = set(pl.sql_expr(predicate).meta.root_names())
     except pl.exceptions.PolarsError as error:
-        raise UserError(f"the predicate {predicate} cannot be read: {error}", hint=hint) from error
+        raise UserError(f"the predicate {predicate} cannot be evaluated: {error}", hint=hint) from error
     if unknown := sorted(names - known):
         raise UserError(
             f"the predicate {predicate} asks for `{unknown[0]}`; documents have: {', '.join(sorted(known))}",
@@ -180,4 +180,4 @@ def _check_template(files: TokenizerFiles, talking: list[str]) -> None:
     try:
         ChatEncoder.build(files)
     except TokenizerError as error:
-        raise UserError(f"{', '.join(talking)} cannot be encoded: {error}") from error
+        raise UserError(f"the conversations of {', '.join(talking)}: {error}") from error

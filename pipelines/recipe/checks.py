@@ -13,6 +13,7 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
     return [
         *_unknown_sources(recipe),
         *_reference_problems(recipe),
+        *_boilerplate_problems(recipe),
         *_unfed_groups(recipe),
         *_synthesis_problems(recipe),
         *_name_clashes(recipe),
@@ -64,6 +65,14 @@ def _reference_problems(recipe: Recipe) -> list[Problem]:
         if name in against
     ]
     return [*unknown, *judged]
+
+
+def _boilerplate_problems(recipe: Recipe) -> list[Problem]:
+    boilerplate = recipe.dedup.boilerplate
+    if boilerplate is None or boilerplate.sources is not None or recipe.without_boilerplate:
+        return []
+    message = "no source would lose boilerplate: all are code, which keeps its own unless `sources` names it"
+    return [(("dedup", "boilerplate"), message)]
 
 
 def _unfed_groups(recipe: Recipe) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -13,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from filters.edits.edits import EDITS, Edit, make_edits
+from filters.edits.edits import EDITS, Edit, make_edits, with_normal_lines
 from filters.language.identify import LanguageRule
 from filters.language.language_codes import LID_176, check_codes
 from filters.quality.datatrove import check_options
@@ -94,10 +95,15 @@ class Edits(BaseModel):
 
     model_config = STRICT
 
-    use: list[str] = Field(description="Edits, made in this order: " + ", ".join(EDITS) + ".")
+    use: list[str] = Field(
+        default_factory=list, description="Edits, made in this order: " + ", ".join(EDITS) + "."
+    )
     sources: list[Name] | None = Field(None, description="The sources they edit; all when left out.")
     options: dict[str, Any] = Field(
         default_factory=dict, description="Their options, e.g. c4_lines.terminal_punctuation: false."
+    )
+    normalize_lines: bool = Field(
+        True, description="`false` leaves line ends as they are read; else they are normalised first of all."
     )
 
     @model_validator(mode="after")
@@ -106,8 +112,18 @@ class Edits(BaseModel):
         return self
 
     def edits(self) -> tuple[Edit, ...]:
-        """The edits in the order in which they are made. Raises ValueError for an unknown edit or option."""
+        """Those of `use`, in the order in which they are made.
+
+        Raises ValueError for an unknown edit or option.
+        """
         return make_edits(self.use, self.options)
+
+
+def edits_of(entries: Iterable[Edits]) -> tuple[Edit, ...]:
+    """All edits of a source by the entries that hold for it, in the order in which they are made."""
+    entries = tuple(entries)
+    edits = tuple(edit for entry in entries for edit in entry.edits())
+    return with_normal_lines(edits) if all(entry.normalize_lines for entry in entries) else edits
 
 
 def name_alone(value: object) -> object:
@@ -147,7 +163,8 @@ class Curate(BaseModel):
 
     edit: list[Annotated[Edits, BeforeValidator(name_alone, json_schema_input_type=str | Edits)]] = Field(
         default_factory=list,
-        description="Text edits when documents come in, in order: names, or {use, sources, options}.",
+        description="Text edits when documents come in, in order: names, or {use, sources, options}. "
+        "normalize_lines comes first by itself; {normalize_lines: false, sources} turns it off.",
     )
     language: Language | None = Field(
         None, description="Which languages stay; null keeps all. Languages are identified anyway."

@@ -17,7 +17,9 @@ from pipelines.recipe.types import STRICT, Name
 class RecurringLines(Boilerplate):
     """Lines or paragraphs that recur across the documents of a source; conversations keep theirs."""
 
-    sources: list[Name] | None = Field(None, description="The sources that are cleaned; all when left out.")
+    sources: list[Name] | None = Field(
+        None, description="The sources that are cleaned; when left out, all that are no code."
+    )
 
     def without_sources(self) -> Boilerplate:
         """What counts as boilerplate, wherever that is."""

@@ -33,7 +33,7 @@ def validate_recipe(text: RecipeText) -> Recipe:
     except ValidationError as error:
         raise validation_error(text, error, Recipe) from error
     if problems := list(_number_problems(recipe.model_dump(by_alias=True))):
-        raise mistakes_error(text, problems, "Write a smaller number.")
+        raise mistakes_error(text, problems, "Write a finite number of at most 64 bits.")
     if problems := recipe_problems(recipe):
         raise mistakes_error(text, problems, "Correct the name, or add what it should refer to.")
     return recipe

@@ -24,17 +24,19 @@ from mixers.budget import Mixture, include_mixtures
 from mixers.quantity import Quantity
 from pipelines.execution.executors.config import ExecutorSettings
 from pipelines.recipe.classify import Ensemble, TransformerClassifier
-from pipelines.recipe.curate import Curate
+from pipelines.recipe.curate import Curate, edits_of
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.synthesize import SynthesisConfig
 from pipelines.recipe.types import STRICT, Name, Share
 from pipelines.sources.config import SourceConfig
+from pipelines.sources.python_environment import PythonEnvironmentConfig
 from tokenizer_tools.train import TokenizerTraining
 from trainers.config import MODEL, Train
 
 FIRST_STAGE = "stage1"
 HELD_OUT = "held_out"
+CODE_PRESET = "code"
 
 
 class HeldOut(BaseModel):
@@ -164,6 +166,22 @@ class Recipe(BaseModel):
         return [name for name in self.sources if name not in self.dedup.against]
 
     @property
+    def without_boilerplate(self) -> list[str]:
+        """The sources of which lines that recur are removed: those named, else all that are no code."""
+        if self.dedup.boilerplate is None:
+            return []
+        if self.dedup.boilerplate.sources is not None:
+            return self.dedup.boilerplate.sources
+        return [name for name in self.own_sources if not self._is_code(name)]
+
+    def _is_code(self, name: str) -> bool:
+        """Whether a source is judged as code, or read as such: there lines recur for good reasons."""
+        config = self.sources[name]
+        return any(
+            CODE_PRESET in rules.use and self._applies(rules.sources, name) for rules in self.curate.rules
+        ) or (isinstance(config, PythonEnvironmentConfig) and config.content == "code")
+
+    @property
     def relabelled(self) -> set[str]:
         """The domains that classifiers may give to documents."""
         return {
@@ -195,9 +213,9 @@ class Recipe(BaseModel):
         return SourceSettings(
             domain=(config.domain if config else None) or name,
             priority=config.priority if config else 0,
-            edits=tuple(edit for each in edits for edit in each.edits()),
+            edits=edits_of(edits),
             boilerplate=boilerplate.without_sources()
-            if boilerplate and self._applies(boilerplate.sources, name)
+            if boilerplate and name in self.without_boilerplate
             else None,
             language=LanguageRule(
                 language.min_score, language.keep if self._applies(language.sources, name) else None

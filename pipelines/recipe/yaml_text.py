@@ -203,7 +203,7 @@ class _Reading:
         except (ValueError, KeyError, IndexError) as error:
             raise self._refused(node, f"{shown} is no {KINDS[kind]}", "Correct the value.") from error
         if problem := number_problem(value):
-            raise self._refused(node, f"{shown} is {problem}", "Write a smaller number.")
+            raise self._refused(node, f"{shown} is {problem}", "Write a finite number of at most 64 bits.")
         return value
 
     def _too_many(self, at: yaml.Node | yaml.Event) -> UserError:

@@ -39,7 +39,7 @@ def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
     columns = (name for sidecar in source.annotations.sidecars for name in sidecar.columns)
     shown = [name for name in columns if not NOT_SHOWN.fullmatch(name)]
     signals = source.annotations.table(workdir, part, shown).take(rows).to_pylist()
-    judged = found.verdicts.take(rows).to_pylist()
+    judged = found.verdicts.to_pylist()
     scores = scores_of(select, workdir, parts.scope, part, rows.tolist(), judged)
     documents = documents_at(parts.path(workdir, part), rows)
     by_rules = list(dict.fromkeys(rule.signal for rule in source.rules))
@@ -65,9 +65,7 @@ def _texts_by_id(graph: Graph, found: list[Found], workdir: Path) -> dict[str, s
     """The texts of the documents that were kept in the place of these, by id."""
     texts: dict[str, str] = {}
     for select in graph.selects:
-        columns = [
-            each.verdicts.column("kept_doc_id").take(each.rows) for each in found if each.select is select
-        ]
+        columns = [each.verdicts.column("kept_doc_id") for each in found if each.select is select]
         texts |= _texts_of(select, workdir, {name for ids in columns for name in ids.drop_null().to_pylist()})
     return texts
 

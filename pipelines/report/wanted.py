@@ -43,7 +43,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """Documents of a part: their rows, and the draw of each in a sample."""
+    """Documents of a part: the verdict, the row and the draw in a sample of each."""
 
     parts: PartStage
     select: Select
@@ -69,7 +69,8 @@ def find_wanted(graph: Graph, workdir: Path, wanted: Wanted) -> list[Found]:
         for part, verdicts in select.verdicts(workdir, parts.scope):
             rows = _searched(parts.path(workdir, part), _matching(verdicts, wanted), wanted)
             draws = np.zeros(len(rows)) if draw is None else draw.random(len(rows))
-            found = _lowest([*found, Found(parts, select, part, verdicts, rows, draws)], wanted.number)
+            here = Found(parts, select, part, verdicts.take(rows), rows, draws)
+            found = _lowest([*found, here], wanted.number)
             if draw is None and sum(len(each.rows) for each in found) == wanted.number:
                 return found
     return found
@@ -121,8 +122,9 @@ def _check_names(judged: list[tuple[PartStage, Select]], workdir: Path, wanted: 
 def _values(judged: Iterable[tuple[PartStage, Select]], workdir: Path, column: str) -> set[str]:
     found: set[str] = set()
     for parts, select in judged:
-        for _, verdicts in select.verdicts(workdir, parts.scope):
-            found.update(verdicts.column(column).unique().drop_null().to_pylist())
+        for part in parts.part_names(workdir):
+            values = select.verdict(workdir, parts.scope, part, [column]).column(column)
+            found.update(values.unique().drop_null().to_pylist())
     return found
 
 
@@ -179,7 +181,12 @@ def _lowest(found: list[Found], number: int) -> list[Found]:
     chosen[np.argsort(draws, kind="stable")[:number]] = True
     ends = np.cumsum([len(each.draws) for each in found])
     return [
-        replace(each, rows=each.rows[here], draws=each.draws[here])
+        replace(
+            each,
+            verdicts=each.verdicts.filter(pa.array(here)),
+            rows=each.rows[here],
+            draws=each.draws[here],
+        )
         for each, here in zip(found, np.split(chosen, ends[:-1]), strict=True)
         if here.any()
     ]

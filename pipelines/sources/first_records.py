@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from typing_extensions import override
 
 from pipelines.sources.base import Limit, Quarantine, Reason, Unit
+from pipelines.sources.compressed import open_stream, split_compression, stored_rate
 from pipelines.sources.fields import FieldMap
 from pipelines.sources.formats import FORMATS, RecordOptions, plan_files, suffix_of
 from pipelines.sources.listing import InputFile
@@ -24,11 +25,11 @@ from pipelines.sources.schema import PART_SCHEMA
 RECORDS = 20
 """At least so many are read of a file that has them."""
 WINDOW_BYTES = 1 << 20
-"""About so much is read of a file, as stored: enough records for a mean that can be relied on."""
+"""About so much is read of a file's content: enough records for a mean that can be relied on."""
 LARGEST_WINDOW_BYTES = 64 << 20
 LOCAL_FILES = 3
 """Of each format so many files are looked into, evenly spread; of remote ones the first."""
-CUT_ANYWHERE = ("jsonl", "csv", "text lines")
+CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines")
 """Formats that are read from front to back, so that the beginning of a file can be read alone."""
 
 
@@ -52,8 +53,9 @@ def preview_files(name: str, options: RecordOptions, files: Sequence[InputFile])
 class Refusals(Quarantine):
     """A quarantine that keeps the first bad records whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str = "") -> None:
         super().__init__()
+        self._file = file
         self.number = 0
         self.shown: list[Refused] = []
 
@@ -63,7 +65,7 @@ class Refusals(Quarantine):
     ) -> None:
         self.number += 1
         if len(self.shown) < RECORDS:
-            self.shown.append(Refused(file, position, reason.value, _fields(record)))
+            self.shown.append(Refused(self._file or file, position, reason.value, _fields(record)))
 
 
 def _fields(record: bytes | str) -> dict[str, Any]:
@@ -77,14 +79,24 @@ def _fields(record: bytes | str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Front(InputFile):
-    """The beginning of a file."""
+    """The beginning of a file's content."""
 
-    window: int = field(default=0, kw_only=True)
+    content: bytes = field(default=b"", kw_only=True)
 
     @override
     def open(self) -> BinaryIO:
-        with super().open() as whole:
-            return io.BytesIO(whole.read(self.window))
+        return io.BytesIO(self.content)
+
+
+def _front(file: InputFile, size: int) -> tuple[_Front, float] | None:
+    """The first `size` bytes of a file's content and what share of it they are; None if that is all of it."""
+    with open_stream(file) as stream:
+        content = stream.read(size)
+        if not stream.read(1):
+            return None
+        share = len(content) * stored_rate(stream) / file.size
+    plain, _ = split_compression(file.path)
+    return _Front(plain, file.location, len(content), content=content), min(1.0, share)
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,8 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
         denied = Refused(file.path, "", Reason.PERMISSION.value)
         return _Look(PART_SCHEMA.empty_table(), [denied], _Amount(records=1), unit.format)
     front, records, share = _beginning(file, unit)
-    documents, bad = _read(front, replace(unit, rows=records), field_map)
+    stop = front.size if isinstance(front, _Front) else unit.stop
+    documents, bad = _read(file, front, replace(unit, rows=records, stop=stop), field_map)
     found = _Amount(
         max(1, documents.num_rows + bad.number),
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
@@ -151,22 +164,22 @@ def _beginning(file: InputFile, unit: Unit) -> tuple[InputFile, int | None, floa
         wanted = max(RECORDS, rows * WINDOW_BYTES // max(1, unit.bytes))
         return (file, wanted, wanted / rows) if wanted < rows else (file, unit.rows, 1.0)
     count = FORMATS[unit.format].count
-    assert count is not None, "lines can be counted"
+    assert count is not None, "what is read from front to back can be counted"
     window = WINDOW_BYTES
-    while window < file.size:
-        front = _Front(**vars(file), window=window)
+    while (found := _front(file, window)) is not None:
+        front, share = found
         whole_records = count(front) - 1  # the last one is cut
         if whole_records >= RECORDS or window >= LARGEST_WINDOW_BYTES:
-            return front, max(0, whole_records), window / file.size
+            return front, max(0, whole_records), share
         window *= 8
     return file, unit.rows, 1.0
 
 
-def _read(file: InputFile, unit: Unit, field_map: FieldMap) -> tuple[pa.Table, Refusals]:
-    bad = Refusals()
+def _read(file: InputFile, front: InputFile, unit: Unit, field_map: FieldMap) -> tuple[pa.Table, Refusals]:
+    bad = Refusals(file.path)
     tables: list[pa.Table] = []
     try:
-        tables.extend(FORMATS[unit.format].read(file, unit, field_map, bad))
+        tables.extend(FORMATS[unit.format].read(front, unit, field_map, bad))
     except PermissionError:
         bad.add(file.path, "", Reason.PERMISSION)
     except (OSError, pa.ArrowInvalid) as error:

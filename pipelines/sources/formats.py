@@ -14,7 +14,8 @@ from pipelines.sources.compressed import COMPRESSIONS, split_compression
 from pipelines.sources.content import content_hash
 from pipelines.sources.csv_files import count_csv, csv_units, read_csv
 from pipelines.sources.fields import FieldMap, Fields
-from pipelines.sources.json_files import count_json_array, json_line_units, read_json_array, read_json_lines
+from pipelines.sources.json_arrays import count_json_array, read_json_array
+from pipelines.sources.json_files import json_line_units, read_json_lines
 from pipelines.sources.lines import count_rows
 from pipelines.sources.listing import InputFile
 from pipelines.sources.tables import (

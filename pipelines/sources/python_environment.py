@@ -135,17 +135,18 @@ class PythonEnvironmentSource(Source):
         tables = [PART_SCHEMA.empty_table()]
         files = size = 0
         for unit in units[:: max(1, len(units) // _LOOKED_INTO)]:
-            stop = min(unit.start + RECORDS, unit.stop)
+            stop = unit.start + min(RECORDS, unit.rows or 0)
             tables.extend(self.read(replace(unit, stop=stop, rows=None), bad))
             files += stop - unit.start
             size += sum(size for _, size in _find(unit.file).pieces(self.config.content)[unit.start : stop])
         documents = pa.concat_tables(tables)
         text = pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0
-        whole = sum(unit.bytes for unit in units)
+        # A limit in documents leaves some of the last unit's files.
+        whole = sum(unit.bytes * (unit.rows or 0) // (unit.stop - unit.start) for unit in units)
         return Preview(
             documents,
             tuple(bad.shown),
-            records=sum(unit.stop - unit.start for unit in units) * documents.num_rows // max(1, files),
+            records=sum(unit.rows or 0 for unit in units) * documents.num_rows // max(1, files),
             text_bytes=whole * text // max(1, size),
             input_bytes=whole,
         )

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,9 @@ from pipelines.errors import UserError
 from pipelines.sources.base import BATCH_BYTES, Quarantine, Reason, Shares, Unit
 from pipelines.sources.fields import FieldMap, documents_from_table
 from pipelines.sources.listing import InputFile
+
+MAX_BATCH_ROWS = 512
+"""Rows of Parquet are decoded in batches of at most so many: a small file may stand for large rows."""
 
 TO_THE_END = sys.maxsize
 """The end of a unit whose file was not, or could not be, looked into."""
@@ -45,7 +48,7 @@ def read_parquet(
             group = parquet.metadata.row_group(index)
             group_end = row + group.num_rows
             shares = Shares(group.total_byte_size, group.num_rows, row)
-            batch_rows = max(1, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size))
+            batch_rows = _batch_rows(file, parquet, index)
             batches = parquet.iter_batches(batch_rows, row_groups=[index], use_threads=False)
             while row < min(group_end, last_row):
                 try:
@@ -75,6 +78,20 @@ def read_parquet(
                 row += batch.num_rows
             if row >= last_row:
                 return
+
+
+def _batch_rows(file: InputFile, parquet: Any, index: int) -> int:
+    """How many rows of a row group are decoded at a time.
+
+    Its size says little where one value of a dictionary stands for many rows, so a row is looked at; not over
+    a network, where that would fetch it twice.
+    """
+    group = parquet.metadata.row_group(index)
+    row: int = max(1, group.total_byte_size // max(1, group.num_rows))
+    if not file.remote:
+        with suppress(OSError, pa.ArrowInvalid, StopIteration):  # reading it will say why
+            row = max(row, next(parquet.iter_batches(1, row_groups=[index], use_threads=False)).nbytes)
+    return max(1, min(MAX_BATCH_ROWS, BATCH_BYTES // row))
 
 
 def count_parquet(file: InputFile) -> int:

@@ -76,8 +76,7 @@ class Tokenizer(SingleTaskStage):
             )
         except TokenizerError as error:
             raise UserError(str(error), hint="Mend `tokenizer` in the recipe.") from error
-        if self.chat_template:
-            files = replace(files, chat_template=self.chat_template.text)
+        files = self.with_template(files)
         with tempfile.TemporaryDirectory() as temporary:
             files.save(temporary)
             for path in sorted(Path(temporary).iterdir()):
@@ -90,6 +89,10 @@ class Tokenizer(SingleTaskStage):
             {"backend": encoder.backend, "refusal": encoder.refusal, "fingerprint": encoder.fingerprint},
         )
         output.counts.add("vocabulary", encoder.max_id + 1)
+
+    def with_template(self, files: TokenizerFiles) -> TokenizerFiles:
+        """The tokenizer with the recipe's chat template, where it names one."""
+        return replace(files, chat_template=self.chat_template.text) if self.chat_template else files
 
     def _train(self, workdir: Path, output: TaskOutput) -> TokenizerFiles:
         texts = list(self._sample(workdir, TRAINING_TEXT_BYTES))

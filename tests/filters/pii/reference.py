@@ -6,9 +6,10 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import pairwise, product
 
+import numpy as np
 from stdnum import luhn
 
-from filters.pii import api_keys
+from filters.pii import api_keys, codes
 from filters.pii.kinds import KINDS
 from filters.pii.top_level_domains import domain_names
 from tests.filters.pii.numbers import inn_is_valid, snils_is_valid
@@ -90,7 +91,7 @@ def ip(text: bytes, at: int, floor: int) -> Span | None:
             address = IPv4Address(four[0].decode())
             public = address.is_global and not address.is_multicast and address not in KEPT[0]
             large = len(four[0]) >= 9 and max(map(int, octets)) >= 32
-            if public and large and not context(text, at, floor, 20, VERSION_WORDS):
+            if public and large and not is_code(text, at, end, floor):
                 return at, end, "ips"
     six = re.compile(rb"[23][0-9a-fA-F]{3}:[0-9a-fA-F:]*").match(text, at)
     if not six or not starts_apart(text, at, floor):
@@ -111,9 +112,86 @@ def ip(text: bytes, at: int, floor: int) -> Span | None:
     return None
 
 
-VERSION_WORDS = (
-    "v ver build rev version* release* firmware* section* chapter* вер верси* сборк* раздел* пункт*"
-)
+def is_code(text: bytes, at: int, end: int, floor: int) -> bool:
+    """Whether the number of four parts is no address."""
+    if text[max(floor, at - 1) : at] in (b"@", b"/") or re.match(rb":\d{2,5}(?!\d)", text[end : end + 7]):
+        return False
+    begin = max(floor, at - 96)
+    while begin > floor and text[begin] & 0xC0 == 0x80:
+        begin -= 1
+    named = said_before(text[begin:at].decode(), text[at:end].decode(), begin > floor)
+    if named is not None:
+        return named
+    product = re.compile(rb"\d\d\.\d\d\.\d\d\.\d{3}")
+    is_product = product.fullmatch(text, at, end)
+    if is_product and text[end - 1 : end] == b"0":
+        behind = text[end : end + 25].decode("utf-8", "ignore")
+        found = re.match("[^0-9A-Za-z<>\u0400-\u052f]*(?=[\u0400-\u052f])", behind)
+        if cyrillic(text, at, floor) or (found and len(found[0].encode()) < 24):
+            return True
+    first_two = re.match(rb"\d+\.\d+\.", text[at:end])[0]
+    return any(
+        other.count(b".") == 3
+        and (other.startswith(first_two) or (is_product is not None and product.fullmatch(other) is not None))
+        for other in re.findall(rb"[\d.]*\d", text[max(floor, at - 160) : at])
+    )
+
+
+def said_before(left: str, number: str, cut: bool) -> bool | None:
+    """What the words before a number say: True, a code; False, an address. `cut`: more stands before."""
+    words, placed, code = 0, False, None
+    here = len(left)
+    while here:
+        mark, before = left[here - 1], left[max(0, here - 2) : here - 1]
+        found = re.search(f"[{LETTERS}0-9]+\\Z", left[:here])
+        if not found:
+            ends = mark == "<" or (mark in ",;" and (words > 0 or not re.match("[0-9]", before)))
+            in_between = mark in "\n\t|" or (mark in ".!?" and left[here : here + 1] in " \t\r\n")
+            if ends or (words and in_between):
+                return code
+            here -= 1
+            continue
+        word = found[0].translate(FOLDED)
+        if (found.start() == 0 and cut) or ((left + number)[here] == ">" and listed(word, codes._MASK_WORDS)):
+            return code
+        if word.isdigit():
+            dotted = re.search(r"\d+(?:\.\d+)*\Z", left[:here])[0]
+            in_brackets = left.endswith("(") and len(left[here:].encode()) <= 2 and len(dotted) <= 4
+            if words or not (dotted.count(".") == 3 or in_brackets or dotted == "2"):
+                return code
+            here -= len(dotted)
+            continue
+        here = found.start()
+        if listed(word, codes._ADDRESSEES):
+            return False
+        if listed(word, codes._PLACING):
+            placed |= words == 0
+        elif not listed(word, codes._JOINING):
+            version = listed(word, codes._VERSIONS) or word.endswith(tuple(listing(codes._VERSION_ENDINGS)))
+            if version and words <= (0 if placed else 3):
+                return True
+            reach = 3 if listed(word, codes._UPDATES) else 1 if listed(word, codes._CODES) else -1
+            if reach < 0 and listed(word, codes._CODES_BESIDE):
+                reach = 0
+            small = int(number.partition(".")[0]) < 32
+            if words <= reach and (not placed or (words == 0 and small)):
+                code = True
+            words += 1
+    return code
+
+
+def listing(words: np.ndarray) -> list[str]:
+    return words.tobytes().decode().split()
+
+
+def listed(word: str, words: np.ndarray) -> bool:
+    """Whether the word is on a list of `filters.pii.text.word_list`."""
+    return any(
+        word.startswith(one[:-1]) if one.endswith("*") else re.match(rf"{one}(?![{LETTERS}])", word)
+        for one in listing(words)
+    )
+
+
 GAP = r"(?: [-.]? ?|[-.] ?)"
 SHAPES = re.compile(
     rf"(?:\+?\d+|\(\+?\d+\))(?:{GAP}?\(\d+\){GAP}?\d+|{GAP}\d+|(?<=\)){GAP}?\d+)?(?:{GAP}\d+)*"
@@ -179,11 +257,11 @@ def national(digits: str, shape: str, named: bool, russian: bool, bracket: bool,
         return shape in RUSSIAN or (shape in JOINED and (named or (digits[1] == "9" and russian)))
     if len(digits) == 11:
         return digits[0] == "1" and shape == "1334" and american(digits[1:]) and (in_groups or named)
-    if len(digits) != 10:
+    if len(digits) != 10 or (shape == "334" and digits[3:].startswith("55501")):
         return False
     if shape in ("334", "A") and american(digits):
         return (in_groups and shape == "334") or named
-    if digits[0] < "3":
+    if digits[0] not in "34789":
         return False
     if shape in {known[1:] for known in RUSSIAN}:
         return bracket or (in_groups and shape == "3322") or named

@@ -60,7 +60,8 @@ self.x@self.w.weight foo@bar.baz(1) @user@mastodon.social a@b "@" @@ me@@me.com
 7707083893 500100732259 ИНН 7707083894 ИНН 500100732250 ИНН 0000000000 длинный 7707083893 INNER 7707083893
 112-233-445 96 СНИЛС 11223344596 11223344595 001-001-998 00
 45 10 123456 4510 123456 паспорт 45-10-123456 серия 12 номера 3
-555-0100 206-555-0142 123-456-7890 555-123 4567-890 8 123 456 78 90 1-2-3-4 10-20-30
+555-0100 206-555-0142 (415) 555-0123 (415)555-0123 (555) 555-0100 1 (415) 555-0123 phone (212) 555-0199
+(555) 123-4567 phone 5551234567 123-456-7890 555-123 4567-890 8 123 456 78 90 1-2-3-4 10-20-30
 sk-toggleable__label-arrow-with-some-long-name hf_model_name_that_is_quite_long_indeed_yes ghp_xxxxxxxx
 AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 password = "correct-horse-battery-staple", token = "<pad>", api_key = os.environ["API_KEY_FOR_SERVICE"]

@@ -144,7 +144,8 @@ pieces = st.one_of(
     items.map(lambda item: re.sub(r"\d", lambda found: str((int(found[0]) + 1) % 10), item[2], count=1)),
     st.text("0123456789 -+().", max_size=16),
     st.sampled_from(
-        "@ . - _ + % / : , ( ) < > = ' \" ; \n тел. паспорт ИНН СНИЛС серия № номер card version phone "
+        "@ . - _ + % / : , ( ) < > = ' \" ; | \n тел. паспорт ИНН СНИЛС серия № номер card version phone "
+        "ОКПД2 код релизы обновление рис. п. Chrome appVersion сервер IP с from и 3.0.95.36 26.20.15.110 8.3 "
         "token= api_key: <email> <ip> <inn> -----BEGIN".split(" ")
     ),
     words,

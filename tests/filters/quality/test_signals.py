@@ -116,6 +116,12 @@ def test_repeated_ngrams_equal_datatroves(text: str) -> None:
         ("One.\nTwo", 2),
         ("One.\n\n\nTwo.\r\nThree.", 3),
         ("Mr. Smith went. Home", 2),
+        ("今天天气很好。你去哪里？他说：“不知道。”我也不知道！", 4),
+        ("今日は天気がいいですね。どこへ行くの？", 2),
+        ("كيف حالك؟ أنا بخير. وأنت؟", 3),
+        ("یہ اچھا ہے۔یہ بھی۔", 2),
+        ("यह अच्छा है। वह भी।", 2),
+        ("今天。。。明天", 2),
     ],
 )
 def test_sentences(text: str, sentences: int) -> None:

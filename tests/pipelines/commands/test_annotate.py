@@ -142,7 +142,32 @@ def test_signals_describe_the_edited_text(coupage, tmp_path):
     changed = {
         edit["edit"]: (edit["documents_changed"], edit["documents_emptied"]) for edit in summary["edits"]
     }
-    assert changed == {"fix_encoding": (1, 0), "c4_lines": (2, 1), "mask_pii": (1, 0)}
+    assert changed == {
+        "fix_encoding": (1, 0),
+        "normalize_lines": (0, 0),
+        "c4_lines": (2, 1),
+        "mask_pii": (1, 0),
+    }
+
+
+def test_verdicts_do_not_hang_on_line_ends_unless_asked(coupage, tmp_path):
+    lines = [f"The river met the mountain for the {n}th time, and they will meet again." for n in range(40)]
+    ends = ["\n", "\r\n", " \n", "\r"]
+    file = write_lines(tmp_path / "web.jsonl", [{"text": end.join([*lines, ""])} for end in ends])
+    judged = [file, "--rules", "fineweb"]
+    done = coupage("annotate", *judged, "-o", tmp_path / "out", "--json")
+    table = signals_of(tmp_path / "out")
+    assert len(set(table.column("punctuated_line_fraction").to_pylist())) == 1
+    assert len(set(table.column("reason").to_pylist())) == 1
+    assert json.loads(done.stdout)["edits"][0]["counts"] == {
+        "line_breaks": 80,
+        "trailing_blanks": 40,
+        "nulls": 0,
+        "byte_order_marks": 0,
+    }
+    coupage("annotate", *judged, "-o", tmp_path / "raw", "--set", "normalize_lines=false")
+    punctuated = signals_of(tmp_path / "raw").column("punctuated_line_fraction").to_pylist()
+    assert [share > 0.5 for share in punctuated] == [True, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +181,7 @@ def test_signals_describe_the_edited_text(coupage, tmp_path):
         (["good.jsonl", "--set", "c4.min_sentences=3"], "belongs to no preset"),
         (["good.jsonl", "--rules", "c4", "--set", "c4.min_sentences"], "there is no `=`"),
         (["good.jsonl", "--rules", "c4", "--set", "c4.min_sentences=few"], "thresholds.c4.min_sentences"),
+        (["good.jsonl", "--set", "normalize_lines=perhaps"], "normalize_lines"),
         (["good.jsonl", "--edit", "fix_encodng"], "Did you mean 'fix_encoding'"),
         (["good.jsonl", "--edit", "c4_lines", "--set", "c4_lines.marks=no"], "terminal_punctuation"),
         ([], "FILES"),

@@ -45,8 +45,9 @@ def test_packages_load_nothing_and_name_what_they_hold(package):
 
 def test_a_run_planned_built_and_opened(corpus, base_tokenizer, tmp_path):
     recipe = write_recipe(tmp_path / "small.yaml", corpus, f"base: {base_tokenizer}")
-    stages = public.plan(recipe, workdir=tmp_path / "run")
-    assert {stage.state for stage in stages} == {"run"}
+    planned = public.plan(recipe, workdir=tmp_path / "run")
+    assert {stage.state for stage in planned.stages} == {"run"}
+    assert {source.source for source in planned.estimate.sources} == {"web", "law"}
     built = public.run(recipe, workdir=tmp_path / "run", workers=1)
     opened = public.open_run(tmp_path / "run")
     assert opened.recipe == built.recipe
@@ -55,7 +56,7 @@ def test_a_run_planned_built_and_opened(corpus, base_tokenizer, tmp_path):
     assert isinstance(shards, public.Shards)
     assert len(shards) == opened.report()["mixtures"]["stage1"]["rows"]
     assert opened.documents(kept=True, number=3)[2]["verdict"] in ("kept", "held out")
-    assert {stage.state for stage in public.plan(recipe, workdir=tmp_path / "run")} == {"cached"}
+    assert {stage.state for stage in public.plan(recipe, workdir=tmp_path / "run").stages} == {"cached"}
 
 
 def test_files_annotated_and_deduplicated(texts, tmp_path, capfd):

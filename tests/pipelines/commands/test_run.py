@@ -65,7 +65,7 @@ def test_nothing_runs_twice(coupage, recipe, run_copy):
 
 def test_another_threshold_runs_select_and_later_and_reads_no_text(coupage, recipe, run_copy):
     change = ["--set", "curate.rules.0.thresholds={gopher_quality.min_words: 200}"]
-    plan = json.loads(coupage("plan", recipe, "--workdir", run_copy, *change, "--json").stdout)
+    plan = json.loads(coupage("plan", recipe, "--workdir", run_copy, *change, "--json").stdout)["stages"]
     states = {stage["label"]: stage for stage in plan}
     cached = {label for label, stage in states.items() if stage["state"] == "cached"}
     sidecars = ("hashes", "language", "minhash")
@@ -195,7 +195,7 @@ def test_same_documents_in_another_file_name_are_another_input(coupage, tmp_path
     recipe = write_recipe(tmp_path / "recipe.yaml", corpus)
     coupage("run", recipe, "--workdir", tmp_path / "run", "--until", "annotate")
     (corpus / "law.jsonl").write_text((corpus / "law.jsonl").read_text() * 2)
-    plan = json.loads(coupage("plan", recipe, "--workdir", tmp_path / "run", "--json").stdout)
+    plan = json.loads(coupage("plan", recipe, "--workdir", tmp_path / "run", "--json").stdout)["stages"]
     states = {stage["label"]: stage["state"] for stage in plan}
     assert (states["ingest web"], states["ingest law"]) == ("cached", "run")
 

@@ -28,7 +28,7 @@ def evaluated(coupage, recipe, finished, tmp_path_factory):
     data.write_text("".join(json.dumps({"question": f"Is {n} a number?"}) + "\n" for n in range(8)))
     (folder / "tasks" / "exam.yaml").write_text(TASK.format(data=data))
     asked = "evaluate={harness: [{task: our_exam, limit: 3}], include: [tasks], after: [stage1]}"
-    coupage("run", recipe, "--workdir", run, "--set", asked)
+    coupage("run", recipe, "--workdir", run, "--set", asked, cwd=folder)
     short = "train.stage1.max_steps=3"
     shown = coupage("train", run, "--stage", "stage1", "--set", short, cwd=folder).stdout
     assert "our_exam" in shown and "Held-out documents" in shown
@@ -43,7 +43,8 @@ def test_scores_are_kept_in_the_run_and_its_report(coupage, evaluated):
         assert scores["groups"][group]["loss"] == pytest.approx(score["loss"], rel=1e-3)
         of_languages = scores["group_languages"][group].values()
         assert sum(score["tokens"] for score in of_languages) == scores["groups"][group]["tokens"]
-    assert json.loads((evaluated / "report.json").read_text())["evaluation"]["stage1"]["model"] == scores
+    reported = json.loads((evaluated / "report.json").read_text())["evaluation"]["stage1"]["model"]
+    assert reported == scores | {"of_these_shards": True}
     assert "our_exam" in (evaluated / "report.html").read_text()
     coupage("verify", evaluated)
 

@@ -122,3 +122,38 @@ def test_the_schema_names_every_key():
     schema = recipe_schema()
     assert {"sources", "mixtures", "train", "synthesize"} <= schema["properties"].keys()
     assert schema["additionalProperties"] is False
+
+
+CODE = """\
+name: mine
+sources:
+  web: {reader: files, path: web.jsonl}
+  stack: {reader: files, path: stack.jsonl}
+  modules: {reader: python_environment, content: code}
+  manuals: {reader: python_environment, content: documentation}
+  old: {reader: files, path: old.jsonl}
+curate: {rules: [{use: [fineweb], sources: [web]}, {use: [code], sources: [stack]}]}
+dedup: {against: [old], boilerplate: {}}
+mixtures: {stage1: {tokens: 1M, weights: {web: 1, stack: 1, modules: 1, manuals: 1}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("boilerplate", "cleaned"),
+    [
+        ("{}", {"web", "manuals"}),
+        ("{sources: [stack, modules, web]}", {"stack", "modules", "web"}),
+        ("{sources: [old]}", {"old"}),
+        ("null", set()),
+    ],
+)
+def test_code_keeps_lines_that_recur_unless_it_is_named(tmp_path, boilerplate, cleaned):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(CODE.replace("boilerplate: {}", f"boilerplate: {boilerplate}"))
+    recipe = load_recipe(str(path), [])
+    assert {source for source in recipe.sources if recipe.for_source(source).boilerplate} == cleaned
+
+
+def test_boilerplate_of_code_alone_is_asked_back(tmp_path):
+    text = GOOD.replace("mixtures:", "curate: {rules: [code]}\ndedup: {boilerplate: {}}\nmixtures:")
+    assert "line 6: no source would lose boilerplate: all are code" in told(tmp_path, text)

@@ -167,7 +167,7 @@ def test_a_json_array_is_read_as_records(read):
     assert reading.reasons == [
         ("row 1", "record is not an object"),
         ("row 1", "record is not an object"),
-        ("line 1, byte 2", "invalid JSON"),
+        ("row 0, byte 1", "invalid JSON"),
     ]
 
 

@@ -196,12 +196,16 @@ def test_a_line_that_is_too_long_weighs_all_of_it(tmp_path, monkeypatch):
         )
 
 
-def test_a_broken_array_is_placed_at_its_byte_and_weighs_the_file(tmp_path):
+def test_a_bad_element_of_an_array_weighs_as_much_as_it_is_long(tmp_path):
     content = '[{"text": "жж"}, {"text": NaN}]'.encode()
     [row] = read_files(tmp_path, {"f.json": content, "g.jsonl": b'{"text":"a"}\n' * 100}).set_aside.rows
-    assert (row.position, row.bytes, row.records) == ("line 1, byte 28", len(content), None)
-    cut = json.dumps(rows(10)).encode()[:-5]
-    reading = read_files(tmp_path, {"f.json": cut, "g.jsonl": b'{"text":"a"}\n' * 1000})
+    assert (row.position, row.bytes, row.records) == ("row 1, byte 18", len(' {"text": NaN},'), 1)
+
+
+def test_an_array_that_does_not_end_weighs_no_less_than_a_mean_file(tmp_path):
+    whole = json.dumps(rows(1000)).encode()
+    cut = whole[: len(whole) // 4]
+    reading = read_files(tmp_path, {"f.json": cut, "g.json": whole})
     assert reading.set_aside.lost_bytes == reading.units[0].mean_file > len(cut)
 
 

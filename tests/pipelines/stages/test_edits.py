@@ -87,7 +87,9 @@ def test_texts_are_edited_and_all_is_counted(edited_run, hostile_corpus):
 def test_the_report_says_what_edits_did(edited_run):
     report = json.loads((edited_run / "report.json").read_text())
     edits = {(edit["source"], edit["edit"]): edit for edit in report["edits"]}
-    assert set(edits) == {("web", "fix_encoding"), ("web", "c4_lines"), ("law", "fix_encoding")}
+    assert set(edits) == {
+        (source, edit) for source in ("web", "law") for edit in ("fix_encoding", "normalize_lines")
+    } | {("web", "c4_lines")}
     lines = edits["web", "c4_lines"]
     assert lines["documents_emptied"] == 8 and lines["bytes_removed"] > 0
     assert lines["counts"]["lines"] > lines["counts"]["kept"] > 0
@@ -120,11 +122,11 @@ def test_another_edit_ingests_its_sources_again_and_none_leaves_the_shards_alone
 ):
     edit = "[{use: [c4_lines], sources: [law]}]"
     changed = write_edited(tmp_path / "recipe.yaml", corpus, base_tokenizer, edit)
-    states = json.loads(coupage("plan", changed, "--workdir", run_copy, "--json").stdout)
+    states = json.loads(coupage("plan", changed, "--workdir", run_copy, "--json").stdout)["stages"]
     state = {stage["label"]: stage["state"] for stage in states}
     assert (state["ingest web"], state["ingest law"]) == ("cached", "run")
     without = write_edited(tmp_path / "none.yaml", corpus, base_tokenizer, "[]")
-    plan = json.loads(coupage("plan", without, "--workdir", run_copy, "--json").stdout)
+    plan = json.loads(coupage("plan", without, "--workdir", run_copy, "--json").stdout)["stages"]
     assert {stage["state"] for stage in plan} == {"cached"}
 
 
@@ -185,6 +187,46 @@ def test_masks_reach_the_ids_of_texts_and_conversations(coupage, tmp_path, corpu
     assert "@" not in decoded
 
 
+WINDOWS = "\ufeffThe river met the mountain. \r\nThey\0 will meet again.\u2028Soon.\r"
+NORMAL = "The river met the mountain.\nThey will meet again.\nSoon.\n"
+
+
+@pytest.mark.parametrize(
+    ("edit", "normal"),
+    [
+        ("[]", {"web", "law", "chat"}),
+        ("[mask_pii, {use: [c4_lines], sources: [law]}]", {"web", "law", "chat"}),
+        ("[{normalize_lines: false}]", set()),
+        ("[{normalize_lines: false, sources: [law, chat]}]", {"web"}),
+        ("[{use: [mask_pii], normalize_lines: false, sources: [web]}]", {"law", "chat"}),
+    ],
+)
+def test_lines_are_normalised_unless_a_recipe_says_otherwise(coupage, tmp_path, base_tokenizer, edit, normal):
+    chat = [{"role": "user", "content": WINDOWS}, {"role": "assistant", "content": "Yes. "}]
+    for name, record in (
+        ("web", {"text": WINDOWS}),
+        ("law", {"text": WINDOWS}),
+        ("chat", {"messages": chat}),
+    ):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(record) + "\n")
+    recipe = write_edited(tmp_path / "recipe.yaml", tmp_path, base_tokenizer, edit)
+    reader = f"  chat: {{reader: files, path: {tmp_path}/chat.jsonl, messages: messages}}\n"
+    recipe.write_text(recipe.read_text().replace("part_size", reader + "part_size"))
+    coupage("run", recipe, "--workdir", tmp_path / "run", "--until", "ingest")
+    lost = len(WINDOWS.encode()) - len(NORMAL.encode())
+    for source in ("web", "law", "chat"):
+        (document,) = ingested(tmp_path / "run", source).to_pylist()
+        text, answer = (NORMAL, "Yes.") if source in normal else (WINDOWS, "Yes. ")
+        if source == "chat":
+            assert [message["content"] for message in document["messages"]] == [text, answer]
+            assert document["text"] == f"{text}\n\n{answer}"
+        elif "c4_lines" not in edit or source != "law":
+            assert document["text"] == text
+        size = new_since({}, tmp_path / "run")[f"ingest {source}"].counts.flows["bytes"]
+        removed = lost + (source == "chat") if source in normal else 0
+        assert size.dropped[Count("removed", "normalize_lines")] == removed
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
@@ -194,6 +236,9 @@ def test_masks_reach_the_ids_of_texts_and_conversations(coupage, tmp_path, corpu
         ("[{use: [fix_encoding], options: {c4_lines.terminal_punctuation: true}}]", "no edit in `use`"),
         ("[{use: [c4_lines], sources: [wbe]}]", "no source `wbe`"),
         ("[{uses: [c4_lines]}]", "did you mean `use`"),
+        ("[{normalize_line: false}]", "did you mean `normalize_lines`"),
+        ("[{normalize_lines: perhaps}]", "boolean"),
+        ("[{normalize_lines: false, sources: [wbe]}]", "no source `wbe`"),
         ("[{use: [mask_pii], options: {mask_pii.kinds: [mails]}}]", "Unknown kinds of personal data: mails"),
     ],
 )
