@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 
 import xxhash
 
@@ -17,6 +18,7 @@ WHOLE_BYTES = 64 << 20
 BLOCKS = 64
 BLOCK_BYTES = 1 << 20
 THREADS = 8
+FILES_A_THREAD = 64
 
 State = tuple[int, int, int, int]
 """Size, times of modification and of change in nanoseconds, inode: while they stay, so does the content."""
@@ -73,8 +75,11 @@ class Contents:
 
         Remote ones keep the tag that their server gave.
         """
+        listed = list(files)
+        runs = (listed[first : first + FILES_A_THREAD] for first in range(0, len(listed), FILES_A_THREAD))
         with ThreadPoolExecutor(THREADS) as pool:
-            return tuple(pool.map(self._identified, files))
+            found = pool.map(lambda run: [self._identified(file) for file in run], runs)
+            return tuple(chain.from_iterable(found))
 
     def _identified(self, file: InputFile) -> InputFile:
         if file.remote:

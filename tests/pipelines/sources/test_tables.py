@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.errors import UserError
 from pipelines.sources.files import FilesConfig
 
 from .conftest import Reading
@@ -185,3 +186,43 @@ def test_units_follow_row_groups(read):
     reading = read({"f.parquet": parquet(table, 10, use_dictionary=False)}, part_bytes=25_000)
     assert [unit.rows for unit in reading.units] == [30, 30, 30, 10]
     assert [unit.first_row for unit in reading.units] == [0, 30, 60, 90]
+
+
+def test_the_arrow_file_format_is_read_as_streams_are(read):
+    table = pa.table({"text": [f"t{number}" for number in range(100)]})
+    buffer = io.BytesIO()
+    with pa.ipc.new_file(buffer, table.schema) as writer:
+        writer.write_table(table, max_chunksize=10)
+    stream, file = (
+        read({"f.arrow": arrow_stream(table, 10)}),
+        read({"f.arrow": buffer.getvalue()}, part_bytes=1),
+    )
+    assert file.documents == stream.documents and len(file.units) == 10
+
+
+@pytest.mark.parametrize("write", [parquet, lambda table: arrow_stream(table, 10)])
+def test_several_columns_of_one_name_are_an_error_by_name(read, write):
+    table = pa.table([pa.array(["a"]), pa.array([1]), pa.array([2])], names=["text", "n", "n"])
+    name = "f.parquet" if write is parquet else "f.arrow"
+    with pytest.raises(UserError, match=rf"{name}: several columns have the name n"):
+        read({name: write(table)})
+
+
+def test_times_that_no_clock_shows_harm_no_document(read):
+    far = pa.array([2**60], pa.int64())
+    table = pa.table(
+        {
+            "text": ["a"],
+            "time": far.view(pa.time64("us")),
+            "lasts": far.view(pa.duration("s")),
+            **{
+                zone: pa.array([1_577_934_245_000_000], pa.timestamp("us", zone))
+                for zone in ("Z", "PST", "MSK", "tzutc()", "Europe/Moscow")
+            },
+        }
+    )
+    reading = read({"f.arrow": arrow_stream(table, 10)})
+    assert reading.texts == ["a"] and reading.quarantine == []
+    metadata = orjson.loads(reading.documents[0]["metadata"])
+    assert all("2020-01-02" in metadata[zone] for zone in ("Z", "PST", "MSK", "tzutc()", "Europe/Moscow"))
+    assert "03:04:05" in metadata["MSK"] and "06:04:05" in metadata["Europe/Moscow"]

@@ -1,9 +1,11 @@
 import csv
 import io
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.sources import csv_files
 from pipelines.sources.files import FilesConfig
 
 from .conftest import Reading
@@ -83,3 +85,53 @@ def test_csv_gives_back_what_was_written(tmp_path, rows):
     reading = Reading(FilesConfig(reader="files", path="f.csv").build("s", tmp_path))
     assert reading.texts == [text for text, _ in rows]
     assert reading.quarantine == []
+
+
+CELLS = st.text(st.characters(blacklist_characters="\r\n", codec="utf-8"), max_size=12)
+
+
+@given(
+    st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.integers(1, 40),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_csv_lines_may_end_in_any_way_wherever_a_block_ends(tmp_path, rows, end, last, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_files, "BLOCK_BYTES", block)
+        for name, delimiter in (("f.csv", ","), ("f.tsv", "\t")):
+            buffer = io.StringIO()
+            csv.writer(buffer, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(
+                [("text", "note"), *rows]
+            )
+            written = buffer.getvalue()
+            (tmp_path / name).write_bytes((written if last else written.removesuffix(end)).encode())
+            reading = Reading(FilesConfig(reader="files", path=name).build("s", tmp_path))
+            assert reading.texts == [text for text, _ in rows]
+            assert reading.quarantine == []
+
+
+def test_positions_in_a_csv_of_old_macs(read):
+    reading = read({"f.csv": b'text,n\rfine,1\rshort\r"in\rside",2\r\rlast,3'})
+    assert reading.texts == ["fine", "in\rside", "last"]
+    assert reading.reasons == [("line 3, byte 14", "invalid CSV")]
+    assert reading.set_aside.lost_bytes == len(b"short\r")
+
+
+@pytest.mark.parametrize(
+    ("header", "fault"),
+    [
+        (b'id,"text', "a quote that is never closed"),
+        (b'id,"te"xt', "invalid CSV"),
+        (b"id,t\xffxt", "invalid UTF-8"),
+        (b"text,id,text", "several columns have the name text"),
+    ],
+)
+def test_a_csv_without_a_usable_header_is_set_aside_as_a_whole(read, header, fault):
+    content = header + b"\n1,a\n2,b\n"
+    reading = read({"f.csv": content, "g.csv": b"text,,\nfine,1,2\n"})
+    assert reading.texts == ["fine"]
+    [row] = reading.set_aside.rows
+    assert (row.file, row.position, row.reason) == ("f.csv", "line 1, byte 0", "unusable CSV header")
+    assert fault in row.sample and (row.bytes, row.records) == (len(content), None)
