@@ -70,7 +70,7 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
         print_json({"stages": [asdict(s) for s in made.stages], **asdict(made.estimate)})
         return
     console = Console()
-    console.print(_tree(made))
+    console.print(_tree(made), soft_wrap=True)
     running = [stage for stage in made.stages if stage.state != "cached"]
     console.print(f"{len(made.stages) - len(running)} stages cached, {len(running)} to run", highlight=False)
     console.print(_sources(made.estimate.sources))
@@ -78,7 +78,8 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     for line in _costs(made.estimate):
         console.print(line, highlight=False, soft_wrap=True)
     for error in made.unreachable:
-        console.print(f"not looked at: {error}", style="yellow", highlight=False, markup=False)
+        said = f"not looked at: {error}"
+        console.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def _tree(made: Plan) -> Tree:
