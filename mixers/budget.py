@@ -20,6 +20,15 @@ class MixtureError(ValueError):
     """The mixture that was asked for cannot be built from the documents there are."""
 
 
+class EmptyGroupError(MixtureError):
+    """A group with a weight has no documents."""
+
+    def __init__(self, group: str, others: list[str]) -> None:
+        self.group = group
+        some = ", ".join(sorted(others)) or "none"
+        super().__init__(f"Group {group!r} has a weight but no documents. Groups that have some: {some}.")
+
+
 class Mixture(BaseModel):
     """What one training stage is made of: the recipe's ``mixtures.<stage>``."""
 
@@ -128,6 +137,9 @@ class Supply:
         return self.tokens if unit == "tokens" else self.loss_tokens
 
 
+NOTHING = Supply(documents=0, tokens=0, loss_tokens=0)
+
+
 @dataclass(frozen=True)
 class GroupBudget:
     """What one group is to contribute."""
@@ -176,25 +188,25 @@ def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
     """Turn weights into quotas that add up to the total exactly and that the groups can give.
 
     Shares are rounded to whole tokens by largest remainder. With ``on_shortage: renormalize`` a group that
-    cannot fill its share gives all it can, and what it lacks is shared among the others by their weights,
-    until no group is asked for more than it has.
+    cannot fill its share gives all it can, be it nothing, and what it lacks is shared among the others by
+    their weights, until no group is asked for more than it has.
 
     Args:
         mixture: the mixture as asked for.
         supply: what one pass over each group gives; groups without a weight are ignored.
 
     Raises:
-        MixtureError: a group with a weight has no documents; or, under ``fail``, cannot fill its share within
-            its epochs; or, under ``renormalize``, all groups together cannot fill the total.
+        EmptyGroupError: a group with a weight has no documents, under ``fail`` or ``repeat``.
+        MixtureError: under ``fail``, a group cannot fill its share within its epochs; under ``renormalize``,
+            all groups together cannot fill the total.
     """
     unit = mixture.unit
     weights = _weights(mixture)
+    full = [group for group, offered in supply.items() if offered.amount(unit)]
+    supply = {group: supply.get(group, NOTHING) for group in weights}
     for group in weights:
-        if group not in supply or supply[group].amount(unit) == 0:
-            raise MixtureError(
-                f"Group {group!r} has a weight but no documents. Groups that have some: "
-                f"{', '.join(sorted(g for g, s in supply.items() if s.amount(unit))) or 'none'}."
-            )
+        if group not in full and mixture.on_shortage != "renormalize":
+            raise EmptyGroupError(group, full)
     limit = {
         group: floor(supply[group].amount(unit) * Fraction(mixture.epochs_allowed(group)))
         for group in weights
@@ -221,7 +233,7 @@ def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
             share=weights[group] / all_weights,
             quota=quota[group],
             supply=supply[group],
-            epochs=quota[group] / supply[group].amount(unit),
+            epochs=quota[group] / max(1, supply[group].amount(unit)),
             max_epochs=None if mixture.on_shortage == "repeat" else mixture.epochs_allowed(group),
         )
         for group in weights
@@ -272,8 +284,9 @@ def _renormalize(
 
 
 def _capped(mixture: Mixture, group: str, wanted: int, given: int) -> Constraint:
+    gives = f"gives {given:,} of {wanted:,} {mixture.unit}, the most within {_epochs(mixture, group)}"
     cost = (
-        f"{group} gives {given:,} of {wanted:,} {mixture.unit}, the most within {_epochs(mixture, group)}. "
+        f"{group} {gives if given else 'has no documents'}. "
         f"The other groups fill the {wanted - given:,} it lacks; its share is "
         f"{given / mixture.tokens:.2%} instead of {wanted / mixture.tokens:.2%}."
     )

@@ -71,7 +71,7 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
         print_json({"stages": [asdict(s) for s in made.stages], **asdict(made.estimate)})
         return
     console = PlainConsole()
-    console.print(_tree(made))
+    console.print(_tree(made), soft_wrap=True)
     running = [stage for stage in made.stages if stage.state != "cached"]
     console.print(f"{len(made.stages) - len(running)} stages cached, {len(running)} to run")
     console.print(_sources(made.estimate.sources))

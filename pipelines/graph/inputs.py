@@ -78,6 +78,8 @@ class LiveInputs(Inputs):
     base_folder: Path
     pins: dict[str, str] = field(default_factory=dict)
     contents: Contents = field(default_factory=Contents)
+    resolved: dict[str, HubSource] = field(default_factory=dict)
+    """Sources whose files the hub has listed, by name."""
 
     @classmethod
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
@@ -92,6 +94,8 @@ class LiveInputs(Inputs):
     @override
     def source(self, name: str, config: SourceConfig) -> Source:
         """The source, at its pinned commit where it has one."""
+        if name in self.resolved:
+            return self.resolved[name]
         source = config.build(name, self.base_folder, self.contents)
         pinned = self.pins.get(_source_key(source)) if isinstance(source, HubSource) else None
         return source.pin(pinned) if isinstance(source, HubSource) and pinned else source
@@ -179,9 +183,10 @@ class LiveInputs(Inputs):
         """Ask for the commit of a source on the hub that has none yet."""
         source = self.source(name, config)
         if isinstance(source, HubSource) and source.folder is None and source.pinned is None:
-            commit = source.resolve(offline=False).pinned
-            assert commit is not None, "resolving pins a commit or raises"
-            self.pins[_source_key(source)] = commit
+            resolved = source.resolve(offline=False)
+            assert resolved.pinned is not None, "resolving pins a commit or raises"
+            self.pins[_source_key(source)] = resolved.pinned
+            self.resolved[name] = resolved
 
     def pin_tokenizer(self, base: str) -> None:
         """Ask for the commit of a tokenizer on the hub that has none yet."""

@@ -19,6 +19,7 @@ from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.named_files import check_named_files
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.config import SourceConfig
+from pipelines.sources.first_records import RECORDS
 from pipelines.sources.formats import RecordOptions
 from pipelines.sources.hub import HubConfig
 from pipelines.sources.preview import Preview
@@ -150,7 +151,12 @@ def _check_tokenizer(recipe: Recipe, inputs: LiveInputs, looked: Preflight) -> N
                 files = replace(files, chat_template=inputs.chat_template(config.chat_template).text)
             looked.tokenizer = files if config.base else None
             if talking := _with_conversations(recipe):
-                _check_template(files, talking)
+                encoder = _chat_encoder(files, talking)
+                for name in talking:
+                    if name in looked.previews:
+                        with looked.faults.noted(f"sources.{name}"):
+                            first = looked.previews[name].documents.slice(0, RECORDS)
+                            _check_conversations(name, first, encoder)
 
 
 def _base(base: str, inputs: LiveInputs) -> TokenizerFiles:
@@ -176,8 +182,22 @@ def _with_conversations(recipe: Recipe) -> list[str]:
     return [*sources, *recipe.synthesize]
 
 
-def _check_template(files: TokenizerFiles, talking: list[str]) -> None:
+def _chat_encoder(files: TokenizerFiles, talking: list[str]) -> ChatEncoder:
     try:
-        ChatEncoder.build(files)
+        return ChatEncoder.build(files)
     except TokenizerError as error:
         raise UserError(f"the conversations of {', '.join(talking)}: {error}") from error
+
+
+def _check_conversations(name: str, documents: pa.Table, encoder: ChatEncoder) -> None:
+    """Raise UserError where the template refuses them all."""
+    failures = encoder.encode(_conversations(documents)).failures
+    if documents and len(failures) == len(documents):
+        raise UserError(
+            f"none of the first {len(documents)} conversations of {name} can be encoded: {failures[0]}",
+            hint="Name a template that fits them, or mend the source.",
+        )
+
+
+def _conversations(documents: pa.Table) -> pa.ListArray:
+    return documents.column("messages").combine_chunks()

@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -153,7 +154,7 @@ class PythonEnvironmentSource(Source):
 
     def _sizes(self) -> Iterator[tuple["_Distribution", list[int]]]:
         """The distributions that have something to read, and the sizes of it."""
-        selected = _installed(self.config.distributions)
+        selected = _installed(self.config.distributions, tuple(sys.path))
         for chosen in selected:
             sizes = [size for _, size in chosen.pieces(self.config.content)]
             if sizes:
@@ -200,21 +201,21 @@ class _Distribution:
     url: str | None
     description: str
     root: Path
-    recorded: tuple[tuple[str, int], ...] | None
-    """Path relative to the root and size of its files; None for the standard library, which is walked."""
+    files: tuple[tuple[str, int], ...]
+    """Path relative to the root and size of each."""
 
     def pieces(self, content: Content) -> list[tuple[str, int]]:
         """Path and size of each file that holds such content, sorted; the description counts as a file."""
         if content == "descriptions":
             return [("METADATA", len(self.description))] if self.description.strip() else []
-        files = _walk(self.root) if self.recorded is None else self.recorded
-        return sorted(file for file in files if _holds(content, file[0]))
+        return sorted(file for file in self.files if _holds(content, file[0]))
 
 
-def _installed(patterns: tuple[str, ...]) -> list[_Distribution]:
+@lru_cache(maxsize=8)
+def _installed(patterns: tuple[str, ...], path: tuple[str, ...]) -> list[_Distribution]:
     """The selected ones of the standard library and the distributions on the path, sorted by name."""
     found = {_STANDARD_LIBRARY: _standard_library()} if _selected(_STANDARD_LIBRARY, patterns) else {}
-    for distribution in importlib.metadata.distributions():
+    for distribution in importlib.metadata.distributions(path=list(path)):
         name = _normal_name(distribution)
         if name and name not in found and _selected(name, patterns):
             found[name] = _described(distribution)
@@ -228,9 +229,11 @@ def _find(name: str) -> _Distribution:
     return _described(importlib.metadata.distribution(name))
 
 
+@lru_cache(maxsize=1)
 def _standard_library() -> _Distribution:
     root = Path(sysconfig.get_path("stdlib"))
-    return _Distribution(_STANDARD_LIBRARY, platform.python_version(), "PSF-2.0", None, "", root, None)
+    files = tuple(_walk(root))
+    return _Distribution(_STANDARD_LIBRARY, platform.python_version(), "PSF-2.0", None, "", root, files)
 
 
 def _described(distribution: importlib.metadata.Distribution) -> _Distribution:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from typing_extensions import override
 
 from mixers.arrays import Allocate
-from mixers.budget import Mixture, MixtureError
+from mixers.budget import EmptyGroupError, Mixture, MixtureError
 from mixers.groups import assign_groups
 from mixers.layout import UNUSED
 from mixers.ledger import Ledger
@@ -32,6 +32,7 @@ from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
 from pipelines.execution.scratch import mapped_arrays, scratch_file
 from pipelines.execution.stage import SingleTaskStage, Stage
+from pipelines.stages.emptied import why_empty
 from pipelines.stages.select import DESCRIBED
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 
@@ -115,12 +116,12 @@ class MixStage(SingleTaskStage):
         output.write_json(FILES, files)
         with scratch_file(output.folder, "corpus.arrow") as corpus:
             dropped = self._write_corpus(workdir, corpus)
-            plan = self._plan(corpus, mapped_arrays(output.folder))
+            plan = self._plan(corpus, mapped_arrays(output.folder), workdir)
             _write_batches(output, DOCUMENTS, _with_use(open_arrow(corpus), plan.use_of_document))
         starts = range(0, max(len(plan), 1), self.rows_a_batch)
         for name, between in ((SEGMENTS, plan.segments_between), (ROWS, plan.rows_between)):
             _write_batches(output, name, (between(start, start + self.rows_a_batch) for start in starts))
-        ledger = plan.ledger
+        ledger = self._explained(plan, workdir)
         output.write_json(LEDGER, orjson.loads(ledger.model_dump_json()))
         entered, offered = dropped.total() + len(plan.documents), sum(g.documents for g in ledger.groups)
         dropped |= {Count("not_needed", group.group): group.documents_unused for group in ledger.groups}
@@ -154,15 +155,30 @@ class MixStage(SingleTaskStage):
                 )
         return dropped
 
-    def _plan(self, corpus: Path, allocate: Allocate) -> MixturePlan:
+    def _plan(self, corpus: Path, allocate: Allocate, workdir: Path) -> MixturePlan:
         documents = read_arrow(corpus).select(["tokens", "bytes", "indivisible", "context", "loss_tokens"])
         try:
             groups = self.groups(corpus, allocate)
             plan = self.plan(documents.append_column("group", groups), allocate)
+        except EmptyGroupError as error:
+            raise UserError(
+                f"{error} {why_empty(self.tokenized, error.group, workdir)}".strip(),
+                place=f"mixtures.{self.scope}",
+                hint=f"`coupage inspect {workdir}` shows the documents. Loosen what drops them, take the "
+                "group out of `weights`, or set `on_shortage: renormalize`.",
+            ) from error
         except MixtureError as error:
             raise UserError(str(error), place=f"mixtures.{self.scope}") from error
         plan.ledger.check()
         return plan
+
+    def _explained(self, plan: MixturePlan, workdir: Path) -> Ledger:
+        """The ledger of a plan; it says of groups without documents where they went."""
+        said = [
+            limit.cost if limit.given else f"{limit.cost} {why_empty(self.tokenized, limit.group, workdir)}"
+            for limit in (plan.budget.constraints if plan.budget else ())
+        ]
+        return plan.ledger.model_copy(update={"constraints": tuple(cost.strip() for cost in said)})
 
     def batches(self, workdir: Path, name: str) -> pa.ipc.RecordBatchFileReader:
         """The batches of one of the tables of the finished plan, memory-mapped."""

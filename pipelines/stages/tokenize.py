@@ -207,8 +207,8 @@ class Encoders:
         offsets = pa.array(encoded.offsets)
         masks = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.assistant_mask))
         trained = np.concatenate([[0], np.cumsum(encoded.assistant_mask, dtype=np.int64)])
-        first = np.minimum(encoded.offsets[:-1], max(0, len(encoded.assistant_mask) - 1))
-        loss = np.diff(trained[encoded.offsets]) - encoded.assistant_mask[first].astype(np.int64)
+        first = trained[np.minimum(encoded.offsets[:-1] + 1, encoded.offsets[1:])]
+        loss = trained[encoded.offsets[1:]] - first  # nothing comes before the first token to predict it
         table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, indivisible=True)
         sound = np.ones(documents.num_rows, bool)
         sound[list(encoded.failures)] = False

@@ -38,6 +38,20 @@ def test_a_group_without_documents_is_named_with_those_that_have_some():
         solve_budget(Mixture(tokens=10, weights={"law": 1, "web": 1}), {"web": PLENTY, "medicine": PLENTY})
 
 
+def test_renormalize_gives_the_share_of_a_group_without_documents_to_the_others():
+    mixture = Mixture(tokens=100, weights={"law": 2, "web": 1, "code": 1}, on_shortage="renormalize")
+    budget = solve_budget(mixture, {"web": PLENTY, "code": PLENTY, "law": supply(0)})
+    assert budget.quotas == {"law": 0, "web": 50, "code": 50}
+    (limit,) = budget.constraints
+    assert (limit.group, limit.wanted, limit.given) == ("law", 50, 0)
+    assert "law has no documents" in limit.cost and "0.00% instead of 50.00%" in limit.cost
+    assert solve_budget(mixture, {"web": PLENTY, "code": PLENTY}).quotas == budget.quotas
+    with pytest.raises(MixtureError, match="together can give 0"):
+        solve_budget(mixture, {"law": supply(0)})
+    with pytest.raises(MixtureError, match="'law' has a weight but no documents"):
+        solve_budget(mixture.model_copy(update={"on_shortage": "repeat"}), {"web": PLENTY, "code": PLENTY})
+
+
 def test_a_shortage_names_the_group_what_it_has_and_the_three_settings():
     mixture = Mixture(tokens="1M", weights={"web": 1, "law": 1}, max_epochs=4)
     with pytest.raises(MixtureError) as raised:
@@ -92,7 +106,7 @@ def test_renormalize_fails_when_all_together_have_too_little():
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=3),
-        st.tuples(st.floats(0.001, 1), st.integers(1, 1000)),
+        st.tuples(st.floats(0.001, 1), st.integers(0, 1000)),
         min_size=1,
         max_size=12,
     ),

@@ -318,3 +318,14 @@ def test_documents_are_drawn_whatever_their_length():
         drawn = part.tokens[short[part.document]].sum() / part.tokens.sum()
         assert drawn == pytest.approx(share, abs=0.05)
     assert plan.ledger.groups[0].fill > 0.995
+
+
+def test_a_group_without_documents_gives_no_row_where_others_may_fill_its_share():
+    documents = table(["a"] * 40 + ["b"] * 40, [10] * 40 + [20] * 40)
+    mixture = Mixture(
+        tokens=400, weights={"a": 1, "b": 1, "none": 2}, sequence_length=40, on_shortage="renormalize"
+    )
+    plan = plan_mixture(documents, mixture, seed=1)
+    quotas = {entry.group: entry.quota.quota for entry in plan.ledger.check().groups}
+    assert quotas == {"a": 200, "b": 200, "none": 0}
+    assert set(plan.rows["group"].to_pylist()) == {"a", "b"}

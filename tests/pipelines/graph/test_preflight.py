@@ -182,6 +182,13 @@ def test_a_template_that_cannot_be_used_is_found(coupage, tmp_path, base_tokeniz
     refused(coupage, recipe, "tokenizer.chat_template", "chat", TEMPLATES[template])
 
 
+def test_conversations_that_the_template_refuses_one_and_all_are_found(coupage, tmp_path):
+    write_lines(tmp_path / "chat.jsonl", [{"messages": TURNS[:1]}] * 30)
+    chat = {"reader": "files", "path": "chat.jsonl", "messages": "messages"}
+    recipe = write_recipe(tmp_path, {"chat": chat})
+    refused(coupage, recipe, "none of the first 20 conversations of chat", "has no assistant message")
+
+
 def test_conversations_that_are_only_compared_with_need_no_template(coupage, tmp_path):
     write_lines(tmp_path / "chat.jsonl", [{"messages": TURNS}] * 30)
     chat = {"reader": "files", "path": "chat.jsonl", "messages": "messages"}

@@ -9,9 +9,13 @@ from urllib.parse import unquote, urlparse
 
 
 class HubServer:
-    """Serves one dataset, `owner/name`, at one commit, on a free port of the loopback interface."""
+    """Serves one dataset, `owner/name`, at one commit, on a free port of the loopback interface.
 
-    def __init__(self, dataset: str, commit: str, files: dict[str, bytes]) -> None:
+    Of a `gated` one everybody sees which files there are, and nobody gets them.
+    """
+
+    def __init__(self, dataset: str, commit: str, files: dict[str, bytes], gated: bool = False) -> None:
+        self.gated = gated
         self.dataset = dataset
         self.commit = commit
         self.files = files
@@ -90,6 +94,8 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
                 return self.error(404, "RevisionNotFound")
             if name not in hub.files:
                 return self.error(404, "EntryNotFound")
+            if hub.gated and not name.endswith(".md"):
+                return self.error(403, "GatedRepo")
             content = hub.files[name]
             headers = {"etag": f'"{len(content)}"', "x-repo-commit": hub.commit, "accept-ranges": "bytes"}
             if match := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range", "")):

@@ -81,3 +81,21 @@ def test_another_template_encodes_the_conversations_anew(coupage, folder):
     run(coupage, folder, "{base: base, chat_template: own.jinja}")
     assert "OR NOT" in learnt(folder) and "SO IT IS" not in learnt(folder)
     coupage("report", folder / "run")
+
+
+def test_a_part_of_nothing_but_refused_conversations_is_counted(coupage, folder):
+    asked = [{"role": "user", "content": "one question"}]
+    refused = "".join(
+        json.dumps({"messages": [*asked, {"role": "user", "content": f"{n}"}]}) + "\n" for n in range(9)
+    )
+    (folder / "chats").mkdir()
+    (folder / "chats.jsonl").rename(folder / "chats/a.jsonl")
+    (folder / "chats/b.jsonl").write_text(refused)
+    (folder / "chats.yaml").write_text(
+        RECIPE.format(tokenizer="{base: base}").replace("path: chats.jsonl", "path: chats")
+        + "part_size: 1k\n"
+    )
+    coupage("run", folder / "chats.yaml", "--workdir", folder / "run")
+    report = json.loads((folder / "run/report.json").read_text())
+    assert "has no assistant message" in json.dumps(report)
+    coupage("verify", folder / "run")
