@@ -56,16 +56,9 @@ def _are_normal(data, offsets, classes):
     """Whether no document has anything to change."""
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
-        if _byte_order_mark(data, begin, end):
+        stop, line = _find_change(data, begin, end, classes, True)
+        if stop < end or _is_blank_before(data, end, line, classes) or _byte_order_mark(data, begin, end):
             return False
-        at = begin
-        while at < end:
-            stop = _find_special(data, at, end)
-            if stop < end and data[stop] != _NEWLINE:
-                return False
-            if _is_blank_before(data, stop, at, classes):
-                return False
-            at = stop + 1
     return True
 
 
@@ -80,7 +73,8 @@ def _normalize(data, offsets, classes, edited, new_offsets, done):
             while size == first and _byte_order_mark(data, at, end):
                 at += 3
                 done[_MARKS] += 1
-            stop = _find_special(data, at, end)
+            stop, start = _find_change(data, at, end, classes, line == size)
+            line = size + start - at if start > at else line
             size = append(data, at, stop, edited, size)
             at = stop
             if at < end and data[at] == 0:
@@ -94,6 +88,21 @@ def _normalize(data, offsets, classes, edited, new_offsets, done):
                 line = size
         size = _strip(edited, line, size, classes, done)
         new_offsets[document + 1] = size
+
+
+@kernel
+def _find_change(data, at, end, classes, line_starts):
+    """The first NUL, or line break with blanks or other than a newline, else `end`; and its line's start.
+
+    `line_starts`: whether a line starts at `at`. Else its blanks may stand before `at`.
+    """
+    line = at
+    while True:
+        stop = _find_special(data, line, end)
+        empty = stop == at and not line_starts
+        if stop == end or data[stop] != _NEWLINE or empty or _is_blank_before(data, stop, line, classes):
+            return stop, line
+        line = stop + 1
 
 
 @kernel

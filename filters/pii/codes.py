@@ -31,7 +31,7 @@ from filters.text.kernel import kernel
 
 _VERSIONS = word_list(
     "ver version* build builds rev revision* release* firmware* вер верси* сборк* релиз* редакци* прошивк* "
-    "ревизи* окпд* оквэд* окоф* кпес* гост* gost"
+    "ревизи* окпд* оквэд* окоф* кпес* гост* gost oid"
 )
 _VERSION_ENDINGS = word_list("version release build revision")
 """As in `AssemblyVersion`."""
@@ -55,11 +55,10 @@ _ADDRESSEES = word_list(
     "ip ips ipv* айпи адрес* address* addr* server* сервер* host* хост* узел узла узлу узлом узле узлы "
     "ping* пинг* пропинг* traceroute* tracert* dns днс gateway* шлюз* proxy* прокси* ssh telnet rdp vpn "
     "впн whois router* роутер* маршрутизатор* подсет* сеть сети сетью subnet* network* domain* домен* port "
-    "порт порта порту порты peer* node nodes connected connecting connection* соедин* подключ* curl wget "
+    "порт порта порту порты peer* connected connecting connection* соедин* подключ* curl wget "
     "nslookup dig iptables firewall* фаервол* ban banned бан забан* block* заблок* блокир* login logged "
     "username visitor* пользовател* посетител* участник* аноним* remote forwarded"
 )
-_MASK_WORDS = word_list("email ip phone card passport inn snils key")
 _JOINING = word_list("и или до по для and or to until of for the")
 _PLACING = word_list("с со к на от через у из в from via at by on in")
 """Behind these stands an address, unless the word before them is a version's."""
@@ -113,7 +112,7 @@ def _named(data, at, floor):
             here = last
             continue
         start, letters = _word_start(data, here, low)
-        if (start == low and low > floor) or _is_mask(data, start, here, at):
+        if start == low and low > floor:
             return found
         if not letters:
             start = _number_start(data, start, here, at, low)
@@ -152,12 +151,6 @@ def _is_release(data, at, words):
 
 
 @kernel
-def _is_mask(data, start, stop, at):
-    """Whether the word is that of a mask such as `<email>`; `<version>` is none."""
-    return stop < at and data[stop] == ord(">") and word_at(data, start, stop, _MASK_WORDS) >= 0
-
-
-@kernel
 def _in_word(data, at, stop):
     """Whether the character `data[at:stop]` is a letter or digit."""
     return CLASSES[data[at]] & DIGIT != 0 or is_letter(decode(data, at, stop))
@@ -184,10 +177,15 @@ def _is_version(data, start, stop):
 
 @kernel
 def _is_boundary(data, last, here, low, words):
-    """Whether the mark at `last` ends what is about the number: tag, comma, sentence, cell or line."""
+    """Whether the mark at `last` ends what is about the number: comma, sentence, cell, line, tag or mask.
+
+    Tags such as `<ProductVersion>` are about it.
+    """
     mark = data[last]
     if mark == ord("<"):
         return True
+    if mark == ord(">"):
+        return word_before(data, last, low, _VERSION_ENDINGS) < 0
     if mark == ord(",") or mark == ord(";"):
         return words > 0 or last == low or CLASSES[data[last - 1]] & DIGIT == 0
     if words == 0:

@@ -145,14 +145,17 @@ def said_before(left: str, number: str, cut: bool) -> bool | None:
         mark, before = left[here - 1], left[max(0, here - 2) : here - 1]
         found = re.search(f"[{LETTERS}0-9]+\\Z", left[:here])
         if not found:
-            ends = mark == "<" or (mark in ",;" and (words > 0 or not re.match("[0-9]", before)))
+            tag = mark == ">" and not left[: here - 1].lower().endswith(
+                tuple(listing(codes._VERSION_ENDINGS))
+            )
+            ends = mark == "<" or tag or (mark in ",;" and (words > 0 or not re.match("[0-9]", before)))
             in_between = mark in "\n\t|" or (mark in ".!?" and left[here : here + 1] in " \t\r\n")
             if ends or (words and in_between):
                 return code
             here -= 1
             continue
         word = found[0].translate(FOLDED)
-        if (found.start() == 0 and cut) or ((left + number)[here] == ">" and listed(word, codes._MASK_WORDS)):
+        if found.start() == 0 and cut:
             return code
         if word.isdigit():
             dotted = re.search(r"\d+(?:\.\d+)*\Z", left[:here])[0]

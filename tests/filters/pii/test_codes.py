@@ -125,6 +125,9 @@ OpenVPN: 2.3.11.100
 [assembly: AssemblyVersion("1.0.40.12")]
 [assembly: AssemblyFileVersion("1.0.40.12")]
 <ProductVersion>11.2.202.235</ProductVersion>
+'ed25519' (OID 1.3.101.112)
+* **V8**: upgrade V8 from 4.2.77.18 to 4.2.77.20
+[abc](https://github.com/nodejs/node/commit/abc)] - **deps**: update V8 to 4.2.77.21
 "version": "11.2.202.235"
 version = "11.2.202.235"
 app_version=11.2.202.235
@@ -221,6 +224,9 @@ Server: nginx\nHost: 93.184.216.34
 ping 26.20.15.110 с утра
 сервер 26.20.15.111
 код ошибки сервера 93.184.216.34
+addresses (e.g. <code>['93.184.216.34', '93.184.216.35']</code>)
+through <span class="code-string">93.184.216.34</span>
+<b>Update</b> 93.184.216.34
 """
 
 
