@@ -9,9 +9,6 @@ import numpy.typing as npt
 
 from filters.text.kernel import kernel
 
-VERSION = 1
-"""To be raised when the same bytes are cut elsewhere."""
-
 
 @kernel
 def _find_ends(data, state, ends):  # type: ignore[no-untyped-def]

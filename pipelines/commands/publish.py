@@ -33,7 +33,9 @@ TOKENIZER = "tokenizer"
 
 
 def publish(graph: Graph, record: RunRecord, workdir: Path) -> None:
-    """Give the results of a run their lasting names, write the report and seal the run."""
+    """Check the results of a run, give them their lasting names, write the report and seal the run."""
+    for stage in graph.results:
+        stage.whole_folder(workdir)
     results = _results(graph, workdir)
     for name, published in results.items():
         _publish(workdir, name, published)

@@ -6,6 +6,7 @@ What is finished is kept, every sum is checked, the run is sealed at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -107,19 +108,17 @@ def run(
     with Progress(console) as progress:
         tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.compiling)
         with only_run_in(folder), tasks:
-            inputs.pin(loaded, folder)
+            inputs.pin(loaded)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
             record = RunRecord.of(loaded.model_dump_json(indent=2), graph.stages(), folder)
-            inputs.remember(folder)
-            _begin(folder, record, graph)
             for stage in stages:
                 if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)
-            results = graph.results if until is None else ()
-            run_stages(stages, folder, tasks, progress, results)
-            if until is None:
-                publish(graph, record, folder)
+            _begin(folder, record, graph)
+            inputs.remember(folder)
+            conclude = partial(publish, graph, record, folder) if until is None else None
+            run_stages(stages, folder, tasks, progress, conclude)
     return Run(folder, graph)
 
 

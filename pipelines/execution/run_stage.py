@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def run_stages(
     workdir: Path,
     executor: Executor,
     progress: Progress,
-    results: Iterable[Stage] = (),
+    conclude: Callable[[], None] | None = None,
 ) -> None:
     """Run those stages that are not finished, in order, and make again what turns out to be damaged.
 
@@ -58,19 +58,19 @@ def run_stages(
         workdir: The run's folder.
         executor: What does the tasks.
         progress: Where they are shown.
-        results: Those whose files are checked at the end, whether they ran or not.
+        conclude: What is done with them in the end; the files that it reads are made again like all others.
 
     Raises:
         CoupageError: A task failed, or a file is damaged again after it was made again.
     """
-    stages, results = list(stages), list(results)
+    stages = list(stages)
     progress.expect(stages, workdir / LOGS)
     made_again: set[str] = set()
     while True:
         try:
             _run_unfinished(stages, workdir, executor, progress)
-            for stage in results:
-                stage.whole_folder(workdir)
+            if conclude:
+                conclude()
             return
         except Damaged as error:
             owner = _owner(stages, workdir, error)

@@ -87,7 +87,9 @@ class LiveInputs(Inputs):
         return cls(base_folder, _read_pins(workdir), Contents(_remembered(workdir / REMEMBERED)))
 
     def remember(self, workdir: Path) -> None:
-        """Keep the hashes of all files that were asked for, so that they need not be read again."""
+        """Keep commits, and the hashes of all files that were asked for, so that they need not be read again."""
+        if self.pins != _read_pins(workdir):
+            write_sealed(workdir / PINS, {"pins": self.pins})
         if self.contents.seen != self.contents.remembered:
             write_sealed(workdir / REMEMBERED, self.contents.seen)
 
@@ -164,8 +166,8 @@ class LiveInputs(Inputs):
         """Files relative to the recipe's folder."""
         return read_word_list(language, [self.path(file) for file in files])
 
-    def pin(self, recipe: Recipe, workdir: Path) -> None:
-        """Ask the hub for the commit of everything that has none yet, and keep the answers in `workdir`.
+    def pin(self, recipe: Recipe) -> None:
+        """Ask the hub for the commit of everything that has none yet.
 
         Raises UserError or WorkError when a name is unknown or the hub cannot be reached.
         """
@@ -176,8 +178,6 @@ class LiveInputs(Inputs):
         for name in recipe.transformers:
             if not self.path(name).exists() and _model_key(name) not in self.pins:
                 self.pins[_model_key(name)] = _model_commit(name)
-        if self.pins != _read_pins(workdir):
-            write_sealed(workdir / PINS, {"pins": self.pins})
 
     def pin_source(self, name: str, config: SourceConfig) -> None:
         """Ask for the commit of a source on the hub that has none yet."""
