@@ -230,6 +230,9 @@ def test_little_of_a_large_file_is_read(tmp_path, monkeypatch):
             Counted.taken += len(data)
             return data
 
+        def seek(self, *where):
+            return self.file.seek(*where)
+
     line = json.dumps({"text": "words " * 200}) + "\n"
     (tmp_path / "a.jsonl").write_text(line * 10_000)
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress((line * 10_000).encode(), 0))
