@@ -87,7 +87,7 @@ class LiveInputs(Inputs):
         return cls(base_folder, _read_pins(workdir), Contents(_remembered(workdir / REMEMBERED)))
 
     def remember(self, workdir: Path) -> None:
-        """Keep commits, and the hashes of all files that were asked for, so that they need not be read again."""
+        """Keep commits, and the hashes of all files that were asked for: they need not be read again."""
         if self.pins != _read_pins(workdir):
             write_sealed(workdir / PINS, {"pins": self.pins})
         if self.contents.seen != self.contents.remembered:
