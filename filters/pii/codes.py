@@ -47,7 +47,8 @@ _CODES = word_list(
     # Programs.
     "package* plugin* driver* assembly* пакет* драйвер* модул* плагин* chrome* chromium* firefox* flash* "
     "player* openvpn* opera safari edge explorer webkit* acrobat* reader skype* java* windows android "
-    "kernel 1с* 1c* бухгалтери* предприяти* зарплат* торговл* розниц* erp унф зуп"
+    "kernel python* php perl mysql postgres* framework* directx office photoshop delphi "
+    "1с* 1c* бухгалтери* предприяти* зарплат* торговл* розниц* erp унф зуп"
 )
 _CODES_BESIDE = word_list("v п пп ст гл сп ту ch no глава главы главе главу")
 """Believed only where no word stands between."""

@@ -121,6 +121,8 @@ Firefox 45.0.24.101
 Flash Player 11.2.202.235
 Adobe Flash Player 11 (11.2.202.235)
 OpenVPN 2.3.11.100
+Python 3.11.7.100
+.NET Framework 4.7.30.119
 OpenVPN: 2.3.11.100
 [assembly: AssemblyVersion("1.0.40.12")]
 [assembly: AssemblyFileVersion("1.0.40.12")]
