@@ -28,9 +28,9 @@ from pipelines.sources import content
 RECIPE = """\
 name: integrity
 sources: {{web: {{reader: files, path: {file}, fields: {{id: id}}}}}}
-curate: {{rules: [{{use: [gopher_quality, gopher_repetition, fineweb]}}]}}
+curate: {{rules: [{{use: [gopher_quality, gopher_repetition]}}]}}
 tokenizer: {{train: {{vocabulary_size: 8000}}}}
-mixtures: {{stage1: {{tokens: 2M, sequence_length: 2048, weights: {{web: 1}}, on_shortage: renormalize}}}}
+mixtures: {{stage1: {{tokens: 2M, sequence_length: 2048, weights: {{web: 1}}, on_shortage: repeat}}}}
 """
 seconds: Counter[str] = Counter()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from itertools import chain
 
 import xxhash
 
+from mixers.files import FileState
 from pipelines.sources.listing import InputFile
 
 WHOLE_BYTES = 64 << 20
@@ -20,21 +20,18 @@ BLOCK_BYTES = 1 << 20
 THREADS = 8
 FILES_A_THREAD = 64
 
-State = tuple[int, int, int, int]
-"""Size, times of modification and of change in nanoseconds, inode: while they stay, so does the content."""
-
 
 def content_hash(path: str) -> str:
     """The hash of what a file holds now (xxh3, 128 bits). Raises OSError where it cannot be read.
 
     Of one above WHOLE_BYTES a change between the blocks that keeps the size is not seen.
     """
-    return _hash_in_state(path, _state(path))
+    return _hash_in_state(path, FileState.of(path))
 
 
 @lru_cache(maxsize=1 << 16)
-def _hash_in_state(path: str, state: State) -> str:
-    size = state[0]
+def _hash_in_state(path: str, state: FileState) -> str:
+    size = state.bytes
     digest = xxhash.xxh3_128(size.to_bytes(8, "little"))
     with open(path, "rb") as file:
         if size <= WHOLE_BYTES:
@@ -45,11 +42,6 @@ def _hash_in_state(path: str, state: State) -> str:
                 file.seek((size - BLOCK_BYTES) * number // (BLOCKS - 1))
                 digest.update(file.read(BLOCK_BYTES))
     return digest.hexdigest()
-
-
-def _state(path: str) -> State:
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 @dataclass
@@ -63,9 +55,9 @@ class Contents:
 
     def of(self, path: str) -> str:
         """The hash of a file on this machine. Raises OSError where it cannot be read."""
-        return self._in_state(path, _state(path))
+        return self._in_state(path, FileState.of(path))
 
-    def _in_state(self, path: str, state: State) -> str:
+    def _in_state(self, path: str, state: FileState) -> str:
         key = "-".join(map(str, state))
         self.seen[key] = self.remembered.get(key) or _hash_in_state(path, state)
         return self.seen[key]
@@ -85,7 +77,7 @@ class Contents:
         if file.remote:
             return file
         try:
-            state = _state(file.location)
-            return replace(file, size=state[0], version=self._in_state(file.location, state))
+            state = FileState.of(file.location)
+            return replace(file, size=state.bytes, version=self._in_state(file.location, state))
         except OSError:
             return file
