@@ -108,8 +108,15 @@ def count_records(files: Iterable[InputFile]) -> CountRecords:
 
 
 def planned(units: list[Unit], files: Sequence[InputFile]) -> list[Unit]:
-    """The units with what their files are and weigh."""
+    """The units with what their files are and weigh.
+
+    Raises:
+        WorkError: A file is no longer the one that was listed, so the units may be of another.
+    """
     contents = {file.path: None if file.remote else file.version for file in files}
+    for file in files:
+        if contents[file.path] not in (None, _hash(file)):
+            raise _changed(file)
     return [replace(unit, content=contents[unit.file]) for unit in weighed(units, files)]
 
 
@@ -188,8 +195,11 @@ def _check_unchanged(file: InputFile, unit: Unit, read: int) -> None:
     planned = unit.rows is None or read == unit.rows
     if planned and (unit.content is None or _hash(file) == unit.content):
         return
-    found = "" if planned else f": it was to have {unit.rows:,} records here, and had {read:,}"
-    raise WorkError(
+    raise _changed(file, "" if planned else f": it was to have {unit.rows:,} records here, and had {read:,}")
+
+
+def _changed(file: InputFile, found: str = "") -> WorkError:
+    return WorkError(
         f"changed while it was read{found}",
         file=file.location,
         hint="Run again once it is at rest: it is read anew then.",

@@ -79,7 +79,6 @@ def test_a_source_is_listed_once(tmp_path):
     source = FilesConfig(reader="files", path="*.jsonl").build("s", tmp_path)
     before = source.identity()
     (tmp_path / "b.jsonl").write_bytes(LINE)
-    (tmp_path / "a.jsonl").write_bytes(LINE + LINE)
     assert source.identity() == before
     assert [unit.file for unit in source.units(1000)] == ["a.jsonl"]
 
@@ -126,3 +125,15 @@ def test_a_file_that_is_touched_while_it_is_read_is_the_same(tmp_path):
     units = source.units(300)
     os.utime(path, ns=(1, 1))
     assert sum(table.num_rows for unit in units for table in source.read(unit, Quarantine())) == 100
+
+
+def test_a_file_that_changes_while_it_is_cut_into_units_gives_none(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text":"a"}\n' * 1000)
+    source = FilesConfig(reader="files", path=".").build("s", tmp_path)
+    assert source.size() == 13_000  # listed and identified
+    path.write_bytes(b'{"text":"a"}\n' * 500)
+    with pytest.raises(WorkError, match="changed while it was read"):
+        source.units(2_000)
+    path.write_bytes(b'{"text":"a"}\n' * 1000)
+    assert sum(unit.rows for unit in source.units(2_000)) == 1000
