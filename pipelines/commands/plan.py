@@ -24,6 +24,8 @@ from pipelines.recipe.load import load_recipe
 from pipelines.sources.passed_over import describe
 
 NEW = "not run before"
+LINE = 1000
+"""Characters of a line in a file or a pipe."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
         print_json({"stages": [asdict(s) for s in made.stages], **asdict(made.estimate)})
         return
     console = PlainConsole()
-    console.print(_tree(made), soft_wrap=True)
+    if not console.is_terminal:
+        console.width = LINE  # nothing is cut where nobody knows how wide it is
+    console.print(_tree(made))
     running = [stage for stage in made.stages if stage.state != "cached"]
     console.print(f"{len(made.stages) - len(running)} stages cached, {len(running)} to run")
     console.print(_sources(made.estimate.sources))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from mixers.files import write_bytes
 from pipelines.errors import UserError
-from pipelines.execution.manifest import Damaged
 from pipelines.execution.seal import (
     ATTEMPT,
     OWN_FILES,
@@ -19,10 +18,10 @@ from pipelines.execution.seal import (
     Published,
     RunRecord,
     check_published,
-    published_files,
     seal_run,
 )
 from pipelines.execution.sealed_folder import files_below
+from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph
 from pipelines.report.report import write_report
 from pipelines.stages.shards import DATASET
@@ -36,7 +35,7 @@ def publish(graph: Graph, record: RunRecord, workdir: Path) -> None:
     """Check the results of a run, give them their lasting names, write the report and seal the run."""
     for stage in graph.results:
         stage.whole_folder(workdir)
-    results = _results(graph, workdir)
+    results = {name: Published.of(*result, workdir) for name, result in _results(graph).items()}
     for name, published in results.items():
         _publish(workdir, name, published)
     _remove_stale_links(workdir, results)
@@ -55,8 +54,10 @@ def check_places(workdir: Path, graph: Graph, finished: RunRecord | None) -> Non
                     file=str(workdir / name),
                     hint="Choose another --workdir, or move the file away.",
                 )
+    if finished is None and (workdir / RUN_SEAL).exists():
+        return  # it is damaged, and nobody knows whose they are: what no run makes is moved aside
     before = finished.published if finished else {}
-    for name in _results(graph, workdir):
+    for name in _results(graph):
         if (strange := _strange(workdir, name, before.get(name))) is not None:
             raise UserError(
                 "stands where a result of the run belongs, and no run made it",
@@ -65,14 +66,10 @@ def check_places(workdir: Path, graph: Graph, finished: RunRecord | None) -> Non
             )
 
 
-def _results(graph: Graph, workdir: Path) -> dict[str, Published]:
-    """Each result by its path in the run's folder."""
-    results = {
-        f"{SHARDS}/{name}": Published(stage=stage.folder(workdir).name, below=DATASET)
-        for name, stage in graph.shards.items()
-    }
-    tokenizer = Published(stage=graph.tokenizer.folder(workdir).name, below=FOLDER)
-    return results | {TOKENIZER: tokenizer}
+def _results(graph: Graph) -> dict[str, tuple[Stage, str]]:
+    """Each result by its path in the run's folder: its stage, and the folder in that."""
+    shards = {f"{SHARDS}/{name}": (stage, DATASET) for name, stage in graph.shards.items()}
+    return {**shards, TOKENIZER: (graph.tokenizer, FOLDER)}
 
 
 def _strange(workdir: Path, name: str, published: Published | None) -> Path | None:
@@ -82,16 +79,9 @@ def _strange(workdir: Path, name: str, published: Published | None) -> Path | No
         return None
     if not path.is_dir() or published is None:
         return path
-    known = _file_names(workdir, published)
+    known = {file.name for file in published.files}
     files = (file for file in files_below(path) if file.relative_to(path).as_posix() not in known)
     return next(files, None)
-
-
-def _file_names(workdir: Path, published: Published) -> set[str]:
-    try:
-        return {file.name for file in published_files(workdir, published)}
-    except Damaged:
-        return set()
 
 
 def _publish(workdir: Path, name: str, published: Published) -> None:
@@ -99,7 +89,9 @@ def _publish(workdir: Path, name: str, published: Published) -> None:
     path = workdir / name
     if not any(check_published(workdir, name, published)):
         return
-    if path.is_dir() and not path.is_symlink():
+    if _strange(workdir, name, published) is not None:
+        path.rename(path.with_name(f"{path.name}.moved-aside"))
+    elif path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f".{path.name}")

@@ -20,7 +20,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
 from pipelines.execution.manifest import checked_path
-from pipelines.execution.seal import RUN_SEAL, published_files, read_run, reseal_run
+from pipelines.execution.seal import RUN_SEAL, read_run, reseal_run
 from pipelines.execution.sealed_folder import SEAL, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
@@ -122,7 +122,7 @@ def _check_results(workdir: Path, stage: str, graph: Graph) -> None:
         "tokenizer",
         *([f"shards/{HELD_OUT}"] if HELD_OUT in graph.shards else []),
     ):
-        for file in published_files(workdir, record.published[name]):
+        for file in record.published[name].files:
             if name == "tokenizer" or file.name == INDEX_FILE:
                 checked_path(workdir / name, file)
 

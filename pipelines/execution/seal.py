@@ -52,6 +52,19 @@ class Published(BaseModel):
     """The stage's folder."""
     below: str
     """The folder in it."""
+    files: list[FileRecord]
+    """Its files, by their names in that folder."""
+
+    @classmethod
+    def of(cls, stage: Stage, below: str, workdir: Path) -> Published:
+        """A folder of a finished stage."""
+        prefix = f"{below}/"
+        files = [
+            file.model_copy(update={"name": file.name.removeprefix(prefix)})
+            for file in stage.manifest(workdir).all_files()
+            if file.name.startswith(prefix)
+        ]
+        return cls(stage=stage.folder(workdir).name, below=below, files=files)
 
 
 class RunRecord(BaseModel):
@@ -158,30 +171,11 @@ def check_published(workdir: Path, name: str, published: Published) -> Iterator[
         return
     if path.resolve() == folder.resolve():
         return  # checked as the stage's
-    try:
-        records = published_files(workdir, published)
-    except Damaged as error:
-        yield Damage(path, f"cannot be compared with {error.file}, which {error.message}")
-        return
-    yield from damages_of(path, records)
-    known = {record.name for record in records}
+    yield from damages_of(path, published.files)
+    known = {record.name for record in published.files}
     for file in files_below(path):
         if file.relative_to(path).as_posix() not in known:
             yield Damage(file, "is not part of what was built")
-
-
-def published_files(workdir: Path, published: Published) -> list[FileRecord]:
-    """The files of a result, by their names in its folder. Raises Damaged where its stage is."""
-    folder = workdir / "stages" / published.stage
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise Damaged("is missing", file=str(folder / MANIFEST))
-    prefix = f"{published.below}/"
-    return [
-        file.model_copy(update={"name": file.name.removeprefix(prefix)})
-        for file in manifest.all_files()
-        if file.name.startswith(prefix)
-    ]
 
 
 def _check_chain(workdir: Path, record: RunRecord, *, finished: bool) -> Iterator[Damage]:

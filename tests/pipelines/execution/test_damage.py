@@ -286,3 +286,11 @@ def test_clean_removes_what_no_run_uses(coupage, recipe, run_copy):
     coupage("clean", run_copy)
     assert {path.name for path in run_copy.glob("stages/*")} == own
     coupage("verify", run_copy)
+
+
+@pytest.mark.parametrize("damaged", ["stages/shards-stage1-*/manifest.json", "run.json"])
+def test_a_copied_run_whose_records_are_damaged_goes_on(coupage, recipe, finished, tmp_path, damaged):
+    copied = shutil.copytree(finished, tmp_path / "copied")
+    flip(next(copied.glob(damaged)))
+    again(coupage, recipe, copied)
+    assert shard_bytes(copied) == shard_bytes(finished)
