@@ -12,6 +12,7 @@ import numpy as np
 
 from filters.text.ascii_search import find_phrase
 from filters.text.characters import (
+    CLOSING,
     IDEOGRAPH,
     MARK,
     TERMINAL,
@@ -20,7 +21,6 @@ from filters.text.characters import (
     decode,
     find_byte,
     find_space,
-    is_closing,
     skip_space,
     step,
     step_back,
@@ -34,6 +34,7 @@ _KEPT, _LONG_WORD, _NO_TERMINAL, _FEW_WORDS, _JAVASCRIPT, _POLICY, _CITATIONS = 
 
 _LONGEST_WORD = 1000
 _FEWEST_WORDS = 3
+_FIRST_IDEOGRAPH_BYTE = 0xE0
 
 
 def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> Edited:
@@ -44,7 +45,7 @@ def edit_lines(texts: Texts, terminal_punctuation: bool = True) -> Edited:
     cookies. Lines with "lorem ipsum" or `{` stay: the rules drop their document.
 
     Beyond the paper, the sentence marks of other scripts end a line as well, also with quotation marks or
-    brackets behind them; in scripts without spaces each letter is a word; `[]` and `[0]` are no citations.
+    brackets behind them; in scripts without spaces three letters are enough; `[]` and `[0]` are no citations.
 
     Args:
         texts: A string or large_string column without nulls.
@@ -114,19 +115,20 @@ def _has_long_word(data, begin, end, classes):
 
 @kernel
 def _has_few_words(data, begin, end, classes):
-    words = 0
-    while begin < end and words < _FEWEST_WORDS:
-        stop = find_space(data, begin, end, classes)
-        words += max(1, _count_ideographs(data, begin, stop, classes))
-        begin = skip_space(data, stop, end, classes)
-    return words < _FEWEST_WORDS
+    at = begin
+    for _ in range(_FEWEST_WORDS):
+        if at >= end:
+            return _count_ideographs(data, begin, end, classes) < _FEWEST_WORDS
+        at = skip_space(data, find_space(data, at, end, classes), end, classes)
+    return False
 
 
 @kernel
 def _count_ideographs(data, begin, end, classes):
     found = 0
     while begin < end:
-        found += classes[decode(data, begin, end)] & IDEOGRAPH != 0
+        if data[begin] >= _FIRST_IDEOGRAPH_BYTE:
+            found += classes[decode(data, begin, end)] & IDEOGRAPH != 0
         begin = step(data, begin, end)
     return found
 
@@ -186,9 +188,9 @@ def _ends_foreign_sentence(data, begin, end, classes):
     """Whether a terminal mark beyond ASCII is the last character, closing marks and invisible ones aside."""
     while end > begin:
         at = step_back(data, end, begin)
-        point = decode(data, at, end)
-        if not (classes[point] & MARK or is_closing(point)):
-            return point >= 128 and classes[point] & TERMINAL != 0
+        last = classes[decode(data, at, end)]
+        if not last & (MARK | CLOSING):
+            return data[at] >= 0x80 and last & TERMINAL != 0
         end = at
     return False
 

@@ -60,6 +60,8 @@ MARK = 1 << 18
 
 IDEOGRAPH = 1 << 19
 """A letter or digit of a script without spaces between words, such as Han, kana and Thai."""
+CLOSING = 1 << 20
+"""A quotation mark or bracket that closes."""
 
 _LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _SYMBOLS = (
@@ -68,7 +70,7 @@ _SYMBOLS = (
 )
 _MARKS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 _QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
-_CLOSING = tuple(map(ord, "\"')]”’»›）］」』】》〉〕〗〙〛｝｣"))
+_CLOSING = "\"')]”’»›）］」』】》〉〕〗〙〛｝｣"
 _CURRENCY = "$£€¥฿﷼" + "".join(map(chr, range(0x20A0, 0x20C0)))
 
 # Sentence_Terminal of Unicode 15 (PropList.txt) and the Khmer and Yi marks that FineWeb adds, as inclusive
@@ -146,6 +148,7 @@ def character_classes() -> np.ndarray:
     table[_ranges(_TERMINAL)] |= SYMBOL | TERMINAL | RUSSIAN_TERMINAL
     table[_points('»”“"…:;')] |= RUSSIAN_TERMINAL
     table[_points(_QUOTES)] |= QUOTE
+    table[_points(_CLOSING)] |= CLOSING
     table[_points(_CURRENCY)] |= CURRENCY
     table[_points(_MARKS + _QUOTES + "—–")] |= EDGE
     table[(table & ICON) != 0] |= EDGE
@@ -335,12 +338,6 @@ def count_byte(data, begin, end, byte):
         count += data[at] == byte
         at += 1
     return count
-
-
-@inline_kernel
-def is_closing(point):
-    """Whether a code point is a quotation mark or bracket that closes."""
-    return point in _CLOSING
 
 
 @kernel

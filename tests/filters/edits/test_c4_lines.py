@@ -86,7 +86,7 @@ def test_sentences_of_all_scripts_stay(line: str) -> None:
         ("He said “it is so.”", False),
     ],
 )
-def test_letters_of_scripts_without_spaces_are_words(line: str, kept: bool) -> None:
+def test_letters_count_in_scripts_without_spaces(line: str, kept: bool) -> None:
     assert edit(line) == (line if kept else "")
 
 
