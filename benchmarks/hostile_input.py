@@ -88,7 +88,7 @@ def make(data: Path, total: int) -> int:
     size = max(1 << 20, (total - made) // (len(bombs) + 2))
     for number, compress in enumerate(bombs):
         compress(zeros(size), data / f"bomb{number}.jsonl.{compress.__name__.replace('bz', 'bz2')}")
-    zst(numbers(size), data / "array.json.zst")
+    zst(strings(size), data / "array.json.zst")
     giant = min(size, 2 << 30)
     with (data / "giant.jsonl").open("wb") as file:
         file.write(b'{"text": "')
@@ -104,11 +104,11 @@ def zeros(size: int) -> Iterator[bytes]:
         yield BLOCK
 
 
-def numbers(size: int) -> Iterator[bytes]:
-    """An array of numbers."""
+def strings(size: int) -> Iterator[bytes]:
+    """An array of what is no record."""
     yield b"[1"
     for _ in range(size // len(BLOCK)):
-        yield b",1" * (len(BLOCK) // 2)
+        yield b',"%s"' % (b"x" * 1021) * (len(BLOCK) // 1024)
     yield b"]"
 
 
@@ -138,10 +138,11 @@ def bz(blocks: Iterator[bytes], path: Path) -> None:
 
 
 def bad_lines(data: Path, rng: random.Random) -> int:
-    """Two million lines that are no objects, and as many that are no JSON."""
+    """Two million lines that are no objects, as many that are no JSON, and as many numbers in an array."""
     zst(iter([b"1\n" * 2_000_000]), data / "lines.jsonl.zst")
     (data / "lines.jsonl").write_bytes(b"{\n" * 2_000_000)
-    return 8_000_000
+    zst(iter([b"[1" + b",1" * 2_000_000 + b"]"]), data / "numbers.json.zst")
+    return 12_000_000
 
 
 def random_bytes(data: Path, rng: random.Random) -> int:
