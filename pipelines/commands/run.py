@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -51,11 +50,15 @@ def run_recipe(
         settings=assignments,
         console=PlainConsole(stderr=True),
     )
+    console = PlainConsole()
     if until is None:
-        _print_summary(finished, PlainConsole())
+        _print_shards(finished, console)
+    _print_losses(finished, console)
+    if until is None:
+        _print_next(finished, console)
 
 
-def _print_summary(run: Run, console: Console) -> None:
+def _print_shards(run: Run, console: Console) -> None:
     graph, workdir = run.graph, run.folder
     table = Table("shards", "rows", "tokens", "where", title=f"{graph.recipe.name} is built")
     for name, stage in graph.shards.items():
@@ -63,11 +66,23 @@ def _print_summary(run: Run, console: Console) -> None:
         rows, tokens = (f"{counts.number(what):,}" for what in ("rows", "tokens"))
         table.add_row(name, rows, tokens, str(workdir / "shards" / name))
     console.print(table)
-    report = orjson.loads((workdir / "report.json").read_bytes())
+
+
+def _print_losses(run: Run, console: Console) -> None:
+    """What was set aside, and what gave little, as far as the run has come."""
+    try:
+        report = run.report()
+    except Damaged as error:  # of a stage that an earlier run finished, and this one did not come to
+        console.print(f"warning: {error}", style="yellow", soft_wrap=True)
+        return
     for line in set_aside_lines(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in warnings(report):
         console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_next(run: Run, console: Console) -> None:
+    graph, workdir = run.graph, run.folder
     for name, mix in graph.mixes.items():
         for constraint in mix.ledger(workdir).constraints:
             console.print(f"{name}: {constraint}", style="yellow", highlight=False, markup=False)
