@@ -43,6 +43,8 @@ def warnings(report: dict[str, Any]) -> Iterator[str]:
     """A sentence for each source of a report that gave nothing, or lost more than half of its documents."""
     for source in report["sources"]:
         name, documents, kept = source["source"], source["documents"], source["kept"]
+        if documents is None or kept is None:
+            continue  # the run has not come so far
         if not documents:
             yield f"the source `{name}` has no document{_mainly(source['set_aside'])}"
         elif kept == 0:
