@@ -47,7 +47,7 @@ def run_here(*arguments: object, cwd: Path | None) -> Finished:
         if cwd is not None:
             patch.chdir(cwd)
         if not _asks_for_workers(words):
-            patch.setattr(WorkerPool, "run_stage", _run_stage_here)
+            patch.setattr(WorkerPool, "run_stage", run_stage_here)
         code = _exit_code(words)
     return subprocess.CompletedProcess(words, code, *(text.decode() for text in printed))
 
@@ -66,7 +66,7 @@ def _exit_code(words: list[str]) -> int:
         return 1
 
 
-def _run_stage_here(
+def run_stage_here(
     self: WorkerPool, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]
 ) -> None:
     """`WorkerPool.run_stage` without workers."""

@@ -4,24 +4,30 @@ import shutil
 
 import pyarrow as pa
 
-from pipelines.execution.output import TaskOutput
+from pipelines.commands.console import SILENT
+from pipelines.execution.progress import Progress
+from pipelines.execution.run_stage import run_stages
 from pipelines.graph.build import build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.load import load_recipe
 from pipelines.stages import mix
+from tests.pipelines.command_line import run_stage_here
 
 
 def data_files(folder):
     return [pa.ipc.open_stream(path).read_all() for path in sorted(folder.glob("data-*.arrow"))]
 
 
+class Here:
+    """An executor without workers."""
+
+    run_stage = run_stage_here
+
+
 def run_again(stage, workdir):
-    """Run all tasks of a stage in this process."""
-    folder = stage.folder(workdir)
-    shutil.rmtree(folder)
-    folder.mkdir()
-    for number, task in enumerate(stage.tasks(workdir)):
-        stage.run_task(workdir, task, TaskOutput(folder, number))
+    """Run a stage anew in this process."""
+    shutil.rmtree(stage.folder(workdir))
+    run_stages([stage], workdir, Here(), Progress(SILENT))
 
 
 def test_rows_do_not_depend_on_the_size_of_files(recipe, run_copy, monkeypatch):
