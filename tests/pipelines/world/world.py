@@ -386,10 +386,10 @@ class World:
             assert done.returncode != 0, "a trained stage was trained again"
             assert self._files() == kept, "a refused training changed something"
         elif done.returncode == 0:
-            harmed = [
-                h for h in self._harmed() if "shards-stage1" in str(h.path) or "/tokenizer" in str(h.path)
-            ]
-            assert not harmed, f"trained on damaged files: {harmed[0].path}"
+            read = [(self.workdir / name).resolve() for name in ("shards/stage1", "tokenizer")]
+            changed = [harm.path for harm in self._harmed() if harm.before is not None]
+            harmed = [path for path in changed if any(path.is_relative_to(folder) for folder in read)]
+            assert not harmed, f"trained on a damaged file: {harmed[0]}"
         elif not self._harmed():
             raise AssertionError(done.stderr)
         return f"code {done.returncode}"
