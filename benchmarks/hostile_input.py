@@ -80,7 +80,7 @@ def make(data: Path, total: int) -> int:
     """Write the files; returns their bytes as they would be uncompressed."""
     data.mkdir()
     rng = random.Random(1)
-    words = "the of and to a in is that it was for on are with as his they be at one have this".split()
+    words = "the of and that with river mountain engine kernel doctor patient court number some time".split()
     lines = (json.dumps({"text": " ".join(rng.choices(words, k=200))}) + "\n" for _ in range(GOOD_DOCUMENTS))
     (data / "good.jsonl").write_text("".join(lines))
     made = sum(maker(data, rng) for maker in (bad_lines, random_bytes, rows_of_one_value))

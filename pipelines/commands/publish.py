@@ -85,9 +85,9 @@ def _strange(workdir: Path, name: str, published: Published | None) -> Path | No
 
 
 def _publish(workdir: Path, name: str, published: Published) -> None:
-    """Make a link to the stage, unless a link or a copy of the same bytes is there."""
+    """Make a link to the stage, unless a copy of the same bytes is there."""
     path = workdir / name
-    if not any(check_published(workdir, name, published)):
+    if not path.is_symlink() and not any(check_published(workdir, name, published)):
         return
     if _strange(workdir, name, published) is not None:
         path.rename(path.with_name(f"{path.name}.moved-aside"))

@@ -294,3 +294,12 @@ def test_a_copied_run_whose_records_are_damaged_goes_on(coupage, recipe, finishe
     flip(next(copied.glob(damaged)))
     again(coupage, recipe, copied)
     assert shard_bytes(copied) == shard_bytes(finished)
+
+
+def test_results_stand_for_stages_of_this_run_though_an_earlier_one_gave_the_same_bytes(
+    coupage, recipe, run_copy
+):
+    coupage("run", recipe, "--workdir", run_copy, "--set", "seed=4")  # another select, the same tokenizer
+    coupage("clean", run_copy)
+    coupage("verify", run_copy)
+    assert (run_copy / "tokenizer" / "tokenizer.json").is_file()
