@@ -5,20 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pipelines.errors import UserError
 from pipelines.execution.lock import only_run_in
-from pipelines.execution.seal import ATTEMPT, RUN_SEAL, read_attempt, read_run
+from pipelines.execution.seal import ATTEMPT, RUN_SEAL, no_run, read_attempt, read_run
 from pipelines.plain import print_json, say
 
 
 def clean_run(folder: Path, dry_run: bool, json: bool) -> None:
     """`coupage clean`."""
     if not any((folder / name).exists() for name in (RUN_SEAL, ATTEMPT)):
-        raise UserError(
-            "this is not the folder of a run",
-            file=str(folder),
-            hint="Give the folder that `coupage run` named.",
-        )
+        raise no_run(folder)
     with only_run_in(folder):
         sizes = {path: _size(path) for path in _unused(folder)}
         for path in sizes if not dry_run else ():

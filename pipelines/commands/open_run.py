@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.manifest import MANIFEST, Damaged
-from pipelines.execution.seal import RunRecord, read_attempt, read_run
+from pipelines.execution.seal import RunRecord, no_run, read_attempt, read_run
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.inputs import RecordedInputs
 from pipelines.recipe.recipe import Recipe
@@ -131,11 +131,7 @@ def open_latest(folder: str | Path) -> Run:
             return run
     if finished is not None:
         return _finished(folder, finished)
-    raise UserError(
-        "this is not the folder of a run",
-        file=str(folder),
-        hint="Give the folder that `coupage run` named, e.g. runs/quickstart.",
-    )
+    raise no_run(folder)
 
 
 def _finished(folder: Path, record: RunRecord) -> Run:

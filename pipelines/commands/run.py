@@ -5,10 +5,12 @@ What is finished is kept, every sum is checked, the run is sealed at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -53,9 +55,13 @@ def run_recipe(
     console = PlainConsole()
     if until is None:
         _print_shards(finished, console)
-    _print_losses(finished, console)
-    if until is None:
+        _print_losses(orjson.loads((finished.folder / "report.json").read_bytes()), console)
         _print_next(finished, console)
+        return
+    try:
+        _print_losses(finished.report(), console)
+    except Damaged as error:  # of a stage that an earlier run finished, and this one did not come to
+        console.print(f"warning: {error}", style="yellow", soft_wrap=True)
 
 
 def _print_shards(run: Run, console: Console) -> None:
@@ -68,27 +74,22 @@ def _print_shards(run: Run, console: Console) -> None:
     console.print(table)
 
 
-def _print_losses(run: Run, console: Console) -> None:
+def _print_losses(report: dict[str, Any], console: Console) -> None:
     """What was set aside, and what gave little, as far as the run has come."""
-    try:
-        report = run.report()
-    except Damaged as error:  # of a stage that an earlier run finished, and this one did not come to
-        console.print(f"warning: {error}", style="yellow", soft_wrap=True)
-        return
     for line in set_aside_lines(report):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     for line in warnings(report):
-        console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"warning: {line}", style="yellow", soft_wrap=True)
 
 
 def _print_next(run: Run, console: Console) -> None:
     graph, workdir = run.graph, run.folder
     for name, mix in graph.mixes.items():
         for constraint in mix.ledger(workdir).constraints:
-            console.print(f"{name}: {constraint}", style="yellow", highlight=False, markup=False)
-    console.print(f"Report: {workdir / 'report.html'}", highlight=False)
+            console.print(f"{name}: {constraint}", style="yellow")
+    console.print(f"Report: {workdir / 'report.html'}")
     if graph.recipe.train:
-        console.print(f"Next: coupage train {workdir} --stage stage1", highlight=False, soft_wrap=True)
+        console.print(f"Next: coupage train {workdir} --stage stage1", soft_wrap=True)
 
 
 def run(
@@ -153,14 +154,10 @@ def _begin(workdir: Path, record: RunRecord, graph: Graph) -> None:
 
     Raises UserError where the folder holds other things.
     """
-    finished = _readable(read_run, workdir)
+    try:
+        finished = read_run(workdir)
+    except Damaged:
+        finished = None
     check_places(workdir, graph, finished)
     if finished is None or (finished.recipe, finished.stages) != (record.recipe, record.stages):
         write_attempt(workdir, record)
-
-
-def _readable(read: Callable[[Path], RunRecord | None], workdir: Path) -> RunRecord | None:
-    try:
-        return read(workdir)
-    except Damaged:
-        return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.errors import UserError, WorkError
+from pipelines.errors import WorkError
 from pipelines.execution.manifest import Damage
-from pipelines.execution.seal import ATTEMPT, RUN_SEAL, check_run
+from pipelines.execution.seal import ATTEMPT, RUN_SEAL, check_run, no_run
 from pipelines.execution.trained_stage import FOLDER
 from pipelines.plain import print_json, say
 
@@ -15,11 +15,7 @@ from pipelines.plain import print_json, say
 def verify_run(folder: Path, json: bool) -> None:
     """`coupage verify`."""
     if not any((folder / name).exists() for name in (RUN_SEAL, ATTEMPT, "stages")):
-        raise UserError(
-            "this is not the folder of a run",
-            file=str(folder),
-            hint="Give the folder that `coupage run` named.",
-        )
+        raise no_run(folder)
     damages = list(check_run(folder))
     if json:
         print_json([{"file": str(damage.file), "what": damage.what} for damage in damages])

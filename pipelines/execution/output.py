@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from mixers.files import finished_file, hash_file
+from mixers.files import FileState, finished_file, hash_file
 from pipelines.execution.counts import Counts
 from pipelines.execution.manifest import (
     Damaged,
@@ -126,11 +127,17 @@ def write_tasks(folder: Path, tasks: list[Task]) -> None:
 
 
 def read_tasks(folder: Path) -> list[Task] | None:
-    """The tasks of a stage, or None where their list was not made, is torn or changed."""
+    """The tasks of a stage, or None where their list was not made, is torn or changed. Not to be changed."""
+    path = folder / TASKS
     try:
-        tasks: list[Task] = read_sealed(folder / TASKS)["tasks"]
+        return _tasks_in_state(path, FileState.of(path))
     except (FileNotFoundError, NotADirectoryError, Damaged, KeyError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _tasks_in_state(path: Path, state: FileState) -> list[Task]:
+    tasks: list[Task] = read_sealed(path)["tasks"]
     return tasks
 
 
@@ -150,6 +157,14 @@ def whole_files(folder: Path) -> dict[str, FileRecord]:
         return {}
     if manifest is not None:
         return manifest.by_name
+    try:
+        return _received_files(folder, FileState.of(folder / RECEIPTS))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _received_files(folder: Path, receipts: FileState) -> dict[str, FileRecord]:
     tasks = len(read_tasks(folder) or ())
-    receipts = (read_receipt(folder, task) for task in range(tasks))
-    return {file.name: file for receipt in receipts if receipt for file in receipt.files}
+    found = (read_receipt(folder, task) for task in range(tasks))
+    return {file.name: file for receipt in found if receipt for file in receipt.files}

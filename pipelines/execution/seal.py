@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from pipelines.errors import UserError
 from pipelines.execution import trained_stage
 from pipelines.execution.manifest import (
     MANIFEST,
@@ -131,6 +132,15 @@ def _read(path: Path) -> RunRecord | None:
         return RunRecord.model_validate(read_sealed(path))
     except ValidationError as error:
         raise Damaged("is not of this version", file=str(path)) from error
+
+
+def no_run(folder: Path) -> UserError:
+    """What to say of a folder in which nothing was run."""
+    return UserError(
+        "this is not the folder of a run",
+        file=str(folder),
+        hint="Give the folder that `coupage run` named, e.g. runs/quickstart.",
+    )
 
 
 def check_run(workdir: Path) -> Iterator[Damage]:

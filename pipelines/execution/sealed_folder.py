@@ -8,7 +8,7 @@ from typing import Any
 
 from mixers.files import hash_file
 from mixers.lock import LOCK
-from pipelines.execution.manifest import Damage, Damaged, read_sealed, write_sealed
+from pipelines.execution.manifest import Damage, Damaged, FileRecord, damages_of, read_sealed, write_sealed
 
 SEAL = "seal.json"
 
@@ -51,12 +51,9 @@ def check_records(
     folder: Path, records: dict[str, dict[str, Any]], files: Iterable[Path]
 ) -> Iterator[Damage]:
     """Yield every file that is not as `records` have it, and every one of `files` that they do not have."""
-    for name, record in records.items():
-        path = folder / name
-        if not path.is_file():
-            yield Damage(path, "is missing")
-        elif path.stat().st_size != record["bytes"] or hash_file(path) != record["hash"]:
-            yield Damage(path, "has changed: its hash is not the recorded one")
+    yield from damages_of(
+        folder, (FileRecord(name=name, rows=0, **record) for name, record in records.items())
+    )
     for path in files:
         if path.relative_to(folder).as_posix() not in records:
             yield Damage(path, "is not part of what was sealed")

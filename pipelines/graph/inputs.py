@@ -78,8 +78,8 @@ class LiveInputs(Inputs):
     base_folder: Path
     pins: dict[str, str] = field(default_factory=dict)
     contents: Contents = field(default_factory=Contents)
-    resolved: dict[str, HubSource] = field(default_factory=dict)
-    """Sources whose files the hub has listed, by name."""
+    sources: dict[str, Source] = field(default_factory=dict)
+    """Those that were asked for, by name: the files of each are listed once."""
 
     @classmethod
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
@@ -96,11 +96,11 @@ class LiveInputs(Inputs):
     @override
     def source(self, name: str, config: SourceConfig) -> Source:
         """The source, at its pinned commit where it has one."""
-        if name in self.resolved:
-            return self.resolved[name]
-        source = config.build(name, self.base_folder, self.contents)
-        pinned = self.pins.get(_source_key(source)) if isinstance(source, HubSource) else None
-        return source.pin(pinned) if isinstance(source, HubSource) and pinned else source
+        if name not in self.sources:
+            source = config.build(name, self.base_folder, self.contents)
+            pinned = self.pins.get(_source_key(source)) if isinstance(source, HubSource) else None
+            self.sources[name] = source.pin(pinned) if isinstance(source, HubSource) and pinned else source
+        return self.sources[name]
 
     @override
     def tokenizer(self, base: str) -> ModelInput:
@@ -186,7 +186,7 @@ class LiveInputs(Inputs):
             resolved = source.resolve(offline=False)
             assert resolved.pinned is not None, "resolving pins a commit or raises"
             self.pins[_source_key(source)] = resolved.pinned
-            self.resolved[name] = resolved
+            self.sources[name] = resolved
 
     def pin_tokenizer(self, base: str) -> None:
         """Ask for the commit of a tokenizer on the hub that has none yet."""
