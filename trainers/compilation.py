@@ -18,6 +18,8 @@ from trainers.config import StageTraining
 from trainers.loader import Row, collate, to_device
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from trainers.objective import PackedObjective
 
 CompileError = TorchDynamoException
@@ -33,15 +35,21 @@ def is_compiled(stage: StageTraining) -> bool:
     return stage.compile
 
 
-def compile_objective(objective: "PackedObjective", device: torch.device) -> None:
+def compile_layers(model: "PreTrainedModel") -> None:
     """Compile each layer's forward pass when it first runs; weights and their names stay as they are."""
-    for layer in objective.model.get_decoder().layers:
+    for layer in model.get_decoder().layers:
         layer.forward = torch.compile(layer.forward, dynamic=True)
+
+
+def compile_objective(objective: "PackedObjective", device: torch.device) -> None:
+    """Compile the layers and, on a GPU, the loss, for packs of all sizes; gradients stay as they are."""
+    compile_layers(objective.model)
     objective.fused_loss = device.type == "cuda"
+    _warm_up(objective, device)
 
 
-def warm_up(objective: "PackedObjective", device: torch.device) -> None:
-    """Make the graphs of training and of scoring; gradients and random numbers are as before."""
+def _warm_up(objective: "PackedObjective", device: torch.device) -> None:
+    """Make the graphs of training and of scoring; random numbers are as before."""
     pack = Row(np.zeros(_LENGTHS.sum(), np.int64), _LENGTHS, None)
     batch = to_device(collate([pack]), device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), objective.in_precision():

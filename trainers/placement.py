@@ -7,7 +7,7 @@ import torch
 from transformers import TrainingArguments
 
 from trainers.attention import use_kernels
-from trainers.compilation import compile_objective, is_compiled, warm_up
+from trainers.compilation import compile_objective, is_compiled
 from trainers.config import StageTraining
 from trainers.fsdp import shard
 from trainers.precision import in_bfloat16
@@ -50,4 +50,3 @@ def place(objective: "PackedObjective", stage: StageTraining, device: torch.devi
         objective.bfloat16 = in_bfloat16(stage.dtype)
     if is_compiled(stage):
         compile_objective(objective, device)
-        warm_up(objective, device)
