@@ -1,4 +1,4 @@
-"""`torch.compile` of the decoder layers and, on a GPU, of the loss.
+"""`torch.compile` of the decoder layers and of the loss.
 
 Every pack has other lengths, so sizes are dynamic: a layer is compiled for all packs at once, and all like
 layers share the result. On a GPU a layer is one graph with `varlen_attn` in it; on a CPU attention runs
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CompileError = TorchDynamoException
 """What the first forward pass of a compiled layer raises when it cannot be compiled."""
 
+_FOR_ALL_SIZES = {"triton.mix_order_reduction_non_strict_mode": True}
+"""Without it whether two sums are made together depends on the number of tokens, and so do the graphs."""
+
 _LENGTHS = np.array([29, 17, 5])  # 51 tokens, 48 trained ones, 4 boundaries, the longest 29
 
 
@@ -37,14 +40,16 @@ def is_compiled(stage: StageTraining) -> bool:
 
 def compile_layers(model: "PreTrainedModel") -> None:
     """Compile each layer's forward pass when it first runs; weights and their names stay as they are."""
+    known = torch._inductor.list_options()
+    options = {name: value for name, value in _FOR_ALL_SIZES.items() if name in known}
     for layer in model.get_decoder().layers:
-        layer.forward = torch.compile(layer.forward, dynamic=True)
+        layer.forward = torch.compile(layer.forward, dynamic=True, options=options)
 
 
 def compile_objective(objective: "PackedObjective", device: torch.device) -> None:
-    """Compile the layers and, on a GPU, the loss, for packs of all sizes; gradients stay as they are."""
+    """Compile the layers and the loss, for packs of all sizes; gradients stay as they are."""
     compile_layers(objective.model)
-    objective.fused_loss = device.type == "cuda"
+    objective.fused_loss = True
     _warm_up(objective, device)
 
 
@@ -55,8 +60,7 @@ def _warm_up(objective: "PackedObjective", device: torch.device) -> None:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), objective.in_precision():
         objective.train()
         objective(**batch)["loss"].backward()
+        objective.zero_grad(set_to_none=True)
+        objective.eval()
         with torch.no_grad():
-            objective.eval()
             objective(**batch, per_token=True)
-    objective.train()
-    objective.zero_grad(set_to_none=True)
