@@ -72,11 +72,11 @@ class PackedObjective(nn.Module):
             return {"positions": positions, "losses": cross_entropy(logits, targets, reduction="none")}
         return {"loss": cross_entropy(logits, targets, reduction="sum") * scale}
 
-    def logits(self, input_ids: Tensor, **inputs: Any) -> Tensor:
-        """The logits `[tokens, vocabulary]` of one flat pack, as training makes them."""
+    def logits(self, input_ids: Tensor, labels: Tensor | None = None, **packing: Any) -> Tensor:
+        """The logits `[tokens, vocabulary]` of one flat pack, as training makes them; labels are not used."""
         if self.plain_head:
-            return self._hidden(input_ids, inputs) @ self._head().T
-        return self._logits(input_ids, inputs)
+            return self._hidden(input_ids, packing) @ self._head().T
+        return self._logits(input_ids, packing)
 
     def _logits(self, input_ids: Tensor, inputs: dict[str, Any]) -> Tensor:
         logits: Tensor = self.model(input_ids=input_ids, use_cache=False, **inputs).logits[0]
