@@ -55,7 +55,9 @@ def compile_objective(objective: "PackedObjective", device: torch.device, row_to
     """
     compile_layers(objective.model)
     objective.fused_loss = True
-    _warm_up(objective, to_device(collate([_pack_of_unlike_sizes(row_tokens)]), device))
+    # An adapter's scale is a number that never changes; as a variable it makes graphs of LoRA take minutes.
+    with torch._dynamo.config.patch(specialize_float=True):
+        _warm_up(objective, to_device(collate([_pack_of_unlike_sizes(row_tokens)]), device))
 
 
 def _pack_of_unlike_sizes(tokens: int) -> Row:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mixers.shards import Shards
     from trainers.objective import PackedObjective
 
-_USABLE = 0.92  # of a GPU's memory; the rest is lost between blocks and to libraries
+_USABLE = 0.9  # of a GPU's memory; the rest is lost between blocks and to libraries
 
 
 def peak_memory() -> int:
@@ -39,8 +39,9 @@ def rows_that_fit(objective: "PackedObjective", shards: "Shards", share: int, de
     """Rows for a micro batch: as many of a step's `share` of this process as a GPU holds, evenly dealt.
 
     Memory grows by the same for each row. So the fullest row, and the fullest two, are computed forward and
-    backward, and the line through both is followed to the memory that gradients and AdamW's averages leave.
-    Of several processes the fewest rows count. On a CPU it is one row.
+    backward, with the gradients of a micro batch before them in memory, and the line through both is followed
+    to the memory that AdamW's averages leave. Of several processes the fewest rows count. On a CPU it is one
+    row.
 
     Where even two rows are too many it is one too; training says so if that is too much.
     """
@@ -49,11 +50,16 @@ def rows_that_fit(objective: "PackedObjective", shards: "Shards", share: int, de
     if device.type != "cuda" or share == 1:
         return 1
     try:
-        one, two = (_peak(objective, shards, rows, device) for rows in (1, 2))
+        _, one, two = (_peak(objective, shards, rows, device) for rows in (1, 1, 2))
     except torch.OutOfMemoryError:
         return _fewest(1, device)
+    finally:
+        objective.eval()
+        objective.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
     free, _ = torch.cuda.mem_get_info(device)
-    room = _USABLE * (free + torch.cuda.memory_reserved(device)) - _averages(objective)
+    room = _USABLE * (free + torch.cuda.memory_reserved(device)) - _of_optimizer(objective)
     return evenly(share, _fewest(rows_in(int(room), one, two), device))
 
 
@@ -68,7 +74,7 @@ def evenly(share: int, most: int) -> int:
 
 
 def _peak(objective: "PackedObjective", shards: "Shards", rows: int, device: "torch.device") -> int:
-    """Bytes of a forward and backward pass over the fullest rows; leaves no trace."""
+    """Bytes of a forward and backward pass over the fullest rows, whose gradients stay."""
     import numpy as np
     import torch
 
@@ -79,24 +85,21 @@ def _peak(objective: "PackedObjective", shards: "Shards", rows: int, device: "to
     batch = to_device(collate([dataset[int(row)] for row in fullest]), device)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
-    try:
-        with torch.random.fork_rng(devices=[device]), objective.in_precision():
-            objective.train()
-            objective(**batch)["loss"].backward()
-        return torch.cuda.max_memory_allocated(device)
-    finally:
-        objective.eval()
-        objective.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
+    with torch.random.fork_rng(devices=[device]), objective.in_precision():
+        objective.train()
+        objective(**batch)["loss"].backward()
+    return torch.cuda.max_memory_allocated(device)
 
 
-def _averages(objective: "PackedObjective") -> int:
-    """Bytes of AdamW's two averages of this process's trained weights."""
+def _of_optimizer(objective: "PackedObjective") -> int:
+    """Bytes of AdamW's averages of this process's trained weights, and of gradients on their way."""
+    import torch.distributed as dist
     from torch.distributed.tensor import DTensor
 
     trained = [p for p in objective.parameters() if p.requires_grad]
-    return sum(8 * (p.to_local() if isinstance(p, DTensor) else p).numel() for p in trained)
+    whole = sum(p.numel() for p in trained if not isinstance(p, DTensor))
+    parts = sum(p.to_local().numel() for p in trained if isinstance(p, DTensor))
+    return 8 * (whole + parts) + (4 * whole if dist.is_initialized() else 0)
 
 
 def _fewest(rows: int, device: "torch.device") -> int:
