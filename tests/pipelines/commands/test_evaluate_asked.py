@@ -19,6 +19,7 @@ from tests.trainers.plain_models import byte_tokenizer, write_llama
 from tests.trainers.shards_folder import write_shards
 from tokenizer_tools.load import load_tokenizer
 from trainers.evaluate import evaluate
+from trainers.scores import Described
 
 TASK = """\
 task: our_exam
@@ -65,7 +66,7 @@ def chains(tmp_path_factory) -> dict[str, str]:
 
 def show(scores) -> str:
     output = io.StringIO()
-    print_scores([score.to_json() for score in scores.values()], Console(file=output, width=200))
+    print_scores(scores.to_json(), Console(file=output, width=200))
     return output.getvalue()
 
 
@@ -101,7 +102,7 @@ def test_a_changed_language_is_counted_beside_the_base(chains, tmp_path):
     prompts.write_text("".join(json.dumps({"text": line}) + "\n" for line in [*lines, "12 34 56"]))
     asked = Evaluate.model_validate({"language_swap": {"file": str(prompts), "new_tokens": 15, "prompts": 4}})
     scores = evaluate_models(Subjects(chains), asked)
-    model, base = scores["model"].to_json()["language_swap"], scores["base"].to_json()["language_swap"]
+    model, base = (scores.models[role].to_json()["language_swap"] for role in ("model", "base"))
     assert model["ru"] == {"prompts": 4, "judged": 4, "swapped": 4, "rate": 1.0, "into": {"en": 4}}
     assert model["en"] == {"prompts": 4, "judged": 4, "swapped": 0, "rate": 0.0, "into": {}}
     assert base["ru"]["rate"] == base["en"]["rate"] == 0 and base["ru"]["judged"] == 4
@@ -112,11 +113,13 @@ def test_prompts_are_the_beginnings_of_held_out_texts(chains, tmp_path):
     ids = np.array([WORDS.index(word) for word in RUSSIAN * 3], np.uint16)
     shards = write_shards(tmp_path / "shards", [[ids], [ids[3:]], [ids[:10]]])
     asked = Evaluate.model_validate({"language_swap": {"prompt_tokens": 15, "new_tokens": 15}})
-    subjects = Subjects({"model": chains["model"]}, shards, {"doc-0": "ru", "doc-1": "ru"})
+    subjects = Subjects({"model": chains["model"]}, shards, Described({"doc-0": "ru", "doc-1": "ru"}))
     scores = evaluate_models(subjects, asked)
-    assert scores["model"].language_swap["ru"].prompts == 2  # the third text is no longer than a prompt
-    assert scores["model"].language_swap["ru"].rate == 1
-    assert scores["model"].held_out.languages["ru"].tokens == len(ids) * 2 - 3
+    assert (
+        scores.models["model"].language_swap["ru"].prompts == 2
+    )  # the third text is no longer than a prompt
+    assert scores.models["model"].language_swap["ru"].rate == 1
+    assert scores.models["model"].held_out.languages["ru"].tokens == len(ids) * 2 - 3
     shown = show(scores)
     assert "und" in shown and "base" not in shown
 
@@ -137,7 +140,7 @@ def test_a_base_with_another_tokenizer_reads_the_same_texts(llamas, text_shards,
     (tmp_path / "base" / "tokenizer.json").write_text(json.dumps(definition))
     models = {"model": llamas["model"], "base": str(tmp_path / "base")}
     scores = evaluate_models(Subjects(models, text_shards), Evaluate())
-    model, other = scores["model"].held_out, scores["base"].held_out
+    model, other = scores.models["model"].held_out, scores.models["base"].held_out
     assert other.groups.keys() == model.groups.keys()
     for group, score in model.groups.items():
         assert other.groups[group].bits_per_byte == pytest.approx(score.bits_per_byte, rel=1e-4)
