@@ -197,7 +197,8 @@ def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
 
     Raises:
         EmptyGroupError: a group with a weight has no documents, under ``fail`` or ``repeat``.
-        MixtureError: the share of a group is not even one token; under ``fail``, a group cannot fill its share within its epochs; under ``renormalize``,
+        MixtureError: the share of a group is not even one token;
+            under ``fail``, a group cannot fill its share within its epochs; under ``renormalize``,
             all groups together cannot fill the total.
     """
     unit = mixture.unit

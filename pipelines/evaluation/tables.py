@@ -103,7 +103,7 @@ def _notes(comparison: Scores) -> Iterator[str]:
         )
         not_by = " and ".join(left_out["not_by"])
         yield (
-            f"{group}: {left_out['documents']:,} documents are left out, which {not_by} cannot score: the masks "
+            f"{group}: {left_out['documents']:,} documents are left out, which {not_by} cannot score: masks "
             f"of conversations fit only the tokenizer that made them. {own}".strip()
         )
 
