@@ -258,8 +258,7 @@ def vanishing_groups(mixture: Mixture) -> dict[str, str]:
     enough = f"{float(sum(weights.values()) / mixture.tokens):.3g}"
     return {
         group: f"The weight {mixture.weights[group]:g} of group {group!r} is too small beside the others: of "
-        f"{mixture.tokens:,} {mixture.unit} its share rounds to none. One of them takes a weight of about "
-        f"{enough}. Raise its weight, or leave the group out."
+        f"{mixture.tokens:,} {mixture.unit} its share rounds to none; one takes a weight of about {enough}"
         for group, asked in _share_out(mixture.tokens, weights).items()
         if not asked
     }

@@ -224,11 +224,15 @@ def _training(made: Estimate) -> Iterator[Text]:
 
 
 def _few_held_out(made: Estimate) -> Iterator[Text]:
-    for each in made.held_out:
-        if each.few:
-            numbers = f"{each.documents or 0:,} documents with {_count(each.tokens or 0)} tokens"
-            line = f"Held out of {each.group}: about {numbers}, too few to compare models by"
-            yield Text(f"{line}; raise held_out.share", "yellow")
+    few = [
+        f"{each.group} (about {each.documents or 0:,} documents, {_count(each.tokens or 0)} tokens)"
+        for each in made.held_out
+        if each.few
+    ]
+    if few:
+        yield Text(
+            f"Held out, too few to compare models by: {', '.join(few)}; raise held_out.share", "yellow"
+        )
 
 
 def _step(step: Step) -> str:

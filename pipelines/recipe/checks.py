@@ -16,7 +16,6 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
         *_reference_problems(recipe),
         *_boilerplate_problems(recipe),
         *_unfed_groups(recipe),
-        *_vanishing_groups(recipe),
         *_synthesis_problems(recipe),
         *_name_clashes(recipe),
         *_stage_problems(recipe),
@@ -101,7 +100,8 @@ def _unfed_groups(recipe: Recipe) -> list[Problem]:
     return found
 
 
-def _vanishing_groups(recipe: Recipe) -> list[Problem]:
+def weight_problems(recipe: Recipe) -> list[Problem]:
+    """The place of each weight that asks for no token, and what to say of it."""
     return [
         (("mixtures", stage, "weights", group), fault)
         for stage, mixture in recipe.whole_mixtures.items()
