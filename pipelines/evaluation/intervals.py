@@ -8,7 +8,7 @@ two models the same draws count, so that what is hard for both cancels out of th
 The interval is the symmetric bootstrap-t (Hall 1988, "On Symmetric Bootstrap Confidence Intervals"): the
 quantile is taken of the deviation over its standard error in each draw. Lengths of documents have heavy
 tails, and plain quantiles of few documents would be too narrow: with 10 documents a 95 % interval of theirs
-covers the truth 84 to 90 % of the time, and this one 90 to 96 %.
+covers the truth 84 to 90 % of the time, and this one 89 to 96 %.
 """
 
 from __future__ import annotations
