@@ -7,8 +7,8 @@ two models the same draws count, so that what is hard for both cancels out of th
 
 The interval is the symmetric bootstrap-t (Hall 1988, "On Symmetric Bootstrap Confidence Intervals"): the
 quantile is taken of the deviation over its standard error in each draw. Lengths of documents have heavy
-tails, and plain quantiles of few documents would be too narrow: with 10 documents a 95 % interval of theirs
-covers the truth 84 to 90 % of the time, and this one 89 to 96 %.
+tails, and plain quantiles of few documents would be too narrow (`tests/pipelines/evaluation/test_intervals.py`
+simulates them).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 RESAMPLES = 2000
 COVERAGE = 0.95
-FEWEST = 10
+FEWEST = 20
 """With fewer documents no interval is given: it would cover too little."""
 POWERS = np.array([1.0, -1.0, 1.0, -1.0])
 """Of nats, predicted tokens, tokens and bytes in bits per byte."""

@@ -78,9 +78,9 @@ def test_languages_are_compared_in_each_group():
 
 def test_documents_of_a_cluster_are_one_draw():
     """Ten copies of each document tell no more than one."""
-    nats = np.random.default_rng(1).uniform(10, 40, 12)
+    nats = np.random.default_rng(1).uniform(10, 40, 24)
     one = compare({"model": pieces(nats)}).total.scores["model"].interval
-    names = [f"text-{number % 12}" for number in range(120)]
+    names = [f"text-{number % 24}" for number in range(240)]
     copies = compare({"model": pieces(np.tile(nats, 10), clusters=names)}).total.scores["model"].interval
     apart = compare({"model": pieces(np.tile(nats, 10))}).total.scores["model"].interval
     assert copies == pytest.approx(one)
