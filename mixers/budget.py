@@ -197,10 +197,13 @@ def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
 
     Raises:
         EmptyGroupError: a group with a weight has no documents, under ``fail`` or ``repeat``.
-        MixtureError: under ``fail``, a group cannot fill its share within its epochs; under ``renormalize``,
+        MixtureError: the share of a group is not even one token;
+            under ``fail``, a group cannot fill its share within its epochs; under ``renormalize``,
             all groups together cannot fill the total.
     """
     unit = mixture.unit
+    for fault in vanishing_groups(mixture).values():
+        raise MixtureError(fault)
     weights = _weights(mixture)
     full = [group for group, offered in supply.items() if offered.amount(unit)]
     supply = {group: supply.get(group, NOTHING) for group in weights}
@@ -244,6 +247,21 @@ def solve_budget(mixture: Mixture, supply: Mapping[str, Supply]) -> Budget:
 def asked_of_groups(mixture: Mixture) -> dict[str, int]:
     """What a mixture asks of each group, whatever the groups have."""
     return _share_out(mixture.tokens, _weights(mixture))
+
+
+def vanishing_groups(mixture: Mixture) -> dict[str, str]:
+    """The groups whose share rounds to nothing, and what to say of each.
+
+    A weight asks for documents. Where it asks for none, the mixture is not what its writer meant.
+    """
+    weights = _weights(mixture)
+    enough = f"{float(sum(weights.values()) / mixture.tokens):.3g}"
+    return {
+        group: f"The weight {mixture.weights[group]:g} of group {group!r} is too small beside the others: of "
+        f"{mixture.tokens:,} {mixture.unit} its share rounds to none; one takes a weight of about {enough}"
+        for group, asked in _share_out(mixture.tokens, weights).items()
+        if not asked
+    }
 
 
 def _weights(mixture: Mixture) -> dict[str, Fraction]:

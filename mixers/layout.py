@@ -37,6 +37,8 @@ class Layout:
     """Null for held-out rows, which have no quota."""
     allocate: Allocate
     """Makes arrays as long as the corpus."""
+    shortened: NDArray[np.bool_] | None = None
+    """Shape (documents): of which only the beginning is used; None: of none."""
 
     def __len__(self) -> int:
         return len(self.pack_of_row)

@@ -47,7 +47,8 @@ class GroupLedger(BaseModel):
     documents_dropped: int
     """Indivisible documents longer than a row."""
     documents_shortened: int = 0
-    """Indivisible documents longer than a row that are used without the beginning of their context."""
+    """Indivisible documents longer than a row that are used without the beginning of their context; of
+    held-out rows, long documents of which only the beginning is used."""
     documents_cut: int
     """Documents longer than a row, which were cut into full rows and a tail."""
     cuts: int
@@ -89,6 +90,11 @@ class Ledger(BaseModel):
     constraints: tuple[str, ...]
     """The limits that changed the mixture, and what each cost."""
     groups: tuple[GroupLedger, ...]
+
+    @property
+    def loss_tokens(self) -> int:
+        """Tokens of these rows that bear loss."""
+        return sum(entry.loss_tokens for entry in self.groups)
 
     def check(self) -> Self:
         """Return the ledger if every promise holds.

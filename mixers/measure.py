@@ -1,6 +1,6 @@
 """Measuring a layout: the numbers of the ledger, from the rows and not from what they were planned to be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp
 
@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mixers.arrays import chunks
+from mixers.budget import Unit
 from mixers.layout import CUT, UNUSED, Layout
 from mixers.ledger import GroupLedger, Ledger, Quota
 from mixers.order import follow_quotas
@@ -32,6 +33,8 @@ def effective_unique_tokens(unique: float, tokens: float) -> float:
 def measure(layout: Layout) -> Ledger:
     """Draw up the account of a layout from its rows."""
     rows = _Rows.count(layout)
+    groups = tuple(_measure_groups(layout, rows))
+    limits = layout.budget.constraints if layout.budget else ()
     return Ledger(
         unit=layout.unit,
         sequence_length=layout.sequence_length,
@@ -39,9 +42,19 @@ def measure(layout: Layout) -> Ledger:
         rows=len(layout),
         tokens=int(rows.tokens.sum()),
         longest_row=rows.longest,
-        constraints=tuple(limit.cost for limit in layout.budget.constraints) if layout.budget else (),
-        groups=tuple(_measure_groups(layout, rows)),
+        constraints=(*(limit.cost for limit in limits), *_without_rows(groups, layout.unit)),
+        groups=groups,
     )
+
+
+def _without_rows(groups: Sequence[GroupLedger], unit: Unit) -> Iterator[str]:
+    """What to say of groups that have a quota and gave nothing: rows are whole."""
+    for entry in groups:
+        if entry.quota and entry.quota.quota and not entry.packs:
+            yield (
+                f"{entry.group} is not in this stage: its quota of {entry.quota.quota:,} {unit} is too small "
+                "for a row of its own. Raise its weight, or leave the group out."
+            )
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,11 @@ def _measure_groups(layout: Layout, rows: _Rows) -> Iterator[GroupLedger]:
     documents, packs = layout.documents, layout.packs
     quotas = _quotas(layout, rows)
     counted = _count_documents(
-        documents.group, documents.dropped, documents.skipped, layout.use_of_document, len(documents.groups)
+        documents.group,
+        documents.dropped,
+        documents.skipped if layout.shortened is None else layout.shortened,
+        layout.use_of_document,
+        len(documents.groups),
     )
     for group, name in enumerate(documents.groups):
         offered, used, cut, shortened, dropped, unused = counted[group].tolist()
@@ -139,7 +156,7 @@ def _quotas(layout: Layout, rows: _Rows) -> dict[str, Quota]:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _count_documents(group_of_document, dropped, skipped, use, groups):  # type: ignore[no-untyped-def]
+def _count_documents(group_of_document, dropped, shortened, use, groups):  # type: ignore[no-untyped-def]
     """Shape (groups, 6): documents offered, used, cut, shortened, dropped and unused."""
     counted = np.zeros((groups, 6), np.int64)
     for document in range(len(use)):
@@ -149,7 +166,7 @@ def _count_documents(group_of_document, dropped, skipped, use, groups):  # type:
             counts[0] += 1
             counts[1] += is_used
             counts[2] += use[document] == CUT
-            counts[3] += is_used and skipped[document] > 0
+            counts[3] += is_used and shortened[document] > 0
             counts[4] += dropped[document]
             counts[5] += not is_used and not dropped[document]
     return counted

@@ -4,6 +4,7 @@ documents ──> budget ──> packs of each group ──> order of rows ─�
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +21,9 @@ from mixers.layout import Layout
 from mixers.ledger import Ledger
 from mixers.measure import measure
 from mixers.order import quota_order, repeat_packs
-from mixers.packing import pack
+from mixers.packing import pack, pieces_of
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same lengths give another plan: other documents, packs or order."""
 
 
@@ -116,6 +117,15 @@ def _order(
     return take(pack_of_use, order, allocate), epoch_of_row
 
 
+FEW_DOCUMENTS = 20
+"""Fewer held-out documents say little of a group. A full group has at least so many."""
+
+
+def most_of_a_document(max_tokens_per_group: int) -> int:
+    """Tokens of a long document that are evaluated: one alone does not make a group."""
+    return max(64, max_tokens_per_group // FEW_DOCUMENTS)
+
+
 def plan_held_out(
     documents: pa.Table,
     sequence_length: int,
@@ -126,7 +136,8 @@ def plan_held_out(
     """Plan evaluation rows: the documents of each group, packed, group after group by name.
 
     Of a group with more than `max_tokens_per_group` tokens, documents are drawn at random up to that limit,
-    but at least one.
+    but at least one. Of a long document only the beginning is used, as much as `most_of_a_document` says,
+    unless it is indivisible.
 
     Args:
         documents: as for `plan_mixture`; every group is used.
@@ -137,6 +148,9 @@ def plan_held_out(
     """
     names = sorted(pc.unique(documents["group"].cast(pa.string())).drop_null().to_pylist())
     read = Documents.read(documents, names, sequence_length, allocate=allocate)
+    read, shortened = _beginnings(
+        read, ~documents["indivisible"].to_numpy(), most_of_a_document(max_tokens_per_group), sequence_length
+    )
     chosen = []
     for members in _shuffled(read, seed, allocate):
         within = count_below(read.tokens, members, max_tokens_per_group + 1)
@@ -152,7 +166,19 @@ def plan_held_out(
         unit="tokens",
         budget=None,
         allocate=allocate,
+        shortened=shortened,
     )
+
+
+def _beginnings(
+    read: Documents, divisible: NDArray[np.bool_], most: int, sequence_length: int
+) -> tuple[Documents, NDArray[np.bool_]]:
+    """The documents with only the first `most` tokens of those that are longer, and which ones they are."""
+    long = divisible & (read.tokens > most)
+    tokens = np.where(long, most, read.tokens).astype(np.int32)
+    loss_tokens = np.where(long, most - pieces_of(tokens.astype(np.int64), sequence_length), read.loss_tokens)
+    size = np.where(long, read.bytes * most // read.tokens, read.bytes)
+    return replace(read, tokens=tokens, loss_tokens=loss_tokens.astype(np.int32), bytes=size), long
 
 
 def _shuffled(documents: Documents, seed: int, allocate: Allocate) -> list[NDArray[Any]]:

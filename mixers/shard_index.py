@@ -39,6 +39,8 @@ class ShardIndex(BaseModel):
 
     format_version: Literal[1] = FORMAT_VERSION
     tokenizer_hash: str
+    begin_id: int | None = None
+    """The token that the tokenizer puts before a text; null where it puts none, or nobody said."""
     sequence_length: int
     seed: int
     recipe_fingerprint: str

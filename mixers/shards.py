@@ -193,6 +193,7 @@ def write_index(
     seed: int,
     recipe_fingerprint: str,
     ledger: Ledger,
+    begin_id: int | None = None,
 ) -> None:
     """Finish a folder whose data files and segments are written: the ledger and the indexes.
 
@@ -204,11 +205,13 @@ def write_index(
         seed: of the plan.
         recipe_fingerprint: of the recipe that the plan came from.
         ledger: the account of the plan.
+        begin_id: the token that the tokenizer puts before a text, if it does.
     """
     folder = Path(folder)
     _write_text(folder / LEDGER_FILE, ledger.model_dump_json(indent=2) + "\n")
     index = ShardIndex(
         tokenizer_hash=tokenizer_hash,
+        begin_id=begin_id,
         sequence_length=sequence_length,
         seed=seed,
         recipe_fingerprint=recipe_fingerprint,
@@ -218,7 +221,7 @@ def write_index(
         segments_hash=hash_file(folder / SEGMENTS_FILE),
         ledger_hash=hash_file(folder / LEDGER_FILE),
     )
-    text = _json(index.model_dump())
+    text = _json(index.model_dump(exclude_none=True))
     _write_datasets_index(folder, files, fingerprint=xxhash.xxh3_64_hexdigest(text.encode()))
     _write_text(folder / INDEX_FILE, text)
 
@@ -295,6 +298,11 @@ class Shards:
     def tokenizer_hash(self) -> str:
         """Of the tokenizer that made the ids."""
         return self.index.tokenizer_hash
+
+    @property
+    def begin_id(self) -> int | None:
+        """The token that the tokenizer puts before a text; None where it puts none, or nobody said."""
+        return self.index.begin_id
 
     @property
     def token_dtype(self) -> np.dtype[Any]:

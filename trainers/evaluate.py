@@ -1,86 +1,37 @@
-"""Loss and bits per byte of each group, and of each language in it, on held-out shards.
+"""Scores every piece of the documents in held-out shards; what scores are is in `trainers.scores`."""
 
-Bits per byte compares models with different tokenizers. For a group with documents of B bytes in T tokens,
-of which N are predicted with a summed loss of L nats:
-
-    bits per byte = L / N / ln 2 × T / B
-
-that is, the mean bits of a predicted token times the tokens per byte (Gao et al. 2020, "The Pile", section
-3.1). The first token of each document piece is not predicted, nor are tokens outside an assistant mask; the
-formula counts each of them at the mean of those that are, instead of as free.
-"""
-
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from trainers.config import Dtype
+from trainers.scores import PIECES, UNKNOWN, Described, Evaluation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mixers.shards import Shards
+    from mixers.shards import Pack, Shards
     from trainers.objective import PackedObjective
 
-UNKNOWN = "und"
-"""The language of documents that have none (BCP 47: undetermined)."""
+Ids = Sequence[Sequence[int]]
 
-
-Recode = Callable[[Sequence[Sequence[int]]], Sequence[Sequence[int]]]
-"""From the ids of pieces of documents to the ids of another tokenizer for the same texts."""
+NOTHING_MORE = Described()
 
 
 @dataclass(frozen=True)
-class GroupScore:
-    """Mean loss in nats per predicted token, bits per byte, and the counts that they are made of."""
+class Recode:
+    """How the texts of shards are read in another tokenizer than the one that made them."""
 
-    loss: float
-    bits_per_byte: float | None
-    predicted_tokens: int
-    tokens: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of every group and of all together after `step` optimizer steps.
-
-    `languages` holds the scores of each language over all groups, `group_languages` those of each language
-    in each group. Both are empty where the languages of the documents were not given.
-    """
-
-    step: int
-    seconds: float
-    total: GroupScore
-    groups: dict[str, GroupScore]
-    languages: dict[str, GroupScore] = field(default_factory=dict)
-    group_languages: dict[str, dict[str, GroupScore]] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types, for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Evaluation":
-        """The reverse of `to_json`."""
-
-        def scores(found: dict[str, Any]) -> dict[str, GroupScore]:
-            return {name: GroupScore(**score) for name, score in found.items()}
-
-        return cls(
-            value["step"],
-            value["seconds"],
-            GroupScore(**value["total"]),
-            scores(value["groups"]),
-            scores(value.get("languages", {})),
-            {name: scores(found) for name, found in value.get("group_languages", {}).items()},
-        )
+    encode: Callable[[Ids], Ids]
+    """From the ids of pieces to the ids of the same texts."""
+    begin_id: int | None
+    """The token with which these begin; None: they begin with their text."""
 
 
 def evaluate(
@@ -88,23 +39,39 @@ def evaluate(
     shards_folder: Path,
     micro_batch_rows: int = 1,
     dtype: Dtype = "auto",
-    languages: Mapping[str, str] | None = None,
+    described: Described = NOTHING_MORE,
     recode: Recode | None = None,
 ) -> Evaluation:
-    """Score a model folder (or hub id) on a shards folder.
+    """The scores of a model folder (or hub id) on a shards folder; see `evaluate_pieces`."""
+    started = time.monotonic()
+    pieces = evaluate_pieces(model, shards_folder, micro_batch_rows, dtype, described, recode)
+    return Evaluation.of(pieces, 0, time.monotonic() - started)
+
+
+def evaluate_pieces(
+    model: str | Path,
+    shards_folder: Path,
+    micro_batch_rows: int = 1,
+    dtype: Dtype = "auto",
+    described: Described = NOTHING_MORE,
+    recode: Recode | None = None,
+) -> pa.Table:
+    """What each piece in a shards folder costs a model folder (or hub id), as `trainers.scores.PIECES`.
 
     Args:
         model: A causal language model.
         shards_folder: Held-out shards.
         micro_batch_rows: Rows in one forward pass.
         dtype: Precision of matrix products, as `StageTraining.dtype`.
-        languages: The language of each document by its id; those that are not in it count as `und`.
+        described: Languages and clusters of the documents.
         recode: For a model with another tokenizer than the one that made the shards. Rows with masks are
-            then left out: their scores are not a number.
+            then left out: its tokens do not fit them.
 
     Raises:
         ValueError: The folder holds no shards, or ids that the model has no embedding for.
     """
+    import torch
+
     from mixers.shards import Shards
     from trainers.model import check_vocabulary, load_model
     from trainers.objective import PackedObjective
@@ -112,67 +79,71 @@ def evaluate(
 
     shards = Shards.open(shards_folder)
     loaded = load_model(model).to(default_device())
-    objective = PackedObjective(loaded)
-    objective.bfloat16 = in_bfloat16(dtype)
-    with objective.in_precision():
-        if recode is not None:
-            return _score_recoded(objective.eval(), shards, recode, languages)
+    if recode is None:
         check_vocabulary(loaded, largest_id(shards))
-        return score(objective, shards, micro_batch_rows, languages=languages)
+    objective = PackedObjective(loaded).eval()
+    objective.bfloat16 = in_bfloat16(dtype)
+    with objective.in_precision(), torch.no_grad():
+        if recode is not None:
+            return _described(shards, *_recoded_sums(objective, shards, recode), described)
+        return score_pieces(objective, shards, micro_batch_rows, described)
 
 
-def score(
+def score(objective: "PackedObjective", shards: "Shards", micro_batch_rows: int, step: int = 0) -> Evaluation:
+    """Score an objective where it is, after `step` optimizer steps; see `score_pieces`."""
+    started = time.monotonic()
+    pieces = score_pieces(objective, shards, micro_batch_rows)
+    return Evaluation.of(pieces, step, time.monotonic() - started)
+
+
+def score_pieces(
     objective: "PackedObjective",
     shards: "Shards",
     micro_batch_rows: int,
-    step: int = 0,
-    languages: Mapping[str, str] | None = None,
-) -> Evaluation:
-    """Score an objective where it is; in distributed runs every process scores its share of the rows.
+    described: Described = NOTHING_MORE,
+) -> pa.Table:
+    """What each piece costs an objective; in distributed runs every process scores its share of the rows.
 
     Args:
         objective: The model with its loss (possibly wrapped by a distributed framework).
         shards: Held-out shards.
         micro_batch_rows: Rows in one forward pass.
-        step: Optimizer steps done so far, for the record.
-        languages: As in `evaluate`.
+        described: Languages and clusters of the documents.
     """
     import torch
 
-    started = time.monotonic()
     training = objective.training
     objective.eval()
     with torch.no_grad():
         nats, predicted = _sums_per_segment(objective, shards, micro_batch_rows)
     objective.train(training)
     tokens = shards.segments["tokens"].to_numpy()
-    return _evaluation(shards, nats, predicted, tokens, step, time.monotonic() - started, languages)
+    begun = np.array([_begins(piece, shards.begin_id) for pack in shards for piece in _split(pack)], bool)
+    return _described(shards, nats, predicted, tokens - begun, described)
 
 
-def _score_recoded(
-    objective: "PackedObjective", shards: "Shards", recode: Recode, languages: Mapping[str, str] | None
-) -> Evaluation:
-    """Score the texts of the shards' pieces in the ids that `recode` gives them, packed anew."""
+def _recoded_sums(
+    objective: "PackedObjective", shards: "Shards", recode: Recode
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Nats, predicted tokens and tokens of the pieces in the ids that `recode` gives them, packed anew."""
     import torch
 
     from trainers.loader import Row, collate, to_device
 
-    started = time.monotonic()
-    pieces: list[Sequence[int]] = []
-    for pack in shards:
-        parts = np.split(pack.input_ids, np.cumsum(pack.seq_lengths)[:-1])
-        pieces += [part.tolist() if pack.assistant_masks is None else [] for part in parts]
-    ids = [np.array(found, np.int64) for found in recode(pieces)]
+    readable: list[Sequence[int]] = [
+        piece.tolist() if pack.assistant_masks is None else [] for pack in shards for piece in _split(pack)
+    ]
+    ids = [np.array(found, np.int64) for found in recode.encode(readable)]
     lengths = np.array([len(found) for found in ids], np.int64)
     sums = torch.zeros(2, len(ids), dtype=torch.float64)
     device = next(objective.parameters()).device
-    with torch.no_grad():
-        for segments in _packs(lengths, shards.sequence_length):
-            row = Row(np.concatenate([ids[segment] for segment in segments]), lengths[segments], None)
-            output = objective(**to_device(collate([row]), device), per_token=True)
-            _add_up(sums, segments, lengths, output)
+    for segments in _packs(lengths, shards.sequence_length):
+        row = Row(np.concatenate([ids[segment] for segment in segments]), lengths[segments], None)
+        output = objective(**to_device(collate([row]), device), per_token=True)
+        _add_up(sums, segments, lengths, output)
     nats, predicted = sums.numpy()
-    return _evaluation(shards, nats, predicted, lengths, 0, time.monotonic() - started, languages)
+    begun = np.array([_begins(found, recode.begin_id) for found in ids], bool)
+    return nats, predicted, lengths - begun
 
 
 def _packs(lengths: npt.NDArray[np.int64], most: int) -> Iterator[npt.NDArray[np.int64]]:
@@ -235,40 +206,38 @@ def _add_up(
     sums[1].index_add_(0, segment, torch.ones(len(segment), dtype=torch.float64))
 
 
-def _evaluation(
+def _begins(ids: npt.NDArray[Any], begin_id: int | None) -> bool:
+    """Whether the first of these ids holds no text, but begins one."""
+    return begin_id is not None and len(ids) > 0 and ids[0] == begin_id
+
+
+def _split(pack: "Pack") -> list[npt.NDArray[Any]]:
+    """The ids of each piece in a row."""
+    return np.split(pack.input_ids, np.cumsum(pack.seq_lengths)[:-1])
+
+
+def _described(
     shards: "Shards",
-    nats: np.ndarray,
-    predicted: np.ndarray,
-    tokens: np.ndarray,
-    step: int,
-    seconds: float,
-    languages: Mapping[str, str] | None,
-) -> Evaluation:
+    nats: npt.NDArray[Any],
+    predicted: npt.NDArray[Any],
+    tokens: npt.NDArray[Any],
+    described: Described,
+) -> pa.Table:
+    """The table of pieces, `trainers.scores.PIECES`."""
     segments = shards.segments
-    groups = np.array(shards.row_groups)[segments["row"].to_numpy()]
-    sums = np.stack([nats, predicted, tokens, segments["bytes"].to_numpy() * (tokens > 0)])
-    total = _group_score(*sums.sum(axis=1))
-    if languages is None:
-        return Evaluation(step, seconds, total, _scores(groups, sums))
-    language = np.array([languages.get(document, UNKNOWN) for document in segments["doc_id"].to_pylist()])
-    return Evaluation(
-        step,
-        seconds,
-        total,
-        _scores(groups, sums),
-        _scores(language, sums),
-        {str(name): _scores(language[groups == name], sums[:, groups == name]) for name in np.unique(groups)},
+    names = segments["doc_id"].to_pylist()
+    languages, clusters = described.languages, described.clusters
+    columns = {
+        "doc_id": names,
+        "first_token": segments["first_token"],
+        "cluster": [clusters.get(name, name) for name in names],
+        "group": np.array(shards.row_groups, object)[segments["row"].to_numpy()],
+        "language": [None if languages is None else languages.get(name, UNKNOWN) for name in names],
+        "nats": nats,
+        "predicted": predicted.astype(np.int64),
+        "tokens": tokens,
+        "bytes": segments["bytes"],
+    }
+    return pa.table(
+        {name: pa.array(column, PIECES.field(name).type) for name, column in columns.items()}, PIECES
     )
-
-
-def _scores(names: npt.NDArray[np.str_], sums: np.ndarray) -> dict[str, GroupScore]:
-    """The score of the segments of each name; `names` is `[segments]`, `sums` `[4, segments]`."""
-    found, codes = np.unique(names, return_inverse=True)
-    totals = [np.bincount(codes, weights=values, minlength=len(found)) for values in sums]
-    return {str(name): _group_score(*of_name) for name, *of_name in zip(found, *totals, strict=True)}
-
-
-def _group_score(nats: float, predicted: float, tokens: float, size: float) -> GroupScore:
-    loss = float(nats / predicted) if predicted else math.nan
-    bits_per_byte = float(loss / math.log(2) * tokens / size) if size else None
-    return GroupScore(loss, bits_per_byte, int(predicted), int(tokens), int(size))

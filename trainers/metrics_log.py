@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mixers.files import write_bytes
-from trainers.evaluate import Evaluation
+from trainers.scores import Evaluation
 from trainers.trackers import Tracker, numbers_of
 
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from mixers.printable import printable
-from trainers.evaluate import Evaluation
+from trainers.scores import Evaluation
 
 _SECONDS_BETWEEN_LINES = 10.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from mixers.files import write_bytes
 from trainers.checkpoint import Cursor
 from trainers.config import StageTraining
-from trainers.evaluate import Evaluation
+from trainers.scores import Evaluation
 
 RESULT = "training.json"
 """In the folder of a model that we trained: its result. Its presence means that training came to its end."""

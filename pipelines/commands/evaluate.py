@@ -23,6 +23,7 @@ from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.mistakes import validation_error
 from pipelines.recipe.yaml_text import parse_recipe_text
 from tokenizer_tools.load import HUB_ID, TokenizerError, load_tokenizer
+from trainers.scores import Described
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ def show_scores(model: str, shards: Path | None, base: str | None, options: Opti
         _check_model(name)
     if subjects.shards is not None:
         _check_tokenizer(subjects.models["model"], subjects.shards)
-    scores = {role: found.to_json() for role, found in evaluate_models(subjects, asked).items()}
+    scores = evaluate_models(subjects, asked).to_json()
     if json:
         print_json({"shards": str(subjects.shards) if subjects.shards else None, **scores})
     else:
-        print_scores(list(scores.values()), PlainConsole())
+        print_scores(scores, PlainConsole())
 
 
 def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjects, Evaluate]:
@@ -69,7 +70,8 @@ def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjec
         graph = open_run(model).graph
         return last_trained(graph, Path(model), base), graph.recipe.evaluate or Evaluate()
     models = {"model": model, **({"base": base} if base else {})}
-    return Subjects(models, shards, _identified(model, shards) if shards else None), Evaluate()
+    described = Described(_identified(model, shards)) if shards else Described()
+    return Subjects(models, shards, described), Evaluate()
 
 
 def _identified(model: str, shards: Path) -> Mapping[str, str] | None:

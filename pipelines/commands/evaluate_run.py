@@ -13,6 +13,7 @@ from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.recipe import HELD_OUT
+from trainers.scores import Described
 
 if TYPE_CHECKING:
     from pipelines.stages.mix import MixStage
@@ -24,12 +25,12 @@ def asked_after(graph: Graph, stage: str) -> Evaluate | None:
     return asked if asked is not None and (asked.after is None or stage in asked.after) else None
 
 
-def evaluate_stage(graph: Graph, stage: TrainedStage, asked: Evaluate) -> list[dict[str, Any]]:
+def evaluate_stage(graph: Graph, stage: TrainedStage, asked: Evaluate) -> dict[str, Any]:
     """Evaluate the model of `stage` beside what training started from, and keep the scores in the run."""
     evaluated = evaluate_models(_subjects(graph, stage), asked)
-    scores = {role: score.to_json() for role, score in evaluated.items()}
-    stage.write_scores(scores)
-    return list(scores.values())
+    scores = evaluated.to_json()
+    stage.write_scores(scores, evaluated.pieces)
+    return scores
 
 
 def last_trained(graph: Graph, workdir: Path, base: str | None = None) -> Subjects:
@@ -52,7 +53,7 @@ def _subjects(graph: Graph, stage: TrainedStage, base: str | None = None) -> Sub
     return Subjects(
         {"model": model, **({"base": base} if base else {})},
         workdir / "shards" / HELD_OUT if held_out else None,
-        languages_of(graph.mixes[HELD_OUT], workdir) if held_out else None,
+        described_in(graph.mixes[HELD_OUT], workdir) if held_out else Described(),
     )
 
 
@@ -62,11 +63,14 @@ def _start(graph: Graph, stage: TrainedStage) -> str | None:
     return first.base or (None if first == stage else str(first.folder))
 
 
-def languages_of(mix: MixStage, workdir: Path) -> dict[str, str]:
-    """The language of each held-out document of a run that has one, by its id."""
-    found: dict[str, str] = {}
+def described_in(mix: MixStage, workdir: Path) -> Described:
+    """What a run knows of its held-out documents; those made from one document belong together, and to it."""
+    languages: dict[str, str] = {}
+    clusters: dict[str, str] = {}
     for stage in mix.tokenized:
         for table in stage.files(workdir):
-            known = table.filter(pc.and_(table["held_out"], pc.is_valid(table["language"])))
-            found |= dict(zip(known["doc_id"].to_pylist(), known["language"].to_pylist(), strict=True))
-    return found
+            held_out = table.filter(table["held_out"])
+            for found, column in ((languages, "language"), (clusters, "parent_id")):
+                known = held_out.filter(pc.is_valid(held_out[column]))
+                found |= dict(zip(known["doc_id"].to_pylist(), known[column].to_pylist(), strict=True))
+    return Described(languages, clusters)

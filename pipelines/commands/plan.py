@@ -14,10 +14,11 @@ from rich.tree import Tree
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.open_run import default_workdir
 from pipelines.graph.build import Graph, build_graph
-from pipelines.graph.estimate import Estimate, GroupEstimate, SourceEstimate, Step, estimate
+from pipelines.graph.estimate import Estimate, GroupEstimate, Step, estimate
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
 from pipelines.graph.preflight import look_before
+from pipelines.graph.source_estimate import SourceEstimate
 from pipelines.plain import print_json
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
@@ -80,7 +81,7 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     console.print(f"{len(made.stages) - len(running)} stages cached, {len(running)} to run")
     console.print(_sources(made.estimate.sources))
     console.print(_groups(made.estimate.groups))
-    for line in _costs(made.estimate):
+    for line in (*_costs(made.estimate), *_training(made.estimate), *_few_held_out(made.estimate)):
         console.print(line, soft_wrap=True)
     for ingest in graph.ingests:
         if passed_over := ingest.source.passed_over():
@@ -176,14 +177,15 @@ def _sources(sources: list[SourceEstimate]) -> Table:
 def _groups(groups: Iterable[GroupEstimate]) -> Table:
     table = _table("mixture", "group", "asked", "available", "epochs", "")
     for each in groups:
-        short = Text(f"short of {_count(each.lacking)}" if each.lacking else "", "yellow")
+        short = f"short of {_count(each.lacking)}" if each.lacking else ""
+        small = "less than a row: there may be none" if each.less_than_a_row else ""
         table.add_row(
             each.mixture,
             each.group,
             f"{_count(each.asked)} {'' if each.unit == 'tokens' else '(loss)'}".strip(),
             "?" if each.available is None else f"about {_count(each.available)}",
             "?" if each.epochs is None else f"{each.epochs:.1f} of {each.max_epochs:g}",
-            short,
+            Text(short or small, "yellow"),
         )
     return table
 
@@ -203,6 +205,34 @@ def _costs(made: Estimate) -> Iterator[Text]:
         seconds = sum(step.seconds for step in made.steps)
         steps = ", ".join(map(_step, made.steps))
         yield Text(f"Time: about {_duration(seconds)} ({steps}), without deduplication and mixing")
+
+
+def _training(made: Estimate) -> Iterator[Text]:
+    for each in made.training:
+        tokens = "an unknown number of" if each.tokens is None else f"about {_count(each.tokens)}"
+        line = f"Training {each.stage}: {tokens} tokens"
+        if each.evaluations:
+            held_out = (
+                f"{each.evaluations} evaluations of about {_count(each.held_out_tokens)} held-out tokens"
+            )
+            line += f", {held_out}"
+        if each.evaluation_share:
+            line += f", which add about {each.evaluation_share:.1%} to its time"
+        if each.seconds is not None:
+            line += f"; about {_duration(each.seconds)} in all, at the speed of the last training here"
+        yield Text(line)
+
+
+def _few_held_out(made: Estimate) -> Iterator[Text]:
+    few = [
+        f"{each.group} (about {each.documents or 0:,} documents, {_count(each.tokens or 0)} tokens)"
+        for each in made.held_out
+        if each.few
+    ]
+    if few:
+        yield Text(
+            f"Held out, too few to compare models by: {', '.join(few)}; raise held_out.share", "yellow"
+        )
 
 
 def _step(step: Step) -> str:

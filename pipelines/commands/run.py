@@ -66,11 +66,13 @@ def run_recipe(
 
 def _print_shards(run: Run, console: Console) -> None:
     graph, workdir = run.graph, run.folder
-    table = Table("shards", "rows", "tokens", "where", title=f"{graph.recipe.name} is built")
-    for name, stage in graph.shards.items():
-        counts = stage.mix.manifest(workdir).counts
-        rows, tokens = (f"{counts.number(what):,}" for what in ("rows", "tokens"))
-        table.add_row(name, rows, tokens, str(workdir / "shards" / name))
+    ledgers = {name: mix.ledger(workdir) for name, mix in graph.mixes.items()}
+    by_loss = any(ledger.unit == "loss_tokens" for ledger in ledgers.values())
+    numbers = ("rows", "tokens", *(("loss tokens",) if by_loss else ()))
+    table = Table("shards", *numbers, "where", title=f"{graph.recipe.name} is built")
+    for name, ledger in ledgers.items():
+        counts = {"rows": ledger.rows, "tokens": ledger.tokens, "loss tokens": ledger.loss_tokens}
+        table.add_row(name, *(f"{counts[what]:,}" for what in numbers), str(workdir / "shards" / name))
     console.print(table)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from mixers.shards import Shards
 from pipelines.errors import UserError
+from pipelines.evaluation.compare import Comparison, compare
 from pipelines.evaluation.held_out import text_pieces
 from pipelines.evaluation.language_swap import (
     Prompt,
@@ -20,14 +24,16 @@ from pipelines.evaluation.language_swap import (
 )
 from pipelines.evaluation.prompt_file import read_prompts
 from pipelines.evaluation.reencode import recoder
+from pipelines.evaluation.tables import COMPARISON
 from pipelines.recipe.evaluate import Evaluate
 from tokenizer_tools.load import TokenizerError, load_tokenizer
+from trainers.scores import Described, Evaluation
 
 if TYPE_CHECKING:
     from pipelines.evaluation.generation import PlainModel
     from pipelines.evaluation.harness import Harness, TaskScore
     from pipelines.evaluation.retrieval import Haystack, RetrievalScore
-    from trainers.evaluate import Evaluation, Recode
+    from trainers.evaluate import Recode
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,8 @@ class Subjects:
     that of the shards; the texts are encoded anew for a base with another one."""
     shards: Path | None = None
     """Held-out shards; None where nothing asked for needs them."""
-    languages: Mapping[str, str] | None = None
-    """The language of each held-out document, by its id."""
+    described: Described = field(default_factory=Described)
+    """Languages and clusters of the held-out documents."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class ModelScores:
     shards_fingerprint: str | None = None
     """Of the held-out shards."""
     held_out: Evaluation | None = None
+    """Of all documents that it could score; models compare by `Evaluated.comparison`."""
     harness: Mapping[str, TaskScore] | None = None
     language_swap: Mapping[str, SwapScore] | None = None
     retrieval: list[RetrievalScore] | None = None
@@ -67,6 +74,27 @@ class ModelScores:
         if self.retrieval is not None:
             found["retrieval"] = [score.to_json() for score in self.retrieval]
         return found
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What all models got, by their roles."""
+
+    models: dict[str, ModelScores]
+    pieces: dict[str, pa.Table]
+    """What each got on each piece of the held-out documents (`trainers.scores.PIECES`); empty without any."""
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The models on the held-out documents that all of them could score."""
+        return compare(self.pieces) if self.pieces else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types, for JSON: the scores of each model by its role, and `comparison`."""
+        comparison = self.comparison
+        return {role: scores.to_json() for role, scores in self.models.items()} | (
+            {COMPARISON: comparison.to_json()} if comparison else {}
+        )
 
 
 @dataclass(frozen=True)
@@ -99,18 +127,23 @@ def open_harness(asked: Evaluate) -> Harness | None:
     return harness
 
 
-def evaluate_models(subjects: Subjects, asked: Evaluate) -> dict[str, ModelScores]:
-    """The scores of each model, by its role: on held-out shards where there are any, and what is asked.
+def evaluate_models(subjects: Subjects, asked: Evaluate) -> Evaluated:
+    """The scores of each model: on held-out shards where there are any, and what is asked.
 
     Raises UserError where a model, the shards or a task cannot be used as asked.
     """
     harness = open_harness(asked)
     texts: Texts | None = None
     fingerprint = Shards.open(subjects.shards).fingerprint if subjects.shards else None
-    found = {}
+    found, pieces = {}, {}
     for role, name in subjects.models.items():
         with _user_errors(name):
-            scores = ModelScores(name, fingerprint, _held_out(name, subjects))
+            scores = ModelScores(name, fingerprint)
+            if subjects.shards is not None:
+                started = time.monotonic()
+                pieces[role] = _pieces(name, subjects.shards, subjects)
+                held_out = Evaluation.of(pieces[role], 0, time.monotonic() - started)
+                scores = replace(scores, held_out=held_out)
             if asked.needs_generation:
                 from pipelines.evaluation.generation import PlainModel
 
@@ -118,7 +151,7 @@ def evaluate_models(subjects: Subjects, asked: Evaluate) -> dict[str, ModelScore
                 texts = texts or _texts(model, subjects.shards, asked)
                 scores = _asked_scores(scores, model, harness, texts, asked)
         found[role] = scores
-    return found
+    return Evaluated(found, pieces)
 
 
 @contextmanager
@@ -133,12 +166,10 @@ def _user_errors(model: str) -> Iterator[None]:
         raise UserError(str(error), file=model) from error
 
 
-def _held_out(name: str, subjects: Subjects) -> Evaluation | None:
-    if subjects.shards is None:
-        return None
-    from trainers.evaluate import evaluate
+def _pieces(name: str, shards: Path, subjects: Subjects) -> pa.Table:
+    from trainers.evaluate import evaluate_pieces
 
-    return evaluate(name, subjects.shards, languages=subjects.languages, recode=_recode(name, subjects))
+    return evaluate_pieces(name, shards, described=subjects.described, recode=_recode(name, subjects))
 
 
 def _recode(name: str, subjects: Subjects) -> Recode | None:

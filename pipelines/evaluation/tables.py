@@ -10,34 +10,50 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.evaluation.intervals import FEWEST
+
 Scores = dict[str, Any]
-"""What `ModelScores.to_json` gives of one model."""
+"""What `ModelScores.to_json` gives of one model, or `Evaluated.to_json` of all."""
+
+COMPARISON = "comparison"
+"""Beside the roles of the models in scores: all of them on the same documents."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table; `name_columns` of its columns are names, the others numbers."""
+    """A table, and sentences about it; `name_columns` of its columns are names, the others numbers."""
 
     title: str
     columns: list[str]
     name_columns: int
     rows: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-def print_scores(models: Sequence[Scores], console: Console) -> None:
+def print_scores(evaluated: Scores, console: Console) -> None:
     """A table for each thing that was asked."""
-    for sheet in sheets(models):
+    for sheet in sheets(evaluated):
         table = Table(title=sheet.title, title_justify="left")
         for number, column in enumerate(sheet.columns):
             table.add_column(column, justify="left" if number < sheet.name_columns else "right")
         for row in sheet.rows:
             table.add_row(*row)
         console.print(table)
+        for note in sheet.notes:
+            console.print(note, soft_wrap=True)
 
 
-def sheets(models: Sequence[Scores]) -> Iterator[Sheet]:
-    """A table for each thing that was asked of these models; the second one's columns say `base`."""
-    makers = {"groups": _held_out, "harness": _harness, "language_swap": _swaps, "retrieval": _retrieval}
+def models_of(evaluated: Scores) -> dict[str, Scores]:
+    """The scores of each model by its role."""
+    return {role: scores for role, scores in evaluated.items() if role != COMPARISON}
+
+
+def sheets(evaluated: Scores) -> Iterator[Sheet]:
+    """A table for each thing that was asked of some models; the second one's columns say `base`."""
+    models = list(models_of(evaluated).values())
+    if COMPARISON in evaluated:
+        yield _held_out(evaluated[COMPARISON])
+    makers = {"harness": _harness, "language_swap": _swaps, "retrieval": _retrieval}
     for what, maker in makers.items():
         if what in models[0]:
             yield maker(models)
@@ -48,22 +64,48 @@ def _sheet(title: str, names: list[str], counts: list[str], of_each: list[str], 
     return Sheet(title, [*names, *counts, *of_each, *base], len(names))
 
 
-def _held_out(models: Sequence[Scores]) -> Sheet:
-    sheet = _sheet("Held-out documents", ["group"], ["tokens"], ["loss", "bits/byte"], len(models))
+def _held_out(comparison: Scores) -> Sheet:
+    """The scores on the documents that all models could score; of two models, how much less the first has."""
+    models = len(comparison["total"]["scores"])
+    sure = ["95 %"] if models == 1 else ["difference", "95 %"] * (models - 1)
+    sheet = _sheet("Held-out documents", ["group"], ["documents", "tokens"], ["loss", "bits/byte"], models)
+    sheet.columns.extend(sure)
 
-    def add(name: str, scores: list[Scores]) -> None:
-        cells = [_number(s[what], 3) for s in scores for what in ("loss", "bits_per_byte")]
-        sheet.rows.append([name, f"{scores[0]['tokens']:,}", *cells])
+    def add(name: str, of_all: Scores) -> None:
+        scores = list(of_all["scores"].values())
+        cells = [_number(of_all["documents"]), _number(scores[0]["tokens"])]
+        cells += [_number(score[what], 3) for score in scores for what in ("loss", "bits_per_byte")]
+        if models == 1:
+            cells.append(_interval(scores[0]["interval"]))
+        for less in of_all["differences"].values():
+            cells += [_number(less["bits_per_byte"], 3, "+"), _interval(less["interval"], "+")]
+        sheet.rows.append([name, *cells])
 
-    first = models[0]
-    for group in sorted(first["groups"]):
-        add(group, [model["groups"][group] for model in models])
-        for language in first["group_languages"].get(group, {}):
-            add(f"  {language}", [model["group_languages"][group][language] for model in models])
-    add("all", [model["total"] for model in models])
-    for language in first["languages"]:
-        add(f"  {language}", [model["languages"][language] for model in models])
+    for group in sorted(comparison["groups"]):
+        add(group, comparison["groups"][group])
+        for language, of_all in comparison["group_languages"].get(group, {}).items():
+            add(f"  {language}", of_all)
+    add("all", comparison["total"])
+    for language, of_all in comparison["languages"].items():
+        add(f"  {language}", of_all)
+    sheet.notes.extend(_notes(comparison))
     return sheet
+
+
+def _notes(comparison: Scores) -> Iterator[str]:
+    """What the numbers are of, and what they leave out."""
+    what = "the difference of bits/byte" if comparison["total"]["differences"] else "bits/byte"
+    yield f"95 %: the interval of {what}, by resampling documents; none for fewer than {FEWEST}."
+    for group, left_out in sorted(comparison["left_out"].items()):
+        own = ", ".join(
+            f"{role}: loss {_number(score['loss'], 3)}, bits/byte {_number(score['bits_per_byte'], 3)}"
+            for role, score in left_out["scores"].items()
+        )
+        not_by = " and ".join(left_out["not_by"])
+        yield (
+            f"{group}: {left_out['documents']:,} documents are left out, which {not_by} cannot score: masks "
+            f"of conversations fit only the tokenizer that made them. {own}".strip()
+        )
 
 
 def _harness(models: Sequence[Scores]) -> Sheet:
@@ -107,8 +149,12 @@ def _retrieval(models: Sequence[Scores]) -> Sheet:
     return sheet
 
 
-def _number(value: float | None, digits: int = 0) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+def _number(value: float | None, digits: int = 0, sign: str = "") -> str:
+    return "" if value is None or math.isnan(value) else f"{value:{sign},.{digits}f}"
+
+
+def _interval(ends: Sequence[float] | None, sign: str = "") -> str:
+    return "" if ends is None else " to ".join(_number(end, 3, sign) for end in ends)
 
 
 def _share(value: float | None) -> str:

@@ -28,13 +28,13 @@ from pipelines.execution.manifest import (
 from pipelines.execution.output import RECEIPTS, whole_files
 from pipelines.execution.sealed_folder import check_records, file_records, files_below
 from pipelines.execution.stage import Stage
-from pipelines.execution.trained_stage import SCORES, TrainedStage
+from pipelines.execution.trained_stage import TrainedStage, check_scores
 
 RUN_SEAL = "run.json"
 ATTEMPT = "attempt.json"
 OWN_FILES = ("recipe.json", "report.html", "report.json", "README.md")
 """What a run writes beside its folders."""
-SEALED_FILES = ("pins.json", "inputs.json", f"{SCORES}/*.json")
+SEALED_FILES = ("pins.json", "inputs.json")
 """Files that carry a seal of their own."""
 
 
@@ -166,7 +166,8 @@ def check_run(workdir: Path) -> Iterator[Damage]:
         yield from _check_stage(folder)
     for folder in sorted((workdir / trained_stage.FOLDER).glob("*")):
         yield from TrainedStage(workdir, folder.name).damages()
-    for path in (path for pattern in SEALED_FILES for path in sorted(workdir.glob(pattern))):
+    yield from check_scores(workdir)
+    for path in (workdir / name for name in SEALED_FILES if (workdir / name).is_file()):
         try:
             read_sealed(path)
         except Damaged as error:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from pipelines.execution.manifest import Damage, read_sealed, write_sealed
-from pipelines.execution.sealed_folder import SEAL, check_folder, seal_folder
+from mixers.files import finished_file
+from pipelines.execution.manifest import Damage, Damaged, read_sealed, write_sealed
+from pipelines.execution.sealed_folder import SEAL, check_folder, check_records, file_records, seal_folder
 from trainers.checkpoint import checkpoints
 from trainers.config import stage_before
 from trainers.integrity import damaged_files
@@ -19,7 +22,9 @@ from trainers.result import RESULT
 FOLDER = "train"
 """In a run: a folder for each trained stage."""
 SCORES = "evaluate"
-"""In a run: the scores that evaluation after training gave, a file for each stage."""
+"""In a run: the scores that evaluation after training gave, files for each stage."""
+FILES = "files"
+"""Among the scores: the size and hash of the file of single pieces."""
 
 
 @dataclass(frozen=True)
@@ -86,16 +91,50 @@ class TrainedStage:
 
     @property
     def scores(self) -> dict[str, Any] | None:
-        """The scores that evaluation after training gave, by the role of the model; None without any."""
-        return read_sealed(self.scores_path) if self.scores_path.is_file() else None
+        """The scores that evaluation after training gave, as they were written; None without any."""
+        if not self.scores_path.is_file():
+            return None
+        return {name: found for name, found in read_sealed(self.scores_path).items() if name != FILES}
+
+    @property
+    def pieces_path(self) -> Path:
+        """The file of what each piece of a held-out document got in that evaluation."""
+        return self.scores_path.with_suffix(".parquet")
 
     def forget_scores(self) -> None:
         """Remove the scores of an earlier model of this stage."""
         self.scores_path.unlink(missing_ok=True)
+        self.pieces_path.unlink(missing_ok=True)
 
-    def write_scores(self, scores: dict[str, Any]) -> None:
-        """Keep the scores of an evaluation, by the role of the model."""
-        write_sealed(self.scores_path, scores)
+    def write_scores(self, scores: dict[str, Any], pieces: Mapping[str, pa.Table]) -> None:
+        """Keep the scores of an evaluation, and those of single pieces, by the role of the model.
+
+        The pieces of all models are one table, whose column `model` is the role. The scores seal it.
+        """
+        self.forget_scores()
+        files = {}
+        if pieces:
+            self.pieces_path.parent.mkdir(exist_ok=True)
+            with finished_file(self.pieces_path) as temporary:
+                pq.write_table(_with_roles(pieces), temporary, compression="zstd")
+            files = file_records(self.pieces_path.parent, [self.pieces_path])
+        write_sealed(self.scores_path, scores | {FILES: files})
+
+
+def check_scores(workdir: Path) -> Iterator[Damage]:
+    """Yield every damage of the scores that a run keeps."""
+    for path in sorted((workdir / SCORES).glob("*.json")):
+        try:
+            scores = read_sealed(path)
+        except Damaged as error:
+            yield Damage(path, error.message)
+            continue
+        yield from check_records(path.parent, scores.get(FILES, {}), ())
+
+
+def _with_roles(pieces: Mapping[str, pa.Table]) -> pa.Table:
+    tables = (table.append_column("model", pa.repeat(role, len(table))) for role, table in pieces.items())
+    return pa.concat_tables(tables)
 
 
 def trained_stages(workdir: Path, names: Iterable[str] | None = None) -> list[TrainedStage]:

@@ -10,6 +10,7 @@ from filters.dedup.minhash import MinHash
 from filters.quality.datatrove import short_name
 from filters.quality.signals import families_of
 from filters.text.words import WordDefinition
+from mixers.plan import most_of_a_document
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.classifiers import classifier_verdicts
@@ -153,6 +154,8 @@ def _select(
         pairs=verified_pairs(scope, preference, bands, dedup.minhash) if dedup.minhash else None,
         threshold=dedup.minhash.verify if dedup.minhash else 1.0,
         held_out_share=recipe.held_out.share,
+        held_out_least=recipe.held_out.tokens_per_group.min,
+        longest_held_out=most_of_a_document(recipe.held_out.tokens_per_group.max),
         seed=recipe.seed,
         classifiers=classifiers,
     )
@@ -257,7 +260,8 @@ def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
         seed=recipe.seed,
         sequence_length=mixture.sequence_length,
         tokenized=tokenized,
-        tokens_per_group=recipe.held_out.tokens_per_group,
+        least=recipe.held_out.tokens_per_group.min,
+        most=recipe.held_out.tokens_per_group.max,
         predicates=tuple(mixture.predicates.items()),
     )
 

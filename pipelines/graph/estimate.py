@@ -15,7 +15,14 @@ from pipelines.execution.counts import Flow
 from pipelines.graph.build import Graph
 from pipelines.graph.plan import section_of
 from pipelines.graph.preflight import Preflight
+from pipelines.graph.source_estimate import SourceEstimate
 from pipelines.graph.token_rate import TokenRate, token_rates
+from pipelines.graph.training_estimate import (
+    HeldOutEstimate,
+    TrainingEstimate,
+    held_out_estimates,
+    training_estimates,
+)
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.mix import Mix
 from pipelines.stages.select import Select
@@ -39,24 +46,6 @@ SECONDS_MEASURED = 10
 
 
 @dataclass(frozen=True)
-class SourceEstimate:
-    """A source. Tokens are those of all its documents until they are tokenized, then of the kept ones."""
-
-    source: str
-    group: str
-    input_bytes: int | None
-    """As stored, within the limit."""
-    text_bytes: int | None
-    documents: int | None
-    tokens: int | None
-    loss_tokens: int | None
-    exact: bool
-    """Whether documents were counted, not estimated."""
-    usable: float
-    """The share of these tokens that may be trained on: selected, and not held out."""
-
-
-@dataclass(frozen=True)
 class GroupEstimate:
     """What a mixture asks of a group, and what there is."""
 
@@ -70,6 +59,8 @@ class GroupEstimate:
     max_epochs: float
     lacking: int
     """Of what is asked, beyond `max_epochs`."""
+    less_than_a_row: bool
+    """So little is asked that there may be no row of it."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +81,8 @@ class Estimate:
 
     sources: list[SourceEstimate]
     groups: list[GroupEstimate]
+    held_out: list[HeldOutEstimate]
+    training: list[TrainingEstimate]
     disk_bytes: int
     """That are still to be written."""
     free_bytes: int
@@ -109,9 +102,12 @@ def estimate(graph: Graph, workdir: Path, looked: Preflight) -> Estimate:
         if isinstance(mix, Mix)
         for group in _groups(name, mix.mixture, sources, graph)
     ]
+    held_out = list(held_out_estimates(graph, workdir, sources))
     return Estimate(
         sources,
         groups,
+        held_out,
+        list(training_estimates(graph, workdir, sources, held_out)),
         _disk_bytes(graph, workdir, sources, rates),
         shutil.disk_usage(_existing(workdir)).free,
         [step for kind in MB_A_SECOND if (step := _step(kind, graph, workdir, sources)).text_bytes],
@@ -194,6 +190,7 @@ def _groups(
             epochs=asked / available if available else None,
             max_epochs=allowed,
             lacking=0 if available is None else max(0, asked - int(available * allowed)),
+            less_than_a_row=asked < mixture.sequence_length,
         )
 
 

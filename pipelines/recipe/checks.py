@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mixers.budget import vanishing_groups
 from pipelines.recipe.classify_checks import classifier_problems
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
 from pipelines.recipe.types import Name, Problem
@@ -97,6 +98,15 @@ def _unfed_groups(recipe: Recipe) -> list[Problem]:
                 message = f"the group `{group}` has a weight, but {why} (groups here: {known})"
                 found.append((("mixtures", stage, "weights", group), message))
     return found
+
+
+def weight_problems(recipe: Recipe) -> list[Problem]:
+    """The place of each weight that asks for no token, and what to say of it."""
+    return [
+        (("mixtures", stage, "weights", group), fault)
+        for stage, mixture in recipe.whole_mixtures.items()
+        for group, fault in vanishing_groups(mixture).items()
+    ]
 
 
 def _synthesis_problems(recipe: Recipe) -> list[Problem]:

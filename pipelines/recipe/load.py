@@ -10,7 +10,7 @@ from pydantic import (
 )
 
 from pipelines.recipe.assignments import override
-from pipelines.recipe.checks import recipe_problems
+from pipelines.recipe.checks import recipe_problems, weight_problems
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.mistakes import mistakes_error, validation_error
 from pipelines.recipe.recipe import Recipe
@@ -36,6 +36,8 @@ def validate_recipe(text: RecipeText) -> Recipe:
         raise mistakes_error(text, problems, "Write a finite number of at most 64 bits.")
     if problems := recipe_problems(recipe):
         raise mistakes_error(text, problems, "Correct the name, or add what it should refer to.")
+    if problems := weight_problems(recipe):
+        raise mistakes_error(text, problems, "Raise the weight, or leave the group out.")
     return recipe
 
 

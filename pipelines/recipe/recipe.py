@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     Field,
     field_validator,
     model_validator,
@@ -21,7 +22,7 @@ from filters.edits.edits import Edit
 from filters.language.identify import LanguageRule
 from filters.quality.rules import Rule
 from mixers.budget import Mixture, include_mixtures
-from mixers.quantity import Quantity
+from mixers.quantity import Quantity, parse_quantity
 from pipelines.execution.executors.config import ExecutorSettings
 from pipelines.recipe.classify import Ensemble, TransformerClassifier
 from pipelines.recipe.curate import Curate, edits_of
@@ -39,6 +40,35 @@ HELD_OUT = "held_out"
 CODE_PRESET = "code"
 
 
+class TokenBounds(BaseModel):
+    """How much of each group is evaluated."""
+
+    model_config = STRICT
+
+    min: Quantity = Field(
+        5_000,
+        description="Of a small group more than the share is held out, up to about so many tokens, or 5% of "
+        "its text.",
+    )
+    max: Quantity = Field(
+        200_000, gt=0, description="Of a large group at most so many tokens of what is held out."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"`min` ({self.min:,}) is more than `max` ({self.max:,})")
+        return self
+
+
+def _bounds(value: object) -> object:
+    """The upper bound may be written alone."""
+    if isinstance(value, dict | TokenBounds):
+        return value
+    most = parse_quantity(value)
+    return {"min": min(most, TokenBounds().min), "max": most}
+
+
 class HeldOut(BaseModel):
     """Documents set aside for evaluation, by duplicate cluster; nothing learns from them."""
 
@@ -47,8 +77,11 @@ class HeldOut(BaseModel):
     share: Annotated[Share, Field(lt=1)] = Field(
         0.01, description="The share of kept documents to hold out, such as 1%."
     )
-    tokens_per_group: Quantity = Field(
-        200_000, description="At most so many tokens of a group are evaluated."
+    tokens_per_group: Annotated[
+        TokenBounds, BeforeValidator(_bounds, json_schema_input_type=TokenBounds | Quantity)
+    ] = Field(
+        default_factory=TokenBounds,
+        description="How many tokens of each group are evaluated: {min: 5k, max: 200k}, or `max` alone.",
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from mixers.files import write_bytes
 from mixers.shards import Shards
-from pipelines.evaluation.tables import sheets
+from pipelines.evaluation.tables import models_of, sheets
 from pipelines.execution.counts import Counts, Flow
 from pipelines.execution.stage import Stage, distinct
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
@@ -51,7 +51,7 @@ def pages(content: dict[str, Any]) -> dict[str, str]:
     """The pages of a report by file name. Documents and their sources are hostile text: all is escaped."""
     from jinja2 import Environment, PackageLoader
 
-    tables = {name: list(sheets(list(found.values()))) for name, found in content["evaluation"].items()}
+    tables = {name: list(sheets(found)) for name, found in content["evaluation"].items()}
     found = {}
     for name, template in FILES.items():
         environment = Environment(
@@ -225,14 +225,15 @@ def _training(graph: Graph, done: Finished) -> dict[str, Any]:
 
 
 def _evaluation(graph: Graph, done: Finished) -> dict[str, Any]:
-    """The scores that evaluation after each stage gave, by the role of the model."""
+    """The scores that evaluation after each stage gave, by the role of the model, and their comparison."""
     found = {}
     for name in graph.recipe.mixtures:
-        if (by_role := TrainedStage(done.workdir, name).scores) is not None:
-            found[name] = {
-                role: scores | {"of_these_shards": _of_held_out(scores, graph, done)}
-                for role, scores in by_role.items()
+        if (scores := TrainedStage(done.workdir, name).scores) is not None:
+            of_models = {
+                role: of_model | {"of_these_shards": _of_held_out(of_model, graph, done)}
+                for role, of_model in models_of(scores).items()
             }
+            found[name] = scores | of_models
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.execution.trained_stage import TrainedStage
-from trainers.evaluate import Evaluation
+from trainers.scores import Evaluation
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from mixers.budget import EmptyGroupError, Mixture, MixtureError
 from mixers.groups import assign_groups
 from mixers.layout import UNUSED
 from mixers.ledger import Ledger
+from mixers.plan import FEW_DOCUMENTS, MixturePlan, plan_held_out, plan_mixture
 from mixers.plan import VERSION as PLAN_VERSION
-from mixers.plan import MixturePlan, plan_held_out, plan_mixture
 from pipelines.errors import UserError
 from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
@@ -174,11 +174,13 @@ class MixStage(SingleTaskStage):
 
     def _explained(self, plan: MixturePlan, workdir: Path) -> Ledger:
         """The ledger of a plan; it says of groups without documents where they went."""
-        said = [
-            limit.cost if limit.given else f"{limit.cost} {why_empty(self.tokenized, limit.group, workdir)}"
+        why = {
+            limit.cost: f"{limit.cost} {why_empty(self.tokenized, limit.group, workdir)}".strip()
             for limit in (plan.budget.constraints if plan.budget else ())
-        ]
-        return plan.ledger.model_copy(update={"constraints": tuple(cost.strip() for cost in said)})
+            if not limit.given
+        }
+        said = tuple(why.get(constraint, constraint) for constraint in plan.ledger.constraints)
+        return plan.ledger.model_copy(update={"constraints": said})
 
     def batches(self, workdir: Path, name: str) -> pa.ipc.RecordBatchFileReader:
         """The batches of one of the tables of the finished plan, memory-mapped."""
@@ -270,8 +272,11 @@ class HeldOutMix(MixStage):
     """All held-out documents, group by group, up to a limit."""
 
     name: ClassVar[str] = "mix"
-    version: ClassVar[int] = 2
-    tokens_per_group: int
+    version: ClassVar[int] = 3
+    least: int
+    """A group with fewer tokens is said to be small."""
+    most: int
+    """Tokens of a group that are evaluated at most."""
     predicates: tuple[tuple[str, str], ...]
 
     @property
@@ -279,7 +284,7 @@ class HeldOutMix(MixStage):
     def settings(self) -> dict[str, Any]:
         return {
             "sequence_length": self.sequence_length,
-            "tokens_per_group": self.tokens_per_group,
+            "tokens_per_group": [self.least, self.most],
             "predicates": dict(self.predicates),
             "seed": self.seed,
             "plan": PLAN_VERSION,
@@ -298,7 +303,21 @@ class HeldOutMix(MixStage):
 
     @override
     def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
-        return plan_held_out(documents, self.sequence_length, self.tokens_per_group, self.seed, allocate)
+        return plan_held_out(documents, self.sequence_length, self.most, self.seed, allocate)
+
+    @override
+    def _explained(self, plan: MixturePlan, workdir: Path) -> Ledger:
+        """The ledger; it says of which groups too little is held out."""
+        ledger = plan.ledger
+        there = {entry.group for entry in ledger.groups}
+        missing = [f"{group} has no held-out document." for group, _ in self.predicates if group not in there]
+        few = [
+            f"{entry.group} has {entry.documents_used:,} held-out documents with {entry.tokens:,} tokens, "
+            "too few to compare models by. Raise `held_out.share`."
+            for entry in ledger.groups
+            if entry.documents_used < FEW_DOCUMENTS or entry.tokens < self.least
+        ]
+        return ledger.model_copy(update={"constraints": (*missing, *few)})
 
 
 def _index(table: pa.Table, stage: Tokenize, sequence_length: int) -> pa.Table:

@@ -31,6 +31,10 @@ from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
 from pipelines.stages.hash_sampling import Keys, first_words, held_out_draw
 from pipelines.stages.sidecar import values_of_documents
 
+BYTES_A_TOKEN = 4
+"""About so many bytes of text make a token."""
+MOST_FOR_LEAST = 0.05
+"""Of a small domain so much is held out at most, where the share itself is not more."""
 REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
 LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE = "language", "language_score", "source_language"
@@ -75,12 +79,16 @@ class Select(SingleTaskStage):
     """
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     sources: tuple[JudgedSource, ...]
     preference: Preference
     pairs: VerifyPairs | None
     threshold: float
     held_out_share: float
+    held_out_least: int
+    """Tokens that at least are held out of a domain, as far as `MOST_FOR_LEAST` allows."""
+    longest_held_out: int
+    """Tokens of a document that count for that: more are not evaluated."""
     seed: int
     classifiers: tuple[Verdicts, ...] = ()
 
@@ -122,7 +130,7 @@ class Select(SingleTaskStage):
             "duplicate_similarity": self.threshold,
             "survivors": survivors.VERSION,
             "sampling": hash_sampling.VERSION,
-            "held_out_share": self.held_out_share,
+            "held_out": [self.held_out_share, self.held_out_least, self.longest_held_out],
             "seed": self.seed,
             "classifiers": {verdicts.name: verdicts.settings for verdicts in self.classifiers},
         }
@@ -231,9 +239,10 @@ class Select(SingleTaskStage):
     def _held_out(
         self, verdicts: pl.DataFrame, component: npt.NDArray[np.int64], learned: Keys
     ) -> npt.NDArray[np.bool_]:
-        """Whole clusters whose hash falls under the share, and at least one cluster of each domain.
+        """Whole clusters: of each domain those whose hash falls under the share, and the next to have enough.
 
-        None of them has a text that a classifier has learned from, by the first words of its hash.
+        Nothing is tokenized yet, so what is enough counts in bytes. There is at least one cluster. None
+        of them has a text that a classifier has learned from, by the first words of its hash.
         """
         if self.held_out_share == 0:
             return np.zeros(len(verdicts), bool)
@@ -242,9 +251,24 @@ class Select(SingleTaskStage):
         free = verdicts["keep"].to_numpy() & ~np.isin(component, known)
         draw = held_out_draw(keys[component], self.seed)
         columns = pl.Series("draw", draw), pl.Series("component", component), pl.Series("free", free)
-        candidates = verdicts.select(DOMAIN, *columns).filter("free")
-        lowest = candidates.group_by(DOMAIN).agg(pl.col("component").sort_by("draw").first())
-        chosen = (draw < self.held_out_share) | np.isin(component, lowest["component"].to_numpy())
+        candidates = verdicts.select(DOMAIN, "bytes", *columns).filter("free")
+        evaluated = pl.col("bytes").clip(upper_bound=BYTES_A_TOKEN * self.longest_held_out)
+        clusters = candidates.group_by(DOMAIN, "component").agg(
+            pl.first("draw"), pl.sum("bytes"), evaluated.sum().alias("evaluated")
+        )
+        clusters = clusters.sort(DOMAIN, "draw", "component").with_columns(
+            before=pl.col("evaluated").cum_sum().over(DOMAIN) - pl.col("evaluated"),
+            taken=pl.col("bytes").cum_sum().over(DOMAIN),
+            whole=pl.col("bytes").sum().over(DOMAIN),
+        )
+        needed = clusters.filter(
+            (pl.col("before") == 0)
+            | (
+                (pl.col("before") < BYTES_A_TOKEN * self.held_out_least)
+                & (pl.col("taken") <= MOST_FOR_LEAST * pl.col("whole"))
+            )
+        )
+        chosen = (draw < self.held_out_share) | np.isin(component, needed["component"].to_numpy())
         held: npt.NDArray[np.bool_] = chosen & free
         return held
 

@@ -19,6 +19,7 @@ from mixers.shards import shard_file_name, write_index, write_segments, write_sh
 from pipelines.execution.output import Output, Task, TaskOutput, read_arrow, read_receipt
 from pipelines.execution.stage import Stage
 from pipelines.stages.mix import DOCUMENTS, ROWS, SEGMENTS, MixStage
+from tokenizer_tools.encode import begin_id
 
 DATASET = "dataset"
 SEGMENTS_A_GROUP = 1 << 20
@@ -32,7 +33,7 @@ class Shards(Stage):
     """
 
     name: ClassVar[str] = "shards"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mix: MixStage
     recipe_fingerprint: str
 
@@ -140,10 +141,12 @@ class Shards(Stage):
                 )
             )
         write_segments(folder, self._segments_with_ids(workdir))
+        tokenizer = self.mix.tokenized[0].tokenizer.files(workdir)
         write_index(
             folder,
             files,
-            tokenizer_hash=self.mix.tokenized[0].tokenizer.files(workdir).hash,
+            tokenizer_hash=tokenizer.hash,
+            begin_id=begin_id(tokenizer),
             sequence_length=self.mix.sequence_length,
             seed=self.mix.seed,
             recipe_fingerprint=self.recipe_fingerprint,

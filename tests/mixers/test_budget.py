@@ -2,11 +2,18 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mixers.budget import Mixture, MixtureError, Supply, solve_budget
+from mixers.budget import (
+    Mixture,
+    MixtureError,
+    Supply,
+    asked_of_groups,
+    solve_budget,
+    vanishing_groups,
+)
 
 PLENTY = Supply(documents=10, tokens=10**15, loss_tokens=10**15)
 
@@ -19,10 +26,22 @@ def supply(tokens, loss_tokens=None):
 
 @given(weights, st.integers(1, 10**13))
 def test_quotas_add_up_and_are_within_one_token_of_the_share(weights, tokens):
-    budget = solve_budget(Mixture(tokens=tokens, weights=weights), dict.fromkeys(weights, PLENTY))
+    mixture = Mixture(tokens=tokens, weights=weights)
+    assume(not vanishing_groups(mixture))
+    budget = solve_budget(mixture, dict.fromkeys(weights, PLENTY))
     assert sum(budget.quotas.values()) == tokens
     assert sum(entry.share for entry in budget.groups) == 1
     assert all(abs(entry.quota - entry.share * tokens) < 1 for entry in budget.groups)
+
+
+@given(weights, st.integers(1, 10**6), st.sampled_from(["fail", "repeat", "renormalize"]))
+def test_a_weight_that_asks_for_nothing_is_refused(weights, tokens, on_shortage):
+    mixture = Mixture(tokens=tokens, weights=weights, on_shortage=on_shortage)
+    faults = vanishing_groups(mixture)
+    assert faults.keys() == {group for group, asked in asked_of_groups(mixture).items() if not asked}
+    if faults:
+        with pytest.raises(MixtureError, match="its share rounds to none"):
+            solve_budget(mixture, dict.fromkeys(weights, PLENTY))
 
 
 def test_weights_are_read_as_the_decimals_that_were_written():
@@ -120,6 +139,7 @@ def test_renormalize_caps_no_group_that_could_give_more_and_exceeds_no_limit(gro
         max_epochs=max_epochs,
         on_shortage="renormalize",
     )
+    assume(not vanishing_groups(mixture))
     limits = {name: math.floor(have * Fraction(max_epochs)) for name, (_, have) in groups.items()}
     supplies = {name: supply(have) for name, (_, have) in groups.items()}
     if sum(limits.values()) < tokens:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mixers import arrays
 from mixers.budget import Mixture, MixtureError, include_mixtures
-from mixers.plan import plan_held_out, plan_mixture
+from mixers.plan import FEW_DOCUMENTS, most_of_a_document, plan_held_out, plan_mixture
 
 
 @st.composite
@@ -296,8 +296,37 @@ def test_held_out_rows_come_group_by_group_up_to_the_limit():
 
 
 def test_held_out_takes_one_document_even_if_it_is_longer_than_the_limit():
-    plan = plan_held_out(table(["a", "b"], [900, 5]), 64, 100, 0)
+    chat = table(["a", "b"], [900, 5], indivisible=[True, False])
+    plan = plan_held_out(chat, 1024, 100, 0)
     assert plan.rows["tokens"].to_numpy().sum() == 905
+
+
+def test_a_long_held_out_document_does_not_make_its_group():
+    """Only its beginning is used, and its bytes as far as that goes; what cannot be cut stays whole."""
+    tokens = [200_000, *[500] * 60, 3000]
+    documents = table(["a"] * 62, tokens, indivisible=[False] * 61 + [True])
+    plan = plan_held_out(documents, 1024, 20_000, 0)
+    (entry,) = plan.ledger.check().groups
+    assert entry.documents_used >= FEW_DOCUMENTS
+    segments = plan.segments.to_pandas()
+    used = segments.groupby("document")[["tokens", "bytes"]].sum()
+    assert used.tokens[used.index < 61].max() <= most_of_a_document(20_000)
+    every = plan_held_out(documents, 1024, 1_000_000, 0)
+    assert every.ledger.groups[0].documents_shortened == 1
+    long = every.segments.to_pandas().query("document == 0")
+    size = documents["bytes"][0].as_py()
+    assert (long.tokens.sum(), long.bytes.sum()) == (50_000, size * 50_000 // 200_000)
+    assert every.segments.to_pandas().query("document == 61 and tokens == 1024").empty
+
+
+def test_a_group_whose_quota_makes_no_row_is_named():
+    documents = table(["a"] * 40 + ["b"] * 4 + ["c"] * 40, [100] * 84)
+    mixture = Mixture(tokens=2000, weights={"a": 1000, "b": 1, "c": 999}, sequence_length=100)
+    plan = plan_mixture(documents, mixture, 0)
+    quotas = {entry.group: (entry.quota.quota, entry.packs) for entry in plan.ledger.check().groups}
+    assert quotas == {"a": (1000, 10), "b": (1, 0), "c": (999, 10)}
+    (said,) = plan.ledger.constraints
+    assert said.startswith("b is not in this stage: its quota of 1 tokens")
 
 
 def test_held_out_of_nothing_is_empty():

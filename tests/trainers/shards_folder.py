@@ -38,7 +38,12 @@ def pack(found: list[np.ndarray], sequence_length: int = SEQUENCE_LENGTH) -> lis
 
 
 def write_shards(
-    folder: Path, rows: list[list[np.ndarray]], seed: int = 0, masked: bool = False, tokenizer: str = "none"
+    folder: Path,
+    rows: list[list[np.ndarray]],
+    seed: int = 0,
+    masked: bool = False,
+    tokenizer: str = "none",
+    begin_id: int | None = None,
 ) -> Path:
     """Rows alternate between groups `web` and `chat`; `masked`: chat rows train every other token."""
     folder.mkdir(parents=True)
@@ -73,6 +78,7 @@ def write_shards(
         folder,
         [file],
         tokenizer_hash=tokenizer,
+        begin_id=begin_id,
         sequence_length=SEQUENCE_LENGTH,
         seed=seed,
         recipe_fingerprint=f"test-{seed}",

@@ -4,6 +4,8 @@ import math
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+import pyarrow.compute as pc
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -11,8 +13,9 @@ from transformers import AutoModelForCausalLM
 from mixers.shards import Shards
 from tests.trainers.shards_folder import VOCABULARY, documents, pack, write_shards
 from trainers.config import SmallModel
-from trainers.evaluate import Evaluation, evaluate
+from trainers.evaluate import evaluate, evaluate_pieces
 from trainers.model import build_model
+from trainers.scores import PIECES, Described, Evaluation
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def test_each_group_is_scored_as_if_directly(
 
 def test_each_language_of_a_group_is_scored_as_if_directly(model_folder: Path, held_out: Path) -> None:
     languages = {f"doc-{number}": ("ru", "en")[number % 2] for number in range(10)}
-    found = evaluate(model_folder, held_out, 2, dtype="float32", languages=languages)
+    found = evaluate(model_folder, held_out, 2, dtype="float32", described=Described(languages))
     scores = {
         (group, language): (score.loss, score.bits_per_byte)
         for group, of_group in found.group_languages.items()
@@ -81,6 +84,39 @@ def test_each_language_of_a_group_is_scored_as_if_directly(model_folder: Path, h
         )
     assert found.groups == evaluate(model_folder, held_out, 2, dtype="float32").groups
     assert Evaluation.from_json(found.to_json()) == found
+
+
+def test_with_a_begin_token_bits_per_byte_are_plain_perplexity(model_folder: Path, tmp_path: Path) -> None:
+    """Short documents, of which the begin token would be a large part, and transformers' own loss."""
+    begin, end = 95, 94
+    texts = [document[:11] for document in documents(12, seed=5, vocabulary=94)]
+    rows = pack([np.concatenate([[begin], text, [end]]).astype(np.uint16) for text in texts])
+    shards = write_shards(tmp_path / "begun", rows, begin_id=begin)
+    model = AutoModelForCausalLM.from_pretrained(model_folder)
+    nats = 0.0
+    for ids in (torch.tensor(document.astype("int64"))[None] for row in rows for document in row):
+        with torch.no_grad():
+            nats += float(model(input_ids=ids, labels=ids).loss) * (ids.shape[1] - 1)
+    found = evaluate(model_folder, shards, dtype="float32").total
+    assert found.bits_per_byte == pytest.approx(nats / math.log(2) / found.bytes, rel=1e-5)
+    assert found.tokens == found.predicted_tokens == sum(len(text) + 1 for text in texts)
+    unsaid = evaluate(model_folder, write_shards(tmp_path / "unsaid", rows), dtype="float32").total
+    assert unsaid.loss == found.loss
+    assert unsaid.bits_per_byte == pytest.approx(
+        found.bits_per_byte * (1 + len(texts) / found.tokens), rel=1e-6
+    )
+
+
+def test_each_piece_is_kept(model_folder: Path, held_out: Path) -> None:
+    described = Described({"doc-1": "ru"}, {"doc-1": "doc-2"})
+    pieces = evaluate_pieces(model_folder, held_out, dtype="float32", described=described)
+    assert pieces.schema == PIECES
+    segments = Shards.open(held_out).segments
+    assert pieces["doc_id"].to_pylist() == segments["doc_id"].to_pylist()
+    assert pieces["cluster"].to_pylist()[:3] == ["doc-0", "doc-2", "doc-2"]
+    assert pieces["language"].to_pylist()[:2] == ["und", "ru"]
+    whole = evaluate(model_folder, held_out, dtype="float32").total
+    assert pc.sum(pieces["nats"]).as_py() == pytest.approx(whole.loss * whole.predicted_tokens)
 
 
 def test_ids_without_embeddings_are_refused(model_folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pyarrow.parquet as pq
 import pytest
 
 TASK = """\
@@ -46,6 +47,25 @@ def test_scores_are_kept_in_the_run_and_its_report(coupage, evaluated):
     reported = json.loads((evaluated / "report.json").read_text())["evaluation"]["stage1"]["model"]
     assert reported == scores | {"of_these_shards": True}
     assert "our_exam" in (evaluated / "report.html").read_text()
+    coupage("verify", evaluated)
+
+
+def test_scores_of_pieces_are_kept_beside_them_and_sealed(coupage, evaluated):
+    pieces = pq.read_table(evaluated / "evaluate" / "stage1.parquet")
+    scores = json.loads((evaluated / "evaluate" / "stage1.json").read_text())
+    assert set(pieces["model"].to_pylist()) == {"model"}
+    total = scores["comparison"]["total"]
+    assert total["documents"] == len(set(pieces["doc_id"].to_pylist()))
+    assert total["scores"]["model"]["tokens"] == sum(pieces["tokens"].to_pylist())
+    low, high = total["scores"]["model"]["interval"]
+    assert low < scores["model"]["total"]["bits_per_byte"] < high
+    for name in ("report.html", "README.md"):
+        page = (evaluated / name).read_text()
+        assert f"{low:.3f} to {high:.3f}" in page and "by resampling documents" in page
+    whole = (evaluated / "evaluate" / "stage1.parquet").read_bytes()
+    (evaluated / "evaluate" / "stage1.parquet").write_bytes(whole[:-1] + b"?")
+    assert "stage1.parquet" in coupage("verify", evaluated, code=1).stderr
+    (evaluated / "evaluate" / "stage1.parquet").write_bytes(whole)
     coupage("verify", evaluated)
 
 

@@ -89,7 +89,7 @@ def test_training_and_scores_of_earlier_shards_are_marked(coupage, recipe, run_c
     trained = json.loads((run_copy / "report.json").read_text())["training"]["stage1"]
     assert trained["of_these_shards"] is True
     scores = {"name": "m", "shards_fingerprint": Shards.open(run_copy / "shards" / "held_out").fingerprint}
-    TrainedStage(run_copy, "stage1").write_scores({"model": scores})
+    TrainedStage(run_copy, "stage1").write_scores({"model": scores}, {})
     report = json.loads(coupage("report", run_copy, "--json").stdout)
     assert report["evaluation"]["stage1"]["model"]["of_these_shards"] is True
     other = ["--set", "mixtures.stage1.tokens=30k", "--set", "held_out.tokens_per_group=2k"]
