@@ -21,6 +21,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,19 +42,20 @@ MEGABATCH = 50  # batches that transformers' group_by_length sorts together
 
 @dataclass
 class Way:
-    """What each batch holds, how it becomes tensors, and its loss."""
+    """What each batch holds, how it becomes tensors, its loss, and the precision of both passes."""
 
     contents: list[list[np.ndarray]]
     batch: Callable[[list[np.ndarray]], dict[str, Any]]
     loss: Callable[[dict[str, Any]], Tensor]
+    precision: Callable[[], AbstractContextManager[Any]]
 
 
-def documents(tokens: int, vocabulary: int, seed: int) -> list[np.ndarray]:
+def documents(tokens: int, vocabulary: int, seed: int, median: int = MEDIAN) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     found, total = [], 0
     while total < tokens:
-        length = int(np.clip(rng.lognormal(np.log(MEDIAN), 1.0), 2, ROW))
-        found.append(rng.integers(0, vocabulary, length))
+        length = int(np.clip(rng.lognormal(np.log(median), 1.0), 2, ROW))
+        found.append(rng.integers(0, vocabulary, length, np.int32))
         total += length
     return found
 
@@ -109,7 +111,9 @@ def masked(row: list[np.ndarray]) -> dict[str, Tensor]:
     return {name: batch[name] for name in names} | {"attention_mask": mask[None, None]}
 
 
-def ways(vocabulary: int, limit: int, model: Any, objective: PackedObjective) -> dict[str, Way]:
+def ways(
+    vocabulary: int, limit: int, model: Any, objective: PackedObjective, bfloat16: bool
+) -> dict[str, Way]:
     found = documents(MEGABATCH * ROW, vocabulary, seed=1)
     rows = best_fit(found)
     size = round(len(found) / len(rows))
@@ -118,16 +122,20 @@ def ways(vocabulary: int, limit: int, model: Any, objective: PackedObjective) ->
     def plain(batch: dict[str, Tensor]) -> Tensor:
         return model(**batch, use_cache=False).loss
 
+    def autocast() -> torch.autocast:
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16)
+
+    objective.bfloat16 = bfloat16
     return {
-        "packed": Way(rows, flat, lambda batch: objective(**batch)["loss"]),
-        "padded": Way(batches(found, size, grouped=False), pad, plain),
-        "grouped": Way(batches(found, size, grouped=True), pad, plain),
-        "masked row": Way(rows, masked, plain),
+        "packed": Way(rows, flat, lambda batch: objective(**batch)["loss"], objective.in_precision),
+        "padded": Way(batches(found, size, grouped=False), pad, plain, autocast),
+        "grouped": Way(batches(found, size, grouped=True), pad, plain, autocast),
+        "masked row": Way(rows, masked, plain, autocast),
     }
 
 
 def measure(
-    way: Way, sample: list[list[np.ndarray]], optimizer: torch.optim.Optimizer, dtype: torch.dtype
+    way: Way, sample: list[list[np.ndarray]], optimizer: torch.optim.Optimizer
 ) -> tuple[float, float]:
     """Trained tokens per wall second and per CPU second over the batches of `sample`."""
     tokens = 0
@@ -135,9 +143,8 @@ def measure(
     for contents in sample:
         batch = way.batch(contents)
         tokens += int((batch["labels"] != IGNORED).sum())
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            loss = way.loss(batch)
-        loss.backward()
+        with way.precision():
+            way.loss(batch).backward()
         optimizer.step()
         optimizer.zero_grad()
     return tokens / (time.perf_counter() - wall), tokens / (time.process_time() - cpu)
@@ -174,9 +181,9 @@ def main() -> None:
     if arguments.compile:
         compile_layers(packed_model)
         compile_layers(plain_model)
-    found = ways(arguments.vocabulary, arguments.rows, plain_model, objective)
+    bfloat16 = arguments.dtype == "bfloat16"
+    found = ways(arguments.vocabulary, arguments.rows, plain_model, objective, bfloat16)
     found = {name: found[name] for name in arguments.ways}
-    dtype = getattr(torch, arguments.dtype)
     speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
     optimizers = {
         name: torch.optim.AdamW(
@@ -185,11 +192,11 @@ def main() -> None:
         for name in found
     }
     for name, way in found.items():  # what compiles does so here
-        measure(way, way.contents[:3], optimizers[name], dtype)
+        measure(way, way.contents[:3], optimizers[name])
     for number in range(arguments.rounds):
         for name, way in found.items():
             sample = way.contents[number % 10 :: 10] if name == "padded" else way.contents
-            speeds[name].append(measure(way, sample, optimizers[name], dtype))
+            speeds[name].append(measure(way, sample, optimizers[name]))
     print(
         f"{torch.get_num_threads()} threads, {plain_model.num_parameters():,} parameters, {arguments.dtype}"
     )

@@ -6,10 +6,13 @@ infers them only without a cache and without a mask, and otherwise lets document
 silently.
 """
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import varlen
 from torch.nn.functional import scaled_dot_product_attention
 
 NAME = "coupage_varlen"
@@ -22,6 +25,26 @@ def register() -> str:
     AttentionInterface.register(NAME, varlen_attention)
     AttentionMaskInterface.register(NAME, _no_mask)
     return NAME
+
+
+def use_kernels(name: str) -> None:
+    """Compute attention on a GPU with the kernels `FA2` (torch's own), `FA3` or `FA4`, from now on.
+
+    Raises:
+        ValueError: They are not installed, or this torch cannot use them.
+    """
+    if name == "FA2":
+        return
+    try:
+        from torch.nn.attention import activate_flash_attention_impl
+
+        activate_flash_attention_impl(name)
+    except (ImportError, RuntimeError, ValueError) as error:
+        package = {"FA3": "flash-attn-3", "FA4": "flash-attn-4"}[name]
+        raise ValueError(
+            f"The kernels {name} cannot be used: {error}. Install {package} and torch 2.11 or later, or set"
+            " `flash_attention: FA2`."
+        ) from error
 
 
 def _no_mask(*_args: Any, **_kwargs: Any) -> None:
@@ -90,6 +113,53 @@ def _half_dtype(query: Tensor) -> torch.dtype | None:
     return torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
 
 
+Kernel = Callable[[Tensor, Tensor, Tensor, Tensor, int, float | None, int | None], Tensor]
+"""From queries `[tokens, heads, head_size]`, keys, values, boundaries, the longest document, scale and window
+to outputs like the queries."""
+
+
+def causal_kernel(varlen_attn: Callable[..., Any]) -> Kernel:
+    """`varlen_attn` of any version of torch from 2.10 on, with what it has no argument for done around it.
+
+    2.10 has `is_causal`, no scale and no window. 2.11 has both, and takes grouped heads without being told.
+    2.12 asks for `enable_gqa`.
+    """
+    known = signature(varlen_attn).parameters
+
+    def attend(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        boundaries: Tensor,
+        longest: int,
+        scale: float | None,
+        window: int | None,
+    ) -> Tensor:
+        options: dict[str, Any] = {}
+        if "window_size" in known:
+            options["window_size"] = (-1 if window is None else window - 1, 0)
+        elif window is not None:
+            raise ValueError(
+                f"torch {torch.__version__} computes no sliding window over packed documents; install"
+                " torch 2.11 or later."
+            )
+        else:
+            options["is_causal"] = True
+        if "scale" in known:
+            options["scale"] = scale
+        elif scale is not None:
+            query = query * (scale * query.shape[-1] ** 0.5)
+        if "enable_gqa" in known:
+            options["enable_gqa"] = query.shape[1] != key.shape[1]
+        output: Tensor = varlen_attn(query, key, value, boundaries, boundaries, longest, longest, **options)
+        return output
+
+    return attend
+
+
+_attend = causal_kernel(varlen.varlen_attn)
+
+
 def _flash(
     query: Tensor,
     key: Tensor,
@@ -99,23 +169,10 @@ def _flash(
     scaling: float | None,
     sliding_window: int | None,
 ) -> Tensor:
-    """CUDA: one kernel over all documents. Norms on queries and keys give float32 under autocast: cast."""
-    from torch.nn.attention.varlen import varlen_attn
-
+    """CUDA: one kernel over all documents. Norms on queries and keys may give float32: cast."""
     dtype = _half_dtype(query)
     flat_query, flat_key, flat_value = (x[0].transpose(0, 1).to(dtype) for x in (query, key, value))
-    output = varlen_attn(
-        flat_query,
-        flat_key,
-        flat_value,
-        boundaries,
-        boundaries,
-        longest,
-        longest,
-        scale=scaling,
-        window_size=(-1 if sliding_window is None else sliding_window - 1, 0),
-        enable_gqa=query.shape[1] != key.shape[1],
-    )
+    output = _attend(flat_query, flat_key, flat_value, boundaries, longest, scaling, sliding_window)
     return output.unsqueeze(0)
 
 

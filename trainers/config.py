@@ -106,7 +106,11 @@ class StageTraining(_Config):
     adapter: Adapter | None = Field(default=None, description="Train an adapter; null: all weights.")
     phases: tuple[Phase, ...] = Field(default=(), description="Which weights train when; empty: all, always.")
     rows_per_step: int = Field(default=16, gt=0, description="Rows in one step, over all processes.")
-    micro_batch_rows: int = Field(default=1, gt=0, description="Rows in one forward pass of a process.")
+    micro_batch_rows: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
+        default="auto",
+        description="Rows in one forward pass of a process; auto: as many as a GPU's memory holds, on a CPU"
+        " one.",
+    )
     epochs: int = Field(default=1, gt=0, description="Passes over the shards, each in the same row order.")
     max_steps: int | None = Field(default=None, gt=0, description="Stop after this many steps, if sooner.")
     evaluate_every: Steps = Field(
@@ -116,8 +120,8 @@ class StageTraining(_Config):
     keep_checkpoints: int = Field(default=2, gt=0, description="How many of the last checkpoints stay.")
     dtype: Dtype = Field(
         default="auto",
-        description="Precision of matrix products; weights stay float32. auto: bfloat16 where the hardware"
-        " multiplies it fast (a GPU, a CPU with AMX), float32 elsewhere.",
+        description="Precision of forward and backward passes; weights stay float32. auto: bfloat16 where the"
+        " hardware multiplies it fast (a GPU, a CPU with AMX), float32 elsewhere.",
     )
     log_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(
         default=(), description="Experiment trackers that get what metrics.jsonl gets."
@@ -126,8 +130,14 @@ class StageTraining(_Config):
         default="ddp",
         description="Several processes: ddp gives each the whole model, fsdp (FSDP2) shards it over them.",
     )
-    compile: bool = Field(
-        default=False, description="torch.compile the decoder layers: a wait at start, faster steps on a GPU."
+    compile: bool | Literal["auto"] = Field(
+        default="auto",
+        description="torch.compile the decoder layers: a wait at start, faster steps. auto: on a GPU.",
+    )
+    flash_attention: Literal["FA2", "FA3", "FA4"] = Field(
+        default="FA2",
+        description="Attention kernels of a GPU: torch's own, or those of the package flash-attn-3 (Hopper)"
+        " or flash-attn-4 (Hopper, Blackwell).",
     )
     gradient_checkpointing: bool = Field(default=False, description="Recompute activations to save memory.")
     seed: int = Field(default=17, ge=0, description="Seed of new weights and of dropout.")
@@ -147,7 +157,7 @@ class StageTraining(_Config):
         if self.adapter is not None and self.adapter.kind == "qlora":
             if self.parallel == "fsdp":
                 raise ValueError("a model in 4 bits (`kind: qlora`) is not sharded: set `parallel: ddp`")
-            if self.compile:
+            if self.compile is True:
                 raise ValueError("a model in 4 bits (`kind: qlora`) is not compiled: set `compile: false`")
         if self.phases and (
             [p.steps is None for p in self.phases] != [False] * (len(self.phases) - 1) + [True]

@@ -7,3 +7,7 @@ class ResumeError(ValueError):
 
 class IsolationError(RuntimeError):
     """The documents of a pack influence each other."""
+
+
+class TooLittleMemory(RuntimeError):
+    """A micro batch does not fit into the memory of the GPU."""

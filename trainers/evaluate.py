@@ -108,16 +108,17 @@ def evaluate(
     from mixers.shards import Shards
     from trainers.model import check_vocabulary, load_model
     from trainers.objective import PackedObjective
-    from trainers.precision import autocast, default_device
+    from trainers.precision import default_device, in_bfloat16
 
     shards = Shards.open(shards_folder)
     loaded = load_model(model).to(default_device())
-    if recode is not None:
-        with autocast(dtype):
-            return _score_recoded(PackedObjective(loaded).eval(), shards, recode, languages)
-    check_vocabulary(loaded, largest_id(shards))
-    with autocast(dtype):
-        return score(PackedObjective(loaded), shards, micro_batch_rows, languages=languages)
+    objective = PackedObjective(loaded)
+    objective.bfloat16 = in_bfloat16(dtype)
+    with objective.in_precision():
+        if recode is not None:
+            return _score_recoded(objective.eval(), shards, recode, languages)
+        check_vocabulary(loaded, largest_id(shards))
+        return score(objective, shards, micro_batch_rows, languages=languages)
 
 
 def score(

@@ -47,13 +47,14 @@ class RowDataset(Dataset[Row]):
         return epochs * self.shards.tokens + int(self.shards.row_lengths[:rest].sum())
 
 
-_NOTHING = Row(np.zeros(1, np.int64), np.ones(1, np.int64), None)
+# Of two tokens, because graphs are compiled for sizes above 1.
+_NOTHING = Row(np.zeros(2, np.int64), np.full(1, 2), np.zeros(2, np.uint8))
 
 
 def collate(rows: Sequence[Row]) -> dict[str, Any]:
     """One flat pack of all documents of `rows`, as the keyword arguments of a transformers model.
 
-    No rows at all give one document of one token, which trains nothing.
+    No rows at all give a document that trains nothing.
 
     Returns:
         `input_ids`, `position_ids` (from 0 in every document) and `labels`, int64 `[1, tokens]`;

@@ -1,7 +1,18 @@
-"""How much memory a process has needed."""
+"""How much memory a process has needed, and how many rows fit into that of a GPU."""
 
 import resource
 import sys
+from typing import TYPE_CHECKING
+
+from trainers.errors import TooLittleMemory
+
+if TYPE_CHECKING:
+    import torch
+
+    from mixers.shards import Shards
+    from trainers.objective import PackedObjective
+
+_USABLE = 0.92  # of a GPU's memory; the rest is lost between blocks and to libraries
 
 
 def peak_memory() -> int:
@@ -11,3 +22,80 @@ def peak_memory() -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def too_little_memory(rows: int) -> TooLittleMemory:
+    """What to say when a GPU's memory is full with `rows` rows in a micro batch."""
+    smaller = f"micro_batch_rows below {rows}, or " if rows > 1 else ""
+    return TooLittleMemory(
+        f"The GPU's memory does not hold a micro batch of {rows} row{'s' * (rows > 1)}. Set"
+        f" {smaller}gradient_checkpointing: true (a third slower), an adapter (`adapter: {{kind: lora}}`),"
+        " `parallel: fsdp` over several GPUs, or a smaller sequence_length in the mixture."
+    )
+
+
+def rows_that_fit(objective: "PackedObjective", shards: "Shards", share: int, device: "torch.device") -> int:
+    """Rows for a micro batch: as many of a step's `share` of this process as a GPU holds, evenly dealt.
+
+    Memory grows by the same for each row. So the fullest row, and the fullest two, are computed forward and
+    backward, and the line through both is followed to the memory that gradients and AdamW's averages leave.
+    Of several processes the fewest rows count. On a CPU it is one row.
+
+    Raises:
+        TooLittleMemory: One row is too much.
+    """
+    import torch
+
+    if device.type != "cuda" or share == 1:
+        return 1
+    try:
+        one, two = (_peak(objective, shards, rows, device) for rows in (1, 2))
+    except torch.OutOfMemoryError:
+        return _fewest(1, device)
+    free, _ = torch.cuda.mem_get_info(device)
+    room = _USABLE * (free + torch.cuda.memory_reserved(device)) - _averages(objective)
+    most = max(1, min(share, int((room - one) / max(two - one, 1)) + 1))
+    most = _fewest(most, device)
+    return -(-share // -(-share // most))
+
+
+def _peak(objective: "PackedObjective", shards: "Shards", rows: int, device: "torch.device") -> int:
+    """Bytes of a forward and backward pass over the fullest rows; leaves no trace."""
+    import numpy as np
+    import torch
+
+    from trainers.loader import RowDataset, collate, to_device
+
+    dataset = RowDataset(shards)
+    fullest = np.argsort(-shards.row_lengths, kind="stable")[:rows]
+    batch = to_device(collate([dataset[int(row)] for row in fullest]), device)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    try:
+        with torch.random.fork_rng(devices=[device]), objective.in_precision():
+            objective(**batch)["loss"].backward()
+        return torch.cuda.max_memory_allocated(device)
+    finally:
+        objective.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _averages(objective: "PackedObjective") -> int:
+    """Bytes of AdamW's two averages of this process's trained weights."""
+    from torch.distributed.tensor import DTensor
+
+    trained = [p for p in objective.parameters() if p.requires_grad]
+    return sum(8 * (p.to_local() if isinstance(p, DTensor) else p).numel() for p in trained)
+
+
+def _fewest(rows: int, device: "torch.device") -> int:
+    """The smallest number of all processes."""
+    import torch
+    import torch.distributed as dist
+
+    if not dist.is_initialized():
+        return rows
+    fewest = torch.tensor(rows, device=device)
+    dist.all_reduce(fewest, dist.ReduceOp.MIN)
+    return int(fewest)

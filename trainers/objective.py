@@ -4,6 +4,7 @@ The module is what `transformers.Trainer` trains, so that distributed wrappers s
 to loss.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from trainers.loader import Row, collate, to_device
 from trainers.loss import linear_cross_entropy, next_tokens, token_losses
+from trainers.precision import bfloat16_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,7 +28,15 @@ class PackedObjective(nn.Module):
     def __init__(self, model: "PreTrainedModel") -> None:
         super().__init__()
         self.model = model
+        self.bfloat16 = False
+        """Whether `in_precision` computes in bfloat16."""
+        self.fused_loss = False
+        """Whether the loss is compiled, on a GPU only."""
         self.plain_head = self._logits_are_products()
+
+    def in_precision(self) -> AbstractContextManager[None]:
+        """Around a forward pass and its backward pass: the weights in the precision to compute in."""
+        return bfloat16_weights(self.model) if self.bfloat16 else nullcontext()
 
     def forward(
         self,
@@ -50,16 +60,17 @@ class PackedObjective(nn.Module):
             position p is that of the token before the predicted one.
         """
         positions, targets = next_tokens(labels)
-        count = max(1, int(len(targets) if num_items_in_batch is None else num_items_in_batch))
+        items = len(targets) if num_items_in_batch is None else num_items_in_batch
+        scale = 1 / torch.as_tensor(items, device=input_ids.device).clamp(min=1).float()
         if self.plain_head:
             hidden, head = self._hidden(input_ids, packing)[positions], self._head()
             if per_token:
                 return {"positions": positions, "losses": token_losses(hidden, head, targets)}
-            return {"loss": linear_cross_entropy(hidden, head, targets, count)}
+            return {"loss": linear_cross_entropy(hidden, head, targets, scale, self.fused_loss)}
         logits = self._logits(input_ids, packing | {"logits_to_keep": positions}).float()
         if per_token:
             return {"positions": positions, "losses": cross_entropy(logits, targets, reduction="none")}
-        return {"loss": cross_entropy(logits, targets, reduction="sum") / count}
+        return {"loss": cross_entropy(logits, targets, reduction="sum") * scale}
 
     def logits(self, input_ids: Tensor, **inputs: Any) -> Tensor:
         """The model's own logits `[tokens, vocabulary]` of one flat pack."""

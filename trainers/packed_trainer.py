@@ -1,7 +1,6 @@
 """`transformers.Trainer` with our order of rows, loss, schedule, evaluation and checkpoints."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
@@ -17,16 +16,15 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from trainers.adapters import FOLDER as ADAPTER
 from trainers.adapters import save_merged
 from trainers.checkpoint import PARTIAL, Cursor, publish, write_cursor
-from trainers.compilation import compile_layers
 from trainers.config import Optimizer, StageTraining, steps_of
 from trainers.evaluate import score
-from trainers.fsdp import gathered, is_sharded, shard, shard_optimizer_state
+from trainers.fsdp import gathered, is_sharded, shard_optimizer_state
 from trainers.loader import RowDataset, StepSampler, collate
 from trainers.memory import peak_memory
 from trainers.metrics_log import MetricsLog
 from trainers.objective import PackedObjective
 from trainers.phases import phase_at, restrict_gradients
-from trainers.precision import in_bfloat16
+from trainers.placement import backend, is_sharded_run
 from trainers.progress import Progress
 from trainers.schedule import lr_factor
 
@@ -68,7 +66,7 @@ class Run:
     @property
     def sharded(self) -> bool:
         """Whether this run shards its model; one process has nothing to shard."""
-        return self.stage.parallel == "fsdp" and self.sampler.processes > 1
+        return is_sharded_run(self.stage)
 
     def tokens(self, step: int) -> int:
         """Tokens consumed when `step` steps are done."""
@@ -88,12 +86,7 @@ class PackedTrainer(Trainer):
 
     def __init__(self, objective: PackedObjective, run: Run) -> None:
         self.run = run
-        arguments = _arguments(run)
-        if run.sharded:
-            shard(objective, arguments.device, in_bfloat16(run.stage.dtype))
-        if run.stage.compile:
-            compile_layers(objective.model)
-        super().__init__(objective, arguments, collate, run.dataset, callbacks=[_EvaluateEvery(run)])
+        super().__init__(objective, _arguments(run), collate, run.dataset, callbacks=[_EvaluateEvery(run)])
         self.remove_callback(PrinterCallback)
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             raise ValueError(
@@ -152,11 +145,17 @@ class PackedTrainer(Trainer):
         done = run.metrics_log.evaluations
         if run.held_out is None or (done and done[-1].step == step):
             return
-        with self.accelerator.autocast():
-            evaluation = score(self.model_wrapped, run.held_out, run.stage.micro_batch_rows, step)
+        with self.model.in_precision():
+            evaluation = score(self.model_wrapped, run.held_out, run.sampler.micro_batch_rows, step)
         run.evaluating += evaluation.seconds
         run.metrics_log.add_evaluation(evaluation)
         run.progress.evaluation(evaluation)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Forward and backward pass of a micro batch, in the stage's precision."""
+        with self.model.in_precision():
+            loss: torch.Tensor = super().training_step(*args, **kwargs)
+        return loss
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
         phases = self.run.stage.phases
@@ -246,17 +245,16 @@ class _EvaluateEvery(TrainerCallback):
 
 
 def _arguments(run: Run) -> TrainingArguments:
-    stage, cuda = run.stage, torch.cuda.is_available()
+    stage = run.stage
     save_every = steps_of(stage.save_every, run.sampler.steps)
     arguments = TrainingArguments(
         output_dir=str(run.output),
         max_steps=run.sampler.steps,
-        per_device_train_batch_size=stage.micro_batch_rows,
+        per_device_train_batch_size=run.sampler.micro_batch_rows,
         gradient_accumulation_steps=run.sampler.accumulation,
         max_grad_norm=stage.optimizer.grad_clip,
         learning_rate=stage.optimizer.lr,
-        bf16=in_bfloat16(stage.dtype) and not run.sharded,  # `shard` sees to it
-        use_cpu=not cuda,
+        use_cpu=not torch.cuda.is_available(),
         seed=stage.seed,
         logging_steps=1,
         logging_nan_inf_filter=False,
@@ -265,7 +263,7 @@ def _arguments(run: Run) -> TrainingArguments:
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
-        ddp_backend=None if cuda or "WORLD_SIZE" not in os.environ else "gloo",
+        ddp_backend=backend(),
         ddp_find_unused_parameters=False,
     )
     arguments._n_gpu = min(1, arguments.n_gpu)  # several GPUs are for torchrun, never for DataParallel

@@ -1,5 +1,6 @@
 """One stage of training: shards in, a model folder out, on `transformers.Trainer`."""
 
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mixers.shards import Shards
     from trainers.isolation import IsolationProof
     from trainers.loader import RowDataset, StepSampler
+    from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer, Run
 
 
@@ -52,6 +54,7 @@ def train(
         ResumeError: `output` holds a run and `resume` is false, or the run is of other shards, of another
             start or of other settings.
         IsolationError: Packed documents would influence each other with this model.
+        TooLittleMemory: A micro batch does not fit into the GPU's memory; it says what to set.
         ValueError: No shards, ids without embeddings, a model that cannot be trained on packed rows, or a
             tracker that is not installed.
     """
@@ -138,11 +141,12 @@ def _train(job: _Job) -> TrainingResult:
     added = new_tokens(job.model, job.tokenizer_folder)
     require_use_of_new_tokens(job.config, job.model, added)
     dataset = RowDataset(job.shards, job.config.epochs)
-    sampler = _sampler(len(dataset), job.config, job.cursor)
     tokenizer = tokenizer_of(job.tokenizer_folder, job.model)
     model = _model(job, tokenizer, added)
+    objective = PackedObjective(model)
+    sampler = _placed(job, objective, len(dataset))
     with _open_run(job, dataset, sampler, tokenizer, added) as run:
-        trainer = PackedTrainer(PackedObjective(model), run)
+        trainer = PackedTrainer(objective, run)
         isolation = _prove_isolation(trainer)
         run.progress.note(_opening(model, run, isolation.other_change))
         seconds = _take_steps(trainer, job.checkpoint)
@@ -201,37 +205,60 @@ def _open_run(
 
 def _prove_isolation(trainer: "PackedTrainer") -> "IsolationProof":
     """Proof on the first rows that the documents of a pack do not see each other."""
-    from trainers.compilation import CompileError
     from trainers.isolation import prove_isolation
 
     dataset = trainer.run.dataset
     first_rows = [dataset[number] for number in range(min(8, len(dataset.shards)))]
-    try:
-        with trainer.accelerator.autocast():
-            return prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
-    except CompileError as error:
-        raise ValueError(f"This model cannot be compiled here; set `compile: false`. {error}") from error
+    with trainer.model.in_precision():
+        return prove_isolation(trainer.model.logits, first_rows, trainer.args.device)
 
 
 def _take_steps(trainer: "PackedTrainer", checkpoint: Path | None) -> float:
     """Train from `checkpoint`, or from the start, to the end; the seconds that training has taken in all."""
+    import torch
+
+    from trainers.memory import too_little_memory
+
     if checkpoint is None:
         trainer.score_held_out()
     trainer.run.begin()
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except torch.OutOfMemoryError as error:
+        raise too_little_memory(trainer.run.sampler.micro_batch_rows) from error
     seconds = trainer.run.seconds
     trainer.score_held_out()
     return seconds
 
 
-def _sampler(total_rows: int, config: StageTraining, cursor: Cursor) -> "StepSampler":
+def _placed(job: _Job, objective: "PackedObjective", total_rows: int) -> "StepSampler":
+    """The rows of each micro batch, with the model brought where it computes."""
+    from trainers.compilation import CompileError
+    from trainers.memory import rows_that_fit
+    from trainers.placement import join_processes, place, processes
+
+    config = job.config
+    device = join_processes()
+    try:
+        place(objective, config, device)
+    except CompileError as error:
+        raise ValueError(f"This model cannot be compiled here; set `compile: false`. {error}") from error
+    rows = config.micro_batch_rows
+    if rows == "auto":
+        share = math.ceil(config.rows_per_step / processes())
+        rows = rows_that_fit(objective, job.shards, share, device)
+    return _sampler(total_rows, rows, config, job.cursor)
+
+
+def _sampler(total_rows: int, micro_batch_rows: int, config: StageTraining, cursor: Cursor) -> "StepSampler":
     from trainers.loader import StepSampler
+    from trainers.placement import processes
 
     return StepSampler(
         total_rows,
         config.rows_per_step,
-        config.micro_batch_rows,
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        micro_batch_rows,
+        processes=processes(),
         process=int(os.environ.get("RANK", "0")),
         first_step=cursor.step,
         first_row=cursor.row,
@@ -300,8 +327,8 @@ def _opening(model: "PreTrainedModel", run: "Run", leak: float) -> str:
     sampler = run.sampler
     text = (
         f"{model.num_parameters():,} parameters, {run.tokens(sampler.steps):,} tokens in"
-        f" {sampler.steps} steps of {sampler.rows_per_step} rows; packed documents are isolated (largest"
-        f" change {leak:.1g})"
+        f" {sampler.steps} steps of {sampler.rows_per_step} rows, {sampler.micro_batch_rows} at"
+        f" once; packed documents are isolated (largest change {leak:.1g})"
     )
     if run.sharded:
         text += f"; sharded over {sampler.processes} processes"

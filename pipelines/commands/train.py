@@ -190,7 +190,7 @@ def _train(
     held_out: Path | None,
     resume: bool,
 ) -> TrainingResult:
-    from trainers.errors import IsolationError
+    from trainers.errors import IsolationError, TooLittleMemory
     from trainers.train import train
 
     try:
@@ -199,7 +199,7 @@ def _train(
         raise UserError(
             f"training needs more packages: {error}", hint="Install them: pip install 'coupage[train]'"
         ) from error
-    except IsolationError as error:
+    except (IsolationError, TooLittleMemory) as error:
         raise WorkError(str(error)) from error
     except FloatingPointError as error:
         raise WorkError(str(error), hint="Lower the learning rate, and go on with --resume.") from error

@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tests.trainers.metrics_logs import steps
 from trainers import attention
-from trainers.compilation import compile_layers
+from trainers.compilation import compile_objective
 from trainers.config import Adapter, SmallModel, StageTraining
 from trainers.fsdp import shard
 from trainers.loader import Row, collate
@@ -40,7 +40,7 @@ def _pack(rng: np.random.Generator, documents: int) -> dict:
 @needs_compiler
 def test_packs_of_other_lengths_compile_nothing_new(small: SmallModel) -> None:
     plain, compiled = (PackedObjective(build_model(small, 96, 64, seed=0)) for _ in range(2))
-    compile_layers(compiled.model)
+    compile_objective(compiled, torch.device("cpu"))
     rng = np.random.default_rng(0)
     graphs = []
     for documents in (7, 2, 3, 5, 1, 8, 4, 6):
@@ -79,7 +79,7 @@ def test_a_sharded_and_checkpointed_model_is_compiled(small: SmallModel, process
     plain, compiled = (PackedObjective(build_model(small, 96, 64, seed=0)) for _ in range(2))
     compiled.model.activation_checkpointing_enable()
     shard(compiled, torch.device("cpu"), bfloat16=False)
-    compile_layers(compiled.model)
+    compile_objective(compiled, torch.device("cpu"))
     compiled.train()
     for documents in (3, 5):
         batch = _pack(np.random.default_rng(documents), documents)

@@ -17,7 +17,7 @@ def test_chunks_give_the_loss_and_gradients_of_the_whole(
     head = torch.randn(50, 16, dtype=torch.float64, requires_grad=True)
     targets = torch.randint(0, 50, (tokens,))
     expected = cross_entropy(hidden @ head.T, targets, reduction="sum") / 11
-    found = linear_cross_entropy(hidden, head, targets, 11)
+    found = linear_cross_entropy(hidden, head, targets, torch.tensor(1 / 11))
     torch.testing.assert_close(found, expected.float())
     for one, other in zip(
         torch.autograd.grad(found * 3, (hidden, head)),
@@ -32,4 +32,4 @@ def test_chunks_give_the_loss_and_gradients_of_the_whole(
 def test_hopeless_predictions_have_finite_loss() -> None:
     hidden = torch.tensor([[1000.0]])
     head = torch.tensor([[1.0], [-1.0]])
-    assert linear_cross_entropy(hidden, head, torch.tensor([1]), 1).item() == 2000
+    assert linear_cross_entropy(hidden, head, torch.tensor([1]), torch.tensor(1.0)).item() == 2000
