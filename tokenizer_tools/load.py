@@ -121,7 +121,8 @@ def load_tokenizer(
         name_or_path: What to load. A path that exists wins over a hub id of the same name.
         revision: Branch, tag or commit of a hub id; the newest commit when left out.
         end_token: The token that ends a document. Left out, it is the configuration's end-of-sequence token
-            (or that of special_tokens_map.json), else the generation configuration's first one, else the first of WELL_KNOWN_END_TOKENS there is.
+            (or that of special_tokens_map.json), else the generation configuration's first one, else the
+            first of WELL_KNOWN_END_TOKENS there is.
 
     Raises:
         TokenizerError: Nothing is there, it is not a tokenizer.json, or no end token can be found.
@@ -159,8 +160,8 @@ def _assemble(
     if end is None:
         raise TokenizerError(
             f"{source} does not say which token ends a text, and its vocabulary holds none of "
-            f"{', '.join(WELL_KNOWN_END_TOKENS)}. Put it into a folder of your own, with a tokenizer_config.json "
-            'that names the token: {"eos_token": "<token>"}.'
+            f"{', '.join(WELL_KNOWN_END_TOKENS)}. Put it into a folder of your own, with a "
+            'tokenizer_config.json that names the token: {"eos_token": "<token>"}.'
         )
     return TokenizerFiles(
         tokenizer_json=tokenizer_json,

@@ -41,12 +41,19 @@ def restrict_gradients(model: "PreTrainedModel", phase: Phase, new_tokens: Colle
 def _frozen_parameters(model: "PreTrainedModel", phase: Phase) -> "list[nn.Parameter]":
     if phase.train == "all":
         return []
-    decoder = model.get_decoder()
-    modules = [model.get_input_embeddings(), model.get_output_embeddings()]
     if phase.train == "top_layers":
-        modules += [decoder.norm, *list(decoder.layers)[::-1][: phase.layers]]
-    trained = {id(parameter) for module in modules for parameter in module.parameters()}
+        below = list(_layers(model))[: -(phase.layers or 0)]
+        return [parameter for layer in below for parameter in layer.parameters()]
+    embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
+    trained = {id(parameter) for module in embeddings for parameter in module.parameters()}
     return [parameter for parameter in model.parameters() if id(parameter) not in trained]
+
+
+def _layers(model: "PreTrainedModel") -> "nn.ModuleList":
+    """The decoder's layers, whatever the model calls them."""
+    from torch import nn
+
+    return max((m for m in model.get_decoder().children() if isinstance(m, nn.ModuleList)), key=len)
 
 
 def _keep_rows(gradient: "Tensor", rows: Collection[int]) -> None:
