@@ -31,7 +31,8 @@ _LINEAR_ATTENTION = frozenset("qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen3_5_text
 _SINKS = frozenset("deepseek_v4 flint gpt_oss granite_swa granitemoe_swa hy_v4 mimo_v2_flash".split())
 """Model types whose attention has sinks."""
 _LEARNED_POSITIONS = frozenset("biogpt gpt2 gpt_bigcode opt".split())
-_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx")
+_POSITIONS_OF_NEW = "train.model.positions"
+_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", _POSITIONS_OF_NEW)
 """The keys under which models say how many positions they have."""
 _ATTENTION_DROPOUT = ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob", "attn_dropout")
 
@@ -57,7 +58,7 @@ class Start:
         config = {
             "model_type": "qwen3",
             "num_hidden_layers": shape.layers,
-            "max_position_embeddings": shape.positions or sequence_length,
+            _POSITIONS_OF_NEW: shape.positions or sequence_length,
         }
         return cls("the new model", config, is_new=True)
 
@@ -179,16 +180,18 @@ def _unfit(config: ModelConfig) -> Iterator[tuple[str, str]]:
 
 
 def _too_long(name: str, config: ModelConfig, longest: int) -> Iterator[Refusal]:
-    learned = config.get("model_type") in _LEARNED_POSITIONS
     found = positions(config)
     if found is not None and longest > found[1]:
         key, count = found
-        more = (
-            "It has learned no embeddings for more."
-            if learned
-            else f"To extend its context, name a folder whose config.json declares it: a larger `{key}`, or"
-            " `rope_scaling` with a `factor`."
-        )
+        if config.get("model_type") in _LEARNED_POSITIONS:
+            more = "It has learned no embeddings for more."
+        elif key == _POSITIONS_OF_NEW:
+            more = f"Or give it more with `{key}`."
+        else:
+            more = (
+                "To extend its context, name a folder whose config.json declares it: a larger"
+                f" `{key}`, or `rope_scaling` with a `factor`."
+            )
         yield Refusal(
             "sequence_length",
             f"a document may have {longest:,} tokens, and {name} has {count:,} positions (`{key}`)",
