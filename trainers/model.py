@@ -88,7 +88,7 @@ def load_model(name: str | Path, **options: Any) -> "PreTrainedModel":
     try:
         config = AutoConfig.from_pretrained(str(name), trust_remote_code=False)
         for key in attention_dropout(config.to_dict()):
-            setattr(config, key, 0.0)
+            setattr(config.get_text_config(), key, 0.0)
         return AutoModelForCausalLM.from_pretrained(
             str(name),
             config=config,

@@ -34,6 +34,8 @@ _LEARNED_POSITIONS = frozenset("biogpt gpt2 gpt_bigcode opt".split())
 _POSITIONS_OF_NEW = "train.model.positions"
 _POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", _POSITIONS_OF_NEW)
 """The keys under which models say how many positions they have."""
+_COUNTED_IN = ("llama3", "longrope")
+"""Kinds of rotary scaling whose factor the number of positions has counted in."""
 _ATTENTION_DROPOUT = ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob", "attn_dropout")
 
 _OTHER_MODEL = "Name another model, such as Qwen3, Llama, Gemma 3, Mistral or OLMo."
@@ -92,7 +94,7 @@ def refusals(start: Start, stage: StageTraining, longest: int) -> Iterator[Refus
         longest: Tokens in the longest document that there may be.
     """
     config = _of_text(start.config)
-    for reason, hint in _unfit(config):
+    for reason, hint in (*_no_language_model(start.config), *_unfit(config)):
         yield Refusal("model", f"{start.name} {reason}, so it cannot be trained here", hint)
     yield from _too_long(start.name, config, longest)
     yield from _unfit_settings(start, config, stage)
@@ -101,7 +103,8 @@ def refusals(start: Start, stage: StageTraining, longest: int) -> Iterator[Refus
 
 def attention_dropout(model: ModelConfig) -> dict[str, float]:
     """The keys of a config that ask for dropout in attention, which is not computed on packed rows."""
-    return {key: model[key] for key in _ATTENTION_DROPOUT if model.get(key)}
+    config = _of_text(model)
+    return {key: config[key] for key in _ATTENTION_DROPOUT if config.get(key)}
 
 
 def is_known(model_type: str | None) -> bool:
@@ -113,7 +116,7 @@ def is_known(model_type: str | None) -> bool:
 def positions(model: ModelConfig) -> tuple[str, int] | None:
     """How many positions a model has, with the key that says so; None where there is no such limit.
 
-    A declared scaling of rotary embeddings lengthens them by its factor.
+    A declared scaling of rotary embeddings lengthens them by its factor; some kinds have that counted in.
     """
     config = _of_text(model)
     key = next((key for key in _POSITIONS if isinstance(config.get(key), int)), None)
@@ -124,6 +127,7 @@ def positions(model: ModelConfig) -> tuple[str, int] | None:
         int(factor * (scaling.get("original_max_position_embeddings") or declared))
         for scaling in _rope_scalings(config)
         if isinstance(factor := scaling.get("factor"), int | float)
+        and scaling.get("rope_type", scaling.get("type")) not in _COUNTED_IN
     ]
     return key, max([declared, *scaled])
 
@@ -142,8 +146,8 @@ def _rope_scalings(config: ModelConfig) -> Iterator[ModelConfig]:
             yield from (of_kind for of_kind in of_all.values() if isinstance(of_kind, Mapping))
 
 
-def _unfit(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    """Why a model cannot be trained at all, and what to do."""
+def _no_language_model(config: ModelConfig) -> Iterator[tuple[str, str]]:
+    """Why there is no causal language model to load, and what to do."""
     kind = config.get("model_type")
     if config.get("is_encoder_decoder"):
         yield "is an encoder with a decoder", _OTHER_MODEL
@@ -153,6 +157,11 @@ def _unfit(config: ModelConfig) -> Iterator[tuple[str, str]]:
             f"is of the type `{kind}`, no causal language model of the installed transformers{own_code}",
             "Install a newer transformers, or name another model.",
         )
+
+
+def _unfit(config: ModelConfig) -> Iterator[tuple[str, str]]:
+    """Why a language model cannot be trained, and what to do."""
+    kind = config.get("model_type")
     if quantisation := config.get("quantization_config"):
         method = quantisation.get("quant_method", "some method")
         yield (

@@ -21,6 +21,7 @@ REFUSED = [
     ({"model_type": "t5", "is_encoder_decoder": True}, {}, "model", "encoder with a decoder"),
     ({"model_type": "bloom"}, {}, "model", "knows no boundaries"),
     ({"model_type": "mamba2"}, {}, "model", "recurrent layers"),
+    ({"model_type": "clip", "text_config": {"model_type": "llama"}}, {}, "model", "`clip`, no causal"),
     ({"model_type": "made_up"}, {}, "model", "`made_up`, no causal language model"),
     ({"model_type": "made_up", "auto_map": {"AutoModel": "x.Y"}}, {}, "model", "code of its own"),
     ({"quantization_config": {"quant_method": "gptq"}}, {}, "model", "quantised weights (gptq)"),
@@ -68,6 +69,17 @@ def test_what_is_refused_is_named_with_its_key_and_a_mend(
                 "max_position_embeddings": 131072,
                 "rope_parameters": {
                     "full_attention": {"factor": 8.0, "original_max_position_embeddings": 8192}
+                },
+            },
+            131072,
+        ),
+        (
+            {
+                "max_position_embeddings": 131072,
+                "rope_scaling": {
+                    "rope_type": "llama3",
+                    "factor": 32.0,
+                    "original_max_position_embeddings": 8192,
                 },
             },
             131072,
