@@ -1,7 +1,9 @@
 """A model that was trained on conversations answers, and stops by itself."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,7 @@ from mixers.ledger import Ledger
 from mixers.shards import write_index, write_segments, write_shard_file
 from tests.trainers.shards_folder import documents, pack, write_shards
 from tokenizer_tools.chat import ChatEncoder
-from tokenizer_tools.load import load_tokenizer
+from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 from trainers.config import Adapter, Optimizer, SmallModel, StageTraining
 from trainers.train import train
@@ -23,7 +25,7 @@ ANSWERS = {
     "Who turns the press?": "Two men and a mule.",
     "Where do the barrels lie?": "In the cellar, under the house.",
 }
-LONGEST = 48
+LONGEST = 80
 """Most tokens that may be generated: several times the longest answer."""
 
 
@@ -82,6 +84,102 @@ def write_chat_shards(folder: Path, tokenizer: Path, times: int = 10) -> Path:
     return folder
 
 
+class Family(NamedTuple):
+    """How conversations of a family of models look."""
+
+    user: str
+    """Of `{{ text }}`."""
+    assistant: str
+    """What comes before an answer."""
+    turn_end: str
+    """The token that ends an answer."""
+    after: str
+    """What comes between two turns."""
+    controls: tuple[str, ...]
+    end: str
+    begin: str | None = None
+
+    @property
+    def template(self) -> str:
+        """Its chat template, without marks of generation."""
+        return (
+            ("{{ bos_token }}" if self.begin else "")
+            + "{% for message in messages %}{% set text = message.content %}{% if message.role == 'user' %}"
+            + f"{self.user}{{% else %}}{self.assistant}{{{{ text }}}}{self.turn_end}{self.after}"
+            + f"{{% endif %}}{{% endfor %}}{{% if add_generation_prompt %}}{self.assistant}{{% endif %}}"
+        )
+
+
+IM_START, IM_END = "<|im_start|>", "<|im_end|>"
+FAMILIES = {
+    "chatml": Family(
+        f"{IM_START}user\n{{{{ text }}}}{IM_END}\n",
+        f"{IM_START}assistant{{{{ '\\n' }}}}",
+        IM_END,
+        "{{ '\\n' }}",
+        (IM_START, IM_END),
+        "<|endoftext|>",
+    ),
+    "llama3": Family(
+        "<|start_header_id|>user<|end_header_id|>\n\n{{ text }}<|eot_id|>",
+        "<|start_header_id|>assistant<|end_header_id|>{{ '\\n\\n' }}",
+        "<|eot_id|>",
+        "",
+        ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+        "<|end_of_text|>",
+        "<|begin_of_text|>",
+    ),
+    "gemma3": Family(
+        "<start_of_turn>user\n{{ text }}<end_of_turn>\n",
+        "<start_of_turn>model{{ '\\n' }}",
+        "<end_of_turn>",
+        "{{ '\\n' }}",
+        ("<bos>", "<start_of_turn>", "<end_of_turn>"),
+        "<eos>",
+        "<bos>",
+    ),
+    "mistral": Family(
+        "[INST] {{ text }}[/INST]", "", "</s>", "", ("<s>", "[INST]", "[/INST]"), "</s>", "<s>"
+    ),
+    "phi": Family(
+        "<|user|>\n{{ text }}<|end|>\n",
+        "<|assistant|>{{ '\\n' }}",
+        "<|end|>",
+        "{{ '\\n' }}",
+        ("<|user|>", "<|assistant|>", "<|end|>"),
+        "<|endoftext|>",
+    ),
+    "deepseek": Family(
+        "<｜User｜>{{ text }}",
+        "<｜Assistant｜>",
+        "<｜end▁of▁sentence｜>",
+        "",
+        ("<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"),
+        "<｜end▁of▁sentence｜>",
+        "<｜begin▁of▁sentence｜>",
+    ),
+    "zephyr": Family(
+        "<|user|>\n{{ text }}</s>\n",
+        "<|assistant|>{{ '\\n' }}",
+        "</s>",
+        "{{ '\\n' }}",
+        ("<|user|>", "<|assistant|>"),
+        "</s>",
+    ),
+}
+
+
+def write_tokenizer(folder: Path, family: Family) -> TokenizerFiles:
+    texts = pa.array([f"{question} {answer}" for question, answer in ANSWERS.items()], pa.large_string())
+    training = TokenizerTraining(
+        vocabulary_size=600, end_token=family.end, special_tokens=list(family.controls)
+    )
+    files = train_tokenizer([texts], training)
+    files = replace(files, chat_template=family.template, begin_token=family.begin)
+    files.save(folder)
+    return files
+
+
 SHAPE = SmallModel(hidden_size=48, layers=2, heads=2, kv_heads=1, intermediate_size=96)
 MEMORISE = StageTraining(
     optimizer=Optimizer(lr=1e-2, warmup=5, weight_decay=0.0),
@@ -119,8 +217,7 @@ def stops(model_folder: Path) -> list[int]:
 @pytest.fixture(scope="module")
 def chatml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chatml") / "tokenizer"
-    texts = pa.array([f"{question} {answer}" for question, answer in ANSWERS.items()], pa.large_string())
-    train_tokenizer([texts], TokenizerTraining(vocabulary_size=600)).save(folder)
+    write_tokenizer(folder, FAMILIES["chatml"])
     return folder
 
 
@@ -131,10 +228,13 @@ def talking(tmp_path_factory: pytest.TempPathFactory, chatml: Path) -> Path:
     return train(shards, MEMORISE, SHAPE, folder / "model", chatml).output
 
 
-def test_a_model_trained_on_chats_stops_at_the_end_of_its_turn(talking: Path, chatml: Path) -> None:
-    require_answers(talking)
-    files = load_tokenizer(chatml)
-    assert stops(talking) == [files.token_id("<|endoftext|>"), files.token_id("<|im_end|>")]
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_a_model_trained_on_chats_stops_at_the_end_of_its_turn(family: Family, tmp_path: Path) -> None:
+    files = write_tokenizer(tmp_path / "tokenizer", family)
+    shards = write_chat_shards(tmp_path / "shards", tmp_path / "tokenizer")
+    model = train(shards, MEMORISE, SHAPE, tmp_path / "model", tmp_path / "tokenizer").output
+    require_answers(model)
+    assert set(stops(model)) == {files.token_id(family.end), files.token_id(family.turn_end)}
 
 
 @pytest.mark.parametrize("adapter", [None, Adapter(rank=2)], ids=["whole", "merged adapter"])
