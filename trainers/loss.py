@@ -16,11 +16,9 @@ from torch import Tensor
 
 from trainers.loader import IGNORED
 
-_CHUNK_BYTES = {
-    "cpu": 8 * 2**20,
-    "cuda": 256 * 2**20,
-    "cuda, fused": 1280 * 2**20,
-}  # of logits: what the last cache holds, what keeps a GPU busy, what makes few sums of the head's gradient
+# Of logits: what the last cache holds; what keeps a GPU busy, more where nothing else of that size is kept.
+_CHUNK_BYTES = {"cpu": 8 * 2**20, "cuda": 256 * 2**20}
+_FUSED_CHUNK_BYTES = {"cpu": 8 * 2**20, "cuda": 1280 * 2**20}
 _LEAST_ROWS = 256  # each chunk reads the head and changes its gradient, which fewer rows would not repay
 
 
@@ -34,7 +32,7 @@ def linear_cross_entropy(
         head: `[vocabulary, width]`, the output embeddings.
         targets: int64 `[tokens]`, no ignored entries.
         scale: A scalar: one by the number of tokens trained in the optimizer step, in all its micro batches.
-        fused: On a GPU: loss and gradient of a chunk in one compiled function.
+        fused: Loss and gradient of a chunk in one compiled function.
 
     Returns:
         A float32 scalar with gradients for `hidden` and `head`.
@@ -68,8 +66,8 @@ def next_tokens(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def _chunks(tokens: int, head: Tensor, fused: bool) -> list[slice]:
     """Slices of `tokens` rows whose sizes differ by one at most."""
-    kind = head.device.type
-    size = _CHUNK_BYTES[f"{kind}, fused" if fused else kind] // (head.element_size() * len(head))
+    most = (_FUSED_CHUNK_BYTES if fused else _CHUNK_BYTES)[head.device.type]
+    size = most // (head.element_size() * len(head))
     count = math.ceil(tokens / max(_LEAST_ROWS, size))
     edges = [tokens * number // count for number in range(count + 1)] if count else []
     return [slice(start, stop) for start, stop in pairwise(edges)]

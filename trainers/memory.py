@@ -1,5 +1,6 @@
 """How much memory a process has needed, and how many rows fit into that of a GPU."""
 
+import math
 import resource
 import sys
 from typing import TYPE_CHECKING
@@ -41,8 +42,7 @@ def rows_that_fit(objective: "PackedObjective", shards: "Shards", share: int, de
     backward, and the line through both is followed to the memory that gradients and AdamW's averages leave.
     Of several processes the fewest rows count. On a CPU it is one row.
 
-    Raises:
-        TooLittleMemory: One row is too much.
+    Where even two rows are too many it is one too; training says so if that is too much.
     """
     import torch
 
@@ -54,9 +54,17 @@ def rows_that_fit(objective: "PackedObjective", shards: "Shards", share: int, de
         return _fewest(1, device)
     free, _ = torch.cuda.mem_get_info(device)
     room = _USABLE * (free + torch.cuda.memory_reserved(device)) - _averages(objective)
-    most = max(1, min(share, int((room - one) / max(two - one, 1)) + 1))
-    most = _fewest(most, device)
-    return -(-share // -(-share // most))
+    return evenly(share, _fewest(rows_in(int(room), one, two), device))
+
+
+def rows_in(room: int, one: int, two: int) -> int:
+    """Rows that fit into `room` bytes, where one row needs `one` and two need `two`; at least one."""
+    return max(1, 1 + (room - one) // max(1, two - one))
+
+
+def evenly(share: int, most: int) -> int:
+    """Rows of each micro batch when `share` rows are dealt to as few as hold `most` rows at most."""
+    return math.ceil(share / math.ceil(share / most))
 
 
 def _peak(objective: "PackedObjective", shards: "Shards", rows: int, device: "torch.device") -> int:
@@ -73,9 +81,11 @@ def _peak(objective: "PackedObjective", shards: "Shards", rows: int, device: "to
     torch.cuda.reset_peak_memory_stats(device)
     try:
         with torch.random.fork_rng(devices=[device]), objective.in_precision():
+            objective.train()
             objective(**batch)["loss"].backward()
         return torch.cuda.max_memory_allocated(device)
     finally:
+        objective.eval()
         objective.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)

@@ -31,7 +31,7 @@ class PackedObjective(nn.Module):
         self.bfloat16 = False
         """Whether `in_precision` computes in bfloat16."""
         self.fused_loss = False
-        """Whether the loss is compiled, on a GPU only."""
+        """Whether the loss is compiled."""
         self.plain_head = self._logits_are_products()
 
     def in_precision(self) -> AbstractContextManager[None]:
@@ -72,9 +72,11 @@ class PackedObjective(nn.Module):
             return {"positions": positions, "losses": cross_entropy(logits, targets, reduction="none")}
         return {"loss": cross_entropy(logits, targets, reduction="sum") * scale}
 
-    def logits(self, input_ids: Tensor, **inputs: Any) -> Tensor:
-        """The model's own logits `[tokens, vocabulary]` of one flat pack."""
-        return self._logits(input_ids, inputs)
+    def logits(self, input_ids: Tensor, labels: Tensor | None = None, **packing: Any) -> Tensor:
+        """The logits `[tokens, vocabulary]` of one flat pack, as training makes them; labels are not used."""
+        if self.plain_head:
+            return self._hidden(input_ids, packing) @ self._head().T
+        return self._logits(input_ids, packing)
 
     def _logits(self, input_ids: Tensor, inputs: dict[str, Any]) -> Tensor:
         logits: Tensor = self.model(input_ids=input_ids, use_cache=False, **inputs).logits[0]
@@ -94,6 +96,7 @@ class PackedObjective(nn.Module):
         batch = collate([Row(np.arange(2), np.array([2]), None)])
         del batch["labels"]
         batch = to_device(batch, self.model.device)
-        logits = self.logits(**batch)
-        product = self._hidden(batch.pop("input_ids"), batch) @ self._head().T
+        input_ids = batch.pop("input_ids")
+        logits = self._logits(input_ids, batch)
+        product = self._hidden(input_ids, batch) @ self._head().T
         return bool(torch.allclose(logits.float(), product.float(), rtol=1e-3, atol=1e-4))

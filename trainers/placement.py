@@ -39,7 +39,7 @@ def join_processes() -> torch.device:
     return device
 
 
-def place(objective: "PackedObjective", stage: StageTraining, device: torch.device) -> None:
+def place(objective: "PackedObjective", stage: StageTraining, device: torch.device, row_tokens: int) -> None:
     """Bring the model, or this process's part of it, to `device`, and compile it if the stage says so."""
     if device.type == "cuda":
         use_kernels(stage.flash_attention)
@@ -49,4 +49,4 @@ def place(objective: "PackedObjective", stage: StageTraining, device: torch.devi
         objective.to(device)
         objective.bfloat16 = in_bfloat16(stage.dtype)
     if is_compiled(stage):
-        compile_objective(objective, device)
+        compile_objective(objective, device, row_tokens)

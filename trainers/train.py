@@ -284,7 +284,7 @@ def _placed(job: _Job, objective: "PackedObjective", total_rows: int) -> "StepSa
     config = job.config
     device = join_processes()
     try:
-        place(objective, config, device)
+        place(objective, config, device, job.shards.sequence_length)
     except CompileError as error:
         raise ValueError(f"This model cannot be compiled here; set `compile: false`. {error}") from error
     rows = config.micro_batch_rows

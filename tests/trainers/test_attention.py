@@ -1,11 +1,15 @@
 """Packed documents give the logits and gradients that they give one by one."""
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from transformers import PreTrainedModel
 
 from tests.trainers.models import MODELS, twin_models
+from trainers.attention import causal_kernel, use_kernels, varlen_attention
 from trainers.loader import IGNORED, Row, collate
 from trainers.loss import next_tokens
 from trainers.objective import PackedObjective
@@ -90,3 +94,76 @@ def test_gradient_checkpointing_changes_nothing() -> None:
     torch.testing.assert_close(
         packed.model.embed_tokens.weight.grad, plain.model.embed_tokens.weight.grad, rtol=0, atol=1e-6
     )
+
+
+def _reference(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, boundaries: torch.Tensor, **options: Any
+) -> torch.Tensor:
+    """What torch's kernel computes, document by document with whole matrices of scores."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
+    left, right = options.get("window_size", (-1, 0))
+    assert right == 0
+    outputs = []
+    for start, stop in pairwise(boundaries.tolist()):
+        q, k, v = (x[start:stop].transpose(0, 1) for x in (query, key, value))
+        scores = q @ k.transpose(1, 2) * (options.get("scale") or q.shape[-1] ** -0.5)
+        distance = torch.arange(stop - start)[:, None] - torch.arange(stop - start)
+        seen = (distance >= 0) & ((distance <= left) if left >= 0 else True)
+        outputs.append((scores.masked_fill(~seen, -torch.inf).softmax(-1) @ v).transpose(0, 1))
+    return torch.cat(outputs)
+
+
+def _torch_2_10(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, is_causal=False, return_aux=None):
+    assert is_causal
+    return _reference(q, k, v, cu_seq_q)
+
+
+def _torch_2_11(
+    q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, *, return_aux=None, scale=None, window_size=(-1, -1)
+):
+    return _reference(q, k, v, cu_seq_q, scale=scale, window_size=window_size)
+
+
+def _torch_2_12(
+    q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, *, scale=None, window_size=(-1, -1), enable_gqa=False
+):
+    assert enable_gqa == (q.shape[1] != k.shape[1])
+    return _reference(q, k, v, cu_seq_q, scale=scale, window_size=window_size)
+
+
+@pytest.mark.parametrize("kernel", [_torch_2_10, _torch_2_11, _torch_2_12])
+@pytest.mark.parametrize("kv_heads", [2, 4])
+@pytest.mark.parametrize("scale", [None, 0.3])
+@pytest.mark.parametrize("window", [None, 7])
+def test_every_torch_computes_the_same(
+    kernel: Any, kv_heads: int, scale: float | None, window: int | None
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(1, heads, sum(LENGTHS), 16, generator=generator) for heads in (4, kv_heads, kv_heads)
+    )
+    boundaries = torch.tensor([0, *np.cumsum(LENGTHS)], dtype=torch.int32)
+    flat = [x[0].transpose(0, 1) for x in (query, key, value)]
+    if window is not None and kernel is _torch_2_10:
+        with pytest.raises(ValueError, match=r"install torch 2\.11"):
+            causal_kernel(kernel)(*flat, boundaries, max(LENGTHS), scale, window)
+        return
+    found = causal_kernel(kernel)(*flat, boundaries, max(LENGTHS), scale, window)
+    expected, _ = varlen_attention(
+        torch.nn.Module(),
+        query,
+        key,
+        value,
+        None,
+        scaling=scale,
+        sliding_window=window,
+        cu_seq_lens_q=boundaries,
+        max_length_q=max(LENGTHS),
+    )
+    torch.testing.assert_close(found[None], expected)
+
+
+def test_kernels_that_are_not_installed_are_named() -> None:
+    with pytest.raises(ValueError, match=r"flash-attn-3.*flash_attention: FA2"):
+        use_kernels("FA3")

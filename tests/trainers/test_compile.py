@@ -40,17 +40,21 @@ def _pack(rng: np.random.Generator, documents: int) -> dict:
 @needs_compiler
 def test_packs_of_other_lengths_compile_nothing_new(small: SmallModel) -> None:
     plain, compiled = (PackedObjective(build_model(small, 96, 64, seed=0)) for _ in range(2))
-    compile_objective(compiled, torch.device("cpu"))
+    compile_objective(compiled, torch.device("cpu"), 64)
     rng = np.random.default_rng(0)
-    graphs = []
-    for documents in (7, 2, 3, 5, 1, 8, 4, 6):
-        batch = _pack(rng, documents)
+    graphs = counters["stats"]["unique_graphs"]
+    compiled.train()
+    alone = collate([Row(rng.integers(0, 96, 60), np.array([60]), None)])  # its sizes are equal
+    for batch in (alone, *(_pack(rng, documents) for documents in (7, 2, 3, 5, 1, 8, 30)), collate([])):
         losses = [objective(**batch)["loss"] for objective in (plain, compiled)]
         for loss in losses:
             loss.backward()
         torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=0)
-        graphs.append(counters["stats"]["unique_graphs"])
-    assert graphs[2:] == [graphs[2]] * 6
+    with torch.no_grad():
+        compiled.eval()
+        compiled.logits(**{name: value for name, value in alone.items() if name != "labels"})
+        compiled(**alone, per_token=True)
+    assert counters["stats"]["unique_graphs"] == graphs
     for one, other in zip(compiled.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5)
 
@@ -79,7 +83,7 @@ def test_a_sharded_and_checkpointed_model_is_compiled(small: SmallModel, process
     plain, compiled = (PackedObjective(build_model(small, 96, 64, seed=0)) for _ in range(2))
     compiled.model.activation_checkpointing_enable()
     shard(compiled, torch.device("cpu"), bfloat16=False)
-    compile_objective(compiled, torch.device("cpu"))
+    compile_objective(compiled, torch.device("cpu"), 64)
     compiled.train()
     for documents in (3, 5):
         batch = _pack(np.random.default_rng(documents), documents)
