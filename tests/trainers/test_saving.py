@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from trainers.checkpoint import checkpoints
 from trainers.config import Adapter, SmallModel, StageTraining
+from trainers.model import other_ids
 from trainers.train import train
 
 
@@ -129,6 +130,14 @@ def test_generation_keeps_a_cache_and_stops_where_base_and_tokenizer_do(
         assert _json(folder, "config.json")["eos_token_id"] == [7, 0]
         model = AutoModelForCausalLM.from_pretrained(folder)
         assert model.generation_config.eos_token_id == [7, 0]
+
+
+def test_a_tokenizer_that_transformers_opens_otherwise_beside_the_model_is_told(
+    tokenizer_folder: Path,
+) -> None:
+    assert not list(other_ids(tokenizer_folder, "qwen3"))
+    (said,) = other_ids(tokenizer_folder, "qwen2")  # transformers always builds its own class for it
+    assert "`qwen2`, AutoTokenizer opens the tokenizer as a Qwen2Tokenizer" in said
 
 
 def test_a_new_model_keeps_a_cache(half_base: Path) -> None:
