@@ -1,22 +1,19 @@
 """A model that was trained on conversations answers, and stops by itself."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mixers.ledger import Ledger
 from mixers.shards import write_index, write_segments, write_shard_file
+from tests.chat_templates import TEMPLATES, make_tokenizer
 from tests.trainers.shards_folder import documents, pack, write_shards
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
-from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 from trainers.config import Adapter, Optimizer, SmallModel, StageTraining
 from trainers.train import train
 
@@ -25,6 +22,8 @@ ANSWERS = {
     "Who turns the press?": "Two men and a mule.",
     "Where do the barrels lie?": "In the cellar, under the house.",
 }
+OPEN_THOUGHT = "<think>\n"
+"""With it DeepSeek's template ends a prompt, though it leaves the thoughts of answers away."""
 LONGEST = 80
 """Most tokens that may be generated: several times the longest answer."""
 
@@ -84,100 +83,21 @@ def write_chat_shards(folder: Path, tokenizer: Path, times: int = 10) -> Path:
     return folder
 
 
-class Family(NamedTuple):
-    """How conversations of a family of models look."""
-
-    user: str
-    """Of `{{ text }}`."""
-    assistant: str
-    """What comes before an answer."""
-    turn_end: str
-    """The token that ends an answer."""
-    after: str
-    """What comes between two turns."""
-    controls: tuple[str, ...]
-    end: str
-    begin: str | None = None
-
-    @property
-    def template(self) -> str:
-        """Its chat template, without marks of generation."""
-        return (
-            ("{{ bos_token }}" if self.begin else "")
-            + "{% for message in messages %}{% set text = message.content %}{% if message.role == 'user' %}"
-            + f"{self.user}{{% else %}}{self.assistant}{{{{ text }}}}{self.turn_end}{self.after}"
-            + f"{{% endif %}}{{% endfor %}}{{% if add_generation_prompt %}}{self.assistant}{{% endif %}}"
-        )
-
-
-IM_START, IM_END = "<|im_start|>", "<|im_end|>"
-FAMILIES = {
-    "chatml": Family(
-        f"{IM_START}user\n{{{{ text }}}}{IM_END}\n",
-        f"{IM_START}assistant{{{{ '\\n' }}}}",
-        IM_END,
-        "{{ '\\n' }}",
-        (IM_START, IM_END),
-        "<|endoftext|>",
-    ),
-    "llama3": Family(
-        "<|start_header_id|>user<|end_header_id|>\n\n{{ text }}<|eot_id|>",
-        "<|start_header_id|>assistant<|end_header_id|>{{ '\\n\\n' }}",
-        "<|eot_id|>",
-        "",
-        ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
-        "<|end_of_text|>",
-        "<|begin_of_text|>",
-    ),
-    "gemma3": Family(
-        "<start_of_turn>user\n{{ text }}<end_of_turn>\n",
-        "<start_of_turn>model{{ '\\n' }}",
-        "<end_of_turn>",
-        "{{ '\\n' }}",
-        ("<bos>", "<start_of_turn>", "<end_of_turn>"),
-        "<eos>",
-        "<bos>",
-    ),
-    "mistral": Family(
-        "[INST] {{ text }}[/INST]", "", "</s>", "", ("<s>", "[INST]", "[/INST]"), "</s>", "<s>"
-    ),
-    "phi": Family(
-        "<|user|>\n{{ text }}<|end|>\n",
-        "<|assistant|>{{ '\\n' }}",
-        "<|end|>",
-        "{{ '\\n' }}",
-        ("<|user|>", "<|assistant|>", "<|end|>"),
-        "<|endoftext|>",
-    ),
-    "deepseek": Family(
-        "<｜User｜>{{ text }}",
-        "<｜Assistant｜>",
-        "<｜end▁of▁sentence｜>",
-        "",
-        ("<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"),
-        "<｜end▁of▁sentence｜>",
-        "<｜begin▁of▁sentence｜>",
-    ),
-    "zephyr": Family(
-        "<|user|>\n{{ text }}</s>\n",
-        "<|assistant|>{{ '\\n' }}",
-        "</s>",
-        "{{ '\\n' }}",
-        ("<|user|>", "<|assistant|>"),
-        "</s>",
-    ),
+TURN_ENDS = {
+    "qwen3": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+    "gemma3": "<end_of_turn>",
+    "mistral": "</s>",
+    "phi": "<|end|>",
+    "deepseek": "<｜end▁of▁sentence｜>",
+    "chatml": "<|im_end|>",
+    "zephyr": "</s>",
 }
 
 
-def write_tokenizer(folder: Path, family: Family) -> TokenizerFiles:
-    texts = pa.array([f"{question} {answer}" for question, answer in ANSWERS.items()], pa.large_string())
-    training = TokenizerTraining(
-        vocabulary_size=600, end_token=family.end, special_tokens=list(family.controls)
-    )
-    files = train_tokenizer([texts], training)
-    files = replace(files, chat_template=family.template, begin_token=family.begin)
-    files.save(folder)
-    return files
+def write_tokenizer(folder: Path, family: str, template: str | None = None) -> TokenizerFiles:
+    texts = [f"{question} {answer}" for question, answer in ANSWERS.items()]
+    return load_tokenizer(make_tokenizer(folder, family, template, texts))
 
 
 SHAPE = SmallModel(hidden_size=48, layers=2, heads=2, kv_heads=1, intermediate_size=96)
@@ -191,22 +111,24 @@ MEMORISE = StageTraining(
 )
 
 
-def continuation(model_folder: Path, question: str) -> torch.Tensor:
+def require_answers(model_folder: Path) -> None:
+    """It stops by itself after any prompt, and answers what it was taught."""
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     model = AutoModelForCausalLM.from_pretrained(model_folder)
-    prompt = tokenizer.apply_chat_template(
-        chat(question), add_generation_prompt=True, return_tensors="pt", return_dict=True
-    )
-    generated = model.generate(**prompt, max_new_tokens=LONGEST, do_sample=False)
-    return generated[0, prompt["input_ids"].shape[1] :]
 
-
-def require_answers(model_folder: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(model_folder)
-    for question, answer in ANSWERS.items():
-        ids = continuation(model_folder, question)
+    def continuation(prompt: str) -> str:
+        inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+        generated = model.generate(**inputs, max_new_tokens=LONGEST, do_sample=False)[0]
+        ids = generated[inputs["input_ids"].shape[1] :]
         assert len(ids) < LONGEST // 2
-        assert tokenizer.decode(ids, skip_special_tokens=True).strip() == answer
+        return tokenizer.decode(ids, skip_special_tokens=True)
+
+    for question, answer in ANSWERS.items():
+        prompt = tokenizer.apply_chat_template(chat(question), add_generation_prompt=True, tokenize=False)
+        said = continuation(prompt)
+        if prompt.endswith(OPEN_THOUGHT):
+            said = continuation(prompt.removesuffix(OPEN_THOUGHT))
+        assert said.replace("<think>", "").replace("</think>", "").strip() == answer
 
 
 def stops(model_folder: Path) -> list[int]:
@@ -217,7 +139,7 @@ def stops(model_folder: Path) -> list[int]:
 @pytest.fixture(scope="module")
 def chatml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chatml") / "tokenizer"
-    write_tokenizer(folder, FAMILIES["chatml"])
+    write_tokenizer(folder, "chatml")
     return folder
 
 
@@ -228,13 +150,13 @@ def talking(tmp_path_factory: pytest.TempPathFactory, chatml: Path) -> Path:
     return train(shards, MEMORISE, SHAPE, folder / "model", chatml).output
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_a_model_trained_on_chats_stops_at_the_end_of_its_turn(family: Family, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", TEMPLATES)
+def test_a_model_trained_on_chats_stops_at_the_end_of_its_turn(family: str, tmp_path: Path) -> None:
     files = write_tokenizer(tmp_path / "tokenizer", family)
     shards = write_chat_shards(tmp_path / "shards", tmp_path / "tokenizer")
     model = train(shards, MEMORISE, SHAPE, tmp_path / "model", tmp_path / "tokenizer").output
     require_answers(model)
-    assert set(stops(model)) == {files.token_id(family.end), files.token_id(family.turn_end)}
+    assert set(stops(model)) == {files.token_id(files.end_token), files.token_id(TURN_ENDS[family])}
 
 
 @pytest.mark.parametrize("adapter", [None, Adapter(rank=2)], ids=["whole", "merged adapter"])
@@ -261,11 +183,9 @@ def test_text_alone_teaches_no_end_of_turn(chatml: Path, tmp_path: Path) -> None
 def test_answers_that_end_with_no_control_token_are_warned_of(
     chatml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tokenizer = tmp_path / "tokenizer"
     plain = "{% for message in messages %}{{ message.role + ': ' + message.content + '\n' }}{% endfor %}"
-    load_tokenizer(chatml).save(tokenizer)
-    (tokenizer / "chat_template.jinja").write_text(plain)
-    for name, folder in (("plain", tokenizer), ("marked", chatml)):
+    write_tokenizer(tmp_path / "tokenizer", "chatml", plain)
+    for name, folder in (("plain", tmp_path / "tokenizer"), ("chatml", chatml)):
         shards = write_chat_shards(tmp_path / f"{name}-shards", folder, times=1)
         train(shards, MEMORISE.model_copy(update={"epochs": 1}), SHAPE, tmp_path / name, folder)
         said = " ".join(capsys.readouterr().err.split())
