@@ -114,6 +114,7 @@ class ChatEncoder:
         """`refusal` says why the slower backend is used, None where the fast one is."""
         self.backend = self._span_encoder.backend.name
         self._normal_form = normal_form(files.definition)
+        self._control_ids = set(control.values())
         self.end_id = files.token_id(files.end_token)
         self.max_id = max(files.vocabulary.values())
         identity = json.dumps([VERSION, files.hash, template, variables])
@@ -210,6 +211,15 @@ class ChatEncoder:
             end_of_turn = _CONTROL_TOKEN.match(after)
             spans.append((len(before), end + (end_of_turn.end() if end_of_turn else 0)))
         return spans
+
+    @property
+    def turn_ends(self) -> tuple[int, ...]:
+        """Ids of the control tokens with which a learnt turn ends."""
+        probe = [{"role": "user", "content": "Question"}, {"role": "assistant", "content": "Answer"}]
+        text, spans = self._spans(probe)
+        masked = self._span_encoder.encode([text], [spans])
+        last = masked.ids[masked.mask == 1][-1:].tolist()
+        return tuple(number for number in last if number in self._control_ids)
 
     def _ended(self, masked: MaskedIds) -> MaskedIds:
         """Each text that has ids ended by the end token, which is learnt if the token before it is."""

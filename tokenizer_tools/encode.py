@@ -12,7 +12,7 @@ from tokenizer_tools.backends import BACKENDS, Backend, Ids, Offsets
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
 
-VERSION = 1
+VERSION = 2
 """Part of the fingerprint; raised when the encoder adds something else to the same text."""
 
 
@@ -30,8 +30,9 @@ class Encoder:
     A document is hostile input: a control token that it spells out (`<|endoftext|>`) becomes ordinary text,
     never the control token. Added tokens that are not control tokens (`<think>`) keep their ids.
 
-    What is added to a document: the end token, always and exactly once; in front the begin token, where the
-    tokenizer itself begins a text with one (Llama, Gemma). Nothing else of its post-processor is used.
+    What is added to a document: the end token, always and exactly once, also where the post-processor adds
+    it already; in front the begin token, where the post-processor begins a text with one (Llama, Gemma).
+    Nothing else of the post-processor is used.
     """
 
     def __init__(self, files: TokenizerFiles, backend: Backend, refusal: str | None) -> None:
@@ -122,18 +123,18 @@ _ADDED_TOKEN = {"single_word": False, "lstrip": False, "rstrip": False, "normali
 
 
 def begin_id(files: TokenizerFiles) -> int | None:
-    """The id the tokenizer puts before a text, None if it does not.
+    """The id that the tokenizer puts before a text, None if it does not.
 
-    `add_bos_token` in its configuration decides, else its post-processor, as in transformers.
+    Its post-processor decides, as in transformers, which ignores `add_bos_token` beside a tokenizer.json.
     """
-    configured = files.config.get("add_bos_token")
-    if configured is not None:
-        return files.token_id(files.begin_token) if configured and files.begin_token else None
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_str(json.dumps(encoding_definition(files)))
-    plain, processed = (tokenizer.encode("a", add_special_tokens=add).ids for add in (False, True))
-    before = processed[: processed.index(plain[0])] if plain else []
+    encodings = (tokenizer.encode(text) for text in ("a", *files.vocabulary))
+    encoding = next((found for found in encodings if not all(found.special_tokens_mask)), None)
+    if encoding is None:
+        return None
+    before = encoding.ids[: encoding.special_tokens_mask.index(0)]
     if len(before) > 1:
         raise TokenizerError(
             f"{files.source} begins a text with {len(before)} tokens; at most one is supported."

@@ -91,7 +91,8 @@ class TokenizerFiles:
         """Write a tokenizer folder that `transformers.AutoTokenizer.from_pretrained` opens.
 
         The class is always the generic one, which takes tokenizer.json as it is: model-specific classes
-        rebuild parts of it from their own code. Keys that name code to be run are left out.
+        rebuild parts of it from their own code. Keys that name code to be run are left out, and those that
+        would contradict the post-processor of tokenizer.json.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ class TokenizerFiles:
             _write_json(folder / "generation_config.json", self.generation_config)
 
 
-_NOT_SAVED = ("auto_map", "chat_template", "added_tokens_decoder")
+_NOT_SAVED = ("auto_map", "chat_template", "added_tokens_decoder", "add_bos_token", "add_eos_token")
 
 
 def load_tokenizer(
@@ -119,8 +120,9 @@ def load_tokenizer(
     Args:
         name_or_path: What to load. A path that exists wins over a hub id of the same name.
         revision: Branch, tag or commit of a hub id; the newest commit when left out.
-        end_token: The token that ends a document. Left out, it is the configuration's end-of-sequence token,
-            else the generation configuration's first one, else the first of WELL_KNOWN_END_TOKENS there is.
+        end_token: The token that ends a document. Left out, it is the configuration's end-of-sequence token
+            (or that of special_tokens_map.json), else the generation configuration's first one, else the
+            first of WELL_KNOWN_END_TOKENS there is.
 
     Raises:
         TokenizerError: Nothing is there, it is not a tokenizer.json, or no end token can be found.
@@ -150,7 +152,7 @@ def _assemble(
     definition = _json(tokenizer_json, f"{source}: tokenizer.json")
     if not isinstance(definition, dict) or not isinstance(definition.get("model"), dict):
         raise TokenizerError(f"{source} is not a tokenizer.json: it has no model in it.")
-    config = _json(read("tokenizer_config.json"), f"{source}: tokenizer_config.json") or {}
+    config = _config(source, read)
     generation = _json(read("generation_config.json"), f"{source}: generation_config.json")
     vocabulary = _vocabulary(definition)
     end = end_token or _configured_end(config, generation or {}, vocabulary)
@@ -158,7 +160,8 @@ def _assemble(
     if end is None:
         raise TokenizerError(
             f"{source} does not say which token ends a text, and its vocabulary holds none of "
-            f"{', '.join(WELL_KNOWN_END_TOKENS)}. Name one with `end_token`."
+            f"{', '.join(WELL_KNOWN_END_TOKENS)}. Put it into a folder of your own, with a "
+            'tokenizer_config.json that names the token: {"eos_token": "<token>"}.'
         )
     return TokenizerFiles(
         tokenizer_json=tokenizer_json,
@@ -171,6 +174,17 @@ def _assemble(
         source=source,
         revision=commit,
     )
+
+
+def _config(source: str, read: ReadFile) -> dict[str, Any]:
+    """tokenizer_config.json, with the roles that older folders keep in special_tokens_map.json.
+
+    As in transformers: these win, but where the configuration lists the added tokens they are not read.
+    """
+    config: dict[str, Any] = _json(read("tokenizer_config.json"), f"{source}: tokenizer_config.json") or {}
+    if "added_tokens_decoder" in config:
+        return config
+    return config | (_json(read("special_tokens_map.json"), f"{source}: special_tokens_map.json") or {})
 
 
 def _configured_end(
@@ -201,7 +215,13 @@ def _hub_snapshot(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["tokenizer.json", "tokenizer_config.json", "chat_template.*", "generation_config.json"]
+    wanted = [
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "chat_template.*",
+        "generation_config.json",
+    ]
     place = f"{name!r}" + (f" at revision {revision!r}" if revision else "")
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))

@@ -16,7 +16,10 @@ from trainers.model import load_model
 if TYPE_CHECKING:
     from peft import PeftModel
 
+    from trainers.saving import ModelFolders
+
 FOLDER = "adapter"
+_SETTINGS = "adapter_config.json"
 
 
 def model_with_adapter(
@@ -31,7 +34,7 @@ def model_with_adapter(
         seed: Seed of a new adapter's weights.
 
     Raises:
-        ValueError: There is no adapter to continue, or QLoRA without a GPU.
+        ValueError: QLoRA without a GPU.
     """
     import torch
     from peft import LoraConfig, PeftModel, get_peft_model
@@ -49,7 +52,7 @@ def model_with_adapter(
         return get_peft_model(loaded, shape)
 
 
-def save_merged(output: Path) -> None:
+def save_merged(output: Path, folders: "ModelFolders") -> None:
     """Merge the adapter saved in `output/adapter` into its base, and save the result to `output`.
 
     The base is read again: the trained one may be quantised, or sharded. Linear layers change and embeddings
@@ -58,27 +61,25 @@ def save_merged(output: Path) -> None:
     from peft import PeftModel
 
     model = PeftModel.from_pretrained(load_model(_base(output, output / FOLDER)), str(output / FOLDER))
-    model.merge_and_unload().save_pretrained(str(output))
+    merged = model.merge_and_unload()
+    folders.save(merged, output, merged.state_dict(keep_vars=True), final=True)
 
 
 def _base(model: str | Path, continued: Path | None) -> str:
     if continued is None:
         return str(model)
-    settings = continued / "adapter_config.json"
-    if not settings.is_file():
-        raise ValueError(
-            f"{continued} holds no adapter to continue. Train the stage before with an adapter, or set"
-            " `adapter.start: new`."
-        )
-    return str(json.loads(settings.read_text())["base_model_name_or_path"])
+    return str(json.loads((continued / _SETTINGS).read_text())["base_model_name_or_path"])
+
+
+def has_adapter(model: str | Path) -> bool:
+    """Whether a stage with an adapter left `model`, which can be continued."""
+    return (Path(model) / FOLDER / _SETTINGS).is_file()
 
 
 def _quantised(base: str) -> Any:
     """The base in 4 bits (NF4, double quantisation: Dettmers et al. 2023, "QLoRA"), on the GPU."""
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-
-    from trainers import attention
+    from transformers import BitsAndBytesConfig
 
     if not torch.cuda.is_available():
         raise ValueError("QLoRA needs an NVIDIA GPU and none is here. Set `adapter.kind: lora` instead.")
@@ -88,9 +89,4 @@ def _quantised(base: str) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-    return AutoModelForCausalLM.from_pretrained(
-        base,
-        quantization_config=four_bits,
-        attn_implementation=attention.register(),
-        trust_remote_code=False,
-    )
+    return load_model(base, quantization_config=four_bits)

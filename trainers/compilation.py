@@ -17,6 +17,7 @@ from torch._dynamo.exc import TorchDynamoException
 
 from trainers.config import StageTraining
 from trainers.loader import Row, collate, to_device
+from trainers.model import decoder_layers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -41,7 +42,7 @@ def compile_layers(model: "PreTrainedModel") -> None:
     """Compile each layer's forward pass when it first runs; weights and their names stay as they are."""
     known = torch._inductor.list_options()
     options = {name: value for name, value in _FOR_ALL_SIZES.items() if name in known}
-    for layer in model.get_decoder().layers:
+    for layer in decoder_layers(model):
         layer.forward = torch.compile(layer.forward, dynamic=True, options=options)
 
 

@@ -10,6 +10,7 @@ Steps = Annotated[int, Field(ge=0, strict=True)] | Percent
 """A number of optimizer steps, or a share of the run such as `1%`."""
 
 Dtype = Literal["auto", "float32", "bfloat16"]
+SaveDtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 MODEL = "model"
 """In place of a stage's name in `from`: `train.model`."""
@@ -36,6 +37,12 @@ class SmallModel(_Config):
     kv_heads: int = Field(default=2, gt=0, description="Number of key and value heads; divides `heads`.")
     intermediate_size: int = Field(default=768, gt=0, description="Width of the gated feed-forward layer.")
     tie_embeddings: bool = Field(default=True, description="Input embeddings serve as the output head too.")
+    positions: int | None = Field(
+        default=None,
+        gt=0,
+        description="Tokens of the longest document that any stage will have; null: the `sequence_length` of"
+        " the stage that makes the model.",
+    )
 
     @model_validator(mode="after")
     def _heads_fit(self) -> "SmallModel":
@@ -122,6 +129,11 @@ class StageTraining(_Config):
         default="auto",
         description="Precision of forward and backward passes; weights stay float32. auto: bfloat16 where the"
         " hardware multiplies it fast (a GPU, a CPU with AMX), float32 elsewhere.",
+    )
+    save_dtype: SaveDtype = Field(
+        default="auto",
+        description="Type of the weights of the finished model; checkpoints are float32. auto: that of the"
+        " model that the stage starts from, float32 for a new one.",
     )
     log_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(
         default=(), description="Experiment trackers that get what metrics.jsonl gets."

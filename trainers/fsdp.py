@@ -17,6 +17,8 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils._pytree import tree_map_only
 
+from trainers.model import decoder_layers
+
 if TYPE_CHECKING:
     from trainers.objective import PackedObjective
 
@@ -32,7 +34,7 @@ def shard(objective: "PackedObjective", device: torch.device, bfloat16: bool) ->
     """
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     precision = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if bfloat16 else MixedPrecisionPolicy()
-    for module in (*objective.model.get_decoder().layers, objective):
+    for module in (*decoder_layers(objective.model), objective):
         fully_shard(module, mesh=mesh, mp_policy=precision, reshard_after_forward=True)
     register_fsdp_forward_method(objective, "logits")
 

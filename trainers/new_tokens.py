@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainers.config import SmallModel, StageTraining
+from trainers.config import SmallModel
 from trainers.model import vocabulary_size
 
 if TYPE_CHECKING:
@@ -29,21 +29,6 @@ def new_tokens(model: str | Path | SmallModel, tokenizer_folder: Path | None) ->
     except TokenizerError:
         return {}
     return added_tokens(own, used)
-
-
-def require_use_of_new_tokens(config: StageTraining, model: object, tokens: Mapping[int, object]) -> None:
-    """Raise ValueError where a stage trains new tokens that are not there, or cannot train those that are."""
-    if any(phase.train == "new_embeddings" for phase in config.phases) and not tokens:
-        raise ValueError(
-            f"A phase trains `new_embeddings`, but the tokenizer has no token that {model} does not know."
-            " Extend its tokenizer (`coupage tokenizer extend`) and name that as tokenizer.base, or leave the"
-            " phase out."
-        )
-    if config.adapter is not None and tokens:
-        raise ValueError(
-            f"The tokenizer has {len(tokens)} tokens that {model} does not know, and an adapter leaves"
-            " embeddings frozen. First train a stage without one, with `phases: [{train: new_embeddings}]`."
-        )
 
 
 def add_embeddings(model: "PreTrainedModel", tokens: Mapping[int, Sequence[int]]) -> None:

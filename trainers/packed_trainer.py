@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from trainers.objective import PackedObjective
 from trainers.phases import phase_at, restrict_gradients
 from trainers.placement import backend, is_sharded_run
 from trainers.progress import Progress
+from trainers.saving import ModelFolders
 from trainers.schedule import lr_factor
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Run:
     metrics_log: MetricsLog
     progress: Progress
     cursor: Cursor
-    save_tokenizer: Callable[[Path], None]
+    folders: ModelFolders
     new_tokens: Collection[int] = ()
     started: float = 0.0
     evaluating: float = 0.0
@@ -193,8 +194,7 @@ class PackedTrainer(Trainer):
             return
         self.save_model(str(self.run.output / ADAPTER))
         if self.args.should_save:
-            save_merged(self.run.output)
-            self.run.save_tokenizer(self.run.output)
+            save_merged(self.run.output, self.run.folders)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         model, folder = self.model.model, Path(output_dir or self.run.output)
@@ -203,8 +203,7 @@ class PackedTrainer(Trainer):
             weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         weights = gathered(weights, keep=self.args.should_save)
         if self.args.should_save:
-            model.save_pretrained(str(folder), state_dict=weights)
-            self.run.save_tokenizer(folder)
+            self.run.folders.save(model, folder, weights, final=folder == self.run.output)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         state = gathered(self.create_optimizer().state_dict(), keep=self.args.should_save)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from trainers.config import Phase, steps_of
+from trainers.model import decoder_layers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -41,11 +42,11 @@ def restrict_gradients(model: "PreTrainedModel", phase: Phase, new_tokens: Colle
 def _frozen_parameters(model: "PreTrainedModel", phase: Phase) -> "list[nn.Parameter]":
     if phase.train == "all":
         return []
-    decoder = model.get_decoder()
-    modules = [model.get_input_embeddings(), model.get_output_embeddings()]
     if phase.train == "top_layers":
-        modules += [decoder.norm, *list(decoder.layers)[::-1][: phase.layers]]
-    trained = {id(parameter) for module in modules for parameter in module.parameters()}
+        below = list(decoder_layers(model))[: -(phase.layers or 0)]
+        return [parameter for layer in below for parameter in layer.parameters()]
+    embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
+    trained = {id(parameter) for module in embeddings for parameter in module.parameters()}
     return [parameter for parameter in model.parameters() if id(parameter) not in trained]
 
 

@@ -1,6 +1,5 @@
 """Experiment trackers, TensorBoard and Weights & Biases, which draw `metrics.jsonl` as curves."""
 
-import importlib.util
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -70,15 +69,6 @@ class WeightsAndBiases:
     def close(self) -> None:
         """Finish the run."""
         self._run.finish()
-
-
-def require_trackers(names: Sequence[str]) -> None:
-    """Raise ValueError, with a hint, when the library of a tracker is missing."""
-    for name in names:
-        if importlib.util.find_spec(name) is None:
-            raise ValueError(
-                f"`log_to` names {name}, which is not installed. Run `pip install {name}`, or take it out."
-            )
 
 
 @contextmanager

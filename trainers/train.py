@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute
+
 from mixers.files import remove_unfinished
 from trainers.checkpoint import PARTIAL, Cursor, checkpoints, only_training_in, read_cursor
 from trainers.config import SmallModel, StageTraining
@@ -16,8 +19,9 @@ from trainers.errors import ResumeError
 from trainers.evaluate import largest_id
 from trainers.integrity import require_right_shards, require_whole_checkpoint
 from trainers.memory import peak_memory
+from trainers.requirements import Start, attention_dropout, require_trainable
 from trainers.result import RESULT, TrainingResult, read_result, recorded_run, write_result
-from trainers.trackers import open_trackers, require_trackers
+from trainers.trackers import open_trackers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from trainers.loader import RowDataset, StepSampler
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer, Run
+    from trainers.saving import ModelFolders
 
 
 def train(
@@ -61,7 +66,6 @@ def train(
     from mixers.shards import Shards
     from trainers.model import fingerprint
 
-    require_trackers(config.log_to)
     shards = Shards.open(shards_folder)
     if not len(shards):
         raise ValueError(f"{shards_folder} holds no rows to train on.")
@@ -127,34 +131,59 @@ class _Job:
     checkpoint: Path | None
     cursor: Cursor
 
+    @property
+    def sequence_length(self) -> int:
+        """Most tokens in a row of what is read."""
+        return max(read.sequence_length for read in (self.shards, self.held_out) if read is not None)
+
 
 def _train(job: _Job) -> TrainingResult:
     # On shared cores, threads that spin while they wait starve each other. Read when torch is first loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from trainers.loader import RowDataset
     from trainers.model import tokenizer_of
-    from trainers.new_tokens import new_tokens, require_use_of_new_tokens
+    from trainers.new_tokens import new_tokens
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer
 
     _clear(job.output)
     added = new_tokens(job.model, job.tokenizer_folder)
-    require_use_of_new_tokens(job.config, job.model, added)
+    start = _start(job, added)
+    require_trainable(start, job.config, _longest_document(job))
     dataset = RowDataset(job.shards, job.config.epochs)
     tokenizer = tokenizer_of(job.tokenizer_folder, job.model)
     model = _model(job, tokenizer, added)
     objective = PackedObjective(model)
     sampler = _placed(job, objective, len(dataset))
-    with _open_run(job, dataset, sampler, tokenizer, added) as run:
+    folders = _folders(job, model, tokenizer)
+    with _open_run(job, dataset, sampler, folders, added) as run:
         trainer = PackedTrainer(objective, run)
         isolation = _prove_isolation(trainer)
         run.progress.note(_opening(model, run, isolation.other_change))
+        for warning in _warnings(job, start, folders.stops):
+            run.progress.note(warning)
         seconds = _take_steps(trainer, job.checkpoint)
     result = _result(job, model, run, isolation._asdict(), seconds)
     trainer.save_final()
     if _writes_files():
         write_result(result, job.config)
     return result
+
+
+def _start(job: _Job, added: Mapping[int, Sequence[int]]) -> Start:
+    """The model that the stage starts from, before it is loaded."""
+    from trainers.adapters import has_adapter
+    from trainers.model import read_config
+
+    if isinstance(job.model, SmallModel):
+        return Start.of_new(job.model, job.sequence_length)
+    return Start(str(job.model), read_config(job.model), False, has_adapter(job.model), len(added))
+
+
+def _longest_document(job: _Job) -> int:
+    """Its tokens, among all that are read."""
+    tokens = (read.segments["tokens"] for read in (job.shards, job.held_out) if read is not None)
+    return max(pa.compute.max(column).as_py() or 0 for column in tokens)
 
 
 def _clear(output: Path) -> None:
@@ -170,12 +199,11 @@ def _open_run(
     job: _Job,
     dataset: "RowDataset",
     sampler: "StepSampler",
-    tokenizer: Any,
+    folders: "ModelFolders",
     added: Mapping[int, Sequence[int]],
 ) -> Iterator["Run"]:
     """What this process works with, its display and trackers open until the end."""
     from trainers.metrics_log import MetricsLog
-    from trainers.model import save_tokenizer
     from trainers.packed_trainer import Run
     from trainers.progress import Progress
 
@@ -198,9 +226,25 @@ def _open_run(
             metrics_log=metrics_log,
             progress=progress,
             cursor=job.cursor,
-            save_tokenizer=lambda folder: save_tokenizer(tokenizer, job.tokenizer_folder, folder),
+            folders=folders,
             new_tokens=added,
         )
+
+
+def _folders(job: _Job, model: "PreTrainedModel", tokenizer: Any) -> "ModelFolders":
+    """How the trained model is saved."""
+    from trainers.saving import ModelFolders, final_dtype
+    from trainers.stopping import learnt_turn_ends, pad_token, stop_tokens
+
+    source = job.model if job.tokenizer_folder is None else job.tokenizer_folder
+    turn_ends = () if isinstance(source, SmallModel) else learnt_turn_ends(job.shards, source)
+    return ModelFolders(
+        dtype=final_dtype(job.config.save_dtype, job.model),
+        stops=stop_tokens(model, tokenizer, turn_ends),
+        pad=pad_token(model, tokenizer),
+        tokenizer=tokenizer,
+        tokenizer_folder=job.tokenizer_folder,
+    )
 
 
 def _prove_isolation(trainer: "PackedTrainer") -> "IsolationProof":
@@ -306,12 +350,11 @@ def _model(job: _Job, tokenizer: Any, added: Mapping[int, Sequence[int]]) -> "Pr
     model, checkpoint, config = job.model, job.checkpoint, job.config
     largest = largest_id(job.shards)
     if config.adapter is not None:
-        if isinstance(model, SmallModel):
-            raise ValueError("An adapter needs a trained model under it, and this one is new. Name a model.")
+        assert not isinstance(model, SmallModel), "refused before"
         loaded = model_with_adapter(model, config.adapter, checkpoint, config.seed)
     elif isinstance(model, SmallModel) and checkpoint is None:
         vocabulary = vocabulary_size(max(largest, max(tokenizer.get_vocab().values()) if tokenizer else 0))
-        loaded = build_model(model, vocabulary, job.shards.sequence_length, config.seed)
+        loaded = build_model(model, vocabulary, job.sequence_length, config.seed)
         set_special_tokens(loaded, tokenizer)
     else:
         loaded = load_model(checkpoint or str(model))
@@ -333,6 +376,22 @@ def _opening(model: "PreTrainedModel", run: "Run", leak: float) -> str:
     if run.sharded:
         text += f"; sharded over {sampler.processes} processes"
     return text + (f"; resuming at step {sampler.first_step}" if sampler.first_step else "")
+
+
+def _warnings(job: _Job, start: Start, stops: Sequence[int]) -> Iterator[str]:
+    """What may not be as the user thinks."""
+    from trainers.model import other_ids
+    from trainers.stopping import answers_never_end
+
+    for key, share in attention_dropout(start.config).items():
+        yield f"the model asks for `{key}: {share}`; it is trained without dropout in attention"
+    if answers_never_end(job.shards, stops):
+        yield (
+            "no answer in the conversations ends with a token at which generation stops, so the model will"
+            " not stop by itself; let the chat template end the assistant's turn with a control token"
+        )
+    if job.tokenizer_folder is not None:
+        yield from other_ids(job.tokenizer_folder, start.config["model_type"])
 
 
 @contextmanager

@@ -32,7 +32,13 @@ REMEMBERED = "inputs.json"
 """In a run's folder: the hashes of its input files, by the state that they were in."""
 MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
 """Of a model's files those that are read: no pickles, no code."""
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
 
 
 class Inputs(Protocol):

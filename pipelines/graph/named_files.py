@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import netrc
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -20,14 +17,13 @@ from pipelines.sources.formats import RecordOptions
 from pipelines.sources.preview import Preview
 from pipelines.sources.refusals import missing_field, refusal
 from tokenizer_tools.load import HUB_ID
-from trainers.config import Train
 
 WEIGHTS = ".safetensors"
 PICKLES = (".bin", ".pt", ".pth")
 
 
 def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:
-    """Look at every file, model and credential that the recipe names, but sources and tokenizer."""
+    """Look at every file and model that the recipe names, but sources, tokenizer and what is trained."""
     with faults.noted("curate.language"):
         inputs.language_model(recipe.curate.language)
     for name in recipe.sources:
@@ -35,8 +31,6 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
             with faults.noted("curate.rules.words"):
                 inputs.word_list(name, code, files)
     _check_classifiers(recipe, inputs, faults)
-    if recipe.train:
-        _check_training(recipe.train, faults)
     if recipe.evaluate:
         for folder in recipe.evaluate.include:
             with faults.noted("evaluate.include"):
@@ -54,7 +48,7 @@ def _check_classifiers(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> No
         place = f"curate.classify.{name}"
         if isinstance(config, TransformerClassifier):
             with faults.noted(f"{place}.name"):
-                _require_model(config.name, inputs.path(config.name))
+                require_model(config.name, inputs.path(config.name))
         elif config.file:
             with faults.noted(f"{place}.file"):
                 _require_fasttext(name, config, inputs)
@@ -103,17 +97,7 @@ def _require_label(example: LabelledFile, preview: Preview) -> None:
         raise missing_field(example.label, records, "Set `label` to the field with the label.", example.file)
 
 
-def _check_training(train: Train, faults: Faults) -> None:
-    if isinstance(train.model, str):
-        with faults.noted("train.model"):
-            _require_model(train.model, Path(train.model).expanduser())
-    for name, stage in train.stages.items():
-        if "wandb" in stage.log_to:
-            with faults.noted(f"train.{name}.log_to"):
-                _require_wandb_login()
-
-
-def _require_model(name: str, path: Path) -> None:
+def require_model(name: str, path: Path) -> None:
     """Raise UserError unless it is a folder with safetensors, or a model of the hub that may be read."""
     if path.is_dir():
         _require_safetensors([file.name for file in path.iterdir()], path)
@@ -169,20 +153,3 @@ def _require_folder(folder: Path) -> None:
             file=str(folder),
             hint="Name a folder with task files; its path begins where the command is run.",
         )
-
-
-def _require_wandb_login() -> None:
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    without_login = os.environ.get("WANDB_MODE", "online") != "online"
-    if without_login or os.environ.get("WANDB_API_KEY") or _in_netrc(host):
-        return
-    raise UserError(
-        "there is no login for wandb", hint="Set WANDB_API_KEY, or WANDB_MODE=offline, or run `wandb login`."
-    )
-
-
-def _in_netrc(host: str) -> bool:
-    try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False

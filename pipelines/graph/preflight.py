@@ -17,6 +17,7 @@ from pipelines.graph.build import ingest_of
 from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.named_files import check_named_files
+from pipelines.graph.training import check_training
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.first_records import RECORDS
@@ -79,6 +80,7 @@ def look_before(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str
     _check_groups(recipe, looked)
     _check_tokenizer(recipe, inputs, looked)
     check_named_files(recipe, inputs, looked.unasked)
+    check_training(recipe, looked.tokenizer, looked.unasked)
     looked.faults.found += looked.unasked.found
     looked.faults.check()
     return looked

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import texts
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, processors
 
 from tokenizer_tools.backends import Fastokens, Reference
 from tokenizer_tools.encode import Encoder, control_tokens, encoding_definition
-from tokenizer_tools.load import TokenizerError, TokenizerFiles
+from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 from tokenizer_tools.parity import HOSTILE_TEXTS, first_difference
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -117,8 +118,58 @@ def test_a_tokenizer_that_begins_texts_gives_every_document_its_begin_token_once
     assert encoder.end_id not in document(encoded, 2)[:-1]
 
 
-def test_the_configuration_decides_about_the_begin_token(pieces):
-    assert Encoder.build(replace(pieces, config={"add_bos_token": False})).begin_id is None
+FAMILIES = (
+    ("LlamaTokenizerFast", "llama"),
+    ("LlamaTokenizer", "mistral"),
+    ("GemmaTokenizerFast", "gemma"),
+    ("Qwen2TokenizerFast", "qwen3"),
+    ("GPT2TokenizerFast", "gpt2"),
+    ("CohereTokenizerFast", "cohere"),
+    ("PreTrainedTokenizerFast", "llama"),
+    ("TokenizersBackend", "phi"),
+)
+"""Class of the tokenizer and type of the model beside it."""
+POST_PROCESSORS = {"nothing": "$A", "begin": "<s> $A", "end": "$A </s>", "both": "<s> $A </s>"}
+FLAGS = (None, False, True)
+
+
+def write_model_folder(folder, pieces, added, flag, kind, model_type):
+    tokenizer = Tokenizer.from_str(pieces.tokenizer_json.decode())
+    ids = [(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")]
+    tokenizer.post_processor = processors.TemplateProcessing(single=added, pair=None, special_tokens=ids)
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": kind, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    if flag is not None:
+        config |= {"add_bos_token": flag, "add_eos_token": flag}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+
+
+@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: f"add_bos_token {flag}")
+@pytest.mark.parametrize("added", POST_PROCESSORS.values(), ids=POST_PROCESSORS)
+@pytest.mark.parametrize(("kind", "model_type"), FAMILIES, ids=lambda value: value)
+def test_a_document_begins_as_the_saved_tokenizer_begins_it_in_transformers(
+    pieces, tmp_path, kind, model_type, added, flag
+):
+    transformers = pytest.importorskip("transformers")
+    write_model_folder(tmp_path / "model", pieces, added, flag, kind, model_type)
+    files = load_tokenizer(tmp_path / "model")
+    encoder = Encoder.checked(files, "tokenizers")
+    ids = document(encoder.encode(texts("juice runs")), 0).tolist()
+    assert (ids[0] == files.token_id("<s>")) == added.startswith("<s>")
+    assert ids.count(encoder.end_id) == 1
+
+    files.save(tmp_path / "run")
+    files.save(tmp_path / "trained")
+    shutil.copy(tmp_path / "model/config.json", tmp_path / "trained")
+    with_end = [] if added.endswith("</s>") else [encoder.end_id]
+    for folder in ("run", "trained"):
+        saved = transformers.AutoTokenizer.from_pretrained(tmp_path / folder)
+        assert saved("juice runs").input_ids + with_end == ids
+    original = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    begin = files.token_id("<s>")
+    assert (original("juice runs").input_ids[0] == begin) == (ids[0] == begin)
 
 
 def test_truncation_padding_and_unmarked_control_tokens_of_the_file_are_ignored(trained, encoder):

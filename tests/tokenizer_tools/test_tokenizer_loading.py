@@ -58,11 +58,20 @@ def test_the_end_token_is_the_named_one_then_the_configured_then_the_generated_t
 def test_no_end_token_says_how_to_name_one(words, tmp_path):
     words.save(tmp_path)
     (tmp_path / "tokenizer_config.json").unlink()
-    with pytest.raises(TokenizerError, match="end_token"):
+    with pytest.raises(TokenizerError, match=r'tokenizer_config.json that names the token: {"eos_token"'):
         load_tokenizer(tmp_path)
     assert load_tokenizer(tmp_path, end_token="[END]").end_token == "[END]"
     with pytest.raises(TokenizerError, match="'none' is not in the vocabulary"):
         load_tokenizer(tmp_path, end_token="none")
+
+
+def test_roles_that_only_the_map_of_special_tokens_names_are_read(folder):
+    write(folder, "tokenizer_config.json", {"model_max_length": 77})
+    write(folder, "special_tokens_map.json", {"eos_token": {"content": "<|im_end|>"}, "bos_token": "<|pad|>"})
+    loaded = load_tokenizer(folder)
+    assert (loaded.end_token, loaded.begin_token) == ("<|im_end|>", "<|pad|>")
+    write(folder, "tokenizer_config.json", {"eos_token": "<|endoftext|>", "added_tokens_decoder": {}})
+    assert load_tokenizer(folder).end_token == "<|endoftext|>"  # then transformers does not read the map
 
 
 @pytest.mark.parametrize(

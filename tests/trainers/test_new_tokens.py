@@ -151,7 +151,7 @@ def test_what_cannot_be_is_refused(
     phased = stage.model_copy(update={"phases": PHASES})
     few = write_shards(tmp_path / "few", pack(documents(20, seed=5)))
     for model, tokenizer in ((base, base), (base, None), (small, extended)):
-        with pytest.raises(ValueError, match=r"no token that .* does not know"):
+        with pytest.raises(ValueError, match="knows all tokens of the tokenizer"):
             train(few, phased, model, tmp_path / "a", tokenizer)
     with pytest.raises(ValueError, match=f"{ADDED} tokens .* adapter"):
         train(rows, stage.model_copy(update={"adapter": Adapter()}), base, tmp_path / "b", extended)

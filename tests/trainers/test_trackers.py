@@ -109,6 +109,7 @@ def test_a_missing_library_is_named_with_its_mend(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda sought: None if sought == name else found(sought))
     with pytest.raises(ValueError, match=f"pip install {name}"):
         train(shards, stage.model_copy(update={"log_to": (name,)}), small, tmp_path)
