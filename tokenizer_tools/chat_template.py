@@ -2,9 +2,8 @@
 
 import json
 import re
+from itertools import accumulate
 from typing import Any
-
-import numpy as np
 
 from tokenizer_tools.conversation import Conversation
 from tokenizer_tools.load import TokenizerError
@@ -90,8 +89,10 @@ def _generation_tag() -> type[Any]:
 
 def _without_marks(marked: str) -> tuple[str, list[Span]]:
     """The text without the marks of generation, and the spans they enclosed."""
+    if _GENERATED not in marked:
+        return marked, []
     pieces = re.split(f"[{_GENERATED}{_END_GENERATED}]", marked)
-    ends = np.cumsum([len(piece) for piece in pieces]).tolist()
+    ends = list(accumulate(map(len, pieces)))
     return "".join(pieces), list(zip(ends[0::2], ends[1::2], strict=False))
 
 

@@ -78,13 +78,14 @@ class Conversation:
 
     def check(self) -> None:
         """Raise ValueError where a string is none that text may hold."""
+        if not _NO_TEXT.search("".join(self.strings())):
+            return
         for where, value in self._places():
-            for text in _strings(value):
-                if found := _NO_TEXT.search(text):
-                    raise ValueError(
-                        f"{where} holds U+{ord(found.group()):04X}, which Unicode keeps for programs and "
-                        "excludes from text."
-                    )
+            if found := _NO_TEXT.search("".join(_strings(value))):
+                raise ValueError(
+                    f"{where} holds U+{ord(found.group()):04X}, which Unicode keeps for programs and "
+                    "excludes from text."
+                )
 
     def _places(self) -> Iterator[tuple[str, Any]]:
         for number, message in enumerate(self.messages):
@@ -110,11 +111,16 @@ class Conversation:
         return replace(self, messages=self.messages[:number])
 
     def fields(self) -> list[str]:
-        """What it has beyond roles and contents, reasoning by one of its names; content beside tool calls."""
+        """What a template may leave out, by the names of fields: reasoning by one of its names, `content`
+        for words beside tool calls, `system` for the message of a system or developer.
+        """
         top = [name for name in ("tools", "documents") if getattr(self, name)]
         named = {name for message in self.messages for name, value in message.items() if value}
-        beside = ["content"] if any(map(_speaks_and_calls, self.messages)) else []
-        return [*top, *beside, *sorted(named - {"role", "content", *_REASONING[1:]})]
+        if any(map(_speaks_and_calls, self.messages)):
+            top.append("content")
+        if any(map(_is_system, self.messages)):
+            top.append("system")
+        return [*top, *sorted(named - {"role", "content", *_REASONING[1:]})]
 
     def without(self, name: str) -> "Conversation":
         """Without one of its `fields`."""
@@ -122,6 +128,8 @@ class Conversation:
             return replace(self, **{name: None})
         if name == "content":
             return self.with_messages(lambda m: m | {"content": ""} if _speaks_and_calls(m) else m)
+        if name == "system":
+            return replace(self, messages=[m for m in self.messages if not _is_system(m)])
         gone = _REASONING if name == "reasoning_content" else (name,)
         return self.with_messages(lambda m: {key: value for key, value in m.items() if key not in gone})
 
@@ -160,6 +168,10 @@ def _joined(number: int, message: Message | None, further: Message) -> Message:
 
 def _speaks_and_calls(message: Message) -> bool:
     return bool(message["content"] and message.get("tool_calls"))
+
+
+def _is_system(message: Message) -> bool:
+    return message["role"] in ("system", "developer") and bool(message["content"])
 
 
 def _map_calls(message: Message, change: Callable[[Any], Any], key: str) -> Message:

@@ -28,7 +28,7 @@ class LeftOut:
 
 
 def _shape(conversation: Conversation) -> Any:
-    """Who speaks with which fields, before and after the last question: templates treat these apart."""
+    """Who speaks with which fields, before and after the last question, and who last: templates ask this."""
     messages = conversation.messages
     asked = [number for number, message in enumerate(messages) if message["role"] == "user"]
     last = asked[-1] if asked else -1
@@ -36,4 +36,4 @@ def _shape(conversation: Conversation) -> Any:
         (message["role"], number > last, *(key for key, value in message.items() if value))
         for number, message in enumerate(messages)
     }
-    return frozenset(kinds), bool(conversation.tools), bool(conversation.documents)
+    return frozenset(kinds), messages[-1]["role"], bool(conversation.tools), bool(conversation.documents)

@@ -5,7 +5,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from tokenizer_tools.chat_template import ChatTemplate
@@ -47,8 +46,8 @@ class TemplateHabits:
     """What `add_generation_prompt` puts after a question."""
     tail: str
     """What stands after a question without it."""
-    header: str
-    """Where there is no prompt: what every answer begins with."""
+    answers: tuple[Message, ...]
+    """Answers of several kinds that it takes. What they begin with in common is no answer."""
 
     @classmethod
     def of(cls, template: ChatTemplate) -> "TemplateHabits":
@@ -57,18 +56,20 @@ class TemplateHabits:
         plain = attempt(template, answer("Answer").first(1)) or ""
         prompted = attempt(template, answer("Answer").first(1), prompt=True) or plain
         shared = common_start(plain, prompted)
+        probes = (answer("Answer"), answer("Reply"), _probe_call(arguments))
         return cls(
             arguments,
             _takes_null(template, arguments),
             prompted[shared:],
             plain[shared:],
-            _shared_beginning(template, arguments),
+            tuple(probe.messages[1] for probe in probes if attempt(template, probe) is not None),
         )
 
     def fitted(self, conversation: Conversation) -> Conversation:
         """The conversation in the form that the template takes."""
         fitted = conversation.with_messages(self._fitted)
-        fitted.check()  # JSON may have spelled out what no text may hold
+        if self.arguments and any("tool_calls" in message for message in fitted.messages):
+            fitted.check()  # JSON may have spelled out what no text may hold
         return fitted
 
     def _fitted(self, message: Message) -> Message:
@@ -127,13 +128,3 @@ def _probe_call(arguments: Callable[[Any], Any] | None, content: str | None = ""
 def _takes_null(template: ChatTemplate, arguments: Callable[[Any], Any] | None) -> bool:
     null, empty = (attempt(template, _probe_call(arguments, content)) for content in (None, ""))
     return null is not None and (empty is None or null.count("None") <= empty.count("None"))
-
-
-def _shared_beginning(template: ChatTemplate, arguments: Callable[[Any], Any] | None) -> str:
-    """What answers of several kinds begin with, from the end of the question on."""
-    beginnings = []
-    for probe in (answer("Answer"), answer("Reply"), _probe_call(arguments)):
-        question, whole = attempt(template, probe.first(1)), attempt(template, probe)
-        if question is not None and whole is not None and whole.startswith(question):
-            beginnings.append(whole[len(question) :])
-    return reduce(lambda one, other: one[: common_start(one, other)], beginnings or [""])

@@ -1,7 +1,8 @@
 """Finding the assistant's turns in the rendering of a template that does not mark them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 from tokenizer_tools.chat_template import ChatTemplate
 from tokenizer_tools.conversation import Conversation, map_call_names
@@ -25,8 +26,8 @@ _LAST_BOUNDARY = re.compile(rf".*[\s{CLOSE}]", re.DOTALL)
 class TurnFinder:
     """Finds turns by rendering parts and variants of a conversation. What it cannot be sure of, it refuses.
 
-    A turn is what the rendering of the conversation up to the turn has beyond the rendering up to the turn
-    before it with the beginning of an answer. A template may write earlier turns otherwise once there are
+    A turn is what the rendering up to and with it has beyond the rendering of what comes before it with the
+    beginning of an answer. A template may write earlier turns otherwise once there are
     later ones. Then a placeholder in the turn shows the place at which it stands in the whole.
     """
 
@@ -56,7 +57,7 @@ class TurnFinder:
 
     def _by_itself(self, conversation: Conversation, text: str, turn: int) -> tuple[str, Span | None]:
         """The rendering up to the turn, and the turn in it."""
-        before = attempt(self.template, conversation.first(turn), prompt=True)
+        before = self._before(conversation.first(turn))
         is_last = turn + 1 == len(conversation.messages)
         through = text if is_last else attempt(self.template, conversation.first(turn + 1))
         if before is None or through is None:
@@ -65,11 +66,21 @@ class TurnFinder:
         start = self._start(before, through)
         return through, None if start is None else (start, max(start, len(through.rstrip())))
 
+    def _before(self, conversation: Conversation) -> str | None:
+        """The rendering up to where an answer begins."""
+        if self.habits.prompt:
+            return attempt(self.template, conversation, prompt=True)
+        answered = (
+            attempt(self.template, replace(conversation, messages=[*conversation.messages, message]))
+            for message in self.habits.answers
+        )
+        taken = [rendering for rendering in answered if rendering is not None]
+        return reduce(lambda one, other: one[: common_start(one, other)], taken) if taken else None
+
     def _start(self, before: str, through: str) -> int | None:
         """Where the answer starts after its header."""
         if through.startswith(before):
-            header = "" if self.habits.prompt else self.habits.header
-            return len(before) + len(header) if through.startswith(header, len(before)) else None
+            return len(before)
         if not self.habits.prompt or not before.endswith(self.habits.prompt):
             return None
         # The prompt begins the answer with something (`<think>`) that the template does not write here.
