@@ -67,6 +67,11 @@ def count_quarantine(quarantine: Quarantine, documents: int) -> dict[str, int]:
     return reasons
 
 
+def formats_in_words(recognised: Mapping[str, int]) -> str | None:
+    """The formats of conversations that records without a text were found to have."""
+    return " and ".join(sorted(recognised)) or None
+
+
 def tell(reasons: dict[str, int], where: str) -> None:
     """Say on standard error what was left out; nothing if nothing was."""
     if reasons:
