@@ -88,8 +88,8 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     for ingest in graph.ingests:
         if passed_over := ingest.source.passed_over():
             console.print(f"{ingest.scope}: {describe(passed_over)}", soft_wrap=True)
-    for line in made.recognised:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for told in made.recognised:
+        console.print(told, soft_wrap=True, markup=False, highlight=False)
     for error in made.unreachable:
         console.print(f"not looked at: {error}", style="yellow", soft_wrap=True)
 
