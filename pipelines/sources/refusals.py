@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.errors import UserError
 from pipelines.sources.base import Reason
@@ -23,17 +23,32 @@ CONVERSATION_FAULTS = (
     Reason.BAD_WEIGHT,
     Reason.NOT_TEXT,
 )
+OF_ANOTHER_SHAPE = (Reason.NO_TEXT, Reason.NULL_TEXT, Reason.TEXT_TYPE, *CONVERSATION_FAULTS)
+"""Reasons of records that can be read, and are not what is asked for."""
 CONVERSATION = (
     "Set `messages` to a field with a list of {role, content} or {from, value}, to the fields of a question "
     f"and its answer, {{user: ..., assistant: ...}}, or to a format: {', '.join(FORMATS)}."
 )
 
 
-def refusal(place: str, options: RecordOptions, refused: Sequence[Refused]) -> UserError:
+class Spelling(NamedTuple):
+    """How a setting is written where the source is named."""
+
+    messages: str
+    text: str
+
+
+IN_A_RECIPE = Spelling("messages: ", "Set `fields: {{text: {}}}`.")
+ON_A_COMMAND_LINE = Spelling("--messages ", "A record needs a string called `text`.")
+
+
+def refusal(
+    place: str, options: RecordOptions, refused: Sequence[Refused], spelling: Spelling = IN_A_RECIPE
+) -> UserError:
     """What to say of a source all of whose first records are refused."""
     reason, _ = Counter(each.reason for each in refused).most_common(1)[0]
     alike = [each for each in refused if each.reason == reason]
-    message, hint = _explained(Reason(reason), options, [each.fields for each in alike])
+    message, hint = _explained(Reason(reason), options, [each.fields for each in alike], spelling)
     where = ":".join(filter(None, (alike[0].file, alike[0].position)))
     return UserError(message, file=where, place=place, hint=hint)
 
@@ -43,13 +58,15 @@ def missing_field(name: str, records: Sequence[dict[str, Any]], hint: str, file:
     return UserError(f"no field `{name}`; the records have: {_listed(records[0])}", file=file, hint=hint)
 
 
-def _explained(reason: Reason, options: RecordOptions, records: list[dict[str, Any]]) -> tuple[str, str]:
+def _explained(
+    reason: Reason, options: RecordOptions, records: list[dict[str, Any]], spelling: Spelling
+) -> tuple[str, str]:
     if options.messages is not None and reason in CONVERSATION_FAULTS:
-        return _explained_conversation(reason, options.messages, records)
+        return _explained_conversation(reason, options.messages, records, spelling)
     asked = options.fields.text
     text = _text_field(records)
     there_are = _listed(records[0])
-    mend = _fitting(records) or f"Set `fields: {{text: {text or '...'}}}`."
+    mend = _fitting(records, spelling) or spelling.text.format(text or "...")
     if reason is Reason.NO_TEXT:
         return f"no field `{asked}`; the records have: {there_are}", mend
     if reason in (Reason.TEXT_TYPE, Reason.NULL_TEXT):
@@ -64,10 +81,10 @@ def _explained(reason: Reason, options: RecordOptions, records: list[dict[str, A
 
 
 def _explained_conversation(
-    reason: Reason, asked: Messages, records: list[dict[str, Any]]
+    reason: Reason, asked: Messages, records: list[dict[str, Any]], spelling: Spelling
 ) -> tuple[str, str]:
     there_are = _listed(records[0])
-    mend = _fitting(records, but=asked) or CONVERSATION
+    mend = _fitting(records, spelling, but=asked) or CONVERSATION
     if reason is Reason.NO_MESSAGES and asked in FORMATS:
         needed = " and ".join(f"`{name}`" for name in FORMATS[str(asked)].required)
         return f"the format `{asked}` needs {needed}; the records have: {there_are}", mend
@@ -86,12 +103,12 @@ def _missing(asked: MessageFields, record: dict[str, Any]) -> str:
     return next((field for field in fields if found_at(record, field) is ABSENT), fields[0])
 
 
-def _fitting(records: list[dict[str, Any]], but: Messages | None = None) -> str | None:
+def _fitting(records: list[dict[str, Any]], spelling: Spelling, but: Messages | None = None) -> str | None:
     """The setting with which the records are conversations."""
     in_each = set.intersection(*({*formats_of(record)} for record in records))
     formats = [name for name in FORMATS if name in in_each and all(_reads(each, name) for each in records)]
     settings = formats or [name for name in (_conversation_field(records),) if name]
-    said = " or ".join(f"`messages: {name}`" for name in settings if name != but)
+    said = " or ".join(f"`{spelling.messages}{name}`" for name in settings if name != but)
     return f"Set {said}." if said else None
 
 
