@@ -147,7 +147,7 @@ class ChatEncoder:
         _check(messages)
         return _without_marks(self._plain.render(messages))[0]
 
-    def encode(self, messages: pa.ListArray, template_fields: pa.StringArray | None = None) -> EncodedChat:
+    def encode(self, messages: pa.ListArray) -> EncodedChat:
         """Encode conversations: lists of structs of role and content."""
         rows, texts, spans, failures = [], [], [], {}
         for row, conversation in enumerate(messages.to_pylist()):
