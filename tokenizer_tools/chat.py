@@ -3,8 +3,10 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from unicodedata import is_normalized, normalize
 
@@ -13,7 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tokenizer_tools.backends import Ids, Offsets, Reference
+from tokenizer_tools.chat_template import ChatTemplate
+from tokenizer_tools.conversation import Conversation, Message, conversations
 from tokenizer_tools.encode import control_tokens, encoding_definition
+from tokenizer_tools.left_out import LeftOut
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
 from tokenizer_tools.span_masks import (
@@ -25,6 +30,8 @@ from tokenizer_tools.span_masks import (
     normal_form,
     token_bytes,
 )
+from tokenizer_tools.template_habits import CLOSE, OPEN, TemplateHabits, answer, call
+from tokenizer_tools.turns import TurnFinder
 
 CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
 CHATML_TEMPLATE = """\
@@ -43,23 +50,14 @@ CHATML_TEMPLATE = """\
 """
 """ChatML, with the assistant's words and its end of turn marked as generated."""
 
-VERSION = 1
+VERSION = 2
 """Part of the fingerprint; raised when the same conversation gets other ids or another mask."""
 
 LIBRARIES = ("jinja2",)
 """Those whose versions decide what a template says, too."""
 
-# Unicode keeps U+FDD0 to U+FDEF for a program's own use and out of interchanged text.
-_OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # around the id that stands for a control token
-_GENERATED, _END_GENERATED = "\ufdd2", "\ufdd3"  # around what the assistant generates
-_PLACEHOLDER = "\ufdd4"  # in the place of one assistant message
-_RESERVED = re.compile("[\ufdd0-\ufdef]")
-_CONTROL_TOKEN = re.compile(rf"\s*{_OPEN}\d+{_CLOSE}")
-
-Messages = list[dict[str, str]]
-"""A conversation: role and content of each message."""
-
 _NAME_ONE = "Name a Jinja file with a template in the recipe: `tokenizer: {chat_template: FILE}`."
+_NOTHING = "The rendering holds nothing that the assistant wrote."
 _UNALIGNED = "The rendering is empty, or the tokenizer does not keep all of its bytes."
 
 
@@ -73,22 +71,24 @@ class EncodedChat:
     """One per id: 1 where the model learns to write the token."""
     failures: dict[int, str]
     """Row to reason. Such a row has no ids."""
+    left_out: Counter[str]
+    """Field to the number of conversations that have it and whose rendering does not show it."""
 
 
 class ChatEncoder:
     """Renders conversations with a chat template and encodes them, with a mask of the assistant's tokens.
 
-    **Hostile contents.** The template's control tokens become control tokens; the same characters inside a
-    message are ordinary text. For this the template and the tokenizer are given other names for the control
-    tokens, made of Unicode noncharacters, which no message may contain. So the template's tokens and a
-    message's look-alikes differ before anything is encoded. Where no message holds a look-alike the ids are
-    those of the plain rendering.
+    **Hostile contents.** The template's control tokens become control tokens; the same characters anywhere
+    in a conversation are ordinary text. For this the template and the tokenizer are given other names for
+    the control tokens, made of Unicode noncharacters, which no conversation may contain. So the template's
+    tokens and look-alikes differ before anything is encoded. Where a conversation holds no look-alike the
+    ids are those of the plain rendering.
 
     **Mask.** A template with `{% generation %}` marks says itself what the assistant generates. Without them
-    each assistant message is found by rendering once more with a placeholder in its place: where both
-    renderings begin and end alike, what lies between is the message. The control token right after it, which
-    ends the turn, is learnt too. Where this does not hold, because the template rewrites earlier turns, the
-    conversation fails with a reason instead of being marked wrongly.
+    `TurnFinder` finds each turn: words, reasoning and tool calls with the control token that ends it. A
+    conversation of which a turn cannot be found fails with a reason instead of being marked wrongly. Turns
+    of weight 0 are encoded and not learnt, nor is one that says nothing because the template leaves out its
+    tool calls.
 
     **End.** A conversation ends with the end token like any document; one whose rendering already ends with
     it gets no second one. It is learnt only if it comes directly after the assistant's text.
@@ -97,23 +97,27 @@ class ChatEncoder:
     def __init__(self, files: TokenizerFiles, template: str) -> None:
         control = control_tokens(files)
         self._control = re.compile("|".join(map(re.escape, sorted(control, key=len, reverse=True))))
-        self._names = {token: f"{_OPEN}{number}{_CLOSE}" for token, number in control.items()}
+        self._names = {token: f"{OPEN}{number}{CLOSE}" for token, number in control.items()}
         roles = {
             "bos_token": files.begin_token,
             "eos_token": files.end_token,
             "pad_token": files.pad_token,
         }
         variables = {name: token for name, token in roles.items() if token is not None}
-        self._plain = _Template(template, variables)
-        self._renamed = _Template(
+        self._plain = ChatTemplate(template, variables)
+        self._renamed = ChatTemplate(
             self._rename(template), {name: self._rename(token) for name, token in variables.items()}
         )
+        self._habits = TemplateHabits.of(self._renamed)
+        self._turns = TurnFinder(self._renamed, self._habits)
+        self._left_out = LeftOut(self._renamed)
         self._span_encoder, self.refusal = _span_encoder(
             _renamed_definition(files, self._names), self._names.values()
         )
         """`refusal` says why the slower backend is used, None where the fast one is."""
         self.backend = self._span_encoder.backend.name
         self._normal_form = normal_form(files.definition)
+        self._control_ids = list(control.values())
         self.end_id = files.token_id(files.end_token)
         self.max_id = max(files.vocabulary.values())
         identity = json.dumps([VERSION, files.hash, template, variables])
@@ -133,32 +137,54 @@ class ChatEncoder:
                 f"{files.source} has no chat template, so conversations cannot be encoded. " + _NAME_ONE
             )
         encoder = cls(files, template)
-        probe = [{"role": "user", "content": "Question"}, {"role": "assistant", "content": "Answer"}]
         try:
-            encoder._spans(probe)
+            rendering = encoder._spans(answer("Answer"))
+            if not any("Answer" in rendering.text[slice(*span)] for span in rendering.learnt):
+                raise ValueError(_NOTHING)
         except ValueError as error:
             raise TokenizerError(
                 f"The chat template of {files.source} cannot be used: {error} {_NAME_ONE}"
             ) from error
         return encoder
 
-    def render(self, messages: Messages) -> str:
-        """The plain rendering of one conversation; ValueError says why it cannot be rendered."""
-        _check(messages)
-        return _without_marks(self._plain.render(messages))[0]
-
-    def encode(self, messages: pa.ListArray) -> EncodedChat:
-        """Encode conversations: lists of structs of role and content."""
-        rows, texts, spans, failures = [], [], [], {}
-        for row, conversation in enumerate(messages.to_pylist()):
+    @cached_property
+    def turn_ends(self) -> tuple[int, ...]:
+        """Ids of the control tokens with which learnt turns end: words and tool calls."""
+        ends = set()
+        for probe in (answer("Answer"), call({"key": "value"})):
             try:
-                text, found = self._spans(conversation or [])
+                rendering = self._spans(self._habits.fitted(probe))
+            except ValueError:  # not every template takes tool calls
+                continue
+            masked = self._ended(self._span_encoder.encode([rendering.text], [rendering.learnt]))
+            ends |= set(masked.ids[masked.mask == 1][-1:].tolist())
+        return tuple(sorted(ends & set(self._control_ids)))
+
+    def render(self, messages: list[Message], template_fields: str | None = None) -> str:
+        """The plain rendering of one conversation; ValueError says why it cannot be rendered."""
+        return self._plain.render(self._habits.fitted(Conversation.of(messages, template_fields)))
+
+    def encode(self, messages: pa.ListArray, template_fields: pa.StringArray | None = None) -> EncodedChat:
+        """Encode conversations.
+
+        Args:
+            messages: Lists of structs of role and content.
+            template_fields: What a template gets besides, as JSON; null where there is nothing.
+        """
+        rows, texts, spans, failures = [], [], [], {}
+        left_out: Counter[str] = Counter()
+        for row, conversation in enumerate(conversations(messages, template_fields)):
+            try:
+                if isinstance(conversation, ValueError):
+                    raise conversation
+                rendering = self._spans(self._habits.fitted(conversation))
             except ValueError as error:
                 failures[row] = str(error)
                 continue
             rows.append(row)
-            texts.append(text)
-            spans.append(found)
+            texts.append(rendering.text)
+            spans.append(rendering.learnt)
+            left_out.update(rendering.left_out)
         masked = self._span_encoder.encode(texts, spans)
         empty = np.diff(masked.offsets) == 0
         failures |= {rows[number]: _UNALIGNED for number in np.flatnonzero(empty)}
@@ -166,50 +192,53 @@ class ChatEncoder:
         lengths = np.zeros(len(messages), np.int64)
         lengths[rows] = np.diff(ended.offsets)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return EncodedChat(ended.ids, offsets, ended.mask, dict(sorted(failures.items())))
+        return EncodedChat(ended.ids, offsets, ended.mask, dict(sorted(failures.items())), left_out)
 
-    def _spans(self, messages: Messages) -> tuple[str, list[Span]]:
+    def _spans(self, conversation: Conversation) -> "_Rendering":
         """The rendering with renamed control tokens, and where in it the assistant speaks."""
-        _check(messages)
-        if not any(message["role"] == "assistant" for message in messages):
+        if not conversation.assistant:
             raise ValueError(
                 "The conversation has no assistant message, so there is nothing to learn from it."
             )
+        if not conversation.learnt:
+            raise ValueError(
+                "All of the assistant's messages have weight 0, so there is nothing to learn from it."
+            )
         if self._normal_form == "NFC":
-            messages = [message | {"content": normalize("NFC", message["content"])} for message in messages]
-        text, marked = _without_marks(self._renamed.render(messages))
+            conversation = conversation.with_strings(lambda text: normalize("NFC", text))
+        text, marked = self._renamed.marked(conversation)
+        self._check(conversation, text)
+        left_out = tuple(self._left_out.of(conversation, text))
+        learnt = [
+            number
+            for number in conversation.learnt
+            if "tool_calls" not in left_out or _has_words(conversation.messages[number])
+        ]
+        spans = self._learnt_spans(conversation, text, marked, learnt)
+        if all(start == stop for start, stop in spans):
+            raise ValueError(_NOTHING)
+        return _Rendering(text, spans, left_out)
+
+    def _learnt_spans(
+        self, conversation: Conversation, text: str, marked: list[Span], learnt: list[int]
+    ) -> list[Span]:
+        """The marked spans of learnt turns, found by rendering where marks do not tell."""
+        assistant = conversation.assistant
+        if marked and learnt == assistant:
+            return marked
+        if len(marked) == len(assistant):
+            return [span for number, span in zip(assistant, marked, strict=True) if number in learnt]
+        return self._turns.find(conversation, text, learnt)
+
+    def _check(self, conversation: Conversation, text: str) -> None:
         if self._normal_form == "NFC" and not is_normalized("NFC", text):
             raise ValueError("A message begins with a mark that changes the character before it.")
         forged = self._control.search(text)
-        if forged and not any(forged.group() in part for message in messages for part in message.values()):
+        if forged and not any(forged.group() in part for part in conversation.strings()):
             raise ValueError(
                 f"The chat template builds the control token {forged.group()!r} from pieces. "
                 "It must write control tokens out, so that they can be told from the words of a message."
             )
-        spans = marked or self._spans_by_difference(messages, text)
-        if all(start == stop for start, stop in spans):
-            raise ValueError("The rendering holds nothing that the assistant wrote.")
-        return text, spans
-
-    def _spans_by_difference(self, messages: Messages, text: str) -> list[Span]:
-        spans = []
-        for number, message in enumerate(messages):
-            if message["role"] != "assistant":
-                continue
-            other = [*messages[:number], message | {"content": _PLACEHOLDER}, *messages[number + 1 :]]
-            before, found, after = self._renamed.render(other).partition(_PLACEHOLDER)
-            end = len(text) - len(after)
-            alike = text.startswith(before) and text.endswith(after) and len(before) <= end
-            if not found or _PLACEHOLDER in after or not alike:
-                raise ValueError(
-                    "The chat template does not mark what the assistant generates, and it changes or omits "
-                    f"message {number}, which therefore cannot be found in the rendering without doubt. "
-                    "Mark it with {% generation %} and {% endgeneration %} in a template of your own "
-                    "(`tokenizer.chat_template` in the recipe)."
-                )
-            end_of_turn = _CONTROL_TOKEN.match(after)
-            spans.append((len(before), end + (end_of_turn.end() if end_of_turn else 0)))
-        return spans
 
     def _ended(self, masked: MaskedIds) -> MaskedIds:
         """Each text that has ids ended by the end token, which is learnt if the token before it is."""
@@ -227,77 +256,15 @@ class ChatEncoder:
         return self._control.sub(lambda found: self._names[found.group()], text)
 
 
-class _Template:
-    """A compiled chat template, rendered in the sandbox and with the helpers that transformers gives it.
-
-    `strftime_now` is left out: a rendering that depends on today's date would not be the same tomorrow.
-    Templates that ask whether it exists fall back to a fixed date.
-    """
-
-    def __init__(self, text: str, variables: dict[str, str]) -> None:
-        import jinja2
-        import jinja2.sandbox
-
-        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[_generation_tag(), "jinja2.ext.loopcontrols"]
-        )
-        environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _raise_exception
-        try:
-            self._template = environment.from_string(text)
-        except jinja2.TemplateSyntaxError as error:
-            raise TokenizerError(
-                f"The chat template is not valid: line {error.lineno}: {error.message}."
-            ) from error
-        except RecursionError as error:
-            raise TokenizerError("The chat template is not valid: it is nested too deeply.") from error
-        self._variables = variables
-
-    def render(self, messages: Messages) -> str:
-        try:
-            return self._template.render(
-                messages=messages, tools=None, documents=None, add_generation_prompt=False, **self._variables
-            )
-        except Exception as error:  # a template may raise anything on messages it was not written for
-            raise ValueError(f"The chat template refuses the conversation: {error}.") from error
+@dataclass(frozen=True)
+class _Rendering:
+    text: str
+    learnt: list[Span]
+    left_out: tuple[str, ...]
 
 
-def _generation_tag() -> type[Any]:
-    """The `{% generation %}` block: its text, between marks."""
-    from jinja2 import nodes
-    from jinja2.ext import Extension
-    from jinja2.parser import Parser
-
-    class Generation(Extension):
-        tags = {"generation"}  # noqa: RUF012
-
-        def parse(self, parser: Parser) -> nodes.Node:
-            line = next(parser.stream).lineno
-            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-            return nodes.CallBlock(self.call_method("_marked"), [], [], body).set_lineno(line)
-
-        def _marked(self, caller: Any) -> str:
-            return f"{_GENERATED}{caller()}{_END_GENERATED}"
-
-    return Generation
-
-
-def _without_marks(marked: str) -> tuple[str, list[Span]]:
-    """The text without the marks of generation, and the spans they enclosed."""
-    pieces = re.split(f"[{_GENERATED}{_END_GENERATED}]", marked)
-    ends = np.cumsum([len(piece) for piece in pieces]).tolist()
-    return "".join(pieces), list(zip(ends[0::2], ends[1::2], strict=False))
-
-
-def _check(messages: Messages) -> None:
-    for number, message in enumerate(messages):
-        if message is None or message["role"] is None or message["content"] is None:
-            raise ValueError(f"Message {number} has no role or no content.")
-        if found := _RESERVED.search(message["role"] + message["content"]):
-            raise ValueError(
-                f"Message {number} holds the noncharacter U+{ord(found.group()):04X}, which Unicode reserves "
-                "for programs and excludes from text."
-            )
+def _has_words(message: Message) -> bool:
+    return bool(message["content"] or message.get("reasoning_content"))
 
 
 def _renamed_definition(files: TokenizerFiles, names: dict[str, str]) -> dict[str, Any]:
@@ -323,11 +290,3 @@ def _span_encoder(definition: dict[str, Any], controls: Iterable[str]) -> tuple[
     texts = [*HOSTILE_TEXTS, *look_alikes(controls)]
     backend, refusal = choose_backend(tokenizer_json, texts, control_tokens=True)
     return ByteSpanEncoder(backend, lengths), refusal
-
-
-def _to_json(value: Any, ensure_ascii: bool = False, **layout: Any) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, **layout)
-
-
-def _raise_exception(message: str) -> None:
-    raise ValueError(message)

@@ -157,8 +157,10 @@ def test_a_template_that_builds_control_tokens_from_pieces_is_refused(trained):
 
 
 def test_a_template_that_leaves_the_answer_out_is_refused(trained):
-    with pytest.raises(TokenizerError, match="omits message 1"):
+    with pytest.raises(TokenizerError, match="nothing that the assistant wrote"):
         ChatEncoder.build(trained, "{% for m in messages %}<|im_start|>{{ m.role }}{% endfor %}")
+    with pytest.raises(TokenizerError, match="nothing that the assistant wrote"):
+        ChatEncoder.build(trained, "{% for m in messages %}<|im_start|>{{ m.role }}<|im_end|>{% endfor %}")
     with pytest.raises(TokenizerError, match="nothing that the assistant wrote"):
         ChatEncoder.build(trained, "<|im_start|>{% generation %}{% endgeneration %}")
 
