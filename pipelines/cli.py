@@ -61,7 +61,16 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES...",
-        help="Files with a column `text`, optionally `id`: .parquet, .jsonl, .jsonl.gz, .jsonl.zst.",
+        help="Files with a column `text`, optionally `id`, or conversations: .parquet, .jsonl, .jsonl.gz, "
+        ".jsonl.zst.",
+    ),
+]
+Messages = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD|FORMAT",
+        help="Read conversations: the field that holds one, or alpaca, sharegpt, openai, question_answer, "
+        "prompt_completion, preference.",
     ),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")]
@@ -247,13 +256,14 @@ def annotate(
     edit: Annotated[
         list[str], typer.Option(metavar="NAME", help="Edit the texts first, e.g. fix_encoding.")
     ] = [],  # noqa: B006
+    messages: Messages = None,
     workers: Workers = None,
     json: Json = False,
 ) -> None:
     """Compute the quality signals of documents, and judge them by rules: signals.parquet."""
     from pipelines.commands.annotate import annotate_files
 
-    annotate_files(files, output, rules, signals, edit, set_, workers, json)
+    annotate_files(files, output, rules, signals, edit, set_, messages, workers, json)
 
 
 @app.command()
@@ -271,6 +281,7 @@ def dedup(
         list[str],
         typer.Option(metavar="FILE", help="A file that is only compared with: its documents always win."),
     ] = [],  # noqa: B006
+    messages: Messages = None,
     workers: Workers = None,
     json: Json = False,
 ) -> None:
@@ -281,19 +292,20 @@ def dedup(
     from pipelines.commands.dedup import dedup_files
 
     shape = {"ngram": ngram, "bands": bands, "rows": rows, "verify": verify}
-    dedup_files(files, against, output, shape, exact_only, workers, json)
+    dedup_files(files, against, output, shape, exact_only, messages, workers, json)
 
 
 @tokenizer_app.command("report")
 def tokenizer_report(
     tokenizer: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
     files: Files,
+    messages: Messages = None,
     json: Json = False,
 ) -> None:
     """Measure how well a tokenizer fits documents."""
     from pipelines.commands.tokenizer import show_report
 
-    show_report(tokenizer, files, json)
+    show_report(tokenizer, files, messages, json)
 
 
 @tokenizer_app.command("train")
@@ -301,11 +313,12 @@ def tokenizer_train(
     files: Files,
     output: Output,
     vocabulary_size: Annotated[int | None, typer.Option(help="Tokens in all; 32768 by default.")] = None,
+    messages: Messages = None,
 ) -> None:
     """Train a byte-level BPE tokenizer on documents."""
     from pipelines.commands.tokenizer import train
 
-    train(files, output, vocabulary_size)
+    train(files, output, vocabulary_size, messages)
 
 
 @tokenizer_app.command("extend")
@@ -314,11 +327,12 @@ def tokenizer_extend(
     files: Files,
     output: Output,
     tokens: Annotated[int, typer.Option(help="Tokens to add at most.")],
+    messages: Messages = None,
 ) -> None:
     """Add the tokens that shorten documents most; everything else is cut as before."""
     from pipelines.commands.tokenizer import extend
 
-    extend(base, files, output, tokens)
+    extend(base, files, output, tokens, messages)
 
 
 @shards_app.command("info")

@@ -50,6 +50,7 @@ def annotate_files(
     signals: list[str],
     edits: list[str],
     assignments: list[str],
+    messages: str | None,
     workers: int | None,
     json: bool,
 ) -> None:
@@ -61,6 +62,7 @@ def annotate_files(
         signals=signals,
         edits=edits,
         settings=assignments,
+        messages=messages,
         workers=workers,
         console=PlainConsole(stderr=True),
     )
@@ -79,6 +81,7 @@ def annotate(
     signals: Sequence[str] = (),
     edits: Sequence[str] = (),
     settings: Sequence[str] = (),
+    messages: str | None = None,
     workers: int | None = None,
     console: Console = SILENT,
 ) -> dict[str, Any]:
@@ -91,6 +94,8 @@ def annotate(
         signals: Signals to compute, `language` or `all`; by default what the rules need, without rules all.
         edits: Edits made in the texts first, such as `fix_encoding`; `normalize_lines` is made by itself.
         settings: Thresholds and options, as `gopher_quality.min_words=20` or `normalize_lines=false`.
+        messages: The field that holds a conversation, or a format such as `alpaca`; without it a record with
+            no `text` whose fields fit one format is read so.
         workers: Processes; one a core by default.
         console: Where progress is shown.
 
@@ -104,7 +109,7 @@ def annotate(
     options = {key: values.pop(key) for key in list(values) if key.split(".")[0] in edits}
     normal_lines = values.pop(NORMALIZE, None)
     judged_by = _rules(rules, values)
-    parts = replace(ingest([*map(str, files)]), edits=_edits(edits, options, normal_lines))
+    parts = replace(ingest([*map(str, files)], messages, console), edits=_edits(edits, options, normal_lines))
     sidecars = _sidecars(parts, judged_by, signals)
     job = Job(
         command="annotate",

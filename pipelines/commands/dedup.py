@@ -35,6 +35,7 @@ def dedup_files(
     output: Path,
     shape: dict[str, float | None],
     exact_only: bool,
+    messages: str | None,
     workers: int | None,
     json: bool,
 ) -> None:
@@ -45,6 +46,7 @@ def dedup_files(
         against=against,
         minhash=shape,
         exact_only=exact_only,
+        messages=messages,
         workers=workers,
         console=PlainConsole(stderr=True),
     )
@@ -62,6 +64,7 @@ def dedup(
     against: Sequence[str | Path] = (),
     minhash: Mapping[str, float | None] | None = None,
     exact_only: bool = False,
+    messages: str | None = None,
     workers: int | None = None,
     console: Console = SILENT,
 ) -> dict[str, Any]:
@@ -73,6 +76,8 @@ def dedup(
         against: Files that are only compared with: their documents always win.
         minhash: Settings of `dedup.minhash` in a recipe: ngram, bands, rows, verify.
         exact_only: Leave near duplicates alone.
+        messages: The field that holds a conversation, or a format such as `alpaca`; without it a record with
+            no `text` whose fields fit one format is read so.
         workers: Processes; one a core by default.
         console: Where progress is shown.
 
@@ -83,7 +88,7 @@ def dedup(
         UserError: A file or a setting is wrong, or the folder holds something else.
     """
     shape = configured(MinHash, dict(minhash or {}), "`coupage dedup --help` says what the options mean.")
-    sources = ingest_with_references([*map(str, files)], [*map(str, against)])
+    sources = ingest_with_references([*map(str, files)], [*map(str, against)], messages, console)
     preference = Preference(
         scope=SCOPE,
         hashes=tuple(Hashes(scope=f"{s.scope}-hashes", parts=s) for s in sources),

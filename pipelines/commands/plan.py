@@ -39,6 +39,8 @@ class Plan:
     estimate: Estimate
     unreachable: list[str]
     """What did not answer, and so was not looked at."""
+    recognised: list[str]
+    """A line for each source whose conversations were found by their fields."""
 
 
 def plan(recipe: str | Path, *, workdir: str | Path | None = None, settings: Sequence[str] = ()) -> Plan:
@@ -64,6 +66,7 @@ def _made(recipe: str | Path, workdir: str | Path | None, settings: Sequence[str
         make_plan(graph, folder),
         estimate(graph, folder, looked),
         [str(error) for error in looked.unreachable],
+        looked.recognised_in_words,
     )
 
 
@@ -86,6 +89,8 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     for ingest in graph.ingests:
         if passed_over := ingest.source.passed_over():
             console.print(f"{ingest.scope}: {describe(passed_over)}", soft_wrap=True)
+    for told in made.recognised:
+        console.print(told, soft_wrap=True, markup=False, highlight=False)
     for error in made.unreachable:
         console.print(f"not looked at: {error}", style="yellow", soft_wrap=True)
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from mixers.files import finished_file
 from pipelines.execution.counts import total
 from pipelines.sources.base import QUARANTINE_SCHEMA, BadRecord
-from pipelines.sources.quarantine import nothing_good
+from pipelines.sources.quarantine import too_few_good
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.set_aside import losses_of, quarantined
 
@@ -20,7 +20,7 @@ QUARANTINE = "quarantine.parquet"
 def publish_quarantine(ingests: tuple[Ingest, ...], work: Path, output: Path) -> dict[str, int]:
     """Write `quarantine.parquet` (QUARANTINE_SCHEMA) and count the records by reason.
 
-    Raises UserError when there are bad records and no good ones.
+    Raises UserError when there are more bad records than good ones.
     """
     first: BadRecord | None = None
     with (
@@ -31,6 +31,7 @@ def publish_quarantine(ingests: tuple[Ingest, ...], work: Path, output: Path) ->
             writer.write_table(table)
             first = first or BadRecord(**table.slice(0, 1).to_pylist()[0])
     losses = losses_of(total(ingest.manifest(work).counts for ingest in ingests))
-    if first and not any(sum(ingest.part_rows(work)) for ingest in ingests):
-        raise nothing_good(losses.records, first, f"All of them: {output / QUARANTINE}")
+    documents = sum(sum(ingest.part_rows(work)) for ingest in ingests)
+    if first and losses.records > documents:
+        raise too_few_good(documents, losses.records, first, f"All of them: {output / QUARANTINE}")
     return {reason: loss.records for reason, loss in losses.reasons.items()}

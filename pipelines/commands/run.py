@@ -122,7 +122,8 @@ def run(
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
     inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
-    preflight(loaded, inputs, folder, executor)
+    for line in preflight(loaded, inputs, folder, executor).recognised_in_words:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
         tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.compiling)
         with only_run_in(folder), tasks:

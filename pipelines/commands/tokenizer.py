@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.commands.console import PlainConsole
+from pipelines.commands.files import given_files
 from pipelines.commands.folder import new_folder
 from pipelines.commands.options import configured
 from pipelines.errors import UserError
@@ -32,11 +33,11 @@ SAMPLE_BYTES = 32 << 20
 PIECES = "pieces.json"
 
 
-def show_report(tokenizer: str, paths: list[str], json: bool) -> None:
+def show_report(tokenizer: str, paths: list[str], messages: str | None, json: bool) -> None:
     """`coupage tokenizer report`: measures an equal share of SAMPLE_BYTES from the beginning of each file."""
     with _user_errors():
         encoder = Encoder.build(load_tokenizer(tokenizer))
-    given = GivenFiles.find(paths)
+    given = given_files(paths, messages, PlainConsole(stderr=True))
     quarantine = Quarantine()
     limit = SAMPLE_BYTES // len(given.files)
     samples = {file.path: _beginning(given, file, limit, quarantine) for file in given.files}
@@ -97,12 +98,12 @@ def _print(report: dict[str, Any], console: Console) -> None:
         )
 
 
-def train(paths: list[str], output: Path, vocabulary_size: int | None) -> None:
+def train(paths: list[str], output: Path, vocabulary_size: int | None, messages: str | None) -> None:
     """`coupage tokenizer train`."""
     config = configured(
         TokenizerTraining, {"vocabulary_size": vocabulary_size}, "Give another --vocabulary-size."
     )
-    texts = _Texts(GivenFiles.find(paths))
+    texts = _Texts(given_files(paths, messages, PlainConsole(stderr=True)))
     with new_folder(output) as temporary:
         with _told(texts):
             files = train_tokenizer(texts, config)
@@ -110,12 +111,12 @@ def train(paths: list[str], output: Path, vocabulary_size: int | None) -> None:
     _say(files, output)
 
 
-def extend(base: str, paths: list[str], output: Path, tokens: int) -> None:
+def extend(base: str, paths: list[str], output: Path, tokens: int, messages: str | None) -> None:
     """`coupage tokenizer extend`; `pieces.json` maps each new id to the base's ids for the same text."""
     config = configured(VocabularyExtension, {"tokens": tokens}, "Give another number of --tokens.")
     with _user_errors():
         files = load_tokenizer(base)
-    texts = _Texts(GivenFiles.find(paths))
+    texts = _Texts(given_files(paths, messages, PlainConsole(stderr=True)))
     with new_folder(output) as temporary:
         with _told(texts):
             extended = extend_tokenizer(files, texts, config)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.executors.registry import require_executor
@@ -24,8 +25,11 @@ from pipelines.sources.first_records import RECORDS
 from pipelines.sources.formats import RecordOptions
 from pipelines.sources.hub import HubConfig
 from pipelines.sources.preview import Preview
+from pipelines.sources.quarantine import formats_in_words
 from pipelines.sources.refusals import refusal
 from pipelines.stages.mix import COLUMNS
+from pipelines.stages.set_aside import recognised_formats
+from pipelines.stages.tokenize import conversations_of
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, UnreachableError, load_tokenizer
 from tokenizer_tools.train import train_tokenizer
@@ -42,8 +46,19 @@ class Preflight:
     """Of the sources that are not read yet, by name."""
     read: dict[str, int] = field(default_factory=dict)
     """Documents of the sources that are."""
+    recognised: dict[str, str] = field(default_factory=dict)
+    """The format of the conversations that a source was found to hold, without a setting that says so."""
     tokenizer: TokenizerFiles | None = None
     """The base tokenizer, with the recipe's chat template."""
+
+    @property
+    def recognised_in_words(self) -> list[str]:
+        """A line for each source whose conversations were found by their fields."""
+        return [
+            f"{name}: no field `text`; its fields are those of {found}, so it is read as conversations "
+            f"(`messages: {found}`)"
+            for name, found in self.recognised.items()
+        ]
 
     @property
     def unreachable(self) -> list[WorkError]:
@@ -51,8 +66,8 @@ class Preflight:
         return [*self.faults.unreachable, *self.unasked.unreachable]
 
 
-def preflight(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str = "local") -> None:
-    """Raise what is wrong with a recipe and its inputs.
+def preflight(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str = "local") -> Preflight:
+    """Look at all inputs of a recipe, and raise what is wrong with it and them.
 
     Raises:
         UserError: All faults.
@@ -61,6 +76,7 @@ def preflight(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str =
     looked = look_before(recipe, inputs, workdir, executor)
     for error in looked.faults.unreachable:
         raise error
+    return looked
 
 
 def look_before(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str = "local") -> Preflight:
@@ -93,9 +109,13 @@ def _look_at_source(
     ingest = ingest_of(recipe, name, inputs)
     if ingest.is_finished(workdir):
         looked.read[name] = sum(ingest.part_rows(workdir))
+        if found := formats_in_words(recognised_formats(ingest.manifest(workdir).counts)):
+            looked.recognised[name] = found
         return
     preview = ingest.source.preview()
     looked.previews[name] = preview
+    if preview.recognised:
+        looked.recognised[name] = preview.recognised
     if preview.is_refused and recipe.quarantine.max_share < 1 and isinstance(config, RecordOptions):
         raise refusal(f"sources.{name}", config, preview.refused)
 
@@ -152,7 +172,7 @@ def _check_tokenizer(recipe: Recipe, inputs: LiveInputs, looked: Preflight) -> N
             if config.chat_template:
                 files = replace(files, chat_template=inputs.chat_template(config.chat_template).text)
             looked.tokenizer = files if config.base else None
-            if talking := _with_conversations(recipe):
+            if talking := _with_conversations(recipe, looked):
                 encoder = _chat_encoder(files, talking)
                 for name in talking:
                     if name in looked.previews:
@@ -178,9 +198,13 @@ def _stand_in(recipe: Recipe) -> TokenizerFiles:
     return train_tokenizer([pa.array(["a question, an answer"])], small)
 
 
-def _with_conversations(recipe: Recipe) -> list[str]:
+def _with_conversations(recipe: Recipe, looked: Preflight) -> list[str]:
     """The sources and syntheses whose documents are conversations that are tokenized."""
-    sources = [name for name in recipe.own_sources if getattr(recipe.sources[name], "messages", None)]
+    sources = [
+        name
+        for name in recipe.own_sources
+        if getattr(recipe.sources[name], "messages", None) or name in looked.recognised
+    ]
     return [*sources, *recipe.synthesize]
 
 
@@ -193,13 +217,11 @@ def _chat_encoder(files: TokenizerFiles, talking: list[str]) -> ChatEncoder:
 
 def _check_conversations(name: str, documents: pa.Table, encoder: ChatEncoder) -> None:
     """Raise UserError where the template refuses them all."""
-    failures = encoder.encode(_conversations(documents)).failures
+    documents = documents.filter(pc.is_valid(documents.column("messages")))
+    messages, template_fields = conversations_of(documents)
+    failures = encoder.encode(messages, template_fields).failures
     if documents and len(failures) == len(documents):
         raise UserError(
             f"none of the first {len(documents)} conversations of {name} can be encoded: {failures[0]}",
             hint="Name a template that fits them, or mend the source.",
         )
-
-
-def _conversations(documents: pa.Table) -> pa.ListArray:
-    return documents.column("messages").combine_chunks()

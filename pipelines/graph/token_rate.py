@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipelines.graph.build import Graph
 from pipelines.graph.preflight import Preflight
 from pipelines.stages.parts import PartStage
-from pipelines.stages.tokenize import Encoders
+from pipelines.stages.tokenize import CONVERSATION, Encoders, conversations_of
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.train import train_tokenizer
@@ -94,7 +94,7 @@ def _first_documents(ingest: PartStage, workdir: Path, looked: Preflight) -> pa.
     if not names:
         return None
     with pq.ParquetFile(ingest.path(workdir, names[0])) as part:
-        return part.read_row_group(0, columns=["text", "messages"])
+        return part.read_row_group(0, columns=["text", *CONVERSATION])
 
 
 def _pieces(texts: pa.ChunkedArray) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _rate(sample: _Sample, encoders: Encoders) -> TokenRate:
         ids = len(encoders.text.encode(pa.array(texts, pa.large_string())).ids) - framing
         by_text = ids / max(1, sum(len(text.encode()) for text in texts))
     if sample.chats.num_rows and encoders.files.chat_template:
-        encoded = encoders.chat.encode(sample.chats.column("messages").combine_chunks())
+        encoded = encoders.chat.encode(*conversations_of(sample.chats))
         size = max(1, _bytes(sample.chats.column("text")))
         by_chat, learnt = len(encoded.ids) / size, int(encoded.assistant_mask.sum()) / size
     of_text, of_chats = 1 - sample.chat_share, sample.chat_share

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -56,6 +57,7 @@ def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
             "scores": said,
             "text": document["text"],
             "messages": document["messages"],
+            "template_fields": orjson.loads(document.get("template_fields") or "null"),
             "judged_signals": by_rules,
             "signals": values,
         }

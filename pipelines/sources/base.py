@@ -1,6 +1,7 @@
 """The interface of sources: units to read, each of which yields documents and sets bad records aside."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -97,6 +98,10 @@ class Reason(StrEnum):
     TEXT_TYPE = "text is not a string"
     NO_MESSAGES = "no messages field"
     BAD_MESSAGES = "messages are malformed"
+    BAD_TOOL_CALLS = "tool calls are malformed"
+    BAD_TOOLS = "tools are malformed"
+    BAD_WEIGHT = "a turn's weight is neither 0 nor 1, or contradicts itself"
+    NOT_TEXT = "a message holds more than text"
     NO_LABEL = "no label"
     TRUNCATED_GZIP = "truncated gzip"
     CORRUPT_GZIP = "corrupt gzip"
@@ -165,6 +170,8 @@ class Quarantine:
     first: BadRecord | None = None
     losses: dict[str, Loss] = field(default_factory=dict)
     """What was lost, by reason."""
+    recognised: Counter[str] = field(default_factory=Counter)
+    """Good records that were read as conversations because of their fields, by format."""
 
     def add(
         self,
@@ -285,7 +292,8 @@ def part_table(
     languages: list[str | None] | pa.Array | None = None,
     licenses: list[str | None] | pa.Array | None = None,
     parent_ids: list[str | None] | None = None,
-    messages: list[list[dict[str, str]]] | None = None,
+    messages: pa.ListArray | None = None,
+    template_fields: pa.StringArray | None = None,
 ) -> pa.Table:
     """A table of `PART_SCHEMA`; a language or licence that is null becomes the label's."""
     rows = len(doc_ids)
@@ -306,6 +314,7 @@ def part_table(
         "url": column(urls, pa.string()),
         "parent_id": column(parent_ids, pa.string()),
         "messages": column(messages, MESSAGES),
+        "template_fields": column(template_fields, pa.string()),
         "metadata": column(metadata, pa.string()),
     }
     return pa.table([columns[name] for name in PART_SCHEMA.names], schema=PART_SCHEMA)

@@ -10,18 +10,24 @@ from typing import Any, cast
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.sources.base import Labels, Quarantine, Reason, part_table, stored_bytes
+from pipelines.sources.conversations import Messages, read_conversation, recognised_format
+from pipelines.sources.paths import ABSENT, found_at, taken_from
+from pipelines.sources.rendering import rendered
+from pipelines.sources.schema import MESSAGES
+from pipelines.sources.turns import NoConversation
 
 METADATA_BYTES = 4_000
 METADATA_VALUE_BYTES = 1_000
 """Metadata above the first bound loses the values above the second and those beyond the first."""
 
+TEXT = "text"
+
 ID_CHARACTERS = 1_000
 """A longer id is not used."""
-
-_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 
 
 class Fields(BaseModel):
@@ -29,7 +35,7 @@ class Fields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text: str = Field(default="text", description="The document's text; not read where `messages` is set.")
+    text: str = Field(default=TEXT, description="The document's text; not read where `messages` is set.")
     id: str | None = Field(default="id", description="Unique in the source; null: always <file>:<row>.")
     url: str | None = Field(default="url", description="Where the document comes from.")
     parent_id: str | None = Field(
@@ -45,21 +51,19 @@ class FieldMap:
 
     labels: Labels
     fields: Fields
-    messages: str | None = None
-    """Field that holds a conversation: a list of {role, content} or {from, value}."""
+    messages: Messages | None = None
+    """Where the conversation of a record is; None: it has a text, or shows by its fields what it is."""
+
+    def conversation(self, record: dict[str, Any]) -> Messages | None:
+        """How a record is read as a conversation; None if it is none."""
+        if self.messages or self.fields.text != TEXT or TEXT in record:
+            return self.messages
+        return recognised_format(record)
 
 
 Record = tuple[int, int, int, int, Any]
 """A parsed record and where it was found: its 0-based number among the file's records, the 0-based number of
 its first line (-1 in a file without lines), the byte where that line begins, its bytes, and its value."""
-
-
-BETWEEN_MESSAGES = "\n\n"
-
-
-def render_messages(messages: list[dict[str, str]]) -> str:
-    """The plain text of a conversation: its contents, with a blank line between them and no role names."""
-    return BETWEEN_MESSAGES.join(message["content"] for message in messages)
 
 
 def row_position(row: int) -> str:
@@ -80,18 +84,10 @@ def documents_from_records(
     `rate`: bytes of the file for each byte of the records.
     """
     columns = _Columns(field_map, file)
-    name = field_map.messages or field_map.fields.text
-    accept = columns.add_messages if field_map.messages else columns.add_text
     for row, line, byte, size, value in records:
-        if isinstance(value, dict):
-            content = _take(value, name, _ABSENT)
-            reason = accept(content)
-            if reason is None:
-                columns.add_rest(row, value)
-                continue
-            value = value if content is _ABSENT else {name: content, **value}
-        else:
-            reason = Reason.NOT_AN_OBJECT
+        reason = columns.add(row, value, quarantine) if isinstance(value, dict) else Reason.NOT_AN_OBJECT
+        if reason is None:
+            continue
         position = row_position(row) if line < 0 else line_position(line, byte)
         sample = _encode(value) or b""
         if reason in (Reason.NO_TEXT, Reason.NO_MESSAGES):
@@ -116,7 +112,7 @@ def documents_from_table(
     batch, rows = _valid(batch, rows, sizes, file, quarantine)
     name = field_map.fields.text
     if field_map.messages or not _has_text(batch.schema, name):
-        values = _to_pylist(batch)
+        values = map(_without_inner_nulls, _to_pylist(batch))
         records = ((row, -1, -1, sizes(row), value) for row, value in zip(rows, values, strict=True))
         return documents_from_records(records, field_map, file, quarantine)
     texts = batch.column(name).cast(pa.large_string())
@@ -136,13 +132,15 @@ class _Columns:
 
     def __init__(self, field_map: FieldMap, file: str) -> None:
         fields = field_map.fields
+        self._field_map = field_map
         self._labels = field_map.labels
         source = field_map.labels.source
         self._prefix = f"{source}/" if source else ""
         self._file = file
         self._id = fields.id
-        self._texts: list[str] = []
-        self._messages: list[list[dict[str, str]]] = []
+        self._texts: list[str | None] = []
+        self._messages: list[list[dict[str, str | None]] | None] = []
+        self._template_fields: list[str | None] = []
         self._ids: list[str] = []
         self._metadata: list[str] = []
         self._urls: list[str | None] = []
@@ -157,65 +155,69 @@ class _Columns:
         )
         self._named = [(path, values) for path, values in named if path is not None]
 
-    def add_text(self, text: Any) -> Reason | None:
-        """Take the text of the next document, or say what is wrong with it."""
-        if isinstance(text, str):
-            self._texts.append(text)
-            return None
-        if text is _ABSENT:
-            return Reason.NO_TEXT
-        return Reason.NULL_TEXT if text is None else Reason.TEXT_TYPE
+    def add(self, row: int, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
+        """Take the next document, or say what is wrong with it; only a good record is taken apart."""
+        setting = self._field_map.conversation(value)
+        reason = self._add_text(value) if setting is None else self._add_conversation(value, setting)
+        if reason is None:
+            if setting is not None and not self._field_map.messages:
+                quarantine.recognised[str(setting)] += 1
+            self.add_rest(row, value)
+        return reason
 
-    def add_messages(self, raw: Any) -> Reason | None:
-        """Take the conversation of the next document, or say what is wrong with it."""
-        messages = normal_messages(raw)
-        if messages is None:
-            return Reason.NO_MESSAGES if raw is _ABSENT else Reason.BAD_MESSAGES
-        self._texts.append(render_messages(messages))
-        self._messages.append(messages)
+    def _add_text(self, record: dict[str, Any]) -> Reason | None:
+        text = found_at(record, self._field_map.fields.text)
+        if not isinstance(text, str):
+            kinds = {ABSENT: Reason.NO_TEXT, None: Reason.NULL_TEXT}
+            return next((reason for kind, reason in kinds.items() if text is kind), Reason.TEXT_TYPE)
+        taken_from(record, self._field_map.fields.text)
+        self._texts.append(text)
+        self._messages.append(None)
+        self._template_fields.append(None)
+        return None
+
+    def _add_conversation(self, record: dict[str, Any], setting: Messages) -> Reason | None:
+        try:
+            conversation = read_conversation(record, setting)
+        except NoConversation as error:
+            return error.reason
+        for field in conversation.fields:
+            taken_from(record, field)
+        self._texts.append(None)
+        self._messages.append(conversation.messages)
+        self._template_fields.append(conversation.template_fields)
         return None
 
     def add_rest(self, row: int, value: dict[str, Any]) -> None:
         """Take what the other fields name out of a record; what is left is the metadata."""
-        own_id = _usable_id(_take(value, self._id)) if self._id else None
+        own_id = _usable_id(taken_from(value, self._id)) if self._id else None
         self._ids.append(self._prefix + (own_id or f"{self._file}:{row}"))
         for path, values in self._named:
-            found = _take(value, path)
+            found = taken_from(value, path)
             values.append(found if isinstance(found, str) and found else None)
         self._metadata.append(metadata_json(value))
 
     def table(self, texts: pa.Array | None = None) -> pa.Table:
         """The documents; `texts` if they were not taken one by one."""
+        messages = template_fields = None
+        if texts is None:
+            texts = pa.array(self._texts, pa.large_string())
+            if texts.null_count:
+                messages = pa.array(self._messages, MESSAGES)
+                template_fields = pa.array(self._template_fields, pa.string())
+                texts = pc.coalesce(texts, rendered(messages, template_fields))
         return part_table(
             self._labels,
             self._ids,
-            self._texts if texts is None else texts,
+            texts,
             self._metadata,
             urls=self._urls or None,
             languages=self._languages or None,
             licenses=self._licenses or None,
             parent_ids=self._parent_ids or None,
-            messages=self._messages or None,
+            messages=messages,
+            template_fields=template_fields,
         )
-
-
-def normal_messages(raw: Any) -> list[dict[str, str]] | None:
-    """A conversation as a list of {role, content}, or None if it is empty or malformed.
-
-    `from` and `value` are read as `role` and `content`; human, gpt, bot and model get their usual names.
-    """
-    if not isinstance(raw, list) or not raw:
-        return None
-    messages = []
-    for turn in raw:
-        if not isinstance(turn, dict):
-            return None
-        role = turn.get("role") or turn.get("from")
-        content = turn.get("content") if turn.get("content") is not None else turn.get("value")
-        if not isinstance(role, str) or not isinstance(content, str):
-            return None
-        messages.append({"role": _ROLES.get(role, role), "content": content})
-    return messages
 
 
 def metadata_json(value: dict[str, Any]) -> str:
@@ -248,18 +250,15 @@ def _plain(value: Any) -> str:
     return f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value)
 
 
-_ABSENT = object()
+def _without_inner_nulls(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without the nulls with which structs of columns fill the fields that one of them lacks."""
+    return {name: _without_nulls(value) for name, value in record.items()}
 
 
-def _take(record: dict[str, Any], path: str, default: Any = None) -> Any:
-    """Remove the value at a dotted path and return it; a field whose very name has the dots goes first."""
-    if "." not in path or path in record:
-        return record.pop(path, default)
-    *parents, name = path.split(".")
-    inner: Any = record
-    for parent in parents:
-        inner = inner.get(parent) if isinstance(inner, dict) else None
-    return inner.pop(name, default) if isinstance(inner, dict) else default
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _usable_id(value: Any) -> str | None:

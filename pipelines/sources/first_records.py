@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -20,6 +21,7 @@ from pipelines.sources.fields import FieldMap
 from pipelines.sources.formats import FORMATS, RecordOptions, plan_files, suffix_of
 from pipelines.sources.listing import InputFile
 from pipelines.sources.preview import Preview, Refused
+from pipelines.sources.quarantine import formats_in_words
 from pipelines.sources.schema import PART_SCHEMA
 
 RECORDS = 20
@@ -139,6 +141,7 @@ class _Look:
     refused: list[Refused]
     amount: _Amount
     format: str
+    recognised: Counter[str] = field(default_factory=Counter)
 
 
 def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look:
@@ -154,7 +157,7 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
     )
     amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
-    return _Look(documents, bad.shown, amount, unit.format)
+    return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
 
 
 def _beginning(file: InputFile, unit: Unit) -> tuple[InputFile, int | None, float]:
@@ -205,6 +208,7 @@ def _preview(looks: list[_Look], whole: _Amount, stored: int) -> Preview:
         round(whole.records),
         round(whole.text),
         min(stored, round(whole.stored)),
+        formats_in_words(sum((look.recognised for look in looks), Counter())),
     )
 
 

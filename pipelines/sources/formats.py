@@ -12,6 +12,8 @@ from pipelines.errors import WorkError
 from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit, batched
 from pipelines.sources.compressed import COMPRESSIONS, split_compression
 from pipelines.sources.content import content_hash
+from pipelines.sources.conversations import FORMATS as CONVERSATIONS
+from pipelines.sources.conversations import Messages
 from pipelines.sources.csv_files import count_csv, csv_units, read_csv
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_arrays import count_json_array, read_json_array
@@ -33,7 +35,7 @@ Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
 
-VERSION = 3
+VERSION = 4
 """To be raised when the same files give other documents."""
 
 UNITS: dict[str, Units] = {
@@ -219,9 +221,11 @@ class RecordOptions(SourceOptions):
     fields: Fields = Field(
         default=Fields(), description="Which field is what, e.g. {text: body, id: doc, url: meta.url}."
     )
-    messages: str | None = Field(
+    messages: Messages | None = Field(
         default=None,
-        description="Field that holds a conversation: a list of {role, content} or {from, value}.",
+        description="The conversation: a field with a list of {role, content} or {from, value}; the fields "
+        "of a question and its answer, {user: [instruction, input], assistant: output}; or a format: "
+        f"{', '.join(CONVERSATIONS)}.",
     )
     text_document: Literal["file", "line"] = Field(
         default="file", description="What a document is in .txt and .md files: the file, or each line."

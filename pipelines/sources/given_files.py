@@ -19,9 +19,19 @@ from pipelines.sources import formats
 from pipelines.sources.base import Labels, Quarantine, Source, Unit
 from pipelines.sources.content import Contents
 from pipelines.sources.fields import FieldMap, Fields
-from pipelines.sources.formats import READABLE, plan_files, planned, read_unit, suffix_of, weighed
+from pipelines.sources.first_records import preview_files
+from pipelines.sources.formats import (
+    READABLE,
+    RecordOptions,
+    plan_files,
+    planned,
+    read_unit,
+    suffix_of,
+    weighed,
+)
 from pipelines.sources.listing import InputFile
 from pipelines.sources.preview import Preview
+from pipelines.sources.refusals import OF_ANOTHER_SHAPE, ON_A_COMMAND_LINE, refusal
 
 
 @dataclass(frozen=True)
@@ -32,9 +42,11 @@ class GivenFiles(Source):
     """
 
     files: tuple[InputFile, ...]
+    messages: str | None = None
+    """The field with the conversation, or the name of their format."""
 
     @classmethod
-    def find(cls, paths: list[str]) -> GivenFiles:
+    def find(cls, paths: list[str], messages: str | None = None) -> GivenFiles:
         """The files at `paths`. Raises UserError for one that is missing, repeated or of an unknown kind."""
         locations = [os.path.abspath(_existing(path)) for path in paths]
         if repeated := [path for path, times in Counter(locations).items() if times > 1]:
@@ -47,14 +59,16 @@ class GivenFiles(Source):
             tuple(
                 InputFile(name, location, os.path.getsize(location))
                 for name, location in zip(names, locations, strict=True)
-            )
+            ),
+            messages,
         )
 
     @override
     def identity(self) -> dict[str, Any]:
         """Name, size and content of each file; where it lies does not matter."""
         files = [[file.path, file.size, file.version] for file in self._identified]
-        return {"version": formats.VERSION, "files": files}
+        messages = {"messages": self.messages} if self.messages else {}
+        return {"version": formats.VERSION, "files": files, **messages}
 
     @override
     def size(self) -> int:
@@ -62,7 +76,24 @@ class GivenFiles(Source):
 
     @override
     def preview(self) -> Preview:
-        raise NotImplementedError("commands that take files read them at once")
+        raise NotImplementedError("what files are like is said of each by itself")
+
+    def recognised(self) -> dict[str, str]:
+        """The format of conversations that the first records of files were found to have, by the file's path.
+
+        Raises:
+            UserError: The first records of a file can be read, and none is a document.
+        """
+        found = {}
+        options = RecordOptions(messages=self.messages)
+        for file in self.files:
+            preview = preview_files("", options, [file])
+            shape = all(each.reason in OF_ANOTHER_SHAPE for each in preview.refused)
+            if preview.is_refused and shape:
+                raise refusal("", options, preview.refused, ON_A_COMMAND_LINE)
+            if preview.recognised:
+                found[file.path] = preview.recognised
+        return found
 
     @override
     def units(self, part_bytes: int) -> list[Unit]:
@@ -76,7 +107,7 @@ class GivenFiles(Source):
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
         file = next(file for file in self.files if file.path == unit.file)
-        fields = FieldMap(Labels("", ""), Fields(id=_id_field(file)))
+        fields = FieldMap(Labels("", ""), Fields(id=_id_field(file)), self.messages)
         return read_unit(file, unit, fields, quarantine)
 
     def read_file(self, file: InputFile, quarantine: Quarantine) -> Iterator[pa.Table]:

@@ -30,6 +30,8 @@ class Preview:
     text_bytes: int
     input_bytes: int
     """As stored."""
+    recognised: str | None = None
+    """The format of conversations that records without a text were found to have."""
 
     @property
     def is_empty(self) -> bool:

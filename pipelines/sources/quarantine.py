@@ -55,16 +55,21 @@ class Losses:
 def count_quarantine(quarantine: Quarantine, documents: int) -> dict[str, int]:
     """Count by reason, and tell, the bad records of a command that makes no folder of results for them.
 
-    Raises UserError when there are no documents.
+    Raises UserError when there are no documents, or fewer than bad records.
     """
     first = quarantine.first
+    if first and quarantine.lost_records > documents:
+        raise too_few_good(documents, quarantine.lost_records, first, "Mend the files.")
     if not documents:
-        if first:
-            raise nothing_good(quarantine.lost_records, first, "Mend the files.")
         raise UserError("the files hold no document", hint="Give files with at least one record.")
     reasons = {reason: loss.records for reason, loss in quarantine.losses.items()}
     tell(reasons, f"the first: {first.file}:{first.position}" if first else "")
     return reasons
+
+
+def formats_in_words(recognised: Mapping[str, int]) -> str | None:
+    """The formats of conversations that records without a text were found to have."""
+    return " and ".join(sorted(recognised)) or None
 
 
 def tell(reasons: dict[str, int], where: str) -> None:
@@ -74,11 +79,17 @@ def tell(reasons: dict[str, int], where: str) -> None:
         complain(f"warning: bad records were left out: {each}; {where}")
 
 
-def nothing_good(records: int, first: BadRecord, hint: str) -> UserError:
-    """The error that there are bad records only."""
+def too_few_good(documents: int, bad: int, first: BadRecord, hint: str) -> UserError:
+    """The error that most records are bad."""
+    whole = bad + documents
+    few = (
+        f"only {documents:,} of the {whole:,} records are documents"
+        if documents
+        else (f"none of the {whole:,} records is a document")
+    )
     return UserError(
-        f"none of the {records:,} records is a document; the first: {first.described}",
+        f"{few}; the first bad one: {first.described}",
         file=first.file,
         place=first.position,
-        hint=f"A record needs a string called `text`. {hint}",
+        hint=f"A record needs a string called `text`, or a conversation that `--messages` names. {hint}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,8 +13,9 @@ import pyarrow.compute as pc
 from filters.edits.edits import Edit
 from filters.text.texts import Edited, replaced
 from pipelines.execution.counts import Count, Counts
-from pipelines.sources.fields import BETWEEN_MESSAGES
+from pipelines.sources.rendering import rendered
 from pipelines.sources.schema import MESSAGES
+from pipelines.stages.editing_fields import edited_fields
 from pipelines.stages.parts import text_size
 
 
@@ -50,7 +52,7 @@ def _edit(table: pa.Table, edit: Edit, counts: Counts) -> tuple[pa.Table, int, i
 
 
 def _edited_columns(table: pa.Table, edit: Edit) -> tuple[pa.Table, dict[str, int]]:
-    """The table with `text`, and `messages` where there are any, edited."""
+    """The table with `text`, and conversations where there are any, edited."""
     messages = table.column("messages").combine_chunks()
     text = table.column("text").combine_chunks()
     if messages.null_count == len(messages):
@@ -61,29 +63,26 @@ def _edited_columns(table: pa.Table, edit: Edit) -> tuple[pa.Table, dict[str, in
     text = replaced(text, plain, result.texts)
     if not edit.conversations:
         return _with(table, "text", text), result.counts
+    counts = Counter(result.counts)
     messages, done = _edited_messages(messages, edit)
-    chats = np.flatnonzero(messages.is_valid())
-    text = replaced(text, chats, rendered(messages.take(pa.array(chats))))
-    table = _with(_with(table, "text", text), "messages", messages)
-    return table, {what: result.counts.get(what, 0) + number for what, number in done.items()}
+    counts.update(done)
+    template_fields, done = edited_fields(table.column("template_fields").combine_chunks(), edit)
+    counts.update(done)
+    text = pc.coalesce(rendered(messages, template_fields), text)
+    for name, column in (("text", text), ("messages", messages), ("template_fields", template_fields)):
+        table = _with(table, name, column)
+    return table, counts
 
 
 def _edited_messages(messages: pa.ListArray, edit: Edit) -> tuple[pa.ListArray, dict[str, int]]:
     turns = messages.flatten()
-    done: Edited = edit.apply(turns.field("content"))
-    contents = done.texts.cast(pa.string())
-    turns = pa.StructArray.from_arrays([turns.field("role"), contents], fields=list(MESSAGES.value_type))
+    contents = turns.field("content")
+    done: Edited = edit.apply(contents.fill_null(""))
+    said = pc.if_else(contents.is_valid(), done.texts.cast(pa.string()), pa.scalar(None, pa.string()))
+    turns = pa.StructArray.from_arrays([turns.field("role"), said], fields=list(MESSAGES.value_type))
     lengths = pc.list_value_length(messages).fill_null(0).to_numpy()
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
     return pa.ListArray.from_arrays(offsets, turns, MESSAGES, mask=messages.is_null()), done.counts
-
-
-def rendered(messages: pa.ListArray) -> pa.Array:
-    """The text of each conversation, as `sources.fields.render_messages` makes it of one."""
-    contents = messages.flatten().field("content")
-    lengths = pc.list_value_length(messages).to_numpy()
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
-    return pc.binary_join(pa.ListArray.from_arrays(offsets, contents), BETWEEN_MESSAGES)
 
 
 def _with(table: pa.Table, name: str, column: pa.Array) -> pa.Table:

@@ -34,7 +34,7 @@ class Ingest(PartStage, ReadingStage):
     """
 
     name: ClassVar[str] = "ingest"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: Source
     group: str
     reader: dict[str, Any]

@@ -23,6 +23,8 @@ from pipelines.sources.quarantine import Losses
 
 FOLDER = "quarantine"
 QUARANTINED = "quarantined"
+RECOGNISED = "recognised"
+"""Records without a text that were read as conversations, by format."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,8 @@ class SetAside:
         )
         for reason, loss in losses.items():
             counts.add("lost_bytes", loss.bytes, reason=reason)
+        for name, number in self.quarantine.recognised.items():
+            counts.add(RECOGNISED, number, reason=name)
         counts.add("input_bytes", self.input_bytes)
 
     def _keep(self, rows: pa.Table) -> None:
@@ -130,6 +134,11 @@ class SetAside:
             assert self.quarantine.first is not None, "a bad record was written"
             losses = Losses(self.quarantine.losses, self._whole + lost)
             raise self._stage.too_much_lost(losses, self.quarantine.first)
+
+
+def recognised_formats(counts: Counts) -> dict[str, int]:
+    """The formats of conversations that were found by their fields, and how many records had each."""
+    return {count.reason or "": number for count, number in counts.facts.items() if count.what == RECOGNISED}
 
 
 def losses_of(counts: Counts) -> Losses:

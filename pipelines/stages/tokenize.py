@@ -36,6 +36,10 @@ DESCRIPTION = ("doc_id", "license", "parent_id")
 """Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
 
 
+CONVERSATION = ("messages", "template_fields")
+"""Columns of the corpus that make a conversation."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tokenize(PerPartStage):
     """One task a part. Output: `PART.arrow`, uncompressed, one row a kept document:
@@ -134,7 +138,7 @@ class Tokenize(PerPartStage):
     ) -> tuple[pa.Table, Counter[Count]]:
         if len(rows) == 0:
             return encoders.schema.empty_table(), Counter()
-        columns = [*DESCRIPTION, "text", "messages"]
+        columns = [*DESCRIPTION, "text", *CONVERSATION]
         documents = pq.read_table(self.parts.path(workdir, part), columns=columns)
         output.counts.add("text_bytes_read", text_size(documents.column("text")))
         documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
@@ -203,7 +207,7 @@ class Encoders:
         """Conversations; those that the template refuses are dropped and counted by the reason."""
         if documents.num_rows == 0:
             return self.schema.empty_table(), Counter()
-        encoded = self.chat.encode(documents.column("messages").combine_chunks())
+        encoded = self.chat.encode(*conversations_of(documents))
         offsets = pa.array(encoded.offsets)
         masks = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.assistant_mask))
         trained = np.concatenate([[0], np.cumsum(encoded.assistant_mask, dtype=np.int64)])
@@ -240,6 +244,12 @@ class Encoders:
             ],
             schema=self.schema,
         )
+
+
+def conversations_of(documents: pa.Table) -> tuple[pa.ListArray, pa.StringArray]:
+    """What a chat encoder takes of documents."""
+    messages, template_fields = (documents.column(name).combine_chunks() for name in CONVERSATION)
+    return messages, template_fields
 
 
 @lru_cache(maxsize=1)

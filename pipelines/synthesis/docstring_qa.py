@@ -15,9 +15,9 @@ import pyarrow as pa
 import xxhash
 
 from pipelines.sources.base import Labels, part_table
-from pipelines.sources.fields import render_messages
 from pipelines.sources.python_code import Documented, documented, is_public, parse_python
-from pipelines.sources.schema import PART_SCHEMA
+from pipelines.sources.rendering import rendered
+from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 from pipelines.synthesis.docstring_sections import split_docstring
 
 VERSION = 1
@@ -101,14 +101,15 @@ def docstring_questions(
                 [{"role": "user", "content": found.question}, {"role": "assistant", "content": found.answer}]
             )
             metadata.append(orjson.dumps({"function": found.qualname, "lineno": found.lineno}).decode())
+    messages = pa.array(conversations, MESSAGES)
     table = part_table(
         Labels(source, domain, "en"),
         ids,
-        [render_messages(messages) for messages in conversations],
+        rendered(messages, pa.nulls(len(messages), pa.string())),
         metadata,
         licenses=licenses,
         parent_ids=parents,
-        messages=conversations,
+        messages=messages,
     )
     return table.cast(PART_SCHEMA), skipped
 

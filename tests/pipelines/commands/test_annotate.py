@@ -107,7 +107,7 @@ def test_bad_records_are_counted_and_kept_with_their_place(coupage, tmp_path, te
 def test_input_without_a_single_document_is_wrong_but_an_empty_file_is_not(coupage, tmp_path):
     (tmp_path / "none.jsonl").write_text('{"content": "x"}\n')
     failed = coupage("annotate", tmp_path / "none.jsonl", "-o", tmp_path / "out", code=2)
-    assert "none.jsonl:line 1, byte 0" in failed.stderr and "no text field" in failed.stderr
+    assert "none.jsonl:line 1, byte 0" in failed.stderr and "no field `text`" in failed.stderr
     (tmp_path / "empty.jsonl").write_text("")
     coupage("annotate", tmp_path / "empty.jsonl", "-o", tmp_path / "empty")
     assert signals_of(tmp_path / "empty").num_rows == 0

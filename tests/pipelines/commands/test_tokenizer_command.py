@@ -65,10 +65,10 @@ def test_an_extension_keeps_the_old_cuts_and_names_its_pieces(coupage, trained, 
 def test_wrong_input_ends_with_2_and_leaves_nothing(coupage, trained, files, tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"txt": "x"}\n')
     inside = {"cwd": tmp_path, "code": 2}
-    assert "no text field" in coupage("tokenizer", "train", "bad.jsonl", "-o", "out", **inside).stderr
-    assert "no text field" in coupage("tokenizer", "report", trained, "bad.jsonl", **inside).stderr
+    assert "no field `text`" in coupage("tokenizer", "train", "bad.jsonl", "-o", "out", **inside).stderr
+    assert "no field `text`" in coupage("tokenizer", "report", trained, "bad.jsonl", **inside).stderr
     assert (
-        "no text field"
+        "no field `text`"
         in coupage("tokenizer", "extend", trained, "bad.jsonl", "-o", "out", "--tokens", 5, **inside).stderr
     )
     assert "no model in it" in coupage("tokenizer", "report", "bad.jsonl", files[0], **inside).stderr

@@ -189,6 +189,50 @@ def test_conversations_that_the_template_refuses_one_and_all_are_found(coupage, 
     refused(coupage, recipe, "none of the first 20 conversations of chat", "has no assistant message")
 
 
+ALPACA = {"instruction": "ask", "input": "", "output": "answer"}
+
+
+def test_conversations_that_are_recognised_are_said(coupage, tmp_path):
+    write_lines(tmp_path / "chat.jsonl", [ALPACA] * 30)
+    recipe = write_recipe(tmp_path, {"chat": {"reader": "files", "path": "chat.jsonl"}})
+    said = "chat: no field `text`; its fields are those of alpaca"
+    run = ("run", recipe, "--workdir", tmp_path / "run", "--until", "ingest")
+    assert said in coupage("plan", recipe, "--workdir", tmp_path / "run").stdout
+    assert said in coupage(*run).stderr
+    assert said in coupage(*run).stderr  # what was read is known from its manifest
+
+
+def test_conversations_that_are_recognised_need_a_template(coupage, tmp_path):
+    write_lines(tmp_path / "chat.jsonl", [ALPACA] * 30)
+    tokenizer = {"train": {"vocabulary_size": 600, "special_tokens": []}}
+    recipe = write_recipe(tmp_path, {"chat": {"reader": "files", "path": "chat.jsonl"}}, tokenizer=tokenizer)
+    refused(coupage, recipe, "tokenizer.chat_template", "chat")
+
+
+SETTINGS = [
+    ([ALPACA], "sharegpt", ["the format `sharegpt` needs `conversations`", "Set `messages: alpaca`"]),
+    (
+        [ALPACA],
+        {"user": "question", "assistant": "output"},
+        ["no field `question`; the records have: instruction, input, output", "Set `messages: alpaca`"],
+    ),
+    (
+        [{"messages": TURNS, "prompt": "ask", "completion": "answer"}],
+        None,
+        ["Set `messages: openai` or `messages: prompt_completion`"],
+    ),
+    ([{"talk": "x"}], "talk", ["`talk` is no conversation: it holds a string", "prompt_completion"]),
+    ([ALPACA], {"user": "instruction", "answer": "output"}, ["unknown key", "answer"]),
+]
+
+
+@pytest.mark.parametrize(("rows", "messages", "words"), SETTINGS)
+def test_a_setting_that_does_not_fit_is_explained(coupage, tmp_path, rows, messages, words):
+    write_lines(tmp_path / "chat.jsonl", rows * 5)
+    chat = {"reader": "files", "path": "chat.jsonl", **({"messages": messages} if messages else {})}
+    refused(coupage, write_recipe(tmp_path, {"chat": chat}), *words)
+
+
 def test_conversations_that_are_only_compared_with_need_no_template(coupage, tmp_path):
     write_lines(tmp_path / "chat.jsonl", [{"messages": TURNS}] * 30)
     chat = {"reader": "files", "path": "chat.jsonl", "messages": "messages"}

@@ -127,3 +127,31 @@ mixtures: {{stage1: {{tokens: 1k, weights: {{talk: 1}}}}}}
     assert "user: Question 0?\n" in shown and "\nassistant: " in shown
     (found,) = json.loads(coupage("inspect", tmp_path / "run", "-n", 1, "--json").stdout)
     assert [turn["role"] for turn in found["messages"]] == ["user", "assistant"]
+
+
+def test_what_is_thought_and_called_is_shown(coupage, tmp_path, base_tokenizer):
+    call = {"type": "function", "function": {"name": "look", "arguments": {"city": "Bonn"}}}
+    talk = [
+        {"role": "user", "content": "Question?"},
+        {"role": "assistant", "content": None, "reasoning_content": "Hm.", "tool_calls": [call]},
+        {"role": "assistant", "content": "Answer.", "weight": 0},
+    ]
+    plain = [talk[0], {"role": "assistant", "content": "Answer."}]
+    write_lines(
+        tmp_path / "talks.jsonl",
+        [{"messages": talk, "tools": [{"type": "function"}]}, {"messages": plain}],
+    )
+    (tmp_path / "talks.yaml").write_text(f"""\
+name: talks
+sources:
+  talk: {{reader: files, path: {tmp_path}/talks.jsonl}}
+tokenizer: {{base: {base_tokenizer}}}
+mixtures: {{stage1: {{tokens: 1k, weights: {{talk: 1}}}}}}
+""")
+    coupage("run", tmp_path / "talks.yaml", "--workdir", tmp_path / "run", "--until", "select")
+    shown = coupage("inspect", tmp_path / "run", "-n", 1).stdout
+    assert 'assistant: Hm.\ncalls look {"city":"Bonn"}\n' in shown
+    assert "assistant (seen, not learnt): Answer.\n" in shown and 'tools: [{"type":"function"}]' in shown
+    (found,) = json.loads(coupage("inspect", tmp_path / "run", "-n", 1, "--json").stdout)
+    assert found["messages"][1]["content"] is None
+    assert found["template_fields"]["messages"][2] == {"weight": 0}

@@ -36,6 +36,7 @@ def test_ids_and_metadata(read):
         "url": "u://1",
         "parent_id": None,
         "messages": None,
+        "template_fields": None,
         "metadata": '{"n":[1,{"k":"ж"}]}',
     }
 

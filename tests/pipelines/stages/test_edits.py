@@ -187,6 +187,28 @@ def test_masks_reach_the_ids_of_texts_and_conversations(coupage, tmp_path, corpu
     assert "@" not in decoded
 
 
+def test_edits_reach_what_is_thought_and_called(coupage, tmp_path, corpus, base_tokenizer):
+    for name in ("web", "law"):
+        (tmp_path / f"{name}.jsonl").write_bytes((corpus / f"{name}.jsonl").read_bytes())
+    call = {"type": "function", "function": {"name": "send", "arguments": {"to": "ann.lee@mail-server.net"}}}
+    thought = {"role": "assistant", "content": None, "reasoning_content": "To bob.lee@mail-server.net?"}
+    asked = {"role": "user", "content": "I am ann.lee@mail-server.net"}
+    turns = [asked, {**thought, "tool_calls": [call]}, {"role": "tool", "content": "sent"}]
+    (tmp_path / "chat.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+    recipe = write_edited(tmp_path / "recipe.yaml", tmp_path, base_tokenizer, "[mask_pii]")
+    chat = f"  chat: {{reader: files, path: {tmp_path}/chat.jsonl}}\n"
+    recipe.write_text(recipe.read_text().replace("part_size", chat + "part_size"))
+    coupage("run", recipe, "--workdir", tmp_path / "run", "--until", "ingest")
+    (document,) = ingested(tmp_path / "run", "chat").to_pylist()
+    assert document["messages"][1] == {"role": "assistant", "content": None}
+    more = json.loads(document["template_fields"])["messages"][1]
+    assert more["reasoning_content"] == "To <email>?"
+    assert more["tool_calls"][0]["function"] == {"name": "send", "arguments": {"to": "<email>"}}
+    assert document["text"].endswith('\n\nTo <email>?\n\nsend {"to":"<email>"}\n\nsent')
+    counts = new_since({}, tmp_path / "run")["ingest chat"].counts
+    assert counts.number("edited", scope="mask_pii", reason="emails") == 3
+
+
 WINDOWS = "\ufeffThe river met the mountain. \r\nThey\0 will meet again.\u2028Soon.\r"
 NORMAL = "The river met the mountain.\nThey will meet again.\nSoon.\n"
 
