@@ -83,7 +83,7 @@ def _measure_groups(layout: Layout, rows: _Rows) -> Iterator[GroupLedger]:
     documents, packs = layout.documents, layout.packs
     quotas = _quotas(layout, rows)
     counted = _count_documents(
-        documents.group, documents.dropped, documents.skipped, layout.use_of_document, len(documents.groups)
+        documents.group, documents.dropped, documents.gap, layout.use_of_document, len(documents.groups)
     )
     for group, name in enumerate(documents.groups):
         offered, used, cut, shortened, dropped, unused = counted[group].tolist()
@@ -139,7 +139,7 @@ def _quotas(layout: Layout, rows: _Rows) -> dict[str, Quota]:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _count_documents(group_of_document, dropped, skipped, use, groups):  # type: ignore[no-untyped-def]
+def _count_documents(group_of_document, dropped, gap, use, groups):  # type: ignore[no-untyped-def]
     """Shape (groups, 6): documents offered, used, cut, shortened, dropped and unused."""
     counted = np.zeros((groups, 6), np.int64)
     for document in range(len(use)):
@@ -149,7 +149,7 @@ def _count_documents(group_of_document, dropped, skipped, use, groups):  # type:
             counts[0] += 1
             counts[1] += is_used
             counts[2] += use[document] == CUT
-            counts[3] += is_used and skipped[document] > 0
+            counts[3] += is_used and gap[document] > 0
             counts[4] += dropped[document]
             counts[5] += not is_used and not dropped[document]
     return counted

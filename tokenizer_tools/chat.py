@@ -43,7 +43,7 @@ CHATML_TEMPLATE = """\
 """
 """ChatML, with the assistant's words and its end of turn marked as generated."""
 
-VERSION = 1
+VERSION = 2
 """Part of the fingerprint; raised when the same conversation gets other ids or another mask."""
 
 LIBRARIES = ("jinja2",)
@@ -54,6 +54,7 @@ _OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # around the id that stands for a control to
 _GENERATED, _END_GENERATED = "\ufdd2", "\ufdd3"  # around what the assistant generates
 _PLACEHOLDER = "\ufdd4"  # in the place of one assistant message
 _RESERVED = re.compile("[\ufdd0-\ufdef]")
+_SYSTEM_ROLES = frozenset({"system", "developer"})
 _CONTROL_TOKEN = re.compile(rf"\s*{_OPEN}\d+{_CLOSE}")
 
 Messages = list[dict[str, str]]
@@ -71,6 +72,10 @@ class EncodedChat:
     offsets: Offsets
     assistant_mask: npt.NDArray[np.uint8]
     """One per id: 1 where the model learns to write the token."""
+    resume: npt.NDArray[np.bool_]
+    """One per id: whether a shortened conversation may go on with it. What goes is from the first such id to
+    another: the conversation begins as before, up to the text of its first turn after the system prompt, and
+    nothing that is learnt is missing. A conversation without any cannot be shortened."""
     failures: dict[int, str]
     """Row to reason. Such a row has no ids."""
 
@@ -149,27 +154,28 @@ class ChatEncoder:
 
     def encode(self, messages: pa.ListArray) -> EncodedChat:
         """Encode conversations: lists of structs of role and content."""
-        rows, texts, spans, failures = [], [], [], {}
+        rows, texts, spans, contexts, failures = [], [], [], [], {}
         for row, conversation in enumerate(messages.to_pylist()):
             try:
-                text, found = self._spans(conversation or [])
+                text, found, context = self._spans(conversation or [])
             except ValueError as error:
                 failures[row] = str(error)
                 continue
             rows.append(row)
             texts.append(text)
             spans.append(found)
-        masked = self._span_encoder.encode(texts, spans)
+            contexts.append(context)
+        masked = self._span_encoder.encode(texts, spans, contexts)
         empty = np.diff(masked.offsets) == 0
         failures |= {rows[number]: _UNALIGNED for number in np.flatnonzero(empty)}
         ended = self._ended(masked)
         lengths = np.zeros(len(messages), np.int64)
         lengths[rows] = np.diff(ended.offsets)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return EncodedChat(ended.ids, offsets, ended.mask, dict(sorted(failures.items())))
+        return EncodedChat(ended.ids, offsets, ended.mask, ended.begins, dict(sorted(failures.items())))
 
-    def _spans(self, messages: Messages) -> tuple[str, list[Span]]:
-        """The rendering with renamed control tokens, and where in it the assistant speaks."""
+    def _spans(self, messages: Messages) -> tuple[str, list[Span], list[Span]]:
+        """The rendering with renamed control tokens, where in it the assistant speaks, and its `_context`."""
         _check(messages)
         if not any(message["role"] == "assistant" for message in messages):
             raise ValueError(
@@ -189,7 +195,45 @@ class ChatEncoder:
         spans = marked or self._spans_by_difference(messages, text)
         if all(start == stop for start, stop in spans):
             raise ValueError("The rendering holds nothing that the assistant wrote.")
-        return text, spans
+        learnt = min(start for start, stop in spans if start < stop)
+        return text, spans, self._context(messages, text, learnt)
+
+    def _context(self, messages: Messages, text: str, learnt: int) -> list[Span]:
+        """The text before character `learnt` of which the beginning may be left out.
+
+        That is the text of the first turn after the system prompt, if it is found without doubt, and of
+        later turns of its role, where the rendering without the turns between says the same.
+        """
+        first = next(n for n, message in enumerate(messages) if message["role"] not in _SYSTEM_ROLES)
+        other = [*messages[:first], messages[first] | {"content": _PLACEHOLDER}, *messages[first + 1 :]]
+        before, found, after = self._rendered_if_possible(other).partition(_PLACEHOLDER)
+        start, stop = len(before), len(text) - len(after)
+        alike = text.startswith(before) and text.endswith(after) and start <= stop <= learnt
+        if not found or _PLACEHOLDER in after or not alike:
+            return []
+        spans = [(start, stop)]
+        for number, message in enumerate(messages[first + 1 :], first + 1):
+            if message["role"] in _SYSTEM_ROLES:
+                break
+            if message["role"] != messages[first]["role"]:
+                continue
+            content = message["content"].strip()
+            if content not in text[spans[-1][1] : learnt]:
+                break
+            shorter = self._rendered_if_possible([*messages[:first], *messages[number:]])
+            again = len(text) - (len(shorter) - start)
+            end = again + len(content)
+            if shorter != text[:start] + text[again:] or not text.startswith(content, again) or end > learnt:
+                break
+            spans.append((again, end))
+        return spans
+
+    def _rendered_if_possible(self, messages: Messages) -> str:
+        """The rendering with renamed control tokens; nothing where the template refuses."""
+        try:
+            return _without_marks(self._renamed.render(messages))[0]
+        except ValueError:
+            return ""
 
     def _spans_by_difference(self, messages: Messages, text: str) -> list[Span]:
         spans = []
@@ -221,6 +265,7 @@ class ChatEncoder:
             np.insert(masked.ids, open_ends + 1, self.end_id),
             masked.offsets + np.concatenate([[0], np.cumsum(added)]),
             np.insert(masked.mask, open_ends + 1, masked.mask[open_ends]),
+            np.insert(masked.begins, open_ends + 1, False),
         )
 
     def _rename(self, text: str) -> str:
