@@ -211,7 +211,7 @@ class ChatEncoder:
         alike = text.startswith(before) and text.endswith(after) and start <= stop <= learnt
         if not found or _PLACEHOLDER in after or not alike:
             return []
-        spans = [(start, stop)]
+        spans = [(start, start + len(text[start:stop].rstrip()))]  # white space alone is not worth keeping
         for number, message in enumerate(messages[first + 1 :], first + 1):
             if message["role"] in _SYSTEM_ROLES:
                 break
