@@ -133,14 +133,17 @@ class MixStage(SingleTaskStage):
         output.write_json(LEDGER, orjson.loads(ledger.model_dump_json()))
         entered, offered = dropped.total() + len(plan.documents), sum(g.documents for g in ledger.groups)
         dropped |= {Count("not_needed", group.group): group.documents_unused for group in ledger.groups}
-        for group in ledger.groups:
-            dropped[Count("too_long", group.group, NOWHERE)] = nowhere[group.group]
-            dropped[Count("too_long", group.group)] = group.documents_dropped - nowhere[group.group]
+        dropped |= {Count("too_long", group, NOWHERE): number for group, number in nowhere.items()}
+        dropped |= {
+            Count("too_long", group.group): group.documents_dropped - nowhere[group.group]
+            for group in ledger.groups
+        }
         dropped[Count("in_no_group")] = len(plan.documents) - offered
         used = sum(group.documents_used for group in ledger.groups)
         output.counts.flow("documents", entered=entered, left=used, dropped=dropped)
         output.counts.add("rows", ledger.rows)
         output.counts.add("tokens", ledger.tokens)
+        output.counts.add("documents_shortened", sum(group.documents_shortened for group in ledger.groups))
 
     def _write_corpus(self, workdir: Path, path: Path) -> Counter[Count]:
         """Write what a plan needs to know of each document that may take part, a batch a tokenized file.

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from tests.chat_templates import MARKED, TEMPLATES, make_tokenizer
+from tokenizer_tools.backends import Backend
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.load import load_tokenizer
+from tokenizer_tools.span_masks import ByteSpanEncoder
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 QUESTIONS = st.text(st.sampled_from(" \n\tabcé葡😀.,:?1"), max_size=40)
@@ -155,3 +157,22 @@ def test_an_end_of_turn_outside_the_marks_is_not_learnt_for_the_white_space_it_t
     learnt = encoded.ids[encoded.assistant_mask == 1].tolist()
     assert decoder.decode(learnt, skip_special_tokens=False) == "Yes."
     assert decoder.token_to_id("<|end|>") in encoded.ids
+
+
+class BreaksDown(Backend):
+    """A byte is a token; a text that begins with an exclamation mark has none."""
+
+    name = "breaks down"
+
+    def encode(self, texts):
+        pieces = [b"" if text.startswith("!") else text.encode() for text in texts]
+        return np.array(list(b"".join(pieces)), np.uint32), np.cumsum([0, *map(len, pieces)])
+
+
+def test_a_text_on_which_the_tokenizer_breaks_down_changes_nothing_in_the_next():
+    encoder = ByteSpanEncoder(BreaksDown(), np.ones(256, np.int64))
+    texts, whole = ["ab", "!cdef", "ghi"], [(0, 2)]
+    encoded = encoder.encode(texts, [whole, [(0, 5)], [(2, 3)]], [whole, [(0, 5)], [(1, 2)]])
+    assert encoded.offsets.tolist() == [0, 2, 2, 5]
+    assert encoded.mask.tolist() == [1, 1, 0, 0, 1]
+    assert encoded.begins.tolist() == [True, True, False, True, False]
