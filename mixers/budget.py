@@ -55,8 +55,8 @@ class Mixture(BaseModel):
     )
     overflow: Overflow = Field(
         "drop",
-        description="A conversation or question longer than a row is dropped, or loses the beginning of what "
-        "stands before its first answer.",
+        description="A conversation longer than a row is dropped, or loses the beginning of the text that "
+        "stands before its first answer, but never its system prompt or a header.",
     )
     groups: dict[str, str] = Field(
         default_factory=dict,

@@ -17,7 +17,8 @@ from mixers.packing import Packing, pieces_of
 _COLUMNS = {
     "group": np.int32,
     "tokens": np.int32,
-    "skipped": np.int32,
+    "gap_start": np.int32,
+    "gap": np.int32,
     "loss_tokens": np.int32,
     "bytes": np.int64,
     "dropped": np.bool_,
@@ -33,13 +34,15 @@ class Documents:
     """Position in `groups`; -1 where the document belongs to none of them."""
     tokens: NDArray[np.int32]
     """Those that are packed."""
-    skipped: NDArray[np.int32]
-    """Tokens before them that are left out: context for which the row has no room."""
+    gap_start: NDArray[np.int32]
+    """How many of them stand before the gap; only of use where there is one."""
+    gap: NDArray[np.int32]
+    """Tokens that are left out from there on: context for which the row has no room."""
     loss_tokens: NDArray[np.int32]
     """Tokens that bear loss, after the cuts that the document needs."""
     bytes: NDArray[np.int64]
     dropped: NDArray[np.bool_]
-    """Indivisible and longer than a row, with too little context to leave out."""
+    """Indivisible and longer than a row, with too little to leave out."""
 
     @classmethod
     def read(
@@ -106,12 +109,11 @@ def _read(
         hint = "it should have its end token at least" if tokens[document] < 1 else "divide it"
         raise ValueError(f"Document {first + document} has {tokens[document] or 'no'} tokens; {hint}.")
     too_long = table["indivisible"].to_numpy() & (tokens > sequence_length)
-    excess = np.where(too_long, tokens - sequence_length, 0)
-    can_shrink = np.zeros(len(tokens), np.bool_)
+    gap_start = gap = np.zeros(len(tokens), np.int64)
     if overflow == "truncate_context":
-        can_shrink = too_long & (excess < _integers(table, "context"))
-    skipped = np.where(can_shrink, excess, 0)
-    tokens = tokens - skipped
+        gap_start, offered = _integers(table, "gap_start"), _integers(table, "gap")
+        gap = np.where(too_long & (offered >= tokens - sequence_length), offered, 0)
+    tokens = tokens - gap
     loss_tokens = tokens - pieces_of(tokens, sequence_length)
     if "loss_tokens" in table.column_names:
         loss_tokens = np.where(tokens > sequence_length, loss_tokens, _integers(table, "loss_tokens"))
@@ -122,10 +124,11 @@ def _read(
     return {
         "group": _positions(table["group"], groups),
         "tokens": tokens,
-        "skipped": skipped,
+        "gap_start": gap_start,
+        "gap": gap,
         "loss_tokens": loss_tokens,
         "bytes": _integers(table, "bytes"),
-        "dropped": too_long & ~can_shrink,
+        "dropped": too_long & (gap == 0),
     }
 
 

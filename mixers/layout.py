@@ -87,7 +87,8 @@ class Layout:
 
         Columns: row (int64), position in the row (int32), document (int64, its row in the documents table),
         first_token (int64) and tokens (int32) of the document's part, epoch (int32), and bytes (int64): the
-        part's share of the document's bytes, such that the parts of a document add up to all of them.
+        part's share of the document's bytes, such that the parts of a document add up to all of them. What
+        stands before and after the gap of a document are two parts, of one position.
         """
         packs = self.pack_of_row[start:stop]
         first_piece = self.packs.offsets[packs].astype(np.int64)
@@ -95,12 +96,11 @@ class Layout:
         row = np.repeat(np.arange(len(packs)), pieces_of_row)
         position = np.arange(len(row)) - (np.cumsum(pieces_of_row) - pieces_of_row)[row]
         piece = first_piece[row] + position
-
         document = self.packs.document[piece].astype(np.int64)
-        skipped = self.documents.skipped[document]
-        first_token = skipped + self.packs.first_token[piece].astype(np.int64)
-        tokens = self.packs.tokens[piece]
-        size, length = self.documents.bytes[document], skipped + self.documents.tokens[document]
+        of_piece, first_token, tokens = self._parts(piece, document)
+        row, position, document = row[of_piece], position[of_piece], document[of_piece]
+        size = self.documents.bytes[document]
+        length = self.documents.gap[document] + self.documents.tokens[document]
         bytes_before, bytes_until = size * first_token // length, size * (first_token + tokens) // length
         return pa.table(
             {
@@ -108,10 +108,29 @@ class Layout:
                 "position": position.astype(np.int32),
                 "document": document,
                 "first_token": first_token,
-                "tokens": tokens,
+                "tokens": tokens.astype(np.int32),
                 "epoch": self.epoch_of_row[start:stop][row],
                 "bytes": bytes_until - bytes_before,
             }
+        )
+
+    def _parts(
+        self, piece: NDArray[np.int64], document: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64] | slice, NDArray[np.int64], NDArray[Any]]:
+        """The parts of pieces: for each its piece, where in the document it starts, and its tokens."""
+        first_token, tokens = self.packs.first_token[piece].astype(np.int64), self.packs.tokens[piece]
+        gap = self.documents.gap[document]
+        if not gap.any():
+            return slice(None), first_token, tokens
+        before = np.where(gap > 0, self.documents.gap_start[document], 0)
+        of_piece = np.repeat(np.arange(len(piece)), 1 + (before > 0))
+        is_second = np.diff(of_piece, prepend=-1) == 0
+        before, gap = before[of_piece], gap[of_piece]
+        is_first = (before > 0) & ~is_second
+        return (
+            of_piece,
+            first_token[of_piece] + np.where(is_first, 0, before + gap),
+            np.where(is_first, before, tokens[of_piece] - before),
         )
 
     @property

@@ -47,8 +47,8 @@ class GroupLedger(BaseModel):
     documents_dropped: int
     """Indivisible documents longer than a row."""
     documents_shortened: int = 0
-    """Indivisible documents longer than a row that are used without the beginning of their context; of
-    held-out rows, long documents of which only the beginning is used."""
+    """Indivisible documents longer than a row that are used without a part of their context; of held-out
+    rows, long documents of which only the beginning is used."""
     documents_cut: int
     """Documents longer than a row, which were cut into full rows and a tail."""
     cuts: int

@@ -98,7 +98,7 @@ def _measure_groups(layout: Layout, rows: _Rows) -> Iterator[GroupLedger]:
     counted = _count_documents(
         documents.group,
         documents.dropped,
-        documents.skipped if layout.shortened is None else layout.shortened,
+        documents.gap if layout.shortened is None else layout.shortened,
         layout.use_of_document,
         len(documents.groups),
     )

@@ -49,8 +49,9 @@ def plan_mixture(
             - bytes: integer, size of the text in UTF-8;
             - indivisible: bool, never cut (a chat, a question with its answer); what is longer than a row
               follows `mixture.overflow`;
-            - context, needed for ``overflow: truncate_context``: integer, tokens before the first that bears
-              loss. What is too long loses its first tokens, if one of the context at least is left;
+            - gap_start and gap, needed for ``overflow: truncate_context``: integers. What is indivisible and
+              too long loses `gap` tokens after its first `gap_start`, none of which bears loss, if it fits
+              into a row then;
             - loss_tokens, optional: integer, tokens that bear loss: ``sum(assistant_mask[1:])``. Without the
               column, and in documents longer than a row, all do but the first of the document or of its part.
         mixture: quotas, row length, epochs.

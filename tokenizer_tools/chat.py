@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tokenizer_tools.backends import Ids, Offsets, Reference
 from tokenizer_tools.chat_template import ChatTemplate
+from tokenizer_tools.context import removable_context
 from tokenizer_tools.conversation import Conversation, Message, conversations
 from tokenizer_tools.encode import control_tokens, encoding_definition
 from tokenizer_tools.left_out import LeftOut
@@ -69,6 +70,10 @@ class EncodedChat:
     offsets: Offsets
     assistant_mask: npt.NDArray[np.uint8]
     """One per id: 1 where the model learns to write the token."""
+    resume: npt.NDArray[np.bool_]
+    """One per id: whether a shortened conversation may go on with it. What goes is from the first such id to
+    another: the conversation begins as before, up to the text of its first turn after the system prompt, and
+    nothing that is learnt is missing. A conversation without any cannot be shortened."""
     failures: dict[int, str]
     """Row to reason. Such a row has no ids."""
     left_out: Counter[str]
@@ -156,7 +161,7 @@ class ChatEncoder:
                 rendering = self._spans(self._habits.fitted(probe))
             except ValueError:  # not every template takes tool calls
                 continue
-            masked = self._ended(self._span_encoder.encode([rendering.text], [rendering.learnt]))
+            masked = self._ended(self._span_encoder.encode([rendering.text], [rendering.learnt], [[]]))
             ends |= set(masked.ids[masked.mask == 1][-1:].tolist())
         return tuple(sorted(ends & set(self._control_ids)))
 
@@ -171,7 +176,7 @@ class ChatEncoder:
             messages: Lists of structs of role and content.
             template_fields: What a template gets besides, as JSON; null where there is nothing.
         """
-        rows, texts, spans, failures = [], [], [], {}
+        rows, texts, spans, contexts, failures = [], [], [], [], {}
         left_out: Counter[str] = Counter()
         for row, conversation in enumerate(conversations(messages, template_fields)):
             try:
@@ -184,15 +189,18 @@ class ChatEncoder:
             rows.append(row)
             texts.append(rendering.text)
             spans.append(rendering.learnt)
+            contexts.append(rendering.context)
             left_out.update(rendering.left_out)
-        masked = self._span_encoder.encode(texts, spans)
+        masked = self._span_encoder.encode(texts, spans, contexts)
         empty = np.diff(masked.offsets) == 0
         failures |= {rows[number]: _UNALIGNED for number in np.flatnonzero(empty)}
         ended = self._ended(masked)
         lengths = np.zeros(len(messages), np.int64)
         lengths[rows] = np.diff(ended.offsets)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return EncodedChat(ended.ids, offsets, ended.mask, dict(sorted(failures.items())), left_out)
+        return EncodedChat(
+            ended.ids, offsets, ended.mask, ended.begins, dict(sorted(failures.items())), left_out
+        )
 
     def _spans(self, conversation: Conversation) -> "_Rendering":
         """The rendering with renamed control tokens, and where in it the assistant speaks."""
@@ -217,7 +225,9 @@ class ChatEncoder:
         spans = self._learnt_spans(conversation, text, marked, learnt)
         if all(start == stop for start, stop in spans):
             raise ValueError(_NOTHING)
-        return _Rendering(text, spans, left_out)
+        learnt_from = min(start for start, stop in spans if start < stop)
+        context = removable_context(self._renamed, conversation, text, learnt_from)
+        return _Rendering(text, spans, context, left_out)
 
     def _learnt_spans(
         self, conversation: Conversation, text: str, marked: list[Span], learnt: list[int]
@@ -250,6 +260,7 @@ class ChatEncoder:
             np.insert(masked.ids, open_ends + 1, self.end_id),
             masked.offsets + np.concatenate([[0], np.cumsum(added)]),
             np.insert(masked.mask, open_ends + 1, masked.mask[open_ends]),
+            np.insert(masked.begins, open_ends + 1, False),
         )
 
     def _rename(self, text: str) -> str:
@@ -260,6 +271,7 @@ class ChatEncoder:
 class _Rendering:
     text: str
     learnt: list[Span]
+    context: list[Span]
     left_out: tuple[str, ...]
 
 

@@ -106,6 +106,10 @@ class Conversation:
         """With another message in the place of one."""
         return replace(self, messages=[*self.messages[:number], message, *self.messages[number + 1 :]])
 
+    def without_messages(self, start: int, stop: int) -> "Conversation":
+        """Without the messages from `start` up to `stop`."""
+        return replace(self, messages=[*self.messages[:start], *self.messages[stop:]])
+
     def first(self, number: int) -> "Conversation":
         """Only its first messages."""
         return replace(self, messages=self.messages[:number])

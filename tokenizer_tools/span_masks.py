@@ -1,4 +1,4 @@
-"""Encoding rendered text together with a mask of the tokens that cover given spans of its characters."""
+"""Encoding rendered text, with the tokens that cover given spans of its characters, or begin in them."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,11 +16,14 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class MaskedIds:
-    """Ids of many texts, and for each id whether it covers a character of one of its text's spans."""
+    """Ids of many texts."""
 
     ids: Ids
     offsets: Offsets
     mask: Mask
+    """For each id whether it covers a character of one of its text's spans."""
+    begins: npt.NDArray[np.bool_]
+    """For each id whether it begins with a character of one of the spans in which beginnings are sought."""
 
 
 class SpanEncoder(Protocol):
@@ -28,8 +31,8 @@ class SpanEncoder(Protocol):
 
     backend: Backend
 
-    def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
-        """The spans of each text in order, not overlapping."""
+    def encode(self, texts: list[str], spans: list[list[Span]], begins_in: list[list[Span]]) -> MaskedIds:
+        """The spans of each text in order, not overlapping; so are those in which beginnings are sought."""
 
 
 class ByteSpanEncoder(SpanEncoder):
@@ -43,26 +46,18 @@ class ByteSpanEncoder(SpanEncoder):
         self._token_bytes = token_bytes
 
     @override
-    def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
+    def encode(self, texts: list[str], spans: list[list[Span]], begins_in: list[list[Span]]) -> MaskedIds:
         ids, offsets = self.backend.encode(texts)
         ends = np.cumsum(self._token_bytes[ids])
         row_starts = np.concatenate([[0], ends])[offsets]
-        positions = [
-            row_start + len(text[:edge].encode())
-            for text, row_start, found in zip(texts, row_starts, spans, strict=False)
-            for span in found
-            for edge in span
-        ]
-        starts, stops = np.array(positions, np.int64).reshape(-1, 2).T
-        filled = starts < stops
-        first = np.searchsorted(ends, starts[filled], side="right")
-        last = np.searchsorted(ends, stops[filled], side="left")
-        steps = np.zeros(len(ids) + 1, np.int64)
-        np.add.at(steps, first, 1)
-        np.add.at(steps, last + 1, -1)
-        mask = (np.cumsum(steps[:-1]) > 0).astype(np.uint8)
-        sizes = [len(text.encode()) for text in texts]
-        return _without(MaskedIds(ids, offsets, mask), np.diff(row_starts) != sizes)
+        kept = np.diff(row_starts) == [len(text.encode()) for text in texts]
+        rows = [(texts[row], int(row_starts[row]), row) for row in np.flatnonzero(kept)]
+        mask = _covering(ends, [edge for text, at, row in rows for edge in _byte_edges(text, at, spans[row])])
+        characters = [_character_bytes(text, at, begins_in[row]) for text, at, row in rows]
+        begins = np.zeros(int(row_starts[-1]) + 1, bool)
+        begins[np.concatenate([np.empty(0, np.int64), *characters])] = True
+        starts = ends - self._token_bytes[ids]
+        return _without(MaskedIds(ids, offsets, mask, begins[starts]), ~kept)
 
 
 class ReferenceSpanEncoder(SpanEncoder):
@@ -72,17 +67,41 @@ class ReferenceSpanEncoder(SpanEncoder):
 
     def __init__(self, reference: Reference) -> None:
         self.backend = reference
+        added = reference.tokenizer.get_added_tokens_decoder()
+        self._taking_space = {number for number, token in added.items() if token.lstrip or token.rstrip}
 
     @override
-    def encode(self, texts: list[str], spans: list[list[Span]]) -> MaskedIds:
+    def encode(self, texts: list[str], spans: list[list[Span]], begins_in: list[list[Span]]) -> MaskedIds:
         encodings = self.backend.tokenizer.encode_batch(texts, add_special_tokens=False)
         ids = [np.array(encoding.ids, np.uint32) for encoding in encodings]
-        masks = [_mask(encoding, found) for encoding, found in zip(encodings, spans, strict=True)]
+        masks = [self._mask(*row) for row in zip(texts, encodings, spans, strict=True)]
+        begins = [_begins(encoding, found) for encoding, found in zip(encodings, begins_in, strict=True)]
         return MaskedIds(
             np.concatenate([np.empty(0, np.uint32), *ids]),
             np.cumsum([0, *map(len, ids)], dtype=np.int64),
             np.concatenate([np.empty(0, np.uint8), *masks]),
+            np.concatenate([np.empty(0, bool), *begins]),
         )
+
+    def _mask(self, text: str, encoding: Any, spans: list[Span]) -> Mask:
+        mask = np.zeros(len(encoding.ids), np.uint8)
+        for start, stop in spans:
+            characters = range(start, stop)
+            first = next(filter(_is_token, map(encoding.char_to_token, characters)), None)
+            last = next(filter(_is_token, map(encoding.char_to_token, reversed(characters))), None)
+            if first is not None and last is not None:
+                first += self._written(text, encoding, first)[1] <= start
+                last -= self._written(text, encoding, last)[0] >= stop
+                mask[first : last + 1] = 1
+        return mask
+
+    def _written(self, text: str, encoding: Any, token: int) -> Span:
+        """Where a token stands, without the white space that it takes from its neighbours."""
+        start, stop = encoding.offsets[token]
+        if encoding.ids[token] not in self._taking_space:
+            return start, stop
+        covered = text[start:stop]
+        return start + len(covered) - len(covered.lstrip()), start + len(covered.rstrip())
 
 
 def token_bytes(definition: dict[str, Any]) -> npt.NDArray[np.int64] | None:
@@ -115,15 +134,40 @@ def normal_form(definition: dict[str, Any]) -> str | None:
     return "NFC" if normalizer.get("type") == "NFC" else "other"
 
 
-def _mask(encoding: Any, spans: list[Span]) -> Mask:
-    mask = np.zeros(len(encoding.ids), np.uint8)
+def _byte_edges(text: str, at: int, spans: list[Span]) -> list[int]:
+    """The first byte of each span and the one after its last, of a text whose bytes begin at `at`."""
+    return [at + len(text[:edge].encode()) for span in spans for edge in span]
+
+
+def _character_bytes(text: str, at: int, spans: list[Span]) -> npt.NDArray[np.int64]:
+    """The first byte of each character of the spans, of a text whose bytes begin at `at`."""
+    found = [np.empty(0, np.int64)]
     for start, stop in spans:
-        characters = range(start, stop)
-        first = next(filter(_is_token, map(encoding.char_to_token, characters)), None)
-        last = next(filter(_is_token, map(encoding.char_to_token, reversed(characters))), None)
-        if first is not None and last is not None:
-            mask[first : last + 1] = 1
-    return mask
+        units = np.frombuffer(text[start:stop].encode(), np.uint8)
+        found.append(at + len(text[:start].encode()) + np.flatnonzero(units & 0xC0 != 0x80))
+    return np.concatenate(found)
+
+
+def _covering(ends: npt.NDArray[np.int64], edges: list[int]) -> Mask:
+    """Which tokens, that end before these bytes, cover a byte between a pair of edges."""
+    starts, stops = np.array(edges, np.int64).reshape(-1, 2).T
+    filled = starts < stops
+    first = np.searchsorted(ends, starts[filled], side="right")
+    last = np.searchsorted(ends, stops[filled], side="left")
+    steps = np.zeros(len(ends) + 1, np.int64)
+    np.add.at(steps, first, 1)
+    np.add.at(steps, last + 1, -1)
+    return (np.cumsum(steps[:-1]) > 0).astype(np.uint8)
+
+
+def _begins(encoding: Any, spans: list[Span]) -> npt.NDArray[np.bool_]:
+    """Which tokens begin in a span, and with the whole of a character."""
+    starts, stops = np.array(encoding.offsets, np.int64).reshape(-1, 2).T
+    inside = np.zeros(len(starts), bool)
+    for start, stop in spans:
+        inside |= (start <= starts) & (starts < stop)
+    before = np.concatenate([[0], np.maximum.accumulate(stops)])[: len(starts)]
+    return inside & (starts >= before) & (starts < stops)
 
 
 def _is_token(token: int | None) -> bool:
@@ -134,4 +178,4 @@ def _without(masked: MaskedIds, dropped: npt.NDArray[np.bool_]) -> MaskedIds:
     lengths = np.diff(masked.offsets)
     kept = np.repeat(~dropped, lengths)
     offsets = np.concatenate([[0], np.cumsum(np.where(dropped, 0, lengths))])
-    return MaskedIds(masked.ids[kept], offsets, masked.mask[kept])
+    return MaskedIds(masked.ids[kept], offsets, masked.mask[kept], masked.begins[kept])

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from typing_extensions import override
 
 from mixers.arrays import Allocate
-from mixers.budget import EmptyGroupError, Mixture, MixtureError
+from mixers.budget import EmptyGroupError, Mixture, MixtureError, Overflow
 from mixers.groups import assign_groups
 from mixers.layout import UNUSED
 from mixers.ledger import Ledger
@@ -43,8 +43,10 @@ FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
     "files.json", "documents.arrow", "segments.arrow", "rows.arrow", "ledger.json",
 )  # fmt: skip
 TOKENS_A_BATCH = 1 << 24
+NOWHERE = "no text before its first answer is found in the rendering without doubt"
+GAP = ("gap_start", "gap")
 COLUMNS = (
-    *("position", "row", "source", "tokens", "context", "bytes", "indivisible", "loss_tokens"),
+    *("position", "row", "source", "tokens", "bytes", "indivisible", "loss_tokens"),
     *(*DESCRIPTION, *DESCRIBED),
 )
 """What predicates may ask about, besides classifiers."""
@@ -72,6 +74,11 @@ class MixStage(SingleTaskStage):
     def rows_a_batch(self) -> int:
         """Rows of one shard file."""
         return max(1, TOKENS_A_BATCH // self.sequence_length)
+
+    @property
+    def overflow(self) -> Overflow:
+        """What happens to conversations longer than a row."""
+        return "drop"
 
     @property
     @abstractmethod
@@ -118,6 +125,7 @@ class MixStage(SingleTaskStage):
             dropped = self._write_corpus(workdir, corpus)
             plan = self._plan(corpus, mapped_arrays(output.folder), workdir)
             _write_batches(output, DOCUMENTS, _with_use(open_arrow(corpus), plan.use_of_document))
+            nowhere = self._cannot_be_shortened(corpus, plan)
         starts = range(0, max(len(plan), 1), self.rows_a_batch)
         for name, between in ((SEGMENTS, plan.segments_between), (ROWS, plan.rows_between)):
             _write_batches(output, name, (between(start, start + self.rows_a_batch) for start in starts))
@@ -125,12 +133,17 @@ class MixStage(SingleTaskStage):
         output.write_json(LEDGER, orjson.loads(ledger.model_dump_json()))
         entered, offered = dropped.total() + len(plan.documents), sum(g.documents for g in ledger.groups)
         dropped |= {Count("not_needed", group.group): group.documents_unused for group in ledger.groups}
-        dropped |= {Count("too_long", group.group): group.documents_dropped for group in ledger.groups}
+        dropped |= {Count("too_long", group, NOWHERE): number for group, number in nowhere.items()}
+        dropped |= {
+            Count("too_long", group.group): group.documents_dropped - nowhere[group.group]
+            for group in ledger.groups
+        }
         dropped[Count("in_no_group")] = len(plan.documents) - offered
         used = sum(group.documents_used for group in ledger.groups)
         output.counts.flow("documents", entered=entered, left=used, dropped=dropped)
         output.counts.add("rows", ledger.rows)
         output.counts.add("tokens", ledger.tokens)
+        output.counts.add("documents_shortened", sum(group.documents_shortened for group in ledger.groups))
 
     def _write_corpus(self, workdir: Path, path: Path) -> Counter[Count]:
         """Write what a plan needs to know of each document that may take part, a batch a tokenized file.
@@ -138,14 +151,14 @@ class MixStage(SingleTaskStage):
         Returns how many may not, by reason.
         """
         tables = [(stage, table) for stage in self.tokenized for table in stage.files(workdir)]
-        schemas = [_index(table.slice(0, 0), stage, self.sequence_length).schema for stage, table in tables]
+        schemas = [self._index(table.slice(0, 0), stage).schema for stage, table in tables]
         # Synthesised documents have no columns of classifiers.
         nothing = pa.unify_schemas(schemas, promote_options="default").empty_table()
         parents = self.parents(workdir)
         dropped: Counter[Count] = Counter()
         with pa.ipc.new_file(path, nothing.schema) as writer:
             for stage, table in tables:
-                index = _index(table, stage, self.sequence_length)
+                index = self._index(table, stage)
                 kept = pa.chunked_array([pa.repeat(True, index.num_rows)])
                 for why, excluded in self.excluded(index, parents):
                     dropped[why] += pc.sum(pc.and_(kept, excluded)).as_py() or 0
@@ -155,8 +168,38 @@ class MixStage(SingleTaskStage):
                 )
         return dropped
 
+    def _index(self, table: pa.Table, stage: Tokenize) -> pa.Table:
+        rows = table.num_rows
+        tokens = pc.list_value_length(table.column("ids")).cast(pa.int64())
+        excess = tokens.to_numpy() - self.sequence_length
+        if self.overflow == "drop":
+            excess = np.zeros(rows, np.int64)
+        described = {
+            name: table.column(name)
+            for name in (*DESCRIPTION, *stage.select.described, "bytes", "indivisible", "loss_tokens")
+        }
+        return pa.table(
+            {
+                "position": np.arange(rows, dtype=np.int64),
+                "row": table.column("row"),
+                "source": pa.repeat(stage.scope, rows),
+                "tokens": tokens,
+                **dict(zip(GAP, _gaps(table.column("resume"), excess), strict=True)),
+                **described,
+            }
+        )
+
+    def _cannot_be_shortened(self, corpus: Path, plan: MixturePlan) -> Counter[str]:
+        """For each group the conversations that are dropped because no place for a gap was found in them."""
+        if self.overflow == "drop":
+            return Counter()
+        nowhere = read_arrow(corpus).column("gap_start").to_numpy() < 0
+        group = plan.documents.group[nowhere & plan.documents.dropped]
+        counts = np.bincount(group[group >= 0], minlength=len(plan.documents.groups))
+        return Counter(dict(zip(plan.documents.groups, counts.tolist(), strict=True)))
+
     def _plan(self, corpus: Path, allocate: Allocate, workdir: Path) -> MixturePlan:
-        documents = read_arrow(corpus).select(["tokens", "bytes", "indivisible", "context", "loss_tokens"])
+        documents = read_arrow(corpus).select(["tokens", "bytes", "indivisible", *GAP, "loss_tokens"])
         try:
             groups = self.groups(corpus, allocate)
             plan = self.plan(documents.append_column("group", groups), allocate)
@@ -219,7 +262,7 @@ class Mix(MixStage):
     """The mixture of a training stage."""
 
     name: ClassVar[str] = "mix"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     mixture: Mixture
     about: MixStage | None
 
@@ -261,6 +304,11 @@ class Mix(MixStage):
     @override
     def held_out(self) -> bool:
         return False
+
+    @property
+    @override
+    def overflow(self) -> Overflow:
+        return self.mixture.overflow
 
     @override
     def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
@@ -320,25 +368,6 @@ class HeldOutMix(MixStage):
         return ledger.model_copy(update={"constraints": (*missing, *few)})
 
 
-def _index(table: pa.Table, stage: Tokenize, sequence_length: int) -> pa.Table:
-    rows = table.num_rows
-    tokens = pc.list_value_length(table.column("ids")).cast(pa.int64())
-    described = {
-        name: table.column(name)
-        for name in (*DESCRIPTION, *stage.select.described, "bytes", "indivisible", "loss_tokens")
-    }
-    return pa.table(
-        {
-            "position": np.arange(rows, dtype=np.int64),
-            "row": table.column("row"),
-            "source": pa.repeat(stage.scope, rows),
-            "tokens": tokens,
-            "context": _context(table.column("mask"), tokens.to_numpy() > sequence_length),
-            **described,
-        }
-    )
-
-
 def _batch(table: pa.Table) -> pa.RecordBatch:
     """A table as one batch, also where it has no rows."""
     columns = [column.combine_chunks() for column in table.columns]
@@ -371,13 +400,25 @@ def _scan(corpus: Path) -> pl.LazyFrame:
     return pl.scan_ipc(corpus)
 
 
-def _context(masks: pa.ChunkedArray, asked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """For the documents asked about, tokens before the first trained one; 0 where there is no mask."""
-    context = np.zeros(len(masks), np.int64)
-    documents = np.flatnonzero(asked & masks.is_valid().to_numpy())
-    chosen = masks.take(pa.array(documents)).combine_chunks()
-    starts = chosen.offsets.to_numpy() - chosen.offsets[0].as_py() if len(chosen) else np.zeros(1, np.int64)
-    trained = np.append(np.flatnonzero(chosen.flatten().to_numpy()), starts[-1])
-    first = trained[np.searchsorted(trained, starts[:-1])]
-    context[documents] = np.minimum(first, starts[1:]) - starts[:-1]
-    return context
+def _gaps(
+    resume: pa.ChunkedArray, excess: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """What each document with an excess leaves out: from where on, and how many tokens; at least the excess.
+
+    The start is -1 where there is no excess, or no place at which tokens may be left out; the number is 0
+    where there are not enough.
+    """
+    gap_start, gap = np.full(len(resume), -1), np.zeros(len(resume), np.int64)
+    documents = np.flatnonzero((excess > 0) & resume.is_valid().to_numpy())
+    if len(documents) == 0:
+        return gap_start, gap
+    chosen = resume.take(pa.array(documents)).combine_chunks()
+    offsets = chosen.offsets.to_numpy() - chosen.offsets[0].as_py()
+    starts, stops = offsets[:-1], offsets[1:]
+    places = np.append(np.flatnonzero(chosen.flatten().to_numpy(zero_copy_only=False)), stops[-1])
+    first = places[np.searchsorted(places, starts)]
+    gap_start[documents] = np.where(first < stops, first - starts, -1)
+    wanted = np.minimum(first + excess[documents], stops[-1])
+    resumed = places[np.searchsorted(places, wanted)]
+    gap[documents] = np.where(resumed < stops, resumed - first, 0)
+    return gap_start, gap

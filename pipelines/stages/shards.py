@@ -68,7 +68,9 @@ class Shards(Stage):
         ids, masks, masked = self._gather(workdir, segments, lengths)
         first_row = task["batch"] * self.mix.rows_a_batch
         row_of_segment = segments.column("row").to_numpy()
-        boundaries = np.searchsorted(row_of_segment, first_row + np.arange(rows.num_rows + 1))
+        rows_here = first_row + np.arange(rows.num_rows + 1)
+        boundaries = np.searchsorted(row_of_segment, rows_here)
+        documents = _first_segments(row_of_segment, segments.column("position").to_numpy())
         ends = np.concatenate([[0], np.cumsum(lengths)])
         masked_rows = np.logical_or.reduceat(masked, boundaries[:-1]) if len(masked) else np.zeros(0, bool)
         name = shard_file_name(output.task, task["files"])
@@ -77,8 +79,8 @@ class Shards(Stage):
             self.dataset(workdir) / name,
             input_ids=ids,
             row_offsets=ends[boundaries],
-            seq_lengths=lengths.astype(np.int32),
-            seq_offsets=boundaries.astype(np.int64),
+            seq_lengths=np.diff(ends[np.append(documents, len(lengths))]).astype(np.int32),
+            seq_offsets=np.searchsorted(row_of_segment[documents], rows_here).astype(np.int64),
             groups=rows.column("group"),
             assistant_masks=masks,
             masked_rows=masked_rows,
@@ -189,6 +191,11 @@ class _Documents:
             ids.append(self._batches[number].column("doc_id").take(places))
             order.append(here)
         return pa.concat_arrays(ids).take(pa.array(np.argsort(np.concatenate(order))))
+
+
+def _first_segments(row: npt.NDArray[np.int64], position: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """The first segment of each document: what is before and after a gap has one position in the row."""
+    return np.flatnonzero((np.diff(row, prepend=-1) != 0) | (np.diff(position, prepend=-1) != 0))
 
 
 def _by_file(files: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:

@@ -46,13 +46,14 @@ class Tokenize(PerPartStage):
 
     `row` int64 (in the part), `doc_id`, `license`, `parent_id`, `bytes` int64, `indivisible` bool,
     `loss_tokens` int64, `ids` large_list of uint16 or int32 with the end token, `mask` large_list<uint8> or
-    null (all tokens train), and what the verdict says of the document: `held_out`, `domain`, `language`,
-    classifiers.
+    null (all tokens train), `resume` large_list<bool> or null (where a conversation that is too long may go
+    on after what it leaves out; see `EncodedChat`), and what the verdict says of the document: `held_out`,
+    `domain`, `language`, classifiers.
     The file's metadata names version, encoder and part, so that a later run knows what it may copy.
     """
 
     name: ClassVar[str] = "tokenize"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     select: Select
     tokenizer: Tokenizer
 
@@ -190,6 +191,7 @@ class Encoders:
                 ("loss_tokens", pa.int64()),
                 ("ids", pa.large_list(self.ids_type)),
                 ("mask", pa.large_list(pa.uint8())),
+                ("resume", pa.large_list(pa.bool_())),
             ]
         )
 
@@ -197,8 +199,10 @@ class Encoders:
         """Documents that are plain text; those that the tokenizer cannot take are dropped and counted."""
         encoded = self.text.encode(documents.column("text"))
         lengths = np.diff(encoded.offsets)
-        masks = pa.nulls(documents.num_rows, pa.large_list(pa.uint8()))
-        table = self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, indivisible=False)
+        masks, resume = (pa.nulls(len(lengths), self.schema.field(name).type) for name in ("mask", "resume"))
+        table = self._table(
+            documents, encoded.ids, encoded.offsets, masks, resume, lengths - 1, indivisible=False
+        )
         sound = lengths > self.text.added_tokens
         refused = Counter({Count("refused", reason=NO_TOKENS): int((~sound).sum())})
         return table.filter(pa.array(sound)), refused
@@ -210,10 +214,11 @@ class Encoders:
         encoded = self.chat.encode(*conversations_of(documents))
         offsets = pa.array(encoded.offsets)
         masks = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.assistant_mask))
+        resume = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.resume))
         trained = np.concatenate([[0], np.cumsum(encoded.assistant_mask, dtype=np.int64)])
         first = trained[np.minimum(encoded.offsets[:-1] + 1, encoded.offsets[1:])]
         loss = trained[encoded.offsets[1:]] - first  # nothing comes before the first token to predict it
-        table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, indivisible=True)
+        table = self._table(documents, encoded.ids, encoded.offsets, masks, resume, loss, indivisible=True)
         sound = np.ones(documents.num_rows, bool)
         sound[list(encoded.failures)] = False
         reasons = Counter(Count("refused", reason=reason) for reason in encoded.failures.values())
@@ -225,6 +230,7 @@ class Encoders:
         ids: npt.NDArray[np.uint32],
         offsets: Rows,
         masks: pa.Array,
+        resume: pa.Array,
         loss_tokens: Rows,
         *,
         indivisible: bool,
@@ -241,6 +247,7 @@ class Encoders:
                     pa.array(offsets), pa.array(ids.astype(self.ids_type.to_pandas_dtype()))
                 ),
                 masks,
+                resume,
             ],
             schema=self.schema,
         )

@@ -154,36 +154,56 @@ def test_documents_of_other_groups_and_of_none_are_left_alone():
     assert set(used % 3) == {0}
 
 
-@given(st.data())
+@st.composite
+def conversations(draw):
+    """Documents of 2 to 200 tokens, each with tokens that it could leave out before those that bear loss."""
+    tokens = np.array(draw(st.lists(st.integers(2, 200), min_size=1, max_size=60)))
+    edges = [sorted(draw(st.tuples(*[st.integers(0, int(n) - 1)] * 3))) for n in tokens]
+    start, stop, context = np.array(edges).T
+    return table(
+        ["qa"] * len(tokens),
+        tokens,
+        indivisible=True,
+        gap_start=start,
+        gap=stop - start,
+        loss_tokens=tokens - np.maximum(context, 1),
+    )
+
+
+@given(conversations())
 @settings(deadline=None)
-def test_a_conversation_longer_than_a_row_loses_the_beginning_of_its_context(data):
-    tokens = np.array(data.draw(st.lists(st.integers(2, 200), min_size=1, max_size=60)))
-    context = np.array([data.draw(st.integers(0, int(n) - 1)) for n in tokens])
-    loss = tokens - np.maximum(context, 1)
-    documents = table(["qa"] * len(tokens), tokens, indivisible=True, context=context, loss_tokens=loss)
+def test_a_conversation_longer_than_a_row_leaves_out_its_gap(documents):
+    start, gap, tokens, size, loss = (
+        documents[name].to_numpy() for name in ("gap_start", "gap", "tokens", "bytes", "loss_tokens")
+    )
     mixture = Mixture(
         tokens=int(tokens.sum()), weights={"qa": 1}, sequence_length=64, overflow="truncate_context",
         on_shortage="repeat",
     )  # fmt: skip
-    excess = np.maximum(tokens - 64, 0)
-    fits = (excess == 0) | (excess < context)
+    too_long = tokens > 64
+    fits = ~too_long | (tokens - gap <= 64)
     if not fits.any():
         with pytest.raises(MixtureError):
             plan_mixture(documents, mixture, 0)
         return
     plan = plan_mixture(documents, mixture, 0)
     plan.ledger.check()
-    segments = plan.segments.to_pydict()
-    for document, first, length in zip(
-        segments["document"], segments["first_token"], segments["tokens"], strict=True
-    ):
-        assert first == excess[document] and length == tokens[document] - excess[document]
-        assert first == 0 or first < context[document]
+    uses = {}
+    for part in plan.segments.to_pylist():
+        uses.setdefault((part["row"], part["position"]), []).append(part)
+    for parts in uses.values():
+        (document,) = {part["document"] for part in parts}
+        held = [n for part in parts for n in range(part["first_token"], part["first_token"] + part["tokens"])]
+        left_out = range(start[document], start[document] + gap[document]) if too_long[document] else ()
+        assert held == [n for n in range(tokens[document]) if n not in left_out]
+        assert sum(part["bytes"] for part in parts) <= size[document]
     (entry,) = plan.ledger.groups
-    assert set(segments["document"]) == set(np.flatnonzero(fits).tolist())
+    used = [parts[0]["document"] for parts in uses.values()]
+    assert set(used) == set(np.flatnonzero(fits).tolist())
     assert entry.documents_dropped == (~fits).sum()
-    assert entry.documents_shortened == (fits & (excess > 0)).sum()
-    assert entry.loss_tokens == sum(loss[document] for document in segments["document"])
+    assert entry.documents_shortened == (fits & too_long).sum()
+    assert entry.tokens == sum(plan.segments["tokens"].to_pylist())
+    assert entry.loss_tokens == loss[used].sum()
 
 
 def test_indivisible_documents_longer_than_a_row_are_dropped_and_counted():

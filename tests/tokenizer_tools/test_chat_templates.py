@@ -6,8 +6,6 @@ from copy import deepcopy
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.chat_templates import MARKED, TEMPLATES, make_tokenizer
 from tokenizer_tools.chat import ChatEncoder
@@ -55,8 +53,22 @@ SYSTEM = {"role": "system", "content": "Be brief."}
 ASKED_ONCE = [user("Rome?"), calls("Rome"), result(0, '{"sky": "clear"}'), says("Clear.")]
 PLAIN = {
     "one turn": [user("Red?"), says("Rouge, вино 😀.")],
-    "several turns": [user("Red?"), says("Rouge."), user("White?"), says("Blanc."), user("Rosé?"), says("Yes.")],
-    "the same answer twice": [user("Red?"), says("Yes."), user("White?"), says("Yes."), user("So?"), says("No.")],
+    "several turns": [
+        user("Red?"),
+        says("Rouge."),
+        user("White?"),
+        says("Blanc."),
+        user("Rosé?"),
+        says("Yes."),
+    ],
+    "the same answer twice": [
+        user("Red?"),
+        says("Yes."),
+        user("White?"),
+        says("Yes."),
+        user("So?"),
+        says("No."),
+    ],
     "system": [SYSTEM, user("Red?"), says("Rouge."), user("White?"), says("Blanc.")],
     "ends with a question": [user("Red?"), says("Rouge."), user("White?")],
     "inner white space": [user("  Red?\n"), says("Rouge.\n\n  Blanc."), user("\n"), says("Ok\t.")],
@@ -66,8 +78,19 @@ EDGES = {"white space at the edges": [user(" Red? "), says("\n Rouge. \n"), user
 WITH_TOOLS = {
     "a call and its result": ASKED_ONCE,
     "a call last": [user("Rome?"), calls("Rome")],
-    "words beside the call": [user("Rome?"), calls("Rome", content="Let me see."), result(0, "x"), says("Clear.")],
-    "calls in several turns": [*ASKED_ONCE, user("And Bonn?"), calls("Bonn"), result(0, "rain"), says("Rain.")],
+    "words beside the call": [
+        user("Rome?"),
+        calls("Rome", content="Let me see."),
+        result(0, "x"),
+        says("Clear."),
+    ],
+    "calls in several turns": [
+        *ASKED_ONCE,
+        user("And Bonn?"),
+        calls("Bonn"),
+        result(0, "rain"),
+        says("Rain."),
+    ],
     "system and calls": [SYSTEM, *ASKED_ONCE, user("Thanks."), says("Welcome.")],
     "quotes and braces": [user("Rome?"), calls('Ro"me\\{}\n<b>'), result(0, "x"), says("Clear.")],
 }
@@ -132,7 +155,10 @@ def marked(folders):
 @pytest.fixture(scope="module")
 def unmarked(folders):
     """With the templates as models bear them."""
-    unmarked = {name: TEMPLATES[name][0].replace("{%- generation %}", "").replace("{%- endgeneration %}", "") for name in TEMPLATES}
+    unmarked = {
+        name: TEMPLATES[name][0].replace("{%- generation %}", "").replace("{%- endgeneration %}", "")
+        for name in TEMPLATES
+    }
     return {name: ChatEncoder.build(load_tokenizer(folders[name]), unmarked[name]) for name in TEMPLATES}
 
 

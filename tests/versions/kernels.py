@@ -20,7 +20,7 @@ from filters.language import identify
 from filters.quality import bad_words
 from filters.quality.signals import FAMILIES, compute_signals
 from mixers import plan, shard_index, shards
-from mixers.budget import Mixture
+from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
 from pipelines.sources import formats, python_code, python_environment
 from pipelines.sources.base import Quarantine
@@ -177,7 +177,7 @@ def _encoded() -> Any:
 
 def _chats() -> Any:
     encoded = chat.ChatEncoder.build(_tokenizer()).encode(MESSAGES)
-    return [encoded.ids, encoded.offsets, encoded.assistant_mask, encoded.failures]
+    return [encoded.ids, encoded.offsets, encoded.assistant_mask, encoded.resume, encoded.failures]
 
 
 def _documents() -> pa.Table:
@@ -188,21 +188,24 @@ def _documents() -> pa.Table:
             "tokens": tokens,
             "bytes": 4 * tokens,
             "indivisible": np.arange(400) % 3 == 0,
+            "gap_start": tokens // 8,
+            "gap": tokens // 4,
         }
     )
 
 
 @cache
-def _plan() -> plan.MixturePlan:
+def _plan(overflow: Overflow = "drop") -> plan.MixturePlan:
     weights = {"chat": 20.0, "web": 50.0, "law": 30.0}
-    mixture = Mixture(tokens=30_000, sequence_length=256, weights=weights, max_epochs=3)
+    mixture = Mixture(tokens=30_000, sequence_length=256, weights=weights, max_epochs=3, overflow=overflow)
     return plan.plan_mixture(_documents(), mixture, 7)
 
 
 def _plans() -> Any:
     held_out = plan.plan_held_out(_documents(), 256, 4000, 7)
     return [
-        [one.rows, one.segments, orjson.loads(one.ledger.model_dump_json())] for one in (_plan(), held_out)
+        [one.rows, one.segments, orjson.loads(one.ledger.model_dump_json())]
+        for one in (_plan(), _plan("truncate_context"), held_out)
     ]
 
 
