@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,8 +71,8 @@ class EncodedChat:
     """One per id: 1 where the model learns to write the token."""
     failures: dict[int, str]
     """Row to reason. Such a row has no ids."""
-    left_out: dict[int, tuple[str, ...]]
-    """Row to the fields that it has and that its rendering does not show."""
+    left_out: Counter[str]
+    """Field to the number of conversations that have it and whose rendering does not show it."""
 
 
 class ChatEncoder:
@@ -175,7 +176,8 @@ class ChatEncoder:
             messages: Lists of structs of role and content.
             template_fields: What a template gets besides, as JSON; null where there is nothing.
         """
-        rows, texts, spans, failures, left_out = [], [], [], {}, {}
+        rows, texts, spans, failures = [], [], [], {}
+        left_out: Counter[str] = Counter()
         further = pa.nulls(len(messages), pa.string()) if template_fields is None else template_fields
         for row, columns in enumerate(zip(messages.to_pylist(), further.to_pylist(), strict=True)):
             try:
@@ -186,8 +188,7 @@ class ChatEncoder:
             rows.append(row)
             texts.append(rendering.text)
             spans.append(rendering.learnt)
-            if rendering.left_out:
-                left_out[row] = rendering.left_out
+            left_out.update(rendering.left_out)
         masked = self._span_encoder.encode(texts, spans)
         empty = np.diff(masked.offsets) == 0
         failures |= {rows[number]: _UNALIGNED for number in np.flatnonzero(empty)}

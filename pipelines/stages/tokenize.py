@@ -32,8 +32,6 @@ from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
 NO_TOKENS = "The tokenizer gives nothing for its text, or breaks down on it."
-LEFT_OUT = "left_out_by_the_chat_template"
-"""The fact that counts documents, by the field of theirs that the template does not show."""
 DESCRIPTION = ("doc_id", "license", "parent_id")
 """Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
 
@@ -44,13 +42,13 @@ class Tokenize(PerPartStage):
 
     `row` int64 (in the part), `doc_id`, `license`, `parent_id`, `bytes` int64, `indivisible` bool,
     `loss_tokens` int64, `ids` large_list of uint16 or int32 with the end token, `mask` large_list<uint8> or
-    null (all tokens train), `left_out` list<string> or null (what the chat template does not show), and what the verdict says of the document: `held_out`, `domain`, `language`,
+    null (all tokens train), and what the verdict says of the document: `held_out`, `domain`, `language`,
     classifiers.
     The file's metadata names version, encoder and part, so that a later run knows what it may copy.
     """
 
     name: ClassVar[str] = "tokenize"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 4
     select: Select
     tokenizer: Tokenizer
 
@@ -110,8 +108,6 @@ class Tokenize(PerPartStage):
         output.counts.flow("documents", entered=len(rows), left=table.num_rows, dropped=failures)
         output.counts.add("documents_encoded", len(missing))
         output.counts.add("documents_reused", len(known))
-        for field, number in Counter(pc.list_flatten(table.column("left_out")).to_pylist()).items():
-            output.counts.add(LEFT_OUT, number, reason=field)
         output.counts.add("tokens", pc.sum(pc.list_value_length(table.column("ids"))).as_py() or 0)
 
     def _encoded_earlier(
@@ -190,7 +186,6 @@ class Encoders:
                 ("loss_tokens", pa.int64()),
                 ("ids", pa.large_list(self.ids_type)),
                 ("mask", pa.large_list(pa.uint8())),
-                ("left_out", pa.list_(pa.string())),
             ]
         )
 
@@ -199,10 +194,7 @@ class Encoders:
         encoded = self.text.encode(documents.column("text"))
         lengths = np.diff(encoded.offsets)
         masks = pa.nulls(documents.num_rows, pa.large_list(pa.uint8()))
-        shown = pa.nulls(documents.num_rows, pa.list_(pa.string()))
-        table = self._table(
-            documents, encoded.ids, encoded.offsets, masks, lengths - 1, shown, indivisible=False
-        )
+        table = self._table(documents, encoded.ids, encoded.offsets, masks, lengths - 1, indivisible=False)
         sound = lengths > self.text.added_tokens
         refused = Counter({Count("refused", reason=NO_TOKENS): int((~sound).sum())})
         return table.filter(pa.array(sound)), refused
@@ -217,9 +209,7 @@ class Encoders:
         trained = np.concatenate([[0], np.cumsum(encoded.assistant_mask, dtype=np.int64)])
         first = trained[np.minimum(encoded.offsets[:-1] + 1, encoded.offsets[1:])]
         loss = trained[encoded.offsets[1:]] - first  # nothing comes before the first token to predict it
-        fields = [encoded.left_out.get(row) for row in range(documents.num_rows)]
-        left_out = pa.array(fields, pa.list_(pa.string()))
-        table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, left_out, indivisible=True)
+        table = self._table(documents, encoded.ids, encoded.offsets, masks, loss, indivisible=True)
         sound = np.ones(documents.num_rows, bool)
         sound[list(encoded.failures)] = False
         reasons = Counter(Count("refused", reason=reason) for reason in encoded.failures.values())
@@ -232,7 +222,6 @@ class Encoders:
         offsets: Rows,
         masks: pa.Array,
         loss_tokens: Rows,
-        left_out: pa.Array,
         *,
         indivisible: bool,
     ) -> pa.Table:
@@ -248,7 +237,6 @@ class Encoders:
                     pa.array(offsets), pa.array(ids.astype(self.ids_type.to_pandas_dtype()))
                 ),
                 masks,
-                left_out,
             ],
             schema=self.schema,
         )

@@ -296,12 +296,12 @@ def test_fields_that_a_template_does_not_use_are_counted(name, marked, unmarked)
     messages, fields = columns(conversation, TOOLS)
     for encoder in (marked[name], unmarked[name]):
         encoded = encoder.encode(pa.concat_arrays([messages] * 3), pa.concat_arrays([fields] * 3))
-        assert [set(encoded.left_out[row]) for row in range(3)] == [LEFT_OUT[name]] * 3
+        assert encoded.left_out == dict.fromkeys(LEFT_OUT[name], 3)
 
 
 def test_reasoning_that_a_template_shows_only_in_the_last_turn_is_counted_where_it_is_hidden(unmarked):
     earlier = [user("2+2?"), says("4", reasoning_content="add"), user("3+3?"), says("6")]
-    assert encode(unmarked["qwen3"], earlier).left_out == {0: ("reasoning_content",)}
+    assert encode(unmarked["qwen3"], earlier).left_out == {"reasoning_content": 1}
     assert encode(unmarked["qwen3"], REASONING["reasoning"]).left_out == {}
     assert encode(unmarked["qwen3"], PLAIN["system"]).left_out == {}
 
@@ -310,7 +310,7 @@ def test_a_turn_that_says_nothing_without_its_call_is_not_learnt(opened, marked,
     for encoder in (marked["chatml"], unmarked["chatml"]):
         encoded = encode(encoder, ASKED_ONCE, TOOLS)
         assert words_learnt(encoded, opened["chatml"]) == ["Clear.<|im_end|>"]
-        assert set(encoded.left_out[0]) == {"tools", "tool_calls", "tool_call_id", "name"}
+        assert set(encoded.left_out) == {"tools", "tool_calls", "tool_call_id", "name"}
         assert "leaves out" in encoder.encode(*columns([user("Rome?"), calls("Rome")], TOOLS)).failures[0]
 
 
@@ -359,7 +359,7 @@ LOOK_ALIKES = [
 HOSTILE = st.lists(st.sampled_from([*LOOK_ALIKES, "a", "\n", "é", "\\u0041"]), max_size=4).map("".join)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(*[HOSTILE] * 6)
 def test_look_alikes_anywhere_in_a_conversation_stay_text(
     opened, marked, unmarked, city, words, thought, described, key, answer
