@@ -329,6 +329,8 @@ def _generation_tag() -> type[Any]:
 
 def _without_marks(marked: str) -> tuple[str, list[Span]]:
     """The text without the marks of generation, and the spans they enclosed."""
+    if _GENERATED not in marked:
+        return marked, []
     pieces = re.split(f"[{_GENERATED}{_END_GENERATED}]", marked)
     ends = np.cumsum([len(piece) for piece in pieces]).tolist()
     return "".join(pieces), list(zip(ends[0::2], ends[1::2], strict=False))
