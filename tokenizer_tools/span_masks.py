@@ -74,7 +74,7 @@ class ReferenceSpanEncoder(SpanEncoder):
     def encode(self, texts: list[str], spans: list[list[Span]], begins_in: list[list[Span]]) -> MaskedIds:
         encodings = self.backend.tokenizer.encode_batch(texts, add_special_tokens=False)
         ids = [np.array(encoding.ids, np.uint32) for encoding in encodings]
-        masks = [self._mask(*row) for row in zip(texts, encodings, spans, strict=True)]
+        masks = [self._mask(*row) for row in zip(texts, encodings, ids, spans, strict=True)]
         begins = [_begins(encoding, found) for encoding, found in zip(encodings, begins_in, strict=True)]
         return MaskedIds(
             np.concatenate([np.empty(0, np.uint32), *ids]),
@@ -83,22 +83,20 @@ class ReferenceSpanEncoder(SpanEncoder):
             np.concatenate([np.empty(0, bool), *begins]),
         )
 
-    def _mask(self, text: str, encoding: Any, spans: list[Span]) -> Mask:
-        mask = np.zeros(len(encoding.ids), np.uint8)
+    def _mask(self, text: str, encoding: Any, ids: Ids, spans: list[Span]) -> Mask:
+        mask = np.zeros(len(ids), np.uint8)
         for start, stop in spans:
-            characters = range(start, stop)
-            first = next(filter(_is_token, map(encoding.char_to_token, characters)), None)
-            last = next(filter(_is_token, map(encoding.char_to_token, reversed(characters))), None)
-            if first is not None and last is not None:
-                first += self._written(text, encoding, first)[1] <= start
-                last -= self._written(text, encoding, last)[0] >= stop
+            tokens = _tokens(encoding, start, stop)
+            if tokens:
+                first = tokens[0] + (self._written(text, encoding, ids, tokens[0])[1] <= start)
+                last = tokens[-1] - (self._written(text, encoding, ids, tokens[-1])[0] >= stop)
                 mask[first : last + 1] = 1
         return mask
 
-    def _written(self, text: str, encoding: Any, token: int) -> Span:
+    def _written(self, text: str, encoding: Any, ids: Ids, token: int) -> Span:
         """Where a token stands, without the white space that it takes from its neighbours."""
-        start, stop = encoding.offsets[token]
-        if encoding.ids[token] not in self._taking_space:
+        start, stop = encoding.token_to_chars(token)
+        if int(ids[token]) not in self._taking_space:
             return start, stop
         covered = text[start:stop]
         return start + len(covered) - len(covered.lstrip()), start + len(covered.rstrip())
@@ -160,14 +158,24 @@ def _covering(ends: npt.NDArray[np.int64], edges: list[int]) -> Mask:
     return (np.cumsum(steps[:-1]) > 0).astype(np.uint8)
 
 
+def _tokens(encoding: Any, start: int, stop: int) -> range:
+    """The tokens that cover characters of a span."""
+    characters = range(start, stop)
+    first = next(filter(_is_token, map(encoding.char_to_token, characters)), None)
+    last = next(filter(_is_token, map(encoding.char_to_token, reversed(characters))), None)
+    return range(0) if first is None or last is None else range(first, last + 1)
+
+
 def _begins(encoding: Any, spans: list[Span]) -> npt.NDArray[np.bool_]:
     """Which tokens begin in a span, and with the whole of a character."""
-    starts, stops = np.array(encoding.offsets, np.int64).reshape(-1, 2).T
-    inside = np.zeros(len(starts), bool)
+    begins = np.zeros(len(encoding), bool)
     for start, stop in spans:
-        inside |= (start <= starts) & (starts < stop)
-    before = np.concatenate([[0], np.maximum.accumulate(stops)])[: len(starts)]
-    return inside & (starts >= before) & (starts < stops)
+        before = start
+        for token in _tokens(encoding, start, stop):
+            first, end = encoding.token_to_chars(token)
+            begins[token] = before <= first < end
+            before = max(before, end)
+    return begins
 
 
 def _is_token(token: int | None) -> bool:
