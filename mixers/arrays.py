@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike, NDArray
+
+from mixers.compiled import compiled
 
 Allocate = Callable[[int, DTypeLike], NDArray[Any]]
 """Makes an array of a length and a type, whatever it holds: `numpy.empty`, or one that maps a file."""
@@ -40,7 +41,7 @@ def take(values: NDArray[Any], places: NDArray[Any], allocate: Allocate) -> NDAr
     return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def count_below(amounts, items, limit):  # type: ignore[no-untyped-def]
     """How many items, from the first on, amount to less than `limit` together.
 

@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 from numpy.typing import NDArray
 
 from mixers.arrays import Allocate, chunks, index_type
 from mixers.budget import Overflow, Supply, Unit
+from mixers.compiled import compiled
 from mixers.packing import Packing, pieces_of
 
 _COLUMNS = {
@@ -149,7 +149,7 @@ def _positions(column: pa.ChunkedArray, groups: Sequence[str]) -> NDArray[np.int
     return np.concatenate(parts)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _supply(group, dropped, tokens, loss_tokens, groups):  # type: ignore[no-untyped-def]
     """Shape (groups, 3): documents that can be packed, their tokens and their loss tokens."""
     counted = np.zeros((groups, 3), np.int64)
@@ -161,7 +161,7 @@ def _supply(group, dropped, tokens, loss_tokens, groups):  # type: ignore[no-unt
     return counted
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _sort_by_group(group, dropped, places, out):  # type: ignore[no-untyped-def]
     """Write the documents that can be packed to `out`, those of each group from its place on."""
     for document in range(len(group)):
@@ -170,7 +170,7 @@ def _sort_by_group(group, dropped, places, out):  # type: ignore[no-untyped-def]
             places[group[document]] += 1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _add_up(offsets, document, piece_tokens, tokens, loss_tokens, pack_tokens, pack_loss_tokens):  # type: ignore[no-untyped-def]
     """For each pack its tokens and its loss tokens. A part of a document loses its first token."""
     for pack in range(len(offsets) - 1):

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from numba import njit
 from numpy.typing import NDArray
 
+from mixers.compiled import compiled
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+
+@compiled
 def gather_segments(
     source: NDArray[Any],
     starts: NDArray[Any],

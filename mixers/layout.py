@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from mixers.arrays import Allocate
 from mixers.budget import Budget, Unit
+from mixers.compiled import compiled
 from mixers.documents import Documents
 from mixers.packing import Packing
 
@@ -144,14 +144,14 @@ class Layout:
         return self.segments_between(0, len(self))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _count_uses(pack_of_row, uses):  # type: ignore[no-untyped-def]
     uses[:] = 0
     for pack in pack_of_row:
         uses[pack] += 1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _mark_used(offsets, document, piece_tokens, uses, tokens, use):  # type: ignore[no-untyped-def]
     use[:] = UNUSED
     for pack in range(len(uses)):

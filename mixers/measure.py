@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import exp
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mixers.arrays import chunks
 from mixers.budget import Unit
+from mixers.compiled import compiled
 from mixers.layout import CUT, UNUSED, Layout
 from mixers.ledger import GroupLedger, Ledger, Quota
 from mixers.order import follow_quotas
@@ -155,7 +155,7 @@ def _quotas(layout: Layout, rows: _Rows) -> dict[str, Quota]:
     }
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _count_documents(group_of_document, dropped, shortened, use, groups):  # type: ignore[no-untyped-def]
     """Shape (groups, 6): documents offered, used, cut, shortened, dropped and unused."""
     counted = np.zeros((groups, 6), np.int64)
@@ -172,7 +172,7 @@ def _count_documents(group_of_document, dropped, shortened, use, groups):  # typ
     return counted
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _measure_packs(first, stop, uses, amounts, offsets, document, first_token, piece_tokens, tokens):  # type: ignore[no-untyped-def]
     """Of the packs ``first:stop`` that are used.
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mixers.arrays import Allocate, count_below, index_type, numbers
+from mixers.compiled import compiled
 
 EPOCH_BLOCKS = 8
 """Parts of an epoch whose order is kept, and within which the rows are shuffled anew in each epoch."""
@@ -56,7 +56,7 @@ def quota_order(
     return order[: _interleave(amounts, starts[wanted], quotas[wanted], total, order)]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _interleave(amounts, next_row, quotas, total, order):  # type: ignore[no-untyped-def]
     """Write the order and return its length.
 
@@ -125,7 +125,7 @@ def repeat_packs(
     return uses[: before_last + count_below(amounts, uses[before_last:], missing) + 1]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def follow_quotas(amounts, group_of_row, shares, given, deviations):  # type: ignore[no-untyped-def]
     """Follow some rows, in training order: how far each group strays from its share after each of them.
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mixers.arrays import Allocate, index_type
+from mixers.compiled import compiled
 
 WINDOW = 8192
 """Documents among which the best fit is sought."""
@@ -88,7 +88,7 @@ def pieces_of(lengths: NDArray[np.int64], sequence_length: int) -> NDArray[np.in
     return -(-lengths // sequence_length)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _count_pieces(documents, lengths, sequence_length):  # type: ignore[no-untyped-def]
     pieces = 0
     for document in documents:
@@ -106,7 +106,7 @@ HEAD, TAIL = range(2)
 OLDEST, NEWEST, COUNT = range(3)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _best_fit(documents, lengths, sequence_length, packs, offsets, document, first_token, tokens):  # type: ignore[no-untyped-def]
     """Lay out a group after `packs` packs, by the rule in the module's docstring.
 
@@ -154,7 +154,7 @@ def _best_fit(documents, lengths, sequence_length, packs, offsets, document, fir
         offsets[packs] = placed
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _enqueue(slot, slots, queues, has_queue, waiting):  # type: ignore[no-untyped-def]
     """Let the document in a slot wait as the newest."""
     newest = waiting[NEWEST]
@@ -177,7 +177,7 @@ def _enqueue(slot, slots, queues, has_queue, waiting):  # type: ignore[no-untype
     queues[length, TAIL] = slot
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _dequeue(length, slots, queues, has_queue, waiting):  # type: ignore[no-untyped-def]
     """Take the oldest document of this length, of which there is one, and return its slot."""
     slot = queues[length, HEAD]
@@ -198,7 +198,7 @@ def _dequeue(length, slots, queues, has_queue, waiting):  # type: ignore[no-unty
     return slot
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _next_length(has_queue, room):  # type: ignore[no-untyped-def]
     """The length to place next, or 0 if none fits.
 
@@ -220,7 +220,7 @@ def _next_length(has_queue, room):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _longest_within(has_queue, room):  # type: ignore[no-untyped-def]
     """The greatest length up to `room` of which a document waits, or 0."""
     word = room >> 6

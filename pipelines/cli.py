@@ -230,6 +230,14 @@ def evaluate(
     show_scores(model, shards, base, options, json)
 
 
+@app.command("compile")
+def compile_(workers: Workers = None) -> None:
+    """Compile all kernels, once after installation. Without it the first run does it as it goes."""
+    from pipelines.commands.compile import compile_kernels
+
+    compile_kernels(workers)
+
+
 @app.command()
 def annotate(
     files: Files,

@@ -1,0 +1,156 @@
+"""`coupage compile`: every kernel, compiled after installation on all cores, so that no run waits for it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pipelines.commands.console import PlainConsole
+from pipelines.errors import WorkError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SAMPLE = (
+    "Kernels are compiled for the types of what they are called with.\nWhat a text says does not matter.\n",
+    "def add(a, b):\n    return a + b\n",
+)
+
+
+def compile_kernels(workers: int | None) -> None:
+    """`coupage compile`."""
+    console = PlainConsole()
+    workers = workers or os.cpu_count() or 1
+    console.print(f"compiling kernels in {workers} processes; every run finds them compiled")
+    started = time.monotonic()
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            for called in [pool.submit(call) for call in calls()]:
+                called.result()
+    except BrokenProcessPool as error:
+        raise WorkError(
+            "a process that compiled kernels was killed", hint="If memory ran out, try fewer --workers."
+        ) from error
+    console.print(f"kernels compiled in {time.monotonic() - started:.0f} s")
+
+
+def calls() -> list[Callable[[], object]]:
+    """Calls that need every kernel, the slowest to compile first, so that the cores end together."""
+    families = [partial(_signals, family) for family in ("pii", "gopher_quality", *_FAMILIES)]
+    return [
+        *families,
+        _edits,
+        _duplicates,
+        _boilerplate,
+        _mixtures,
+        _language,
+        _bad_words,
+        _classifier,
+        _json,
+    ]
+
+
+_FAMILIES = ("gopher_repetition", "code", "math", "c4", "fineweb", "scripts", "length")
+
+
+def _texts() -> pa.LargeStringArray:
+    import pyarrow as pa
+
+    return pa.array(SAMPLE, pa.large_string())
+
+
+def _signals(family: str) -> None:
+    from filters.quality.signals import compute_signals
+
+    compute_signals(_texts(), families=[family])
+
+
+def _edits() -> None:
+    from filters.edits.edits import EDITS
+
+    for edit in EDITS.values():
+        edit().apply(_texts())
+
+
+def _duplicates() -> None:
+    import numpy as np
+
+    from filters.dedup import candidates, exact, jaccard, survivors
+    from filters.dedup.minhash import MinHash
+
+    texts, minhash = _texts(), MinHash()
+    hashes = exact.content_hash(texts)
+    group = exact.first_equal(hashes)
+    exact.likely_shared(exact.value_hashes(hashes))
+    minhash.band_keys(minhash.signatures(texts))
+    pairs = candidates.candidate_pairs(np.ones(2, np.uint64), np.arange(2)).pairs
+    a, b = candidates.ends(pairs)
+    candidates_similarity = jaccard.verified(a, b, texts, 5)
+    everything = np.ones(2, bool)
+    survivors.survivors(np.arange(2), group, a, b, candidates_similarity, everything, 0.8)
+    survivors.components(group, a, b)
+
+
+def _boilerplate() -> None:
+    import numpy as np
+
+    from filters.dedup.boilerplate import Boilerplate
+
+    texts, editable, config = _texts(), np.ones(len(SAMPLE), bool), Boilerplate()
+    config.removed(texts, editable, config.recurring([config.occurrences(texts, editable)]))
+
+
+def _mixtures() -> None:
+    import numpy as np
+    import pyarrow as pa
+
+    from mixers.budget import Mixture
+    from mixers.gather import gather_segments
+    from mixers.plan import plan_held_out, plan_mixture
+
+    tokens = np.full(64, 40)
+    documents = pa.table(
+        {
+            "group": pa.array(["chat", "web"] * 32).dictionary_encode(),
+            "tokens": tokens,
+            "bytes": 4 * tokens,
+            "indivisible": np.arange(64) % 2 == 0,
+        }
+    )
+    mixture = Mixture(tokens=1000, sequence_length=64, weights={"chat": 50.0, "web": 50.0})
+    plan_mixture(documents, mixture, 17).ledger  # noqa: B018
+    plan_held_out(documents, 64, 200, 17).ledger  # noqa: B018
+    first, one = np.array([0]), np.array([1])
+    for ids in (pa.uint16(), pa.uint32(), pa.uint8()):  # the last are masks
+        source = pa.array([1], ids).to_numpy()
+        gather_segments(source, first, one, source.copy(), first)
+
+
+def _language() -> None:
+    from pipelines.sources.language_model import bundled_model, load_identifier
+
+    load_identifier(str(bundled_model())).identify(_texts())
+
+
+def _bad_words() -> None:
+    from filters.quality.bad_words import BadWords, count_bad_words
+
+    count_bad_words(_texts(), BadWords.build(["matter"]))
+
+
+def _classifier() -> None:
+    from filters.classify.fasttext_text import plain_words
+
+    plain_words(_texts())
+
+
+def _json() -> None:
+    from filters.text.json_elements import ElementEnds
+
+    ElementEnds().find(b"[{}]")
