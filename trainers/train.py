@@ -133,6 +133,7 @@ def _train(job: _Job) -> TrainingResult:
     from trainers.new_tokens import new_tokens, require_use_of_new_tokens
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer
+    from trainers.threads import FreeCores
 
     _clear(job.output)
     added = new_tokens(job.model, job.tokenizer_folder)
@@ -141,8 +142,10 @@ def _train(job: _Job) -> TrainingResult:
     sampler = _sampler(len(dataset), job.config, job.cursor)
     tokenizer = tokenizer_of(job.tokenizer_folder, job.model)
     model = _model(job, tokenizer, added)
-    with _open_run(job, dataset, sampler, tokenizer, added) as run:
+    opened = _open_run(job, dataset, sampler, tokenizer, added)
+    with opened as run, FreeCores(run.progress.note) as free_cores:
         trainer = PackedTrainer(PackedObjective(model), run)
+        trainer.add_callback(free_cores)
         isolation = _prove_isolation(trainer)
         run.progress.note(_opening(model, run, isolation.other_change))
         seconds = _take_steps(trainer, job.checkpoint)
