@@ -145,6 +145,7 @@ def _train(job: _Job) -> TrainingResult:
     from trainers.new_tokens import new_tokens
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer
+    from trainers.threads import FreeCores
 
     _clear(job.output)
     added = new_tokens(job.model, job.tokenizer_folder)
@@ -156,8 +157,10 @@ def _train(job: _Job) -> TrainingResult:
     objective = PackedObjective(model)
     sampler = _placed(job, objective, len(dataset))
     folders = _folders(job, model, tokenizer)
-    with _open_run(job, dataset, sampler, folders, added) as run:
+    opened = _open_run(job, dataset, sampler, folders, added)
+    with opened as run, FreeCores(run.progress.note) as free_cores:
         trainer = PackedTrainer(objective, run)
+        trainer.add_callback(free_cores)
         isolation = _prove_isolation(trainer)
         run.progress.note(_opening(model, run, isolation.other_change))
         for warning in _warnings(job, start, folders.stops):
