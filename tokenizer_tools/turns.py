@@ -91,7 +91,7 @@ class TurnFinder:
     def _moved(self, conversation: Conversation, text: str, turn: int, own: str) -> Span | None:
         """The turn's own rendering, where it covers the place at which placeholders for its words show."""
         message = map_call_names(conversation.messages[turn], lambda _: _PLACEHOLDER)
-        if message["content"]:
+        if message["content"] is not None:
             message = message | {"content": _PLACEHOLDER}
         other = attempt(self.template, conversation.with_message(turn, message))
         if other is None or _PLACEHOLDER not in other:
