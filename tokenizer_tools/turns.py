@@ -27,8 +27,8 @@ class TurnFinder:
     """Finds turns by rendering parts and variants of a conversation. What it cannot be sure of, it refuses.
 
     A turn is what the rendering up to and with it has beyond the rendering of what comes before it with the
-    beginning of an answer. A template may write earlier turns otherwise once there are
-    later ones. Then a placeholder in the turn shows the place at which it stands in the whole.
+    beginning of an answer. A template may write earlier turns otherwise once there are later ones. Then a
+    placeholder in the turn shows the place at which it stands in the whole.
     """
 
     template: ChatTemplate
