@@ -27,8 +27,8 @@ class TurnFinder:
     """Finds turns by rendering parts and variants of a conversation. What it cannot be sure of, it refuses.
 
     A turn is what the rendering up to and with it has beyond the rendering of what comes before it with the
-    beginning of an answer. A template may write earlier turns otherwise once there are
-    later ones. Then a placeholder in the turn shows the place at which it stands in the whole.
+    beginning of an answer. A template may write earlier turns otherwise once there are later ones. Then a
+    placeholder in the turn shows the place at which it stands in the whole.
     """
 
     template: ChatTemplate
@@ -91,7 +91,7 @@ class TurnFinder:
     def _moved(self, conversation: Conversation, text: str, turn: int, own: str) -> Span | None:
         """The turn's own rendering, where it covers the place at which placeholders for its words show."""
         message = map_call_names(conversation.messages[turn], lambda _: _PLACEHOLDER)
-        if message["content"]:
+        if message["content"] is not None:
             message = message | {"content": _PLACEHOLDER}
         other = attempt(self.template, conversation.with_message(turn, message))
         if other is None or _PLACEHOLDER not in other:

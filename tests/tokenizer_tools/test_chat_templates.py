@@ -3,6 +3,7 @@
 import json
 import re
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -386,6 +387,62 @@ def test_look_alikes_anywhere_in_a_conversation_stay_text(
             encoded, plain = encode(encoder, conversation, tools), encode(encoder, harmless, TOOLS)
             found, written = (ids[np.isin(ids, control)].tolist() for ids in (encoded.ids, plain.ids))
             assert found == written
+
+
+WORDS = st.lists(st.sampled_from([*LOOK_ALIKES, "Yes.", " ", "\n", "</think>", "None", ""]), max_size=3).map(
+    "".join
+)
+WEIGHT = st.sampled_from([{}, {}, {"weight": 0}])
+TURNS = st.one_of(
+    st.builds(lambda *said: [user(said[0]), says(said[1], **said[2])], WORDS, WORDS, WEIGHT),
+    st.builds(
+        lambda *said: [user(said[0]), calls(said[1], **said[2]), result(0, said[3]), says(said[4])],
+        *(WORDS, WORDS, WEIGHT, WORDS, WORDS),
+    ),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(TURNS, min_size=1, max_size=3), st.booleans())
+def test_without_marks_the_same_is_learnt(marked, unmarked, turns, has_system):
+    conversation = [SYSTEM] * has_system + [message for turn in turns for message in turn]
+    for name in ("qwen3", "llama3", "mistral", "phi", "deepseek"):
+        row = columns(conversation, TOOLS)
+        expected, found = marked[name].encode(*row), unmarked[name].encode(*row)
+        assert found.failures == expected.failures
+        assert found.ids.tolist() == expected.ids.tolist()
+        assert found.assistant_mask.tolist() == expected.assistant_mask.tolist()
+
+
+def test_what_a_prompt_begins_an_answer_with_is_not_learnt(folders, opened):
+    header = "{{- '<|im_start|>assistant\\n"
+    before, after = TEMPLATES["qwen3"][0].rsplit(header, 1)
+    thinking = ChatEncoder.build(load_tokenizer(folders["qwen3"]), f"{before}{header}<think>\\n{after}")
+    encoded = encode(thinking, REASONING["reasoning in earlier turns"])
+    assert words_learnt(encoded, opened["qwen3"]) == [
+        "4<|im_end|>",
+        "once more\n</think>\n\n6<|im_end|>",
+    ]
+
+
+def test_a_template_without_prompts_gives_its_header_away(folders, opened):
+    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    encoder = ChatEncoder.build(load_tokenizer(folders["chatml"]), template)
+    encoded = encode(encoder, PLAIN["several turns"])
+    expected = ["Rouge.<|im_end|>", "Blanc.<|im_end|>", "Yes.<|im_end|>"]
+    assert words_learnt(encoded, opened["chatml"]) == expected
+
+
+def test_composed_characters_everywhere(folders):
+    files = load_tokenizer(folders["qwen3"])
+    definition = json.dumps(files.definition | {"normalizer": {"type": "NFC"}}).encode()
+    encoder = ChatEncoder.build(replace(files, tokenizer_json=definition))
+
+    def said(letter):
+        asks = calls(letter, reasoning_content=letter)
+        return encode(encoder, [user(letter), asks, result(0, letter), says(letter)], TOOLS).ids.tolist()
+
+    assert said("e\u0301") == said("é")
 
 
 @pytest.mark.parametrize("character", ["\ufdd0", "\ufdd4", "\ud800"])
