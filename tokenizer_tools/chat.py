@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tokenizer_tools.backends import Ids, Offsets, Reference
 from tokenizer_tools.chat_template import ChatTemplate
-from tokenizer_tools.conversation import Conversation, Message, conversations
+from tokenizer_tools.conversation import Conversation, Message
 from tokenizer_tools.encode import control_tokens, encoding_definition
 from tokenizer_tools.left_out import LeftOut
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
@@ -117,7 +117,6 @@ class ChatEncoder:
         """`refusal` says why the slower backend is used, None where the fast one is."""
         self.backend = self._span_encoder.backend.name
         self._normal_form = normal_form(files.definition)
-        self._control_ids = list(control.values())
         self.end_id = files.token_id(files.end_token)
         self.max_id = max(files.vocabulary.values())
         identity = json.dumps([VERSION, files.hash, template, variables])
@@ -150,19 +149,25 @@ class ChatEncoder:
     @cached_property
     def turn_ends(self) -> tuple[int, ...]:
         """Ids of the control tokens with which learnt turns end: words and tool calls."""
-        ends = set()
+        ends: set[int | None] = set()
         for probe in (answer("Answer"), call({"key": "value"})):
             try:
                 rendering = self._spans(self._habits.fitted(probe))
             except ValueError:  # not every template takes tool calls
                 continue
-            masked = self._ended(self._span_encoder.encode([rendering.text], [rendering.learnt]))
-            ends |= set(masked.ids[masked.mask == 1][-1:].tolist())
-        return tuple(sorted(ends & set(self._control_ids)))
+            ends |= {self._turn_end(rendering.text, span) for span in rendering.learnt}
+        return tuple(sorted(end for end in ends if end is not None))
+
+    def _turn_end(self, text: str, span: Span) -> int | None:
+        """The token after the last learnt word: the template's, or the end token if nothing follows."""
+        turn = text[slice(*span)].rstrip()
+        if turn.endswith(CLOSE):
+            return int(turn[turn.rindex(OPEN) + 1 : -1])
+        return self.end_id if span[1] == len(text) else None
 
     def render(self, messages: list[Message], template_fields: str | None = None) -> str:
         """The plain rendering of one conversation; ValueError says why it cannot be rendered."""
-        return self._plain.render(self._habits.fitted(Conversation.of(messages, template_fields)))
+        return self._plain.render(self._conversation(messages, template_fields))
 
     def encode(self, messages: pa.ListArray, template_fields: pa.StringArray | None = None) -> EncodedChat:
         """Encode conversations.
@@ -173,11 +178,10 @@ class ChatEncoder:
         """
         rows, texts, spans, failures = [], [], [], {}
         left_out: Counter[str] = Counter()
-        for row, conversation in enumerate(conversations(messages, template_fields)):
+        further = pa.nulls(len(messages), pa.string()) if template_fields is None else template_fields
+        for row, columns in enumerate(zip(messages.to_pylist(), further.to_pylist(), strict=True)):
             try:
-                if isinstance(conversation, ValueError):
-                    raise conversation
-                rendering = self._spans(self._habits.fitted(conversation))
+                rendering = self._spans(self._conversation(*columns))
             except ValueError as error:
                 failures[row] = str(error)
                 continue
@@ -193,6 +197,13 @@ class ChatEncoder:
         lengths[rows] = np.diff(ended.offsets)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return EncodedChat(ended.ids, offsets, ended.mask, dict(sorted(failures.items())), left_out)
+
+    def _conversation(self, messages: list[Message] | None, template_fields: str | None) -> Conversation:
+        """What the template gets of one row."""
+        try:
+            return self._habits.fitted(Conversation.of(messages, template_fields))
+        except RecursionError as error:
+            raise ValueError("The conversation holds lists or objects nested too deeply.") from error
 
     def _spans(self, conversation: Conversation) -> "_Rendering":
         """The rendering with renamed control tokens, and where in it the assistant speaks."""
@@ -214,6 +225,8 @@ class ChatEncoder:
             for number in conversation.learnt
             if "tool_calls" not in left_out or _has_words(conversation.messages[number])
         ]
+        if not learnt:
+            raise ValueError("The chat template leaves out tool calls, and the assistant says nothing else.")
         spans = self._learnt_spans(conversation, text, marked, learnt)
         if all(start == stop for start, stop in spans):
             raise ValueError(_NOTHING)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pyarrow as pa
-
 Message = dict[str, Any]
 
 _NO_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef]")  # halves of surrogate pairs; a program's own characters
@@ -111,27 +109,30 @@ class Conversation:
         return replace(self, messages=self.messages[:number])
 
     def fields(self) -> list[str]:
-        """What a template may leave out, by the names of fields: reasoning by one of its names, `content`
-        for words beside tool calls, `system` for the message of a system or developer.
-        """
-        top = [name for name in ("tools", "documents") if getattr(self, name)]
+        """What a template may leave out: `content` beside tool calls, a `system` message, further fields."""
         named = {name for message in self.messages for name, value in message.items() if value}
-        if any(map(_speaks_and_calls, self.messages)):
-            top.append("content")
-        if any(map(_is_system, self.messages)):
-            top.append("system")
-        return [*top, *sorted(named - {"role", "content", *_REASONING[1:]})]
+        named -= {"role", "content", *_REASONING[1:]}
+        has = {
+            "tools": self.tools,
+            "documents": self.documents,
+            "content": any(map(_speaks_and_calls, self.messages)),
+            "system": any(map(_is_system, self.messages)),
+        }
+        return sorted(named | {name for name, value in has.items() if value})
 
     def without(self, name: str) -> "Conversation":
         """Without one of its `fields`."""
-        if name in ("tools", "documents"):
-            return replace(self, **{name: None})
         if name == "content":
             return self.with_messages(lambda m: m | {"content": ""} if _speaks_and_calls(m) else m)
         if name == "system":
             return replace(self, messages=[m for m in self.messages if not _is_system(m)])
         gone = _REASONING if name == "reasoning_content" else (name,)
-        return self.with_messages(lambda m: {key: value for key, value in m.items() if key not in gone})
+        bare = self.with_messages(lambda m: {key: value for key, value in m.items() if key not in gone})
+        return replace(
+            bare,
+            tools=None if name == "tools" else self.tools,
+            documents=None if name == "documents" else self.documents,
+        )
 
 
 def map_arguments(message: Message, change: Callable[[Any], Any]) -> Message:
@@ -142,16 +143,6 @@ def map_arguments(message: Message, change: Callable[[Any], Any]) -> Message:
 def map_call_names(message: Message, change: Callable[[Any], Any]) -> Message:
     """The message with the name in each of its tool calls changed."""
     return _map_calls(message, lambda call: call | {"name": change(call["name"])}, "name")
-
-
-def conversations(messages: pa.ListArray, template_fields: pa.StringArray | None) -> Iterator[Any]:
-    """The conversations of a table's rows, each a Conversation or the ValueError that says why it is none."""
-    further = [None] * len(messages) if template_fields is None else template_fields.to_pylist()
-    for pair in zip(messages.to_pylist(), further, strict=True):
-        try:
-            yield Conversation.of(*pair)
-        except ValueError as error:
-            yield error
 
 
 def _joined(number: int, message: Message | None, further: Message) -> Message:

@@ -1,7 +1,7 @@
 """Chat templates in the shape of those of eight model families, and small tokenizers that bear them.
 
-The files mark by hand, on lines of their own, what the assistant generates. Real ones mostly do not, so `TEMPLATES`
-gives them without the marks, except `chatml`; `MARKED` gives all of them with marks.
+The files mark by hand, on lines of their own, what the assistant generates. Real ones mostly do not, so
+`TEMPLATES` gives them without the marks, except `chatml`; `MARKED` gives all of them with marks.
 """
 
 import json
@@ -90,7 +90,7 @@ TEMPLATES: dict[str, tuple[str, SpecialTokens]] = {
 """Each template as models bear it, and the special tokens that go with it."""
 
 _WORDS = (
-    "What is the weather in Rome today? It is sunny, 24 degrees. The press turns slowly and the juice runs clear.",
+    "What is the weather in Rome today? It is sunny, 24 degrees. The press turns and the juice runs clear.",
     'get_weather {"city": "Rome", "days": 3} user assistant system tool model name arguments parameters',
     "Сколько будет дважды два? Четыре. 葡萄酒在橡木桶中陈酿。 def blend(barrels):\n    return sum(barrels)\n",
 )
