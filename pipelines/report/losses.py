@@ -40,8 +40,13 @@ def set_aside_lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def warnings(report: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each source of a report that gave nothing, or lost more than half of its documents."""
+    """A sentence for each source of a report that gave little, or says what its chat template leaves out."""
     for source in report["sources"]:
+        for field, number in source["left_out_by_template"].items():
+            yield (
+                f"the chat template leaves out `{field}`, which {number:,} conversations of the source "
+                f"`{source['source']}` have"
+            )
         name, documents, kept = source["source"], source["documents"], source["kept"]
         if documents is None or kept is None:
             continue  # the run has not come so far

@@ -32,6 +32,7 @@ from pipelines.stages.ingest import Ingest, passed_over
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
 from pipelines.stages.set_aside import ReadingStage, quarantined
+from pipelines.stages.tokenize import LEFT_OUT, Tokenize
 from pipelines.stages.tokenizer import ENCODER
 
 QUARANTINE_SHOWN = 200
@@ -123,7 +124,15 @@ def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> d
         "synthetic": not isinstance(parts.origin, Ingest),
         **_records(parts, done),
         **_kept(parts, select, done),
+        "left_out_by_template": _left_out(graph, parts, done),
     }
+
+
+def _left_out(graph: Graph, parts: PartStage, done: Finished) -> dict[str, int]:
+    """How many conversations have a field that the chat template does not use, by field."""
+    stages = [stage for stage in graph.stages() if isinstance(stage, Tokenize) and stage.parts is parts]
+    facts = [fact for stage in done.of(stages) for fact in stage.manifest(done.workdir).counts.facts.items()]
+    return {count.reason: number for count, number in facts if count.what == LEFT_OUT}
 
 
 def _records(parts: PartStage, done: Finished) -> dict[str, Any]:

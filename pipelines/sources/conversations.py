@@ -13,6 +13,7 @@ from pipelines.sources.base import Reason
 from pipelines.sources.paths import ABSENT, found_at
 from pipelines.sources.turns import NoConversation, Turn, named_functions, parsed, read_turn
 
+TEMPLATE_FIELDS = "template_fields"
 BLANK_LINE = "\n\n"
 
 
@@ -75,11 +76,12 @@ class Conversation:
 
 def read_conversation(record: dict[str, Any], setting: Messages) -> Conversation:
     """The conversation of a record; raises NoConversation."""
+    record = _unfolded(record)
     said = _said(record, setting)
     if not said.turns:
         raise NoConversation(Reason.BAD_MESSAGES)
     turns = [read_turn(raw) for raw in said.turns]
-    fields = [*said.fields]
+    fields = [*said.fields, TEMPLATE_FIELDS]
     if not isinstance(setting, MessageFields) and (system := _system(record, turns)):
         turns.insert(0, system)
         fields.append("system")
@@ -102,6 +104,19 @@ def recognised_format(record: dict[str, Any]) -> str | None:
     """The only format that a record fits."""
     fitting = formats_of(record)
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _unfolded(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of a corpus part, with what stands in its `template_fields` where datasets have it."""
+    if not isinstance(record.get(TEMPLATE_FIELDS), str) or not isinstance(record.get("messages"), list):
+        return record
+    fields = parsed(record[TEMPLATE_FIELDS], Reason.BAD_MESSAGES) or {}
+    turns = record["messages"]
+    beside = fields.pop("messages", [{}] * len(turns)) if isinstance(fields, dict) else None
+    if not isinstance(beside, list) or not all(isinstance(each, dict) for each in [*turns, *beside]):
+        raise NoConversation(Reason.BAD_MESSAGES)
+    joined = [turn | more for turn, more in zip(turns, beside, strict=False)]
+    return {**record, **fields, "messages": joined if len(beside) == len(turns) else []}
 
 
 def _said(record: dict[str, Any], setting: Messages) -> _Said:

@@ -31,6 +31,8 @@ from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 
 Rows = npt.NDArray[np.int64]
+LEFT_OUT = "left_out_by_template"
+"""Conversations, by the field that their chat template does not use."""
 NO_TOKENS = "The tokenizer gives nothing for its text, or breaks down on it."
 DESCRIPTION = ("doc_id", "license", "parent_id")
 """Columns of the corpus that go with the ids: what the groups of a mixture may ask about."""
@@ -145,7 +147,9 @@ class Tokenize(PerPartStage):
         documents = documents.take(pa.array(rows)).append_column("row", pa.array(rows))
         chat = pc.is_valid(documents.column("messages"))
         text, empty = encoders.encode_texts(documents.filter(pc.invert(chat)))
-        chats, failures = encoders.encode_chats(documents.filter(chat))
+        chats, failures, left_out = encoders.encode_chats(documents.filter(chat))
+        for field, number in left_out.items():
+            output.counts.add(LEFT_OUT, number, reason=field)
         return pa.concat_tables([text, chats]), empty + failures
 
     def files(self, workdir: Path) -> Iterator[pa.Table]:
@@ -207,10 +211,13 @@ class Encoders:
         refused = Counter({Count("refused", reason=NO_TOKENS): int((~sound).sum())})
         return table.filter(pa.array(sound)), refused
 
-    def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count]]:
-        """Conversations; those that the template refuses are dropped and counted by the reason."""
+    def encode_chats(self, documents: pa.Table) -> tuple[pa.Table, Counter[Count], Counter[str]]:
+        """Conversations; those that the template refuses are dropped and counted by the reason.
+
+        The last are the fields that the template leaves out, each with the number of its conversations.
+        """
         if documents.num_rows == 0:
-            return self.schema.empty_table(), Counter()
+            return self.schema.empty_table(), Counter(), Counter()
         encoded = self.chat.encode(*conversations_of(documents))
         offsets = pa.array(encoded.offsets)
         masks = pa.LargeListArray.from_arrays(offsets, pa.array(encoded.assistant_mask))
@@ -222,7 +229,7 @@ class Encoders:
         sound = np.ones(documents.num_rows, bool)
         sound[list(encoded.failures)] = False
         reasons = Counter(Count("refused", reason=reason) for reason in encoded.failures.values())
-        return table.filter(pa.array(sound)), reasons
+        return table.filter(pa.array(sound)), reasons, encoded.left_out
 
     def _table(
         self,

@@ -234,8 +234,20 @@ def _files() -> Any:
         *(orjson.dumps({"id": n, "text": text, "x": n}) for n, text in enumerate(TEXTS[:9])),
         b'{"text": ',
     ]
+    call = {"name": "look", "arguments": {"city": "Bonn"}}
+    said = [
+        {"from": "human", "value": "Q", "train": False},
+        {"from": "function_call", "value": orjson.dumps(call).decode()},
+    ]
+    talks = [
+        {"conversations": said, "system": "S", "tools": orjson.dumps([{"name": "look"}]).decode()},
+        {"instruction": "I", "input": "more", "output": "A"},
+        {"messages": [{"role": "assistant", "content": [{"type": "text", "text": "A"}], "thinking": "R"}]},
+        {"messages": [{"role": "user", "content": [{"type": "image"}]}]},
+    ]
     contents = {
         "a.jsonl": b"\n".join(lines) + b"\n\xff\n",
+        "d.jsonl": b"\n".join(map(orjson.dumps, talks)),
         "b.txt": CODE.encode(),
         "c.csv": b'text,more\n"one, two",3\nfour,5\n',
     }

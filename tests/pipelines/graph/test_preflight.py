@@ -163,7 +163,7 @@ TEMPLATES = {
     "{{ messages.__class__.__mro__ }}": "is unsafe",
     "{% for m in messages %}{{ raise_exception('never') }}{% endfor %}": "never",
     "{% for %}": "is not valid: line 1",
-    "nothing": "cannot be found in the rendering",
+    "nothing": "holds nothing that the assistant wrote",
 }
 
 

@@ -236,6 +236,16 @@ def test_tools_that_are_none(read_records):
     assert beside(reading.documents[0]) is None
 
 
+def test_a_corpus_part_is_read_as_it_was_written(read_records):
+    turn = {"role": "assistant", "content": None, "reasoning_content": "R", "tool_calls": [CALL], "weight": 0}
+    (first,) = read_records(
+        {"messages": [USER, turn, {"role": "tool", "content": "ok"}], "tools": [TOOL]}
+    ).documents
+    (second,) = read_records({**first, "id": "x"}, messages="messages").documents
+    for name in ("messages", "template_fields", "text"):
+        assert second[name] == first[name]
+
+
 def test_nulls_that_fill_structs_of_columns_are_no_arguments(read_records):
     """Two calls of different functions: a struct column has the arguments of both in each."""
     other = {"type": "function", "function": {"name": "add", "arguments": {"x": 1, "y": 2}}}

@@ -99,3 +99,34 @@ def test_a_part_of_nothing_but_refused_conversations_is_counted(coupage, folder)
     report = json.loads((folder / "run/report.json").read_text())
     assert "has no assistant message" in json.dumps(report)
     coupage("verify", folder / "run")
+
+
+WITH_CALLS = """\
+{% for tool in tools or [] %}may {{ tool.function.name }} {% endfor %}
+{% for message in messages %}<<{{ message.role }}>>
+{% if message.role == 'assistant' %}{% generation %}{{ message.content or '' }}\
+{% for call in message.tool_calls or [] %}CALL {{ call.function.name }} \
+{{ call.function.arguments | tojson }}{% endfor %} END{% endgeneration %}
+{% else %}{{ message.content }}{% endif %}{% endfor %}"""
+
+
+def test_calls_reach_the_ids_and_what_the_template_leaves_out_is_said(coupage, folder):
+    call = {"type": "function", "function": {"name": "look", "arguments": {"city": "Bonn"}}}
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    turns = [
+        {"role": "user", "content": "ask"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "fine"},
+        {"role": "assistant", "content": "unlearnt", "weight": 0},
+    ]
+    records = ({"messages": [*turns, {"role": "user", "content": f"{n}"}, turns[1]]} for n in range(60))
+    lines = (json.dumps({**record, "tools": [tool], "documents": [{"text": "d"}]}) for record in records)
+    (folder / "chats.jsonl").write_text("\n".join(lines))
+    (folder / "own.jinja").write_text(WITH_CALLS)
+    done = run(coupage, folder, "{base: base, chat_template: own.jinja}")
+    assert 'CALL look {"city": "Bonn"} END' in learnt(folder) and "unlearnt" not in learnt(folder)
+    said = "the chat template leaves out `documents`, which 60 conversations of the source `chats` have"
+    assert said in done.stdout and "leaves out `tools`" not in done.stdout
+    report = json.loads((folder / "run/report.json").read_text())
+    (chats,) = (source for source in report["sources"] if source["source"] == "chats")
+    assert chats["left_out_by_template"] == {"documents": 60}
