@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,22 +121,27 @@ class Conversation:
             "documents": self.documents,
             "content": any(map(_speaks_and_calls, self.messages)),
             "system": any(map(_is_system, self.messages)),
+            "tool": any(message["role"] == "tool" and message["content"] for message in self.messages),
         }
         return sorted(named | {name for name, value in has.items() if value})
 
-    def without(self, name: str) -> "Conversation":
-        """Without one of its `fields`."""
-        if name == "content":
-            return self.with_messages(lambda m: m | {"content": ""} if _speaks_and_calls(m) else m)
+    def without(self, name: str, numbers: Collection[int]) -> "Conversation":
+        """Without one of its `fields`, of messages in those with these numbers."""
+        if name in ("tools", "documents"):
+            return replace(self, tools=None) if name == "tools" else replace(self, documents=None)
+        kept = enumerate(self.messages)
         if name == "system":
-            return replace(self, messages=[m for m in self.messages if not _is_system(m)])
-        gone = _REASONING if name == "reasoning_content" else (name,)
-        bare = self.with_messages(lambda m: {key: value for key, value in m.items() if key not in gone})
-        return replace(
-            bare,
-            tools=None if name == "tools" else self.tools,
-            documents=None if name == "documents" else self.documents,
-        )
+            return replace(self, messages=[m for n, m in kept if n not in numbers or not _is_system(m)])
+        return replace(self, messages=[_without(m, name) if n in numbers else m for n, m in kept])
+
+
+def _without(message: Message, name: str) -> Message:
+    if name == "content":
+        return message | {"content": ""} if _speaks_and_calls(message) else message
+    if name == "tool":
+        return message | {"content": ""} if message["role"] == "tool" else message
+    gone = _REASONING if name == "reasoning_content" else (name,)
+    return {key: value for key, value in message.items() if key not in gone}
 
 
 def map_arguments(message: Message, change: Callable[[Any], Any]) -> Message:

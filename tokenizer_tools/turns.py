@@ -68,7 +68,7 @@ class TurnFinder:
 
     def _before(self, conversation: Conversation) -> str | None:
         """The rendering up to where an answer begins."""
-        if self.habits.prompt:
+        if self.habits.prompt and conversation.messages:
             return attempt(self.template, conversation, prompt=True)
         answered = (
             attempt(self.template, replace(conversation, messages=[*conversation.messages, message]))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mixers.printable import one_line
-from pipelines.sources.rendering import call_text
+from pipelines.sources.conversation_text import function_of
 
 SHOWN_CHARACTERS = 600
 
@@ -44,7 +44,10 @@ def _print_conversation(
         note = " (seen, not learnt)" if more.get("weight") == 0 else ""
         parts = [Text(_beginning(more.get("reasoning_content", "")), "italic")]
         parts.append(Text(_beginning(message["content"] or "")))
-        parts += [Text(f"calls {_beginning(call_text(call))}") for call in more.get("tool_calls", ())]
+        parts += [
+            Text(f"calls {_beginning(' '.join(filter(None, function_of(call))))}")
+            for call in more.get("tool_calls", ())
+        ]
         role = (f"{one_line(message['role'])}{note}: ", "bold")
         console.print(Text.assemble(role, Text("\n").join(part for part in parts if part)))
     for name in ("tools", "documents", "chat_template_kwargs"):

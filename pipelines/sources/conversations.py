@@ -88,11 +88,18 @@ def read_conversation(record: dict[str, Any], setting: Messages) -> Conversation
     template_fields: dict[str, Any] = {}
     if any(turn.more for turn in turns):
         template_fields["messages"] = [turn.more for turn in turns]
-    for name, value in _of_the_record(record):
+    for name, value in _of_the_record(_beside(record, setting)):
         fields.append(name)
         template_fields |= value
     messages = [{"role": turn.role, "content": turn.content} for turn in turns]
     return Conversation(messages, _json(template_fields), tuple(fields))
+
+
+def _beside(record: dict[str, Any], setting: Messages) -> dict[str, Any]:
+    """The record in which the field `setting` stands, which a dotted name leads into."""
+    parents = setting.rpartition(".")[0] if isinstance(setting, str) and setting not in record else ""
+    inner = found_at(record, parents) if parents else record
+    return inner if isinstance(inner, dict) else record
 
 
 def formats_of(record: dict[str, Any]) -> list[str]:
@@ -214,6 +221,8 @@ def _turns(value: Any, role: str) -> list[Any]:
 
 
 def _list(value: Any) -> list[Any]:
+    """A list, which tables may hold as a JSON string."""
+    value = parsed(value, Reason.BAD_MESSAGES)
     if not isinstance(value, list):
         raise NoConversation(Reason.BAD_MESSAGES)
     return value

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.sources.base import Labels, Quarantine, Reason, part_table, stored_bytes
+from pipelines.sources.conversation_text import rendered
 from pipelines.sources.conversations import Messages, read_conversation, recognised_format
 from pipelines.sources.paths import ABSENT, found_at, taken_from
-from pipelines.sources.rendering import rendered
 from pipelines.sources.schema import MESSAGES
 from pipelines.sources.turns import NoConversation
 

@@ -10,6 +10,7 @@ from pipelines.sources.base import Reason
 
 ROLES = {
     "human": "user",
+    "prompter": "user",
     "gpt": "assistant",
     "bot": "assistant",
     "model": "assistant",
@@ -21,10 +22,12 @@ ROLES = {
 """Other names of roles; what is not among them stays."""
 
 REASONING = ("reasoning", "thinking")
-"""Other names of `reasoning_content`."""
+"""Other names of `reasoning_content`, which some templates read."""
 
 LEARNT = ("weight", "train", "training", "trainable", "learn", "loss", "loss_mask")
 NOT_LEARNT = ("masked",)
+IN_PART = ("train_detail", "training_detail")
+"""Marks of parts of a turn, which a mask of turns cannot follow."""
 
 TEXT_PARTS = ("text", "input_text", "output_text")
 
@@ -66,7 +69,14 @@ def read_turn(raw: Any) -> Turn:
     more = {key: value for key, value in more.items() if value not in ([], {})} | weight
     if content is None and not more.keys() & {"tool_calls", "reasoning_content"}:
         raise NoConversation(Reason.BAD_MESSAGES)
-    return Turn(ROLES.get(role, role), content, more)
+    return Turn(_role(role), content, more)
+
+
+def _role(name: str) -> str:
+    """The name that templates know; one that they may know otherwise stays."""
+    known = {*ROLES, *ROLES.values(), "system", "developer"}
+    name = name.lower() if name.lower() in known else name
+    return ROLES.get(name, name)
 
 
 def parsed(value: Any, reason: Reason) -> Any:
@@ -83,6 +93,7 @@ def named_functions(value: Any, reason: Reason) -> list[dict[str, Any]]:
     """Tools, or calls of them, as `{"type": "function", "function": {...}}` each."""
     items = parsed(value, reason)
     items = [items] if isinstance(items, dict) else items or []
+    items = [parsed(item, reason) for item in items] if isinstance(items, list) else items
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise NoConversation(reason)
     return [_named_function(item) for item in items]
@@ -124,7 +135,7 @@ def _part(part: Any) -> str:
 def _name_reasoning(more: dict[str, Any]) -> None:
     for name in REASONING:
         if "reasoning_content" not in more and isinstance(more.get(name), str):
-            more["reasoning_content"] = more.pop(name)
+            more["reasoning_content"] = more[name]
     if not isinstance(more.get("reasoning_content", ""), str):
         raise NoConversation(Reason.BAD_MESSAGES)
 
@@ -141,6 +152,8 @@ def _tool_calls(value: Any) -> list[dict[str, Any]]:
 
 def _weight(more: dict[str, Any]) -> dict[str, int]:
     """`weight: 0` or nothing; the fields that say it are removed."""
+    if more.keys() & set(IN_PART):
+        raise NoConversation(Reason.BAD_WEIGHT)
     said = {_is_one(more.pop(name)) for name in LEARNT if name in more}
     said |= {not _is_one(more.pop(name)) for name in NOT_LEARNT if name in more}
     if len(said) > 1:

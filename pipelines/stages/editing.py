@@ -11,11 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.edits.edits import Edit
-from filters.text.texts import Edited, replaced
+from filters.text.texts import replaced
 from pipelines.execution.counts import Count, Counts
-from pipelines.sources.rendering import rendered
-from pipelines.sources.schema import MESSAGES
-from pipelines.stages.editing_fields import edited_fields
+from pipelines.sources.conversation_text import rendered, revised
 from pipelines.stages.parts import text_size
 
 
@@ -51,38 +49,26 @@ def _edit(table: pa.Table, edit: Edit, counts: Counts) -> tuple[pa.Table, int, i
     return kept, int(growth[growth > 0].sum()), int(-growth[growth < 0].sum())
 
 
-def _edited_columns(table: pa.Table, edit: Edit) -> tuple[pa.Table, dict[str, int]]:
-    """The table with `text`, and conversations where there are any, edited."""
-    messages = table.column("messages").combine_chunks()
-    text = table.column("text").combine_chunks()
-    if messages.null_count == len(messages):
-        result = edit.apply(text)
-        return _with(table, "text", result.texts), result.counts
-    plain = np.flatnonzero(messages.is_null())
-    result = edit.apply(text.take(pa.array(plain)))
-    text = replaced(text, plain, result.texts)
-    if not edit.conversations:
-        return _with(table, "text", text), result.counts
-    counts = Counter(result.counts)
-    messages, done = _edited_messages(messages, edit)
-    counts.update(done)
-    template_fields, done = edited_fields(table.column("template_fields").combine_chunks(), edit)
-    counts.update(done)
-    text = pc.coalesce(rendered(messages, template_fields), text)
-    for name, column in (("text", text), ("messages", messages), ("template_fields", template_fields)):
-        table = _with(table, name, column)
-    return table, counts
+def _edited_columns(table: pa.Table, edit: Edit) -> tuple[pa.Table, Counter[str]]:
+    """The table with texts and conversations edited, and what was done."""
+    text, chats = table.column("text").combine_chunks(), table.column("messages").is_valid().to_numpy()
+    plain, done = np.flatnonzero(~chats), Counter[str]()
 
+    def apply(texts: pa.LargeStringArray) -> pa.Array:
+        result = edit.apply(texts)
+        done.update(result.counts)
+        return result.texts
 
-def _edited_messages(messages: pa.ListArray, edit: Edit) -> tuple[pa.ListArray, dict[str, int]]:
-    turns = messages.flatten()
-    contents = turns.field("content")
-    done: Edited = edit.apply(contents.fill_null(""))
-    said = pc.if_else(contents.is_valid(), done.texts.cast(pa.string()), pa.scalar(None, pa.string()))
-    turns = pa.StructArray.from_arrays([turns.field("role"), said], fields=list(MESSAGES.value_type))
-    lengths = pc.list_value_length(messages).fill_null(0).to_numpy()
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, turns, MESSAGES, mask=messages.is_null()), done.counts
+    text = replaced(text, plain, apply(text.take(pa.array(plain))))
+    if not edit.conversations or not chats.any():
+        return _with(table, "text", text), done
+    messages, fields = revised(
+        table.column("messages").combine_chunks(), table.column("template_fields").combine_chunks(), apply
+    )
+    rows = np.flatnonzero(chats)
+    chosen = pa.array(rows)
+    text = replaced(text, rows, rendered(messages.take(chosen), fields.take(chosen)))
+    return _with(_with(_with(table, "text", text), "messages", messages), "template_fields", fields), done
 
 
 def _with(table: pa.Table, name: str, column: pa.Array) -> pa.Table:

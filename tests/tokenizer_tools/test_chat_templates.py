@@ -308,6 +308,8 @@ def test_fields_that_a_template_does_not_use_are_counted(name, marked, unmarked)
 def test_reasoning_that_a_template_shows_only_in_the_last_turn_is_counted_where_it_is_hidden(unmarked):
     earlier = [user("2+2?"), says("4", reasoning_content="add"), user("3+3?"), says("6")]
     assert encode(unmarked["qwen3"], earlier).left_out == {"reasoning_content": 1}
+    both = [*earlier[:3], says("6", reasoning_content="add too")]
+    assert encode(unmarked["qwen3"], both).left_out == {"reasoning_content": 1}
     assert encode(unmarked["qwen3"], REASONING["reasoning"]).left_out == {}
     assert encode(unmarked["qwen3"], PLAIN["system"]).left_out == {}
 

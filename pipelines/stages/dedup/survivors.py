@@ -24,6 +24,7 @@ from pipelines.stages.sidecar import values_of_documents
 EVIDENCE = "duplicates.parquet"
 VERDICTS = "verdicts.parquet"
 COLUMNS = ["doc_id", "text", "url", "metadata"]
+OF_CONVERSATIONS = ("messages", "template_fields")
 """Of a part, those that differ between documents which come from files given on a command line."""
 
 
@@ -89,10 +90,10 @@ class Survivors(SingleTaskStage):
 
 @dataclass(frozen=True, kw_only=True)
 class Kept(PerPartStage):
-    """Output: a file of each part's name with the documents that survive."""
+    """Output: a file of each part's name with the documents that survive, whole conversations too."""
 
     name: ClassVar[str] = "kept"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     survivors: Survivors
 
     @property
@@ -109,7 +110,9 @@ class Kept(PerPartStage):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        part = pq.read_table(self.parts.path(workdir, task["part"]), columns=COLUMNS)
+        columns = [*COLUMNS, *OF_CONVERSATIONS]
+        part = pq.read_table(self.parts.path(workdir, task["part"]), columns=columns)
+        part = part.drop_columns([name for name in OF_CONVERSATIONS if _is_empty(part.column(name))])
         verdicts = pq.read_table(self.survivors.path(workdir, VERDICTS)).column("kept")
         kept = part.filter(verdicts.slice(task["first"], part.num_rows))
         output.write_table(task["part"], kept)
@@ -119,3 +122,7 @@ class Kept(PerPartStage):
             left=kept.num_rows,
             dropped={Count("duplicate"): part.num_rows - kept.num_rows},
         )
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count == len(column))

@@ -145,3 +145,22 @@ def test_the_same_bytes_with_any_workers(coupage, tmp_path, large_file):
     assert written[0] == written[1]
     assert len(list((tmp_path / "1" / "kept").iterdir())) > 1
     assert len(evidence(tmp_path / "1")) == 100
+
+
+def test_conversations_that_differ_in_a_call_alone_are_no_duplicates(coupage, tmp_path):
+    def row(name, city):
+        call = {"function": {"name": "weather", "arguments": json.dumps({"city": city})}}
+        turns = [{"role": "user", "content": "How is it?"}, {"role": "assistant", "tool_calls": [call]}]
+        return json.dumps({"id": name, "conversations": turns}) + "\n"
+
+    chats = tmp_path / "chats.jsonl"
+    chats.write_text(row("a", "Rome") + row("b", "Bern") + row("c", "Rome"))
+    coupage("dedup", chats, "-o", tmp_path / "out", "--exact-only")
+    assert set(evidence(tmp_path / "out")) == {"c"}
+    assert kept(tmp_path / "out")["template_fields"].null_count() == 0
+    again = tmp_path / "again.parquet"
+    kept(tmp_path / "out").write_parquet(again)
+    coupage("dedup", again, "-o", tmp_path / "same", "--exact-only", "--messages", "openai")
+    first, second = (kept(tmp_path / name) for name in ("out", "same"))
+    for column in ("doc_id", "text", "messages", "template_fields"):
+        assert first[column].equals(second[column])

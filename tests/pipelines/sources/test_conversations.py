@@ -117,7 +117,10 @@ def test_text_wins_and_what_fits_two_formats_is_left_alone(read_records):
 TURNS = {
     "a tool call": ({"role": "assistant", "content": None, "tool_calls": [CALL]}, {"tool_calls": [CALL]}),
     "reasoning": ({**ASSISTANT, "reasoning_content": "R"}, {"reasoning_content": "R"}),
-    "reasoning by another name": ({**ASSISTANT, "thinking": "R"}, {"reasoning_content": "R"}),
+    "reasoning by another name": (
+        {**ASSISTANT, "thinking": "R"},
+        {"thinking": "R", "reasoning_content": "R"},
+    ),
     "a function call of old": (
         {"role": "assistant", "content": None, "function_call": TEXT_CALL["function"]},
         {"tool_calls": [TEXT_CALL]},
@@ -211,6 +214,7 @@ REFUSED = {
     ),
     "half a weight": ([USER, {**ASSISTANT, "weight": 0.5}], "weight"),
     "two weights": ([USER, {**ASSISTANT, "weight": 1, "train": False}], "weight"),
+    "a part of a turn": ([USER, {**ASSISTANT, "train_detail": [{"train": False}]}], "weight"),
     "nothing said": ([USER, {"role": "assistant", "content": None}], "malformed"),
     "no JSON": ([USER, {"from": "function_call", "value": "look(Bonn)"}], "tool calls"),
     "a call of nothing": (
@@ -258,4 +262,11 @@ def test_nulls_that_fill_structs_of_columns_are_no_arguments(read_records):
 def test_the_text_holds_what_is_thought_and_called(read_records):
     turn = {"role": "assistant", "content": "A", "reasoning_content": "R", "tool_calls": [CALL]}
     reading = read_records({"messages": [USER, turn, {"role": "tool", "content": "fine"}]})
-    assert reading.texts == ['Q\n\nR\n\nA\n\nlook {"city":"Bonn"}\n\nfine']
+    assert reading.texts == ['Q\n\nR\n\nA\n\nlook {"city": "Bonn"}\n\nfine']
+
+
+def test_turns_and_tools_within_a_field_and_as_json(read_records):
+    whole = {"body": {"messages": json.dumps(ASKED), "tools": [json.dumps(TOOL)]}}
+    (document,) = read_records(whole, messages="body.messages").documents
+    assert document["messages"] == ASKED
+    assert beside(document) == {"tools": [TOOL]}

@@ -204,7 +204,7 @@ def test_edits_reach_what_is_thought_and_called(coupage, tmp_path, corpus, base_
     more = json.loads(document["template_fields"])["messages"][1]
     assert more["reasoning_content"] == "To <email>?"
     assert more["tool_calls"][0]["function"] == {"name": "send", "arguments": {"to": "<email>"}}
-    assert document["text"].endswith('\n\nTo <email>?\n\nsend {"to":"<email>"}\n\nsent')
+    assert document["text"].endswith('\n\nTo <email>?\n\nsend {"to": "<email>"}\n\nsent')
     counts = new_since({}, tmp_path / "run")["ingest chat"].counts
     assert counts.number("edited", scope="mask_pii", reason="emails") == 3
 
