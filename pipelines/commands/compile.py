@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SAMPLE = (
-    "Kernels are compiled for the types of what they are called with.\nWhat a text says does not matter.\n",
+    "Kernels are compiled for types; here they find work.  \r\nCafÃ© d’Ã©tÃ© \n",
     "def add(a, b):\n    return a + b\n",
 )
 
@@ -80,21 +80,21 @@ def _edits() -> None:
 
 def _duplicates() -> None:
     import numpy as np
+    import pyarrow as pa
 
     from filters.dedup import candidates, exact, jaccard, survivors
     from filters.dedup.minhash import MinHash
 
-    texts, minhash = _texts(), MinHash()
+    texts, minhash, rows = _texts(), MinHash(), np.arange(len(SAMPLE))
     hashes = exact.content_hash(texts)
-    group = exact.first_equal(hashes)
+    group = pa.array(exact.first_equal(hashes)).to_numpy()  # read-only, as it comes from a file
     exact.likely_shared(exact.value_hashes(hashes))
     minhash.band_keys(minhash.signatures(texts))
-    pairs = candidates.candidate_pairs(np.ones(2, np.uint64), np.arange(2)).pairs
-    a, b = candidates.ends(pairs)
-    candidates_similarity = jaccard.verified(a, b, texts, 5)
-    everything = np.ones(2, bool)
-    survivors.survivors(np.arange(2), group, a, b, candidates_similarity, everything, 0.8)
-    survivors.components(group, a, b)
+    a, b = candidates.ends(candidates.candidate_pairs(np.ones(len(rows), np.uint64), rows).pairs)
+    jaccard.batches(a, b, rows, 1)
+    similarity = jaccard.verified(a, b, texts, minhash.ngram)
+    survivors.survivors(rows, group, a, b, similarity, rows >= 0, 0.8)
+    survivors.components(rows, a, b)
 
 
 def _boilerplate() -> None:
@@ -141,7 +141,7 @@ def _language() -> None:
 def _bad_words() -> None:
     from filters.quality.bad_words import BadWords, count_bad_words
 
-    count_bad_words(_texts(), BadWords.build(["matter"]))
+    count_bad_words(_texts(), BadWords.build(["work"]))
 
 
 def _classifier() -> None:
