@@ -136,12 +136,11 @@ def test_attention_of_a_gpu_is_one_graph_for_all_lengths() -> None:
 
 
 def test_what_cannot_be_compiled_is_refused(
-    shards: Path, small: SmallModel, short: StageTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shards: Path, small: SmallModel, short: StageTraining, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="4 bits"):
         StageTraining(compile=True, adapter=Adapter(kind="qlora"))
     torch.compiler.reset()
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
-    with pytest.raises(ValueError, match="compile: false"):
+    settings = {"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}
+    with torch._inductor.config.patch(settings), pytest.raises(ValueError, match="compile: false"):
         train(shards, short.model_copy(update={"compile": True}), small, tmp_path / "run")

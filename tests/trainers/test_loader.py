@@ -21,7 +21,7 @@ def test_labels_ignore_first_tokens_and_masked_tokens() -> None:
 
 
 def test_no_rows_train_nothing() -> None:
-    assert collate([])["labels"].tolist() == [[IGNORED]]
+    assert collate([])["labels"].tolist() == [[IGNORED, IGNORED]]
 
 
 def test_damaged_rows_are_refused() -> None:

@@ -173,17 +173,18 @@ def test_logs_are_plain(hostile):
 
 
 def test_bars_and_tables_are_plain():
-    scores = {"loss": 1.0, "bits_per_byte": 1.0, "tokens": 1}
     name = NAME + HOSTILE["markup"]
-    model = {
-        "name": name,
-        "groups": {name: scores},
-        "group_languages": {name: {name: scores}},
-        "total": scores,
-        "languages": {name: scores},
+    score = {"loss": 1.0, "bits_per_byte": 1.0, "tokens": 1, "interval": None}
+    same = {"scores": {"model": score}, "documents": 1, "differences": {}}
+    comparison = {
+        "groups": {name: same},
+        "group_languages": {name: {name: same}},
+        "total": same,
+        "languages": {name: same},
+        "left_out": {name: {"scores": {name: score}, "documents": 1, "not_by": [name]}},
     }
     with captured() as printed:
-        print_scores([model], PlainConsole())
+        print_scores({"model": {"name": name}, "comparison": comparison}, PlainConsole())
         with Progress(PlainConsole(stderr=True)) as progress:
             progress.warn(name)
         training_progress.Progress(1, 1, visible=True).note(name)

@@ -39,7 +39,7 @@ def test_a_seal_covers_the_folder(tmp_path):
 def test_scores_are_kept_until_the_stage_is_trained_again(tmp_path):
     stage = train(tmp_path, "stage1", "owner/name")
     assert stage.scores is None
-    stage.write_scores({"model": {"loss": 1.5}})
+    stage.write_scores({"model": {"loss": 1.5}}, {})
     assert stage.scores == {"model": {"loss": 1.5}}
     assert stage.scores_path == tmp_path / "evaluate" / "stage1.json"
     stage.forget_scores()
