@@ -86,7 +86,7 @@ class FreeCores(TrainerCallback):
         threads = min(self._before, free_cores(len(cores), before, self._reading, quota()))
         if threads != torch.get_num_threads():
             torch.set_num_threads(threads)
-            self._say(f"computing with {threads} of {self._before} threads: other programs use the cores")
+            self._say(f"computing with {threads} of {self._before} threads, one for each free core")
 
 
 def allowed_cores() -> set[int]:
