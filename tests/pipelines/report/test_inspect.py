@@ -150,7 +150,7 @@ mixtures: {{stage1: {{tokens: 1k, weights: {{talk: 1}}}}}}
 """)
     coupage("run", tmp_path / "talks.yaml", "--workdir", tmp_path / "run", "--until", "select")
     shown = coupage("inspect", tmp_path / "run", "-n", 1).stdout
-    assert 'assistant: Hm.\ncalls look {"city":"Bonn"}\n' in shown
+    assert 'assistant: Hm.\ncalls look {"city": "Bonn"}\n' in shown
     assert "assistant (seen, not learnt): Answer.\n" in shown and 'tools: [{"type":"function"}]' in shown
     (found,) = json.loads(coupage("inspect", tmp_path / "run", "-n", 1, "--json").stdout)
     assert found["messages"][1]["content"] is None
