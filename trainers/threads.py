@@ -1,7 +1,8 @@
 """How many threads compute on a CPU: one for each core that is free.
 
 The threads of an operation wait for the slowest of them, so one that shares its core with another program
-holds up all. On two cores beside ten busy programs one thread does several times the work of two.
+holds up all. On two cores beside ten busy programs one thread does a tenth more than two that sleep while
+they wait, and 19 times as much as two that spin, as they do unless `OMP_WAIT_POLICY=PASSIVE` is set in time.
 """
 
 import math
