@@ -1,12 +1,9 @@
 """The text of a conversation of which the beginning may be left out when it is too long for a row."""
 
 from tokenizer_tools.chat_template import ChatTemplate
-from tokenizer_tools.conversation import Conversation
+from tokenizer_tools.conversation import SYSTEM_ROLES, Conversation
 from tokenizer_tools.span_masks import Span
-from tokenizer_tools.template_habits import attempt
-
-_PLACEHOLDER = "\ufdd4"  # in the place of what one message says
-_SYSTEM_ROLES = frozenset({"system", "developer"})
+from tokenizer_tools.template_habits import PLACEHOLDER, attempt
 
 
 def removable_context(
@@ -24,16 +21,16 @@ def removable_context(
         learnt: The first character that is learnt.
     """
     messages = conversation.messages
-    first = next(n for n, message in enumerate(messages) if message["role"] not in _SYSTEM_ROLES)
-    other = conversation.with_message(first, messages[first] | {"content": _PLACEHOLDER})
-    before, found, after = (attempt(template, other) or "").partition(_PLACEHOLDER)
+    first = next(n for n, message in enumerate(messages) if message["role"] not in SYSTEM_ROLES)
+    other = conversation.with_message(first, messages[first] | {"content": PLACEHOLDER})
+    before, found, after = (attempt(template, other) or "").partition(PLACEHOLDER)
     start, stop = len(before), len(text) - len(after)
     alike = text.startswith(before) and text.endswith(after) and start <= stop <= learnt
-    if not found or _PLACEHOLDER in after or not alike:
+    if not found or PLACEHOLDER in after or not alike:
         return []
     spans = [(start, start + len(text[start:stop].rstrip()))]  # white space alone is not worth keeping
     for number, message in enumerate(messages[first + 1 :], first + 1):
-        if message["role"] in _SYSTEM_ROLES:
+        if message["role"] in SYSTEM_ROLES:
             break
         if message["role"] != messages[first]["role"]:
             continue

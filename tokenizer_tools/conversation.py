@@ -8,6 +8,8 @@ from typing import Any
 
 Message = dict[str, Any]
 
+SYSTEM_ROLES = frozenset({"system", "developer"})
+
 _NO_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef]")  # halves of surrogate pairs; a program's own characters
 _REASONING = ("reasoning_content", "thinking", "reasoning")
 
@@ -171,7 +173,7 @@ def _speaks_and_calls(message: Message) -> bool:
 
 
 def _is_system(message: Message) -> bool:
-    return message["role"] in ("system", "developer") and bool(message["content"])
+    return message["role"] in SYSTEM_ROLES and bool(message["content"])
 
 
 def _map_calls(message: Message, change: Callable[[Any], Any], key: str) -> Message:

@@ -12,6 +12,8 @@ from tokenizer_tools.conversation import Conversation, Message, map_arguments
 
 OPEN, CLOSE = "\ufdd0", "\ufdd1"
 """Around the id that stands for a control token in a template and its renderings."""
+PLACEHOLDER = "\ufdd4"
+"""In the place of what one message says."""
 CONTROL_TOKEN = re.compile(f"{OPEN}\\d+{CLOSE}")
 
 _CUT_CONTROL_TOKEN = re.compile(f"{OPEN}\\d*$")

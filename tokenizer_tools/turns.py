@@ -10,13 +10,13 @@ from tokenizer_tools.span_masks import Span
 from tokenizer_tools.template_habits import (
     CLOSE,
     CONTROL_TOKEN,
+    PLACEHOLDER,
     TemplateHabits,
     attempt,
     common_length,
     common_start,
 )
 
-_PLACEHOLDER = "\ufdd4"  # in the place of what one message says
 _ANSWER_KEYS = ("tool_calls", "reasoning_content", "thinking", "reasoning")
 _END_OF_TURN = re.compile(rf"\s*{CONTROL_TOKEN.pattern}")
 _LAST_BOUNDARY = re.compile(rf".*[\s{CLOSE}]", re.DOTALL)
@@ -90,11 +90,11 @@ class TurnFinder:
 
     def _moved(self, conversation: Conversation, text: str, turn: int, own: str) -> Span | None:
         """The turn's own rendering, where it covers the place at which placeholders for its words show."""
-        message = map_call_names(conversation.messages[turn], lambda _: _PLACEHOLDER)
+        message = map_call_names(conversation.messages[turn], lambda _: PLACEHOLDER)
         if message["content"] is not None:
-            message = message | {"content": _PLACEHOLDER}
+            message = message | {"content": PLACEHOLDER}
         other = attempt(self.template, conversation.with_message(turn, message))
-        if other is None or _PLACEHOLDER not in other:
+        if other is None or PLACEHOLDER not in other:
             return None
         first = common_start(text, other)
         last = len(text) - common_length(text[::-1], other[::-1])
@@ -106,10 +106,10 @@ class TurnFinder:
     def _replaced(self, conversation: Conversation, text: str, turn: int) -> Span | None:
         """What stands where a placeholder for all that the turn says would stand, and the end of the turn."""
         message = {k: v for k, v in conversation.messages[turn].items() if k not in _ANSWER_KEYS}
-        other = attempt(self.template, conversation.with_message(turn, message | {"content": _PLACEHOLDER}))
-        if other is None or other.count(_PLACEHOLDER) != 1:
+        other = attempt(self.template, conversation.with_message(turn, message | {"content": PLACEHOLDER}))
+        if other is None or other.count(PLACEHOLDER) != 1:
             return None
-        before, _, after = other.partition(_PLACEHOLDER)
+        before, _, after = other.partition(PLACEHOLDER)
         end = len(text) - len(after)
         if not (text.startswith(before) and text.endswith(after) and len(before) <= end):
             return None

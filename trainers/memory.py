@@ -3,6 +3,8 @@
 import math
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trainers.errors import TooLittleMemory
@@ -25,14 +27,21 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def too_little_memory(rows: int) -> TooLittleMemory:
-    """What to say when a GPU's memory is full with `rows` rows in a micro batch."""
-    smaller = f"micro_batch_rows below {rows}, or " if rows > 1 else ""
-    return TooLittleMemory(
-        f"The GPU's memory does not hold a micro batch of {rows} row{'s' * (rows > 1)}. Set"
-        f" {smaller}gradient_checkpointing: true (a third slower), an adapter (`adapter: {{kind: lora}}`),"
-        " `parallel: fsdp` over several GPUs, or a smaller sequence_length in the mixture."
-    )
+@contextmanager
+def full_memory_said(rows: int) -> Iterator[None]:
+    """Raise TooLittleMemory, which says what to set, where `rows` rows at once are more than a GPU holds."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        smaller = f"micro_batch_rows below {rows}, or " if rows > 1 else ""
+        raise TooLittleMemory(
+            f"The GPU's memory does not hold a micro batch of {rows} row{'s' * (rows > 1)}. Set"
+            f" {smaller}gradient_checkpointing: true (a third slower), an adapter"
+            " (`adapter: {kind: lora}`), `parallel: fsdp` over several GPUs, or a smaller sequence_length in"
+            " the mixture."
+        ) from error
 
 
 def rows_that_fit(objective: "PackedObjective", shards: "Shards", share: int, device: "torch.device") -> int:

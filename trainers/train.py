@@ -18,7 +18,7 @@ from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.evaluate import largest_id
 from trainers.integrity import require_right_shards, require_whole_checkpoint
-from trainers.memory import peak_memory
+from trainers.memory import full_memory_said, peak_memory
 from trainers.requirements import Start, attention_dropout, require_trainable
 from trainers.result import RESULT, TrainingResult, read_result, recorded_run, write_result
 from trainers.trackers import open_trackers
@@ -155,10 +155,12 @@ def _train(job: _Job) -> TrainingResult:
     tokenizer = tokenizer_of(job.tokenizer_folder, job.model)
     model = _model(job, tokenizer, added)
     objective = PackedObjective(model)
-    sampler = _placed(job, objective, len(dataset))
+    with full_memory_said(1):
+        sampler = _placed(job, objective, len(dataset))
     folders = _folders(job, model, tokenizer)
     opened = _open_run(job, dataset, sampler, folders, added)
-    with opened as run, FreeCores(run.progress.note) as free_cores:
+    memory = full_memory_said(sampler.micro_batch_rows)
+    with memory, opened as run, FreeCores(run.progress.note) as free_cores:
         trainer = PackedTrainer(objective, run)
         trainer.add_callback(free_cores)
         isolation = _prove_isolation(trainer)
@@ -262,17 +264,10 @@ def _prove_isolation(trainer: "PackedTrainer") -> "IsolationProof":
 
 def _take_steps(trainer: "PackedTrainer", checkpoint: Path | None) -> float:
     """Train from `checkpoint`, or from the start, to the end; the seconds that training has taken in all."""
-    import torch
-
-    from trainers.memory import too_little_memory
-
     if checkpoint is None:
         trainer.score_held_out()
     trainer.run.begin()
-    try:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except torch.OutOfMemoryError as error:
-        raise too_little_memory(trainer.run.sampler.micro_batch_rows) from error
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     seconds = trainer.run.seconds
     trainer.score_held_out()
     return seconds

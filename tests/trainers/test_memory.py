@@ -1,10 +1,12 @@
 """How many rows a micro batch gets; what is measured needs a GPU."""
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainers.memory import evenly, rows_in, too_little_memory
+from trainers.errors import TooLittleMemory
+from trainers.memory import evenly, full_memory_said, rows_in
 
 GB = 2**30
 
@@ -26,7 +28,9 @@ def test_micro_batches_are_as_few_and_as_equal_as_can_be(share: int, most: int) 
 
 @pytest.mark.parametrize("rows", [1, 4])
 def test_a_full_memory_says_what_to_set(rows: int) -> None:
-    text = str(too_little_memory(rows))
+    with pytest.raises(TooLittleMemory) as raised, full_memory_said(rows):
+        raise torch.OutOfMemoryError("full")
+    text = str(raised.value)
     assert ("micro_batch_rows below 4" in text) == (rows == 4)
     for setting in ("gradient_checkpointing", "adapter", "fsdp", "sequence_length"):
         assert setting in text
