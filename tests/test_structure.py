@@ -29,7 +29,7 @@ PLAN = {
         "execution",
         "errors plain",
     ),
-    "filters": ("edits quality language", "pii dedup classify", "text"),
+    "filters": ("edits quality language", "pii dedup classify contamination", "text"),
 }
 """The floors of a package from the top down, and the rooms on each: its files and folders.
 
