@@ -213,6 +213,12 @@ def evaluate(
     retrieval: Annotated[
         bool, typer.Option("--retrieval", help="Whether it finds facts hidden in long texts.")
     ] = False,
+    matches: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE", help="matches.parquet: also score without the questions found in training data."
+        ),
+    ] = [],  # noqa: B006
     set_: Annotated[
         list[str],
         typer.Option("--set", metavar="KEY=VALUE", help="E.g. evaluate.retrieval.lengths=[2048,4096]."),
@@ -226,7 +232,7 @@ def evaluate(
     """
     from pipelines.commands.evaluate import Options, show_scores
 
-    options = Options(tasks, num_fewshot, limit, include, language_swap, prompts, retrieval, set_)
+    options = Options(tasks, num_fewshot, limit, include, language_swap, prompts, retrieval, set_, matches)
     show_scores(model, shards, base, options, json)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipelines.commands.shards import open_shards
 from pipelines.errors import UserError
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
 from pipelines.evaluation.held_out import identified_languages
+from pipelines.evaluation.hit_questions import HitQuestions, benchmarks_in, read_matches
 from pipelines.evaluation.tables import print_scores
 from pipelines.execution.seal import RUN_SEAL
 from pipelines.plain import complain, print_json
@@ -38,6 +39,7 @@ class Options:
     prompts: str | None
     retrieval: bool
     settings: list[str]
+    matches: list[Path]
 
 
 def show_scores(model: str, shards: Path | None, base: str | None, options: Options, json: bool) -> None:
@@ -50,6 +52,8 @@ def show_scores(model: str, shards: Path | None, base: str | None, options: Opti
             file=model,
             hint="Give shards as well, coupage evaluate MODEL SHARDS, or --tasks; or the folder of a run.",
         )
+    if options.matches:
+        subjects = replace(subjects, hits=_hits(options.matches, asked))
     for name in subjects.models.values():
         _check_model(name)
     if subjects.shards is not None:
@@ -72,6 +76,23 @@ def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjec
     models = {"model": model, **({"base": base} if base else {})}
     described = Described(_identified(model, shards)) if shards else Described()
     return Subjects(models, shards, described), Evaluate()
+
+
+def _hits(files: list[Path], asked: Evaluate) -> HitQuestions:
+    """The questions that files of matches have; the names of benchmarks are those of their tasks."""
+    if not asked.harness:
+        raise UserError("--matches: no benchmark is asked", hint="Name its task: --tasks gsm8k.")
+    hits = HitQuestions()
+    for file in files:
+        matches = read_matches(file)
+        of_tasks, of_files = benchmarks_in(matches)
+        hits |= HitQuestions.of(matches, {name: name for name in of_tasks}, str(file))
+        if of_files:
+            complain(
+                f"{file}: left out is {', '.join(of_files)}: "
+                "only items that were read from a task can be told among its questions"
+            )
+    return hits
 
 
 def _identified(model: str, shards: Path) -> Mapping[str, str] | None:

@@ -15,6 +15,7 @@ from mixers.shards import Shards
 from pipelines.errors import UserError
 from pipelines.evaluation.compare import Comparison, compare
 from pipelines.evaluation.held_out import text_pieces
+from pipelines.evaluation.hit_questions import HitQuestions
 from pipelines.evaluation.language_swap import (
     Prompt,
     SwapScore,
@@ -47,6 +48,8 @@ class Subjects:
     """Held-out shards; None where nothing asked for needs them."""
     described: Described = field(default_factory=Described)
     """Languages and clusters of the held-out documents."""
+    hits: HitQuestions | None = None
+    """Questions of benchmarks found in training data: all models are scored with and without them."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,10 @@ class Texts:
     haystacks: list[Haystack]
 
 
-def open_harness(asked: Evaluate) -> Harness | None:
+def open_harness(asked: Evaluate, hits: HitQuestions | None = None) -> Harness | None:
     """The harness, if tasks are asked for.
 
-    Raises UserError where it is not installed, or a folder or a task is not there.
+    Raises UserError where it is not installed, or a folder, a task or that of a hit question is not there.
     """
     if not asked.harness:
         return None
@@ -124,6 +127,12 @@ def open_harness(asked: Evaluate) -> Harness | None:
         ) from error
     except ValueError as error:
         raise UserError(str(error)) from error
+    for name, file in hits.looked_for.items() if hits is not None else ():
+        try:
+            harness.require(name)
+        except ValueError as error:
+            hint = "Matches count for benchmarks that were read from a task and bear its name."
+            raise UserError(str(error), file=file, hint=hint) from error
     return harness
 
 
@@ -132,7 +141,7 @@ def evaluate_models(subjects: Subjects, asked: Evaluate) -> Evaluated:
 
     Raises UserError where a model, the shards or a task cannot be used as asked.
     """
-    harness = open_harness(asked)
+    harness = open_harness(asked, subjects.hits)
     texts: Texts | None = None
     fingerprint = Shards.open(subjects.shards).fingerprint if subjects.shards else None
     found, pieces = {}, {}
@@ -149,7 +158,7 @@ def evaluate_models(subjects: Subjects, asked: Evaluate) -> Evaluated:
 
                 model = PlainModel.load(name)
                 texts = texts or _texts(model, subjects.shards, asked)
-                scores = _asked_scores(scores, model, harness, texts, asked)
+                scores = _asked_scores(scores, model, harness, texts, asked, subjects.hits)
         found[role] = scores
     return Evaluated(found, pieces)
 
@@ -182,12 +191,17 @@ def _recode(name: str, subjects: Subjects) -> Recode | None:
 
 
 def _asked_scores(
-    scores: ModelScores, model: PlainModel, harness: Harness | None, texts: Texts, asked: Evaluate
+    scores: ModelScores,
+    model: PlainModel,
+    harness: Harness | None,
+    texts: Texts,
+    asked: Evaluate,
+    hits: HitQuestions | None,
 ) -> ModelScores:
     from pipelines.evaluation.retrieval import score_retrieval
 
     if harness is not None:
-        found = {task.task: harness.run(model, task, asked.batch_size) for task in asked.harness}
+        found = {task.task: harness.run(model, task, asked.batch_size, hits) for task in asked.harness}
         scores = replace(scores, harness=found)
     if asked.language_swap is not None:
         swaps = score_swaps(model, texts.prompts, asked.language_swap, asked.batch_size)

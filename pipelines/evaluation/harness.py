@@ -5,17 +5,35 @@ The harness's own transformers backend asks the model, so that scores compare wi
 
 import difflib
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.evaluation.clean import Clean, clean_results
 from pipelines.evaluation.generation import PlainModel
+from pipelines.evaluation.hit_questions import HitQuestions
+from pipelines.evaluation.intervals import Interval
 from pipelines.recipe.evaluate import HarnessTask
 
 FEWSHOT_SEED = 1234
 """The harness's own default, so that the same examples stand before the same questions."""
+
+
+@dataclass(frozen=True)
+class CleanScore:
+    """What a task gave without the questions that were found in training data.
+
+    `intervals` are those of how much more this is than the score of all questions, for metrics that are means
+    over a single task's questions.
+    """
+
+    metrics: dict[str, float]
+    errors: dict[str, float]
+    questions: int
+    intervals: dict[str, Interval | None]
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,10 @@ class TaskScore:
     questions: int | None
     num_fewshot: int | None
     parts: dict[str, "TaskScore"] = field(default_factory=dict)
+    hit: int | None = None
+    """Questions that were found in training data; None: nobody looked for them."""
+    clean: CleanScore | None = None
+    """Without those; None where nobody looked."""
 
     def to_json(self) -> dict[str, Any]:
         """The score in plain types, for JSON."""
@@ -57,11 +79,14 @@ class Harness:
         self._include = [str(folder) for folder in include]
         self._tasks = TaskManager(include_path=self._include, include_defaults=False)
 
-    def run(self, model: PlainModel, task: HarnessTask, batch_size: int = 8) -> TaskScore:
-        """Ask the model all questions of a task.
+    def run(
+        self, model: PlainModel, task: HarnessTask, batch_size: int = 8, hits: HitQuestions | None = None
+    ) -> TaskScore:
+        """Ask the model all questions of a task, once; with `hits` the score says too what the others gave.
 
         Raises:
-            ValueError: There is no such task, or it would execute code that the model writes.
+            ValueError: There is no such task, it would execute code that the model writes, or it has not the
+                questions that were hit.
             OSError: Its data cannot be had.
         """
         import lm_eval
@@ -73,8 +98,9 @@ class Harness:
             for each in loaded["tasks"].values():
                 _set_fewshot(each, task.num_fewshot)
             asked = HFLM(pretrained=model.model, tokenizer=model.tokenizer, batch_size=batch_size)
-            found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=False)
-        return _score(task.task, found)
+            found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=hits is not None)
+            clean = clean_results(task.task, loaded, found["samples"], hits) if hits is not None else {}
+        return _score(task.task, found, clean)
 
     def require(self, name: str) -> None:
         """Raise ValueError where no task, group or tag has this name, here or in the library."""
@@ -98,34 +124,56 @@ def _set_fewshot(task: Any, asked: int | None) -> None:
     task.set_fewshot_seed(seed=FEWSHOT_SEED)
 
 
-def _score(name: str, found: dict[str, Any]) -> TaskScore:
+def _score(name: str, found: dict[str, Any], clean: Mapping[str, Clean]) -> TaskScore:
     """The score of `name`; a tag has none of its own, only parts."""
     result = found["results"].get(name, {})
-    metrics: dict[str, float] = {}
-    errors: dict[str, float] = {}
-    for key, value in result.items():
-        metric, _, chain = key.partition(",")
-        if chain and isinstance(value, int | float):
-            kind = errors if metric.endswith("_stderr") else metrics
-            metric = metric.removesuffix("_stderr")
-            kind[metric if chain == "none" else f"{metric},{chain}"] = float(value)
     parts = found["group_subtasks"].get(name) or ([] if result else list(found["results"]))
     return TaskScore(
-        metrics,
-        errors,
+        _values(result),
+        _values(result, errors=True),
         result.get("sample_len"),
         found["n-shot"].get(name),
-        {part: _score(part, found) for part in parts},
+        {part: _score(part, found, clean) for part in parts},
+        clean[name].hit if name in clean else None,
+        _clean_score(clean[name]) if name in clean else None,
     )
+
+
+def _clean_score(clean: Clean) -> CleanScore:
+    return CleanScore(
+        _values(clean.result),
+        _values(clean.result, errors=True),
+        clean.result["sample_len"],
+        {_metric_name(*key.split(",", 1)): interval for key, interval in clean.intervals.items()},
+    )
+
+
+def _values(result: Mapping[str, Any], errors: bool = False) -> dict[str, float]:
+    """The metrics in a result of the harness, or their standard errors."""
+    found = {}
+    for key, value in result.items():
+        metric, _, chain = key.partition(",")
+        if chain and isinstance(value, int | float) and metric.endswith("_stderr") == errors:
+            found[_metric_name(metric.removesuffix("_stderr"), chain)] = float(value)
+    return found
+
+
+def _metric_name(metric: str, chain: str) -> str:
+    """The metric with the chain of filters before it, if there is one."""
+    return metric if chain == "none" else f"{metric},{chain}"
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave only the harness's errors: it warns of each setting that it takes over."""
+    """Leave only the harness's errors: it warns of each setting that it takes over.
+
+    What it prints goes to standard error; standard output is for the scores.
+    """
     logger = logging.getLogger("lm_eval")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""How sure bits per byte are: intervals by resampling documents.
+"""How sure scores are: intervals by resampling documents, or questions of a benchmark.
 
 Documents are the sample, tokens are not: those of a document belong together. A bootstrap draws as many
 documents as there are, with replacement, `RESAMPLES` times; documents of one cluster are drawn together. For
@@ -14,6 +14,7 @@ models, this one for 92 to 96 %.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,14 +48,48 @@ def interval(sums: Sums, beside: Sums | None = None, seed: int = 17) -> Interval
     if count < FEWEST:
         return None
     models = [(1.0, sums)] + ([(-1.0, beside)] if beside is not None else [])
-    value, error = (float(found[0]) for found in _estimates(models, np.ones((1, count))))
+    return _bootstrap_t(lambda weights: _estimates(models, weights), count, seed)
+
+
+def interval_of_part(values: Sums, part: npt.NDArray[np.bool_], seed: int = 17) -> Interval | None:
+    """The interval of how much more the mean of a part of some values is than that of all.
+
+    Args:
+        values: `[questions]`.
+        part: `[questions]`: whether each is of the part.
+        seed: Of the draws.
+
+    Returns:
+        Its ends; None where fewer than `FEWEST` are in the part, or out of it.
+    """
+    if min(part.sum(), (~part).sum()) < FEWEST:
+        return None
+
+    def estimates(weights: Sums) -> tuple[Sums, Sums]:
+        in_part = weights * part
+        counts, all_counts = in_part.sum(axis=1), weights.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean, mean_of_all = in_part @ values / counts, weights @ values / all_counts
+            influences = part * (values - mean[:, None]) / counts[:, None]
+            influences -= (values - mean_of_all[:, None]) / all_counts[:, None]
+        return mean - mean_of_all, _error(weights, influences)
+
+    return _bootstrap_t(estimates, len(values), seed)
+
+
+def _bootstrap_t(estimates: Callable[[Sums], tuple[Sums, Sums]], count: int, seed: int) -> Interval | None:
+    """The interval of a value of `count` documents.
+
+    `estimates` gives the value and its standard error for each row of weights `[draws, count]`.
+    """
+    value, error = (float(found[0]) for found in estimates(np.ones((1, count))))
     if not error > 0:
         return None if math.isnan(value) else (value, value)
     rng = np.random.Generator(np.random.PCG64(seed))
     deviations = []
     for start in range(0, RESAMPLES, step := max(1, CELLS // count)):
         drawn = rng.integers(count, size=(min(step, RESAMPLES - start), count))
-        values, errors = _estimates(models, _times_drawn(drawn))
+        values, errors = estimates(_times_drawn(drawn))
         with np.errstate(divide="ignore", invalid="ignore"):
             deviations.append(np.abs(values - value) / errors)
     found = np.concatenate(deviations)
@@ -83,6 +118,11 @@ def _estimates(models: list[tuple[float, Sums]], weights: Sums) -> tuple[Sums, S
             bits = sign * nats / predicted * tokens / size / math.log(2)
             values += bits
             influences += (bits[:, None] * POWERS / totals) @ sums.T
+    return values, _error(weights, influences)
+
+
+def _error(weights: Sums, influences: Sums) -> Sums:
+    """The standard error for each row of weights, from what each document adds to the value."""
     documents = weights.shape[1]
-    errors = np.sqrt((weights * influences**2).sum(axis=1) * documents / (documents - 1))
-    return values, errors
+    errors: Sums = np.sqrt((weights * influences**2).sum(axis=1) * documents / (documents - 1))
+    return errors

@@ -111,13 +111,21 @@ def _notes(comparison: Scores) -> Iterator[str]:
 def _harness(models: Sequence[Scores]) -> Sheet:
     sheet = _sheet("Benchmarks", ["task", "metric"], ["shots", "questions"], ["score", "±"], len(models))
 
-    def add(name: str, scores: list[Scores]) -> None:
-        first = scores[0]
-        counts = [_number(first[what]) for what in ("num_fewshot", "questions")]
-        for metric in first["metrics"]:
+    def add_rows(name: str, num_fewshot: int | None, scores: list[Scores]) -> None:
+        counts = [_number(num_fewshot), _number(scores[0]["questions"])]
+        for metric in scores[0]["metrics"]:
             pairs = [(score["metrics"][metric], score["errors"].get(metric)) for score in scores]
             cells = [_number(number, 4) for pair in pairs for number in pair]
             sheet.rows.append([name, metric, *counts, *cells])
+
+    def add(name: str, scores: list[Scores]) -> None:
+        first = scores[0]
+        add_rows(name, first["num_fewshot"], scores)
+        if first.get("hit") == 0:
+            sheet.notes.append(f"{name}: none of its questions was found in training data.")
+        elif first.get("hit"):
+            add_rows(f"  clean {name}", first["num_fewshot"], [score["clean"] for score in scores])
+            sheet.notes.extend(_clean_notes(name, scores))
         if not first["metrics"]:  # a tag
             for part in first["parts"]:
                 add(part, [score["parts"][part] for score in scores])
@@ -125,6 +133,20 @@ def _harness(models: Sequence[Scores]) -> Sheet:
     for name in models[0]["harness"]:
         add(name, [model["harness"][name] for model in models])
     return sheet
+
+
+def _clean_notes(name: str, scores: list[Scores]) -> Iterator[str]:
+    """What the clean score of a task leaves out, and how sure it is that this makes a difference."""
+    first = scores[0]
+    yield (
+        f"clean {name}: without the {first['hit']:,} of {first['questions']:,} questions that were found in "
+        "training data, alone or with their answer."
+    )
+    for metric, own in first["clean"]["intervals"].items():
+        of_each = [own, *(score["clean"]["intervals"][metric] for score in scores[1:])]
+        if all(of_each):
+            said = ", base ".join(_interval(interval, "+") for interval in of_each)
+            yield f"95 % of clean less all, by resampling questions: {name}, {metric}: {said}."
 
 
 def _swaps(models: Sequence[Scores]) -> Sheet:
