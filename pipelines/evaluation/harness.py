@@ -93,7 +93,7 @@ class Harness:
         from lm_eval.models.huggingface import HFLM
 
         self.require(task.task)
-        with _quiet():
+        with _quiet(), redirect_stdout(sys.stderr):  # standard output is for the scores
             loaded = self._tasks.load([task.task])
             for each in loaded["tasks"].values():
                 _set_fewshot(each, task.num_fewshot)
@@ -165,15 +165,11 @@ def _metric_name(metric: str, chain: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave only the harness's errors: it warns of each setting that it takes over.
-
-    What it prints goes to standard error; standard output is for the scores.
-    """
+    """Leave only the harness's errors: it warns of each setting that it takes over."""
     logger = logging.getLogger("lm_eval")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with redirect_stdout(sys.stderr):
-            yield
+        yield
     finally:
         logger.setLevel(level)
