@@ -1,11 +1,11 @@
-"""Intervals of bits per byte, on simulated scores of documents whose lengths have heavy tails."""
+"""Intervals of scores, on simulated ones: of documents whose lengths have heavy tails, and of questions."""
 
 import math
 
 import numpy as np
 import pytest
 
-from pipelines.evaluation.intervals import FEWEST, interval
+from pipelines.evaluation.intervals import FEWEST, interval, interval_of_part
 
 
 def equal_models(rng: np.random.Generator, documents: int, spread: float = 1.2) -> list[np.ndarray]:
@@ -67,3 +67,33 @@ def test_few_documents_or_none_that_is_predicted_have_no_interval():
 def test_the_same_scores_differ_by_nothing():
     sums, _ = equal_models(np.random.default_rng(5), 50)
     assert interval(sums, sums) == (0, 0)
+
+
+def answered(rng: np.random.Generator, questions: int, share: float, better: float = 0) -> tuple:
+    """Right and wrong answers, and which questions are of a part; the others are right more often."""
+    part = rng.permutation(questions) >= questions * share
+    return (rng.random(questions) < 0.6 + better * ~part).astype(float), part
+
+
+@pytest.mark.parametrize(("questions", "share"), [(100, 0.2), (100, 0.7), (1000, 0.05)])
+def test_a_part_that_is_like_the_rest_covers_zero_as_often_as_it_says(questions, share):
+    rng = np.random.default_rng(questions)
+    ends = [interval_of_part(*answered(rng, questions, share)) for _ in range(200)]
+    assert 0.90 <= sum(low <= 0 <= high for low, high in ends) / len(ends) <= 0.99
+
+
+def test_a_part_that_is_harder_than_the_rest_is_told():
+    values, part = answered(np.random.default_rng(6), 500, 0.3, better=0.35)
+    low, high = interval_of_part(values, part)
+    assert low < high < 0
+    assert (low + high) / 2 == pytest.approx(values[part].mean() - values.mean())
+    assert interval_of_part(values, part) == (low, high)
+    assert interval_of_part(np.ones(500), part) == (0, 0)
+
+
+def test_few_in_a_part_or_out_of_it_have_no_interval():
+    values, _ = answered(np.random.default_rng(7), 100, 0)
+    for count in (FEWEST, 100 - FEWEST):
+        assert interval_of_part(values, np.arange(100) < count) is not None
+    for count in (0, FEWEST - 1, 100 - FEWEST + 1, 100):
+        assert interval_of_part(values, np.arange(100) < count) is None
