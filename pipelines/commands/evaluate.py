@@ -79,7 +79,7 @@ def _subjects(model: str, shards: Path | None, base: str | None) -> tuple[Subjec
 
 
 def _hits(files: list[Path], asked: Evaluate) -> HitQuestions:
-    """The questions that files of matches have; the names of benchmarks are those of their tasks."""
+    """The questions that files of matches have; the name of a benchmark may be that of its task or group."""
     if not asked.harness:
         raise UserError("--matches: no benchmark is asked", hint="Name its task: --tasks gsm8k.")
     hits = HitQuestions()

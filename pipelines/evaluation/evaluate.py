@@ -127,12 +127,11 @@ def open_harness(asked: Evaluate, hits: HitQuestions | None = None) -> Harness |
         ) from error
     except ValueError as error:
         raise UserError(str(error)) from error
-    for name, file in hits.looked_for.items() if hits is not None else ():
+    for name, file in hits.files.items() if hits is not None else ():
         try:
             harness.require(name)
         except ValueError as error:
-            hint = "Matches count for benchmarks that were read from a task and bear its name."
-            raise UserError(str(error), file=file, hint=hint) from error
+            raise UserError(f"its matches are with another task: {error}", file=file) from error
     return harness
 
 

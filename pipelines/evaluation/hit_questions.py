@@ -19,18 +19,23 @@ HIT_KINDS: tuple[Kind, ...] = ("answer", "question")
 """A document that has a question may help to answer it; a passage alone, or other numbers, may not."""
 COLUMNS = ("benchmark", "item_id", "kind", "split")
 """Those of a table of matches that say which question was found."""
-QUESTION_OF_TASK = r"^(?:(?P<task>.+)/)?(?P<split>[^/]+)/(?P<number>[0-9]{1,9})$"
-"""The id of a task's item: of a single task without its name, of one in a group or tag with it."""
+QUESTION_OF_TASK = r"^(?P<task>.+)/(?P<split>[^/]+)/(?P<number>[0-9]{1,9})$"
+"""The `item_id` of a question that was read from a task of the harness."""
 
 
 @dataclass(frozen=True)
 class HitQuestions:
     """The questions of the harness's tasks that were found in training data."""
 
-    looked_for: Mapping[str, str] = field(default_factory=dict)
-    """Tasks, groups and tags whose questions were looked for, and the file that says what was found."""
+    looked_for: frozenset[str] = frozenset()
+    """Tasks, groups and tags whose questions were looked for."""
     numbers: Mapping[tuple[str, str], frozenset[int]] = field(default_factory=dict)
-    """By task and split the numbers of the questions that were found, counted as the harness counts them."""
+    """By task and split the numbers of the questions that were found, counted as the harness counts them.
+
+    The questions that it asks are the split `test`, or `validation` where a task has no other.
+    """
+    files: Mapping[str, str] = field(default_factory=dict)
+    """By task the file that says so."""
 
     @classmethod
     def of(cls, matches: pa.Table, tasks: Mapping[str, str], file: str) -> Self:
@@ -43,25 +48,25 @@ class HitQuestions:
         """
         found = matches.filter(pc.is_in(matches["kind"], pa.array(HIT_KINDS)))
         found = _distinct(found.filter(pc.is_in(found["benchmark"], pa.array(tasks, pa.string()))))
-        parts = pc.extract_regex(found["item_id"], QUESTION_OF_TASK).combine_chunks()
         numbers = defaultdict[tuple[str, str], set[int]](set)
-        for benchmark, part in zip(found["benchmark"].to_pylist(), parts.to_pylist(), strict=True):
-            if part is not None:
-                task = part["task"] or tasks[benchmark]
-                numbers[task, part["split"]].add(int(part["number"]))
+        for question in pc.extract_regex(found["item_id"], QUESTION_OF_TASK).to_pylist():
+            if question is not None:
+                numbers[question["task"], question["split"]].add(int(question["number"]))
         return cls(
-            dict.fromkeys(tasks.values(), file),
+            frozenset(tasks.values()),
             {of_split: frozenset(some) for of_split, some in numbers.items()},
+            {task: file for task, _ in numbers},
         )
 
     def __or__(self, other: HitQuestions) -> HitQuestions:
         """What either says."""
         return HitQuestions(
-            {**self.looked_for, **other.looked_for},
+            self.looked_for | other.looked_for,
             {
                 of_split: self.numbers.get(of_split, frozenset()) | other.numbers.get(of_split, frozenset())
                 for of_split in {*self.numbers, *other.numbers}
             },
+            {**self.files, **other.files},
         )
 
 
@@ -90,7 +95,7 @@ def read_matches(path: Path) -> pa.Table:
 def benchmarks_in(matches: pa.Table) -> tuple[list[str], list[str]]:
     """The names of the benchmarks that were read from tasks, and of those that were read from files.
 
-    The ids of a task's items say its split and number.
+    The ids of a task's questions say its name, their split and their number.
     """
     items = _distinct(matches)
     parts = pc.extract_regex(items["item_id"], QUESTION_OF_TASK)

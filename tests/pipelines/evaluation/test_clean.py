@@ -89,7 +89,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory, items: list[dict]) -> Path:
 
 def hit(**numbers: list[int]) -> HitQuestions:
     return HitQuestions(
-        dict.fromkeys(numbers, "matches.parquet"),
+        frozenset(numbers),
         {(name, "test"): frozenset(some) for name, some in numbers.items()},
     )
 
@@ -193,7 +193,7 @@ def test_only_what_was_looked_for_has_a_clean_score(model, tasks):
 
 
 def test_only_the_split_that_is_asked_counts_and_its_questions_must_be_there(model, tasks):
-    train = HitQuestions({"few": "matches.parquet"}, {("few", "train"): frozenset([1, 2, 3000])})
+    train = HitQuestions(frozenset(["few"]), {("few", "train"): frozenset([1, 2, 3000])})
     assert ask(model, tasks, "few", train, limit=4).hit == 0
     with pytest.raises(ValueError, match=r"another version of few.*test/10.*only 10"):
         ask(model, tasks, "few", hit(few=[10]))
