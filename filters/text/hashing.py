@@ -17,7 +17,7 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _SEED = np.uint64(0xA0761D6478BD642F)
 _HALF = np.uint64(32)
-_FIRST_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)] + [2**64 - 1] * 8, dtype=np.uint64)
+FIRST_BYTES = np.array([(1 << 8 * size) - 1 for size in range(9)] + [2**64 - 1] * 8, dtype=np.uint64)
 """Masks of the first bytes of eight."""
 
 
@@ -62,6 +62,12 @@ def hash_bytes(data, begin, end):
     return mix(_combine_pair(state, low, high)) | np.uint64(1)
 
 
+@inline_kernel
+def hash_short(size, low, high):
+    """The same of up to 16 bytes, given as two little-endian numbers."""
+    return mix(_combine_pair(np.uint64(size) * _SEED, low, high)) | np.uint64(1)
+
+
 def hash_text(text: str) -> np.uint64:
     """The hash of the bytes of a text in UTF-8."""
     data = np.frombuffer(text.encode(), dtype=np.uint8)
@@ -79,8 +85,8 @@ def _last_bytes(data, at, end):
     """The up to 16 bytes of `data[at:end]` as two numbers."""
     size = end - at
     if at + 16 <= data.size:
-        low = load64(data, at) & _FIRST_BYTES[size]
-        high = load64(data, at + 8) & _FIRST_BYTES[max(size - 8, 0)]
+        low = load64(data, at) & FIRST_BYTES[size]
+        high = load64(data, at + 8) & FIRST_BYTES[max(size - 8, 0)]
     else:
         low = high = np.uint64(0)
         for index in range(size):

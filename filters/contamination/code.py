@@ -1,0 +1,204 @@
+"""Code as solutions and documents are compared by: what stays when it is renamed, reformatted and commented anew.
+
+A unit is a keyword, a name that a language or a library gives, a number, a string or an operator. A name that the
+author chose is only where it stood before, as in parameterized matching (Baker 1993, "A theory of parameterized
+pattern matching"). Brackets, commas, white space, comments and texts in three quotes are left out.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from filters.contamination.words import NUMBER
+from filters.text.hashing import combine, hash_bytes, hash_text, mix
+from filters.text.kernel import inline_kernel, kernel
+
+VERSION = 1
+
+_GIVEN_NAMES = """
+False None True and as assert async await break class continue def del elif else except finally for from global if import in is
+lambda nonlocal not or pass raise return try while with yield match case self cls super
+abs all any bin bool bytes bytearray chr complex dict divmod enumerate filter float format frozenset getattr hasattr hash hex id
+input int isinstance iter len list map max min next object oct open ord pow print property range repr reversed round set setattr
+slice sorted str sum tuple type zip math re collections itertools functools heapq string random datetime os sys json numpy np
+Exception ValueError KeyError IndexError TypeError
+function var let const new this typeof instanceof void null undefined true false switch default do catch throw export static
+Array Math Object String Number Map Set parseInt parseFloat console
+public private protected final abstract interface extends implements package int long double float char boolean byte short
+struct enum union typedef unsigned signed auto sizeof goto template typename namespace using std vector string virtual
+func go chan defer range map type fn mut impl trait pub use mod crate where match loop
+SELECT FROM WHERE JOIN GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert update delete
+"""
+_PREFIXES = "rRbBfFuU"
+_MEMORY = 1 << 10
+_FARTHEST = 24
+"""Units back to which a name is looked for."""
+_LONGEST_STRING = 1 << 10
+_LEFT_OUT, _LETTER, _DIGIT, _QUOTE, _MARK = range(5)
+_NEWLINE, _BACKSLASH, _HASH, _SLASH, _STAR, _DOT, _EQUALS = (ord(c) for c in "\n\\#/*.=")
+_CHOSEN = np.uint64(0x5851F42D4C957F2D)
+
+
+class CodeTables(NamedTuple):
+    """Lookup tables of `find_code`."""
+
+    kinds: np.ndarray
+    """What each byte is: uint8."""
+    given: np.ndarray
+    """Sorted hashes of the names that are not the author's: uint64."""
+
+
+@lru_cache(maxsize=1)
+def code_tables() -> CodeTables:
+    """The lookup tables of `find_code`."""
+    kinds = np.full(256, _LEFT_OUT, dtype=np.uint8)
+    for byte in range(256):
+        character = chr(byte)
+        if character.isalpha() or character in "_$" or byte >= 0x80:
+            kinds[byte] = _LETTER
+        elif character in "0123456789":
+            kinds[byte] = _DIGIT
+        elif character in "\"'`":
+            kinds[byte] = _QUOTE
+        elif character in "+-*/%=<>!&|^~[.?@":
+            kinds[byte] = _MARK
+    return CodeTables(kinds, np.unique([hash_text(name) for name in _GIVEN_NAMES.split()]))
+
+
+class NameMemory(NamedTuple):
+    """The author's names in a document, and where each stood last."""
+
+    names: np.ndarray
+    """Hashes: uint64."""
+    units: np.ndarray
+    """int32."""
+
+
+def name_memory() -> NameMemory:
+    """Room for the names of one document after another."""
+    return NameMemory(np.zeros(_MEMORY, dtype=np.uint64), np.zeros(_MEMORY, dtype=np.int32))
+
+
+@kernel
+def find_code(data, begin, end, tables, memory, units):
+    """Writes the units of `data[begin:end]` as code (UNIT, one a byte); returns their number."""
+    memory.names[:] = 0
+    kinds = tables.kinds
+    count = 0
+    line_begins = True
+    attribute = False
+    at = begin
+    while at < end:
+        byte = data[at]
+        kind = kinds[byte]
+        after = at + 1
+        if kind == _LEFT_OUT:
+            if byte == _NEWLINE:
+                line_begins = True
+            elif byte == _HASH:
+                after = _line_end(data, at, end)
+            elif byte > 32:
+                line_begins = line_begins and byte in (123, 125)
+                attribute = False
+            at = after
+            continue
+        if byte == _SLASH and after < end and (data[after] == _STAR or (data[after] == _SLASH and line_begins)):
+            at = _line_end(data, at, end) if data[after] == _SLASH else _block_end(data, at + 2, end)
+            continue
+        if kind == _LETTER:
+            while after < end and (kinds[data[after]] == _LETTER or kinds[data[after]] == _DIGIT):
+                after += 1
+            if after < end and kinds[data[after]] == _QUOTE and after - at <= 2:
+                at = after
+                continue
+            name = hash_bytes(data, at, after)
+            hashed = name if attribute or _is_given(name, tables.given) else _place_of(name, count, memory)
+            count = _put(units, count, hashed, at - begin, after - begin, 0)
+            attribute = False
+        elif kind == _DIGIT:
+            while after < end and (kinds[data[after]] == _LETTER or kinds[data[after]] == _DIGIT):
+                after += 1
+            count = _put(units, count, hash_bytes(data, at, after), at - begin, after - begin, NUMBER)
+        elif kind == _QUOTE:
+            if after + 1 < end and data[after] == byte and data[after + 1] == byte:
+                after = _block_end_of(data, at + 3, end, byte)
+            else:
+                after = _string_end(data, at + 1, end, byte)
+                hashed = hash_bytes(data, at + 1, max(at + 1, after - 1)) ^ np.uint64(2)
+                count = _put(units, count, hashed, at - begin, after - begin, 0)
+        else:
+            attribute = byte == _DOT
+            if not attribute:
+                while after < end and after - at < 3 and _goes_with(data[after], byte):
+                    after += 1
+                count = _put(units, count, hash_bytes(data, at, after), at - begin, after - begin, 0)
+        line_begins = False
+        at = after
+    return count
+
+
+@inline_kernel
+def _put(units, count, hashed, start, end, flags):
+    unit = units[count]
+    unit.hash = hashed
+    unit.start = start
+    unit.end = end
+    unit.flags = flags
+    return count + 1
+
+
+@inline_kernel
+def _is_given(name, given):
+    place = np.searchsorted(given, name)
+    return place < given.size and given[place] == name
+
+
+@inline_kernel
+def _place_of(name, count, memory):
+    """The unit of a name that the author chose: how many units ago it stood last."""
+    slot = np.int64(name & np.uint64(_MEMORY - 1))
+    back = count - memory.units[slot] if memory.names[slot] == name else 0
+    memory.names[slot] = name
+    memory.units[slot] = count
+    return mix(combine(_CHOSEN, np.uint64(back if back <= _FARTHEST else 0))) | np.uint64(1)
+
+
+@inline_kernel
+def _goes_with(byte, first):
+    """Whether a mark makes one operator with the one before it."""
+    return (byte == _EQUALS) | ((byte == first) & (byte != 91)) | ((byte == 62) & (first == 45))
+
+
+@kernel
+def _line_end(data, at, end):
+    while at < end and data[at] != _NEWLINE:
+        at += 1
+    return at
+
+
+@kernel
+def _block_end(data, at, end):
+    while at + 1 < end and not (data[at] == _STAR and data[at + 1] == _SLASH):
+        at += 1
+    return min(at + 2, end)
+
+
+@kernel
+def _block_end_of(data, at, end, quote):
+    while at + 2 < end and not (data[at] == quote and data[at + 1] == quote and data[at + 2] == quote):
+        at += 1
+    return min(at + 3, end)
+
+
+@kernel
+def _string_end(data, at, end, quote):
+    """Behind the closing quotation mark of a string, or at the end of the line, where there is none."""
+    start = at
+    while at < end and data[at] != quote and data[at] != _NEWLINE and at - start < _LONGEST_STRING:
+        at += 2 if data[at] == _BACKSLASH else 1
+    return min(at + 1, end)

@@ -1,0 +1,318 @@
+"""What a document has of an item: the question with its answer, the question, a passage, or a template.
+
+Hits are of single sequences. Those of an item that stand together are judged together, and what is too short to be
+searched for by itself, an answer or a choice, is looked for behind its question.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from filters.contamination.align import HIT, ROWS, align
+from filters.contamination.index import ANSWER, ASKS, CHOICE, LABEL, PASSAGE, QUESTION, SEED, SOLUTION
+from filters.contamination.words import CLAUSE, NUMBER, SENTENCE
+from filters.text.kernel import inline_kernel, kernel
+
+FIELDS = 6
+IS_ANSWER, IS_QUESTION, IS_PASSAGE, IS_TEMPLATE = range(4)
+"""The kinds of a match, in the order of KINDS."""
+
+FINDING = np.dtype(
+    [
+        ("document", np.int64),
+        ("item", np.int32),
+        ("kind", np.int32),
+        ("first", np.int32),  # unit of the document
+        ("last", np.int32),
+        ("score", np.float32),
+        ("coverage", np.float32, (FIELDS,)),  # of each field, negative where the item has none
+    ],
+    align=True,
+)
+
+
+class Thresholds(NamedTuple):
+    """How much of an item makes a match, as shares of its weight."""
+
+    question: float = 0.6
+    answer: float = 0.6
+    passage: float = 0.6
+    solution: float = 0.6
+
+
+_SHORT = 8
+"""A question of so few words must stand word by word, as a sentence of its own, or with its answer or choices."""
+_LEAST_EVIDENCE = 2.5
+"""The weight of matched words without which a question is one that many ask."""
+_LEAST_SOLUTION = 8.0
+"""And without which a solution by itself is one that many would write."""
+_LEAST_FOUND = 0.35
+"""The share of a longer question, by weight, without which all its choices say nothing."""
+_CHOICES_ALONE = 0.75
+"""The share of the choices, by weight, that makes the item without its question."""
+_LEAST_OF_CHOICES = 5.0
+"""And the weight that they must have."""
+_ASKED = 0.5
+"""The share of what the question asks, by weight, without which it is another question on the same text."""
+_REACH = 64
+"""Words between what belongs together."""
+_NEAR = 12
+"""Words between a question and a short answer."""
+_BEHIND_MARKER = 4
+"""Words between `answer` or the like and the answer."""
+
+
+class Item(NamedTuple):
+    """An item while it is judged."""
+
+    coverage: np.ndarray
+    """Weight found of each field: float32, FIELDS."""
+    whole: np.ndarray
+    """Weight of each field: float32, FIELDS."""
+    used: np.ndarray
+    """Hits that are judged: bool."""
+    hit: np.ndarray
+    """One HIT."""
+
+
+@kernel
+def judge(units, count, hits, sequences, markers, thresholds, room, item_room, findings, document):
+    """Writes what the document has of each item (FINDING); `hits` are those of the document, by sequence."""
+    found = 0
+    begin = 0
+    while begin < hits.size:
+        item = sequences.item[hits[begin].sequence]
+        end = begin
+        while end < hits.size and sequences.item[hits[end].sequence] == item:
+            item_room.used[end] = False
+            end += 1
+        best = _best(hits, begin, end, item_room.used)
+        while best >= 0 and found < findings.size:
+            finding = findings[found]
+            finding.document = document
+            finding.item = item
+            if _judge_around(
+                units, count, hits, begin, end, best, sequences, item, markers, thresholds, room, item_room, finding
+            ):
+                found += 1
+            best = _best(hits, begin, end, item_room.used)
+        begin = end
+    return found
+
+
+@kernel
+def _best(hits, begin, end, used):
+    """The hit with the most weight that is not judged yet, -1 if there is none."""
+    best = -1
+    for at in range(begin, end):
+        if not used[at] and (best < 0 or hits[at].matched > hits[best].matched):
+            best = at
+    return best
+
+
+@kernel
+def _judge_around(
+    units, count, hits, begin, end, best, sequences, item, markers, thresholds, room, item_room, finding
+):
+    """Judges the item by the hits around the best one; whether there is a match."""
+    coverage, whole, used, one = item_room
+    first_sequence, last_sequence = sequences.of_item[item], sequences.of_item[item + 1]
+    coverage[:] = 0
+    whole[:] = 0
+    asks_whole = np.float32(0)
+    size = numbers = question_units = 0
+    for sequence in range(first_sequence, last_sequence):
+        field = sequences.field[sequence]
+        for at in range(sequences.first[sequence], sequences.first[sequence + 1]):
+            whole[field] += sequences.weights[at]
+            size += 1
+            if field == QUESTION:
+                question_units += 1
+                numbers += sequences.flags[at] & NUMBER
+                asks_whole += sequences.weights[at] if sequences.flags[at] & ASKS else 0
+    reach = _REACH + min(size, ROWS)
+    low, high = hits[best].first - reach, hits[best].last + reach
+    first, last = hits[best].first, hits[best].last
+    question_first, question_last = count, -1
+    asks = np.float32(0)
+    replaced = question_found = 0
+    exact = False
+    at = begin
+    while at < end:
+        sequence = hits[at].sequence
+        chosen = -1
+        while at < end and hits[at].sequence == sequence:
+            near = not used[at] and hits[at].first >= low and hits[at].last <= high
+            if near:
+                used[at] = True
+                if chosen < 0 or at == best or (chosen != best and hits[at].matched > hits[chosen].matched):
+                    chosen = at
+            at += 1
+        if chosen < 0:
+            continue
+        hit, field = hits[chosen], sequences.field[sequence]
+        coverage[field] += hit.matched
+        first, last = min(first, hit.first), max(last, hit.last)
+        if field == QUESTION:
+            question_first, question_last = min(question_first, hit.first), max(question_last, hit.last)
+            asks += hit.asks
+            replaced += hit.replaced
+            question_found += hit.units
+    has_question = whole[QUESTION] > 0
+    finding.kind = -1
+    if question_last < 0 and _is_found(coverage, whole, CHOICE, _CHOICES_ALONE):
+        question_first = question_last = first
+    if question_last >= 0:
+        exact = _is_exact(units, count, question_first, question_last, question_found, question_units)
+        behind, listed, choices = _find_choices(
+            units, count, hits, begin, end, question_last, reach, sequences, item, room, one, coverage
+        )
+        answered, behind = _find_answer(
+            units, count, question_last, behind, listed, reach, sequences, item, markers, thresholds, room, one,
+            coverage, whole,
+        )
+        asked = coverage[QUESTION] >= thresholds.question * whole[QUESTION] and asks >= _ASKED * asks_whole
+        with_choices = choices > 1 and 2 * listed >= choices
+        all_choices = (
+            choices > 1
+            and listed == choices
+            and coverage[CHOICE] >= _LEAST_OF_CHOICES
+            and (question_units <= _SHORT or coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION])
+        )
+        if question_units <= _SHORT:
+            almost = answered and question_found >= question_units - 1
+            asked = exact or (asked and (almost or with_choices) and size > _SHORT)
+        elif coverage[QUESTION] < _LEAST_EVIDENCE:
+            asked = asked and (answered or with_choices or exact)
+        if asked or all_choices:
+            last = max(last, behind)
+            finding.kind = IS_ANSWER if answered else IS_QUESTION
+            if replaced * 3 >= numbers and replaced > 0:
+                finding.kind = IS_TEMPLATE
+    if finding.kind < 0 and _is_found(coverage, whole, SOLUTION, thresholds.solution):
+        if coverage[SOLUTION] >= _LEAST_SOLUTION:
+            finding.kind = IS_ANSWER
+    if finding.kind < 0 and _is_found(coverage, whole, ANSWER, thresholds.solution):
+        if coverage[ANSWER] >= _LEAST_SOLUTION:
+            finding.kind = IS_ANSWER
+    if finding.kind < 0:
+        context = _is_found(coverage, whole, QUESTION, thresholds.passage) and question_units > _SHORT
+        if (_is_found(coverage, whole, PASSAGE, thresholds.passage) or context) and (
+            coverage[PASSAGE] + coverage[QUESTION] >= _LEAST_EVIDENCE
+        ):
+            finding.kind = IS_PASSAGE
+    if finding.kind < 0:
+        return False
+    finding.first, finding.last = first, last
+    matched = total = np.float32(0)
+    for field in range(FIELDS):
+        finding.coverage[field] = coverage[field] / whole[field] if whole[field] > 0 else -1
+        if coverage[field] > 0:
+            matched += coverage[field]
+            total += whole[field]
+    finding.score = matched / total
+    return True
+
+
+@inline_kernel
+def _is_found(coverage, whole, field, share):
+    return whole[field] > 0 and coverage[field] >= share * whole[field]
+
+
+@kernel
+def _is_exact(units, count, first, last, found, size):
+    """Whether all words of a question stand there and no others, as a sentence of its own."""
+    ends = SENTENCE | CLAUSE
+    return (
+        found == size
+        and last - first == size
+        and units[first].flags & ends != 0
+        and (last >= count or units[last].flags & ends != 0)
+    )
+
+
+@kernel
+def _find_choices(units, count, hits, begin, end, low, reach, sequences, item, room, one, coverage):
+    """Looks for the choices behind a question: where they end, how many are there, and of how many."""
+    behind = low
+    listed = choices = 0
+    coverage[CHOICE] = 0
+    for sequence in range(sequences.of_item[item], sequences.of_item[item + 1]):
+        if sequences.field[sequence] != CHOICE:
+            continue
+        choices += 1
+        hit = one[0]
+        size = sequences.first[sequence + 1] - sequences.first[sequence]
+        found = _find(units, low, min(count, low + reach), sequences, sequence, room, hit, 0.7)
+        if found and hit.replaced == 0 and (size > SEED or hit.units == size):
+            listed += 1
+            behind = max(behind, hit.last)
+            coverage[CHOICE] += hit.matched
+    return behind, listed, choices
+
+
+@kernel
+def _find_answer(
+    units, count, question_last, behind, listed, reach, sequences, item, markers, thresholds, room, one, coverage, whole
+):
+    """Looks for the answer behind a question, and behind its choices where they are: whether, and where it ends."""
+    low = behind if listed > 1 else question_last
+    answered = False
+    last = behind
+    coverage[ANSWER] = coverage[LABEL] = coverage[SOLUTION] = 0
+    for sequence in range(sequences.of_item[item], sequences.of_item[item + 1]):
+        field = sequences.field[sequence]
+        size = sequences.first[sequence + 1] - sequences.first[sequence]
+        if field == LABEL and listed < 2 and not sequences.flags[sequences.first[sequence]] & NUMBER:
+            continue
+        if field == LABEL or (field == ANSWER and size < SEED):
+            near = SEED if field == LABEL and listed > 1 else _NEAR
+            place = _find_short(units, count, low, near, reach, sequences, sequence, markers)
+            if place >= 0:
+                answered = True
+                last = max(last, place)
+                coverage[field] = whole[field]
+        elif field in (ANSWER, SOLUTION):
+            hit = one[0]
+            if _find(units, low, min(count, low + reach + size), sequences, sequence, room, hit, 0.3):
+                coverage[field] += hit.matched
+                last = max(last, hit.last) if hit.matched > thresholds.answer * whole[field] else last
+    answered |= _is_found(coverage, whole, ANSWER, thresholds.answer)
+    answered |= _is_found(coverage, whole, SOLUTION, thresholds.answer)
+    return answered, last
+
+
+@kernel
+def _find(units, low, high, sequences, sequence, room, hit, share):
+    """Whether a share of a sequence, by weight, stands in a stretch of the document; `hit` says where."""
+    high = min(high, low + ROWS)
+    if high <= low:
+        return False
+    align(units, low, high, sequences, sequence, room, hit)
+    whole = np.float32(0)
+    for at in range(sequences.first[sequence], sequences.first[sequence + 1]):
+        whole += sequences.weights[at]
+    return hit.matched >= share * whole and hit.matched > 0
+
+
+@kernel
+def _find_short(units, count, low, near, reach, sequences, sequence, markers):
+    """Where a short answer ends: word by word soon behind `low`, or behind a word such as `answer`; or -1."""
+    begin = sequences.first[sequence]
+    size = sequences.first[sequence + 1] - begin
+    marker = -reach
+    for at in range(low, min(count, low + reach) - size + 1):
+        if at - low <= near or at - marker <= _BEHIND_MARKER:
+            same = 0
+            while same < size and units[at + same].hash == sequences.units[begin + same]:
+                same += 1
+            if same == size and size > 0:
+                return at + size
+        place = np.searchsorted(markers, units[at].hash)
+        if place < markers.size and markers[place] == units[at].hash:
+            marker = at + 1
+    return -1

@@ -1,0 +1,121 @@
+"""Hits: where the sequences of an index stand in a document, found by their seeds."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import numpy as np
+
+from filters.contamination.align import ROWS, align
+from filters.contamination.index import SEED, may_be_seed, seed_key
+from filters.text.hashing import find_slot
+from filters.text.kernel import kernel
+
+_PLACE_BITS = np.uint64(10)
+"""More than the places of a sequence take."""
+_UNIT_BITS = np.uint64(26)
+_SEEDS_A_HIT = 10
+"""Of so many seeds of a sequence at least one must be found near the others. With a fifth of its words
+changed a text keeps about half of them."""
+_LEAST_FOUND = 0.3
+"""The share of a sequence, by weight, under which nothing is said of it."""
+
+
+@kernel
+def find_seeds(units, count, sequences, found):
+    """Writes the seeds among `units[:count]`, a number each; returns how many, -1 if there is no room.
+
+    The number: the sequence, the unit of the document, the place in the sequence.
+    """
+    hashes = units["hash"]
+    seeds = 0
+    for size in range(SEED - sequences.pairs, SEED + 1):
+        for at in range(count - size + 1):
+            key = seed_key(hashes, at, size)
+            if not may_be_seed(sequences.filter, key):
+                continue
+            slot = find_slot(sequences.keys, sequences.keys.size - 1, key)
+            if sequences.keys[slot] == 0:
+                continue
+            first = sequences.postings[slot]
+            if seeds + sequences.counts[slot] > found.size:
+                return -1
+            for posting in range(first, first + sequences.counts[slot]):
+                number = np.uint64(sequences.sequence[posting]) << (_UNIT_BITS + _PLACE_BITS)
+                number |= np.uint64(at) << _PLACE_BITS
+                found[seeds] = number | np.uint64(sequences.place[posting])
+                seeds += 1
+    return seeds
+
+
+@kernel
+def find_hits(units, count, seeds, sequences, room, hits):
+    """Writes the hits (HIT) that sorted seeds lead to; returns how many, -1 if there is no room."""
+    found = 0
+    begin = 0
+    while begin < seeds.size:
+        sequence = _sequence(seeds[begin])
+        end = begin
+        while end < seeds.size and _sequence(seeds[end]) == sequence:
+            end += 1
+        size = sequences.first[sequence + 1] - sequences.first[sequence]
+        needed = 1 + sequences.seeds[sequence] // _SEEDS_A_HIT
+        reach = size + size // 2 + 8
+        at = begin
+        while at < end:
+            stop = at
+            while stop < end and _unit(seeds[stop]) - _unit(seeds[at]) <= reach:
+                stop += 1
+            if stop - at < needed:
+                at += 1
+                continue
+            if found == hits.size:
+                return -1
+            low, high = _stretch(seeds, at, stop, size, count)
+            hit = hits[found]
+            align(units, low, high, sequences, sequence, room, hit)
+            if hit.matched >= _LEAST_FOUND * _weight(sequences, sequence):
+                found += 1
+                at = stop if hit.last <= _unit(seeds[at]) else at
+                while at < end and _unit(seeds[at]) < hit.last:
+                    at += 1
+            else:
+                at = stop
+        begin = end
+    return found
+
+
+@kernel
+def _stretch(seeds, at, stop, size, count):
+    """Where a whole sequence may stand, some of whose seeds are these."""
+    slack = 8 + size // 4
+    low, high = count, 0
+    for index in range(at, stop):
+        start = _unit(seeds[index]) - _place(seeds[index])
+        low, high = min(low, start), max(high, start + size)
+    first, last = _unit(seeds[at]), _unit(seeds[stop - 1]) + SEED
+    low = max(low - slack, first - size - slack, 0)
+    return low, min(high + slack, last + size + slack, count, low + ROWS)
+
+
+@kernel
+def _weight(sequences, sequence):
+    total = np.float32(0)
+    for at in range(sequences.first[sequence], sequences.first[sequence + 1]):
+        total += sequences.weights[at]
+    return total
+
+
+@kernel
+def _sequence(seed):
+    return np.int64(seed >> (_UNIT_BITS + _PLACE_BITS))
+
+
+@kernel
+def _unit(seed):
+    return np.int64((seed >> _PLACE_BITS) & ((np.uint64(1) << _UNIT_BITS) - np.uint64(1)))
+
+
+@kernel
+def _place(seed):
+    return np.int64(seed & ((np.uint64(1) << _PLACE_BITS) - np.uint64(1)))
