@@ -210,7 +210,7 @@ def _choices(texts: list[str | None], names: list[Any]) -> Choices | None:
 
 
 def _choice_text(value: Any) -> str | None:
-    return as_text(value) if isinstance(value, str | int | float) else None
+    return value if isinstance(value, str) else as_text(value) if isinstance(value, int | float) else None
 
 
 def choice_fields(record: dict[str, Any], fields: tuple[str, ...]) -> Choices | None:

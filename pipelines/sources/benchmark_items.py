@@ -46,15 +46,22 @@ class RecordFields:
     """The roles that were found, each with its field."""
     first: dict[str, Any] | None = None
     """The first record."""
+    missing: list[tuple[str, str]] = field(init=False)
+    """The fields that were named, with their roles, and that no record had so far."""
     _known: dict[tuple[Any, ...], ItemFields] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.missing = list(self.named.named)
+        self._are_all_named = any(getattr(self.named, role) for role in ASKED)
 
     def of(self, record: dict[str, Any]) -> ItemFields:
         """The fields of a record."""
         if self.first is None:
             self.first = record
-        if waiting := self.missing:
-            self.taken.update(pair for pair in waiting if found_at(record, pair[1]) is not ABSENT)
-        if any(getattr(self.named, role) for role in ASKED):
+        if self.missing:
+            self.taken.update(pair for pair in self.missing if found_at(record, pair[1]) is not ABSENT)
+            self.missing = [pair for pair in self.missing if pair not in self.taken]
+        if self._are_all_named:
             return self.named
         shape = tuple((name, type(value)) for name, value in record.items())
         fields = self._known.get(shape)
@@ -66,11 +73,6 @@ class RecordFields:
             if len(self._known) < _SHAPES:
                 self._known[shape] = fields
         return fields
-
-    @property
-    def missing(self) -> list[tuple[str, str]]:
-        """The fields that were named, with their roles, and that no record had so far."""
-        return [pair for pair in self.named.named if pair not in self.taken]
 
     @property
     def tells_the_question(self) -> bool:
@@ -90,22 +92,18 @@ class ItemColumns:
         """Take a record, or say what is wrong with it; its own id and split, if it has them, win."""
         fields = self._fields.of(record)
 
-        def value(name: str | None) -> Any:
-            found = ABSENT if name is None else found_at(record, name)
-            return None if found is ABSENT else found
-
-        passage = as_text(value(fields.passage), whole=True)
-        question = as_text(value(fields.question), whole=True)
-        solution = as_text(value(fields.solution))
-        if not any(text and _WORD.search(text) for text in (passage, question, solution)):
+        passage = as_text(_value(record, fields.passage), whole=True)
+        question = as_text(_value(record, fields.question), whole=True)
+        solution = as_text(_value(record, fields.solution))
+        if not (_has_words(question) or _has_words(passage) or _has_words(solution)):
             return Reason.NO_WORDS
         choices = choice_fields(record, fields.choices) if fields.choices else None
-        answer = answer_of(value(fields.answer), value(fields.label), choices, solution)
+        answer = answer_of(_value(record, fields.answer), _value(record, fields.label), choices, solution)
         self._rows.append(
             (
                 self._benchmark,
-                usable_id(value(fields.id)) or item_id,
-                usable_id(value(fields.split)) or split,
+                usable_id(_value(record, fields.id)) or item_id,
+                usable_id(_value(record, fields.split)) or split,
                 passage or None,
                 question or None,
                 choices.texts if choices else None,
@@ -125,6 +123,16 @@ class ItemColumns:
         columns = zip(*self._rows, strict=True) if self._rows else [()] * len(READ)
         arrays = [pa.array(column, each.type) for column, each in zip(columns, READ, strict=True)]
         return pa.table(arrays, schema=READ)
+
+
+def _value(record: dict[str, Any], name: str | None) -> Any:
+    """The value of a field; None where there is none."""
+    found = ABSENT if name is None else found_at(record, name)
+    return None if found is ABSENT else found
+
+
+def _has_words(text: str | None) -> bool:
+    return text is not None and _WORD.search(text) is not None
 
 
 def gathered(tables: list[pa.Table]) -> pa.Table:

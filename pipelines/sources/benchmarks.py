@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipelines.sources.base import Quarantine
 from pipelines.sources.benchmark_fields import ROLES, ItemFields
@@ -21,6 +21,15 @@ VERSION = 1
 """To be raised when the same benchmark gives other items."""
 
 Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=Text | tuple[Text, ...],
+    ),
+    Field(min_length=1),
+]
+"""One may be written alone."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +67,14 @@ class BenchmarkConfig(BaseModel):
     include: Text | None = Field(
         None, description="A folder with task files (YAML) of your own; begins at the recipe's folder."
     )
-    path: Text | Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(
+    path: Texts | None = Field(
         None,
         description="Files, folders, globs or URLs: records (.jsonl .json .csv .tsv .parquet .arrow), or "
         "plain text (.txt .md) of which each file is a passage; paths begin at the recipe's folder.",
     )
     passage: Text | None = Field(None, description="The field with a text that the question is about.")
     question: Text | None = Field(None, description="The field with the question.")
-    choices: Text | Annotated[tuple[Text, ...], Field(min_length=2)] | None = Field(
-        None, description="The field with the choices, or a field for each."
-    )
+    choices: Texts | None = Field(None, description="The field with the choices, or a field for each.")
     answer: Text | None = Field(
         None, description="The field with the answer: words, or a choice by number, letter or text."
     )
@@ -136,11 +143,9 @@ class BenchmarkConfig(BaseModel):
         return BenchmarkTask(self.task, include)
 
     def _files(self, base_folder: Path, contents: Contents) -> list[BenchmarkFiles]:
-        paths = (self.path,) if isinstance(self.path, str) else self.path or ()
-        return [BenchmarkFiles.at(path, base_folder, contents) for path in paths]
+        return [BenchmarkFiles.at(path, base_folder, contents) for path in self.path or ()]
 
     @property
     def _named(self) -> ItemFields:
-        choices = (self.choices,) if isinstance(self.choices, str) else self.choices or ()
         single = {role: getattr(self, role) for role in ROLES if role != "choices"}
-        return ItemFields(choices=choices, **single)
+        return ItemFields(choices=self.choices or (), **single)
