@@ -117,7 +117,7 @@ class BenchmarkTask:
             raise UserError(str(error)) from error
         try:
             with quiet():
-                return dict(sorted(tasks.load(self.name)["tasks"].items()))
+                return dict(sorted(tasks.load_questions(self.name).items()))
         except Exception as error:  # the task's own code and the library that fetches its data raise anything
             raise self._unavailable(error) from error
 
