@@ -135,6 +135,8 @@ class BenchmarkTask:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> WorkError:
+        while (cause := error.__cause__) is not None and isinstance(cause, Exception):
+            error = cause
         return WorkError(
             f"the data of the task `{self.name}` cannot be had: {type(error).__name__}: {error}",
             hint="Download the benchmark's files and give them by `path`, or try again with a network.",
