@@ -49,8 +49,8 @@ def _chosen(choices: Choices, place: int) -> Answer:
 
 
 def _single(value: Any) -> Any:
-    """The only element of a list."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+    """The first of several right ones."""
+    return value[0] if isinstance(value, list) and value else value
 
 
 def _place(value: str, choices: Choices) -> int | None:

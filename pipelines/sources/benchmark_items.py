@@ -29,9 +29,8 @@ _WORD = re.compile(r"[^\W_]")
 _SHAPES = 4096
 """For so many kinds of records it is remembered which of their fields are what."""
 
-UNCOUNTED = pa.field("number", pa.int32())
-"""Beside the columns of items while they are read: `Answer.number`."""
-READ = ITEMS.append(UNCOUNTED)
+READ = ITEMS.append(pa.field("number", pa.int32()))
+"""The columns of items while they are read: with `Answer.number` beside them."""
 
 
 @dataclass
@@ -91,7 +90,6 @@ class ItemColumns:
     def add(self, item_id: str, split: str | None, record: dict[str, Any]) -> Reason | None:
         """Take a record, or say what is wrong with it; its own id and split, if it has them, win."""
         fields = self._fields.of(record)
-
         passage = as_text(_value(record, fields.passage), whole=True)
         question = as_text(_value(record, fields.question), whole=True)
         solution = as_text(_value(record, fields.solution))
@@ -114,9 +112,6 @@ class ItemColumns:
             )
         )
         return None
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def table(self) -> pa.Table:
         """The items so far, in columns of `READ`."""

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
-from pipelines.errors import UserError, WorkError
+from pipelines.errors import CoupageError, UserError, WorkError
 from pipelines.sources.base import Quarantine, Reason
 from pipelines.sources.benchmark_fields import ASKED
 from pipelines.sources.benchmark_items import ItemColumns, RecordFields
@@ -73,22 +73,16 @@ class BenchmarkTask:
             WorkError: The task's data cannot be had.
         """
         found = 0
-        for task_name, task in self._loaded().items():
-            for split, docs in self._splits(task):
-                columns = ItemColumns(benchmark, fields)
-                for number, doc in enumerate(docs):
-                    reason = _add(columns, fields, task, f"{task_name}/{split}/{number}", split, dict(doc))
-                    if reason is not None:
-                        sample = json.dumps(doc, ensure_ascii=False, default=str)
-                        quarantine.add(
-                            task_name, f"{split}, number {number}", reason, sample, bytes=len(sample)
-                        )
-                    if number % ROWS == ROWS - 1:
-                        yield columns.table()
-                        found += len(columns)
-                        columns = ItemColumns(benchmark, fields)
-                yield columns.table()
-                found += len(columns)
+        try:
+            for task_name, task in self._loaded().items():
+                for split, docs in _splits(task):
+                    for table in _tables(benchmark, fields, task_name, task, split, docs, quarantine):
+                        found += table.num_rows
+                        yield table
+        except CoupageError:
+            raise
+        except Exception as error:  # a task's own code and the library that fetches its data raise anything
+            raise self._unavailable(error) from error
         if not found:
             first = f": {quarantine.first.described}" if quarantine.first else ""
             raise UserError(f"the task `{self.name}` has no item{first}")
@@ -115,24 +109,8 @@ class BenchmarkTask:
             tasks.require(self.name)
         except ValueError as error:
             raise UserError(str(error)) from error
-        try:
-            with quiet():
-                return dict(sorted(tasks.load_questions(self.name).items()))
-        except Exception as error:  # the task's own code and the library that fetches its data raise anything
-            raise self._unavailable(error) from error
-
-    def _splits(self, task: Any) -> Iterator[tuple[str, Iterable[Mapping[str, Any]]]]:
-        """The questions that are asked, and those of the training split if it is another."""
-        asked = "test" if task.has_test_docs() else "validation"
-        config = task.config
-        try:
-            yield asked, task.eval_docs
-            if task.has_training_docs() and config.training_split not in (
-                config.test_split if asked == "test" else config.validation_split,
-            ):
-                yield "train", task.training_docs()
-        except Exception as error:  # as above: `process_docs` is the task's own code
-            raise self._unavailable(error) from error
+        with quiet():
+            return dict(sorted(tasks.load_questions(self.name).items()))
 
     def _unavailable(self, error: Exception) -> WorkError:
         while (cause := error.__cause__) is not None and isinstance(cause, Exception):
@@ -148,22 +126,57 @@ class BenchmarkTask:
                 yield str(path)
 
 
-def _add(
-    columns: ItemColumns, fields: RecordFields, task: Any, item_id: str, split: str, doc: dict[str, Any]
-) -> Reason | None:
-    """Take a question: by the usual names of its fields; what those do not tell the task renders."""
-    known = fields.of(doc)
+def _splits(task: Any) -> Iterator[tuple[str, Iterable[Any]]]:
+    """The questions that are asked, and those of the training split if it is another."""
+    has_test = task.has_test_docs()
+    yield "test" if has_test else "validation", task.eval_docs
+    asked = task.config.test_split if has_test else task.config.validation_split
+    if task.has_training_docs() and (asked is None or task.config.training_split != asked):
+        yield "train", task.training_docs()
+
+
+def _tables(
+    benchmark: str,
+    fields: RecordFields,
+    task_name: str,
+    task: Any,
+    split: str,
+    docs: Iterable[Any],
+    quarantine: Quarantine,
+) -> Iterator[pa.Table]:
+    """The items of one split of a task."""
+    columns = ItemColumns(benchmark, fields)
+    for number, doc in enumerate(docs):
+        record = _record(task, fields, doc)
+        reason = (
+            Reason.NOT_RENDERED
+            if record is None
+            else columns.add(f"{task_name}/{split}/{number}", split, record)
+        )
+        if reason is not None:
+            sample = json.dumps(doc, ensure_ascii=False, default=str)
+            quarantine.add(task_name, f"{split}, number {number}", reason, sample, bytes=len(sample))
+        if number % ROWS == ROWS - 1:
+            yield columns.table()
+            columns = ItemColumns(benchmark, fields)
+    yield columns.table()
+
+
+def _record(task: Any, fields: RecordFields, doc: Any) -> dict[str, Any] | None:
+    """A question by its fields; what their names do not tell the task renders. None where that fails."""
     try:
+        record = dict(doc)
+        known = fields.of(record)
         if not any(getattr(known, role) for role in ASKED):
-            doc = doc | {"question": task.doc_to_text(doc)}
+            record |= {"question": task.doc_to_text(doc)}
         if not (known.answer or known.label or known.solution):
-            doc = doc | _answer(task, doc)
+            record |= _answer(task, doc)
     except Exception:  # the task's own code
-        return Reason.NOT_RENDERED
-    return columns.add(item_id, split, doc)
+        return None
+    return record
 
 
-def _answer(task: Any, doc: dict[str, Any]) -> dict[str, Any]:
+def _answer(task: Any, doc: Any) -> dict[str, Any]:
     """The answer and the choices that a task tells."""
     target = task.doc_to_target(doc)
     if task.OUTPUT_TYPE != "multiple_choice":

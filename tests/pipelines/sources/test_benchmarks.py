@@ -118,6 +118,7 @@ KNOWN = {
         AS_CHOICES | {"passage": "A story."},
     ),
     "a choice by its text": ({"question": "Which?", "choices": FOUR, "answer": "three"}, AS_CHOICES),
+    "several right choices": ({"question": "Which?", "choices": FOUR, "answer": ["C", "D"]}, AS_CHOICES),
     "a letter in brackets": ({"question": "Which?", "choices": FOUR, "answer": "(c)"}, AS_CHOICES),
     "hellaswag": (
         {"ind": 4, "ctx": "She then", "endings": FOUR, "label": "2", "activity_label": "x", "ctx_a": "She"},
@@ -610,6 +611,31 @@ def test_code_that_makes_the_questions_is_run(tasks):
     (tasks / "making.py").write_text("def turned(docs): return docs.select([2, 0])\n")
     write_task(tasks, "turned", "test_split: test\nprocess_docs: !function making.turned\n" + USUAL)
     assert [item["label"] for item in items_of_task(tasks, "turned")] == ["2", "0"]
+
+
+def test_a_question_that_the_task_cannot_render_is_set_aside(tasks):
+    (tasks / "making.py").write_text("def words(doc): return str(6 // doc['a'])\n")
+    own = 'doc_to_text: !function making.words\ndoc_to_target: "{{b}}"\n'
+    write_lines(tasks / "odd.jsonl", [{"a": n, "b": 2} for n in (1, 0, 2)])
+    write_task(tasks, "halves", "test_split: odd\n" + own, "odd")
+    benchmark = read(tasks, task="halves", include=str(tasks))
+    assert benchmark.items.column("question").to_pylist() == ["6", "3"]
+    (bad,) = benchmark.set_aside.rows
+    assert (bad.position, bad.reason) == ("test, number 1", "the task cannot render its question")
+
+
+def test_code_of_a_task_that_fails_is_work_that_failed(tasks):
+    (tasks / "making.py").write_text("def turned(docs): raise KeyError('no such column')\n")
+    write_task(tasks, "turned", "test_split: test\nprocess_docs: !function making.turned\n" + USUAL)
+    with pytest.raises(WorkError, match="no such column"):
+        items_of_task(tasks, "turned")
+
+
+def test_a_task_of_empty_questions_has_no_item(tasks):
+    write_lines(tasks / "test.jsonl", [{"id": "7", "question": "?", "answer": "so"}])
+    write_task(tasks, "empty", "test_split: test\n" + USUAL)
+    with pytest.raises(UserError, match="`empty` has no item: no words in question"):
+        items_of_task(tasks, "empty")
 
 
 def test_an_unknown_task_is_named_with_its_neighbours(tasks):
