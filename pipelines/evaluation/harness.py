@@ -3,11 +3,9 @@
 The harness's own transformers backend asks the model, so that scores compare with those that others publish.
 """
 
-import difflib
-import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from pipelines.evaluation.generation import PlainModel
 from pipelines.evaluation.hit_questions import HitQuestions
 from pipelines.evaluation.intervals import Interval
 from pipelines.recipe.evaluate import HarnessTask
+from pipelines.sources.harness_tasks import HarnessTasks, quiet
 
 FEWSHOT_SEED = 1234
 """The harness's own default, so that the same examples stand before the same questions."""
@@ -72,12 +71,7 @@ class Harness:
             ImportError: `lm_eval` is not installed.
             ValueError: A folder is not there.
         """
-        from lm_eval.tasks import TaskManager
-
-        if missing := [folder for folder in include if not folder.is_dir()]:
-            raise ValueError(f"{missing[0]} is not a folder with task files.")
-        self._include = [str(folder) for folder in include]
-        self._tasks = TaskManager(include_path=self._include, include_defaults=False)
+        self._tasks = HarnessTasks(include)
 
     def run(
         self, model: PlainModel, task: HarnessTask, batch_size: int = 8, hits: HitQuestions | None = None
@@ -93,8 +87,8 @@ class Harness:
         from lm_eval.models.huggingface import HFLM
 
         self.require(task.task)
-        with _quiet(), redirect_stdout(sys.stderr):  # standard output is for the scores
-            loaded = self._tasks.load([task.task])
+        with quiet(), redirect_stdout(sys.stderr):  # standard output is for the scores
+            loaded = self._tasks.load(task.task)
             for each in loaded["tasks"].values():
                 _set_fewshot(each, task.num_fewshot)
             asked = HFLM(pretrained=model.model, tokenizer=model.tokenizer, batch_size=batch_size)
@@ -104,17 +98,7 @@ class Harness:
 
     def require(self, name: str) -> None:
         """Raise ValueError where no task, group or tag has this name, here or in the library."""
-        from lm_eval.tasks import TaskManager
-
-        if name not in self._tasks.all_tasks:
-            self._tasks = TaskManager(include_path=self._include)
-        if name not in self._tasks.all_tasks:
-            near = difflib.get_close_matches(name, self._tasks.all_tasks, n=3)
-            raise ValueError(
-                f"The harness has no task `{name}`."
-                + (f" Did you mean {', '.join(near)}?" if near else "")
-                + " Tasks of your own need a YAML file in an included folder."
-            )
+        self._tasks.require(name)
 
 
 def _set_fewshot(task: Any, asked: int | None) -> None:
@@ -161,15 +145,3 @@ def _values(result: Mapping[str, Any], errors: bool = False) -> dict[str, float]
 def _metric_name(metric: str, chain: str) -> str:
     """The metric with the chain of filters before it, if there is one."""
     return metric if chain == "none" else f"{metric},{chain}"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave only the harness's errors: it warns of each setting that it takes over."""
-    logger = logging.getLogger("lm_eval")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

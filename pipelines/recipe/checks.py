@@ -28,6 +28,7 @@ def _unknown_sources(recipe: Recipe) -> list[Problem]:
     named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]] = [
         *((("curate", "edit", i), edits.sources, ()) for i, edits in enumerate(recipe.curate.edit)),
         *((("dedup", "boilerplate"), b.sources, ()) for b in (recipe.dedup.boilerplate,) if b),
+        *((("decontaminate",), d.sources, synthesised) for d in (recipe.decontaminate,) if d),
         *(
             (("curate", "language"), language.sources, synthesised)
             for language in (recipe.curate.language,)
@@ -65,7 +66,16 @@ def _reference_problems(recipe: Recipe) -> list[Problem]:
         for name in rules.sources or ()
         if name in against
     ]
-    return [*unknown, *judged]
+    compared = recipe.decontaminate.sources or () if recipe.decontaminate else ()
+    untrained = [
+        (
+            ("decontaminate", "sources"),
+            f"`{name}` is only compared with (`dedup.against`), so nothing is trained on it",
+        )
+        for name in compared
+        if name in against
+    ]
+    return [*unknown, *judged, *untrained]
 
 
 def _boilerplate_problems(recipe: Recipe) -> list[Problem]:

@@ -26,6 +26,7 @@ from mixers.quantity import Quantity, parse_quantity
 from pipelines.execution.executors.config import ExecutorSettings
 from pipelines.recipe.classify import Ensemble, TransformerClassifier
 from pipelines.recipe.curate import Curate, edits_of
+from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.synthesize import SynthesisConfig
@@ -154,6 +155,9 @@ class Recipe(BaseModel):
     quarantine: QuarantineLimit = QuarantineLimit()
     curate: Curate = Curate()
     dedup: Dedup = Dedup()
+    decontaminate: Decontaminate | None = Field(
+        None, description="Documents with items of benchmarks; null: nobody looks for them."
+    )
     held_out: HeldOut = HeldOut()
     synthesize: dict[Name, SynthesisConfig] = Field(
         default_factory=dict,

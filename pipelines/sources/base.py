@@ -103,6 +103,8 @@ class Reason(StrEnum):
     BAD_WEIGHT = "a turn's weight is neither 0 nor 1, or contradicts itself"
     NOT_TEXT = "a message holds more than text"
     NO_LABEL = "no label"
+    NO_WORDS = "no words in question, passage or solution"
+    NOT_RENDERED = "the task cannot render its question"
     TRUNCATED_GZIP = "truncated gzip"
     CORRUPT_GZIP = "corrupt gzip"
     TRUNCATED_ZSTD = "truncated zstd"

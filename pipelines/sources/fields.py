@@ -6,7 +6,7 @@ Two ways in with one meaning: `documents_from_records` for formats that parse in
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 import pyarrow as pa
@@ -60,6 +60,30 @@ class FieldMap:
             return self.messages
         return recognised_format(record)
 
+    def has_text_column(self, schema: pa.Schema) -> bool:
+        """Whether the texts of a table can be taken as they are, a column at a time."""
+        return not self.messages and _has_text(schema, self.fields.text)
+
+    def of_plain_text(self) -> "FieldMap":
+        """The same for text, which has no fields to choose from."""
+        return FieldMap(self.labels, Fields())
+
+    def columns(self, file: str) -> "Columns":
+        """Where the records of a file are gathered."""
+        return _Columns(self, file)
+
+
+class Columns(Protocol):
+    """What records become, gathered one by one."""
+
+    def add(self, row: int, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
+        """Take the next record, the file's number `row`, or say what is wrong with it."""
+        ...
+
+    def table(self) -> pa.Table:
+        """What was gathered."""
+        ...
+
 
 Record = tuple[int, int, int, int, Any]
 """A parsed record and where it was found: its 0-based number among the file's records, the 0-based number of
@@ -83,7 +107,7 @@ def documents_from_records(
 
     `rate`: bytes of the file for each byte of the records.
     """
-    columns = _Columns(field_map, file)
+    columns = field_map.columns(file)
     for row, line, byte, size, value in records:
         reason = columns.add(row, value, quarantine) if isinstance(value, dict) else Reason.NOT_AN_OBJECT
         if reason is None:
@@ -111,7 +135,7 @@ def documents_from_table(
     rows = list(range(first_row, first_row + batch.num_rows))
     batch, rows = _valid(batch, rows, sizes, file, quarantine)
     name = field_map.fields.text
-    if field_map.messages or not _has_text(batch.schema, name):
+    if not field_map.has_text_column(batch.schema):
         values = map(_without_inner_nulls, _to_pylist(batch))
         records = ((row, -1, -1, sizes(row), value) for row, value in zip(rows, values, strict=True))
         return documents_from_records(records, field_map, file, quarantine)

@@ -158,10 +158,13 @@ def read_unit(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quar
     Raises:
         WorkError: The file is no longer the one that was listed, or holds other records than were planned.
     """
-    return batched(_read(file, unit, field_map, quarantine))
+    return batched(read_tables(file, unit, field_map, quarantine))
 
 
-def _read(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
+def read_tables(
+    file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
+) -> Iterator[pa.Table]:
+    """The same in tables as small as the format makes them, which hold what the field map says."""
     tables = FORMATS[unit.format].read(file, unit, field_map, quarantine)
     read = 0  # documents and bad records
     ended = False

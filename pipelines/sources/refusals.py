@@ -121,9 +121,14 @@ def _reads(record: dict[str, Any], setting: Messages) -> bool:
 
 
 def _listed(record: dict[str, Any]) -> str:
-    names = [name for name, _ in _flat(record)]
+    names = field_names(record)
     more = [f"and {len(names) - SHOWN_FIELDS} more"] if len(names) > SHOWN_FIELDS else []
     return ", ".join([*names[:SHOWN_FIELDS], *more]) or "none"
+
+
+def field_names(record: dict[str, Any]) -> list[str]:
+    """The names of a record's fields, of nested ones their dotted paths."""
+    return [name for name, _ in _flat(record)]
 
 
 def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipelines.sources.base import Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import broken, lost_behind, open_stream
-from pipelines.sources.fields import FieldMap, Fields, documents_from_records, line_position
+from pipelines.sources.fields import FieldMap, documents_from_records, line_position
 from pipelines.sources.lines import MAX_RECORD_BYTES, line_units, read_lines
 from pipelines.sources.listing import InputFile
 
@@ -40,7 +40,7 @@ def read_text_file(
         )
         return
     record = (0, -1, -1, unit.bytes, {"text": text})
-    yield documents_from_records([record], _plain(field_map), file.path, quarantine)
+    yield documents_from_records([record], field_map.of_plain_text(), file.path, quarantine)
 
 
 def text_line_units(file: InputFile, part_bytes: int) -> list[Unit]:
@@ -61,12 +61,7 @@ def read_text_lines(
             except UnicodeDecodeError:
                 position, lost = line_position(number, byte), stored_bytes(byte, size, block.rate)
                 quarantine.add(file.path, position, Reason.INVALID_UTF8, data, bytes=lost)
-        yield documents_from_records(records, _plain(field_map), file.path, quarantine)
-
-
-def _plain(field_map: FieldMap) -> FieldMap:
-    """Text has no fields to choose from."""
-    return FieldMap(field_map.labels, Fields())
+        yield documents_from_records(records, field_map.of_plain_text(), file.path, quarantine)
 
 
 def _undecodable_line(data: bytes) -> tuple[int, int]:
