@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filters.contamination.words import NUMBER
+from filters.contamination.words import CHOSEN, NUMBER
 from filters.text.hashing import combine, hash_bytes, hash_text, mix
 from filters.text.kernel import inline_kernel, kernel
 
@@ -107,7 +107,11 @@ def find_code(data, begin, end, tables, memory, units):
                 attribute = False
             at = after
             continue
-        if byte == _SLASH and after < end and (data[after] == _STAR or (data[after] == _SLASH and line_begins)):
+        if (
+            byte == _SLASH
+            and after < end
+            and (data[after] == _STAR or (data[after] == _SLASH and line_begins))
+        ):
             at = _line_end(data, at, end) if data[after] == _SLASH else _block_end(data, at + 2, end)
             continue
         if kind == _LETTER:
@@ -117,8 +121,9 @@ def find_code(data, begin, end, tables, memory, units):
                 at = after
                 continue
             name = hash_bytes(data, at, after)
-            hashed = name if attribute or _is_given(name, tables.given) else _place_of(name, count, memory)
-            count = _put(units, count, hashed, at - begin, after - begin, 0)
+            given = attribute or _is_given(name, tables.given)
+            hashed = name if given else _place_of(name, count, memory)
+            count = _put(units, count, hashed, at - begin, after - begin, 0 if given else CHOSEN)
             attribute = False
         elif kind == _DIGIT:
             while after < end and (kinds[data[after]] == _LETTER or kinds[data[after]] == _DIGIT):

@@ -16,16 +16,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from filters.contamination.code import code_tables, find_code, name_memory
 from filters.contamination.common_words import common_words
-from filters.contamination.words import NUMBER, QUOTED, SENTENCE, UNIT, find_words, word_tables
+from filters.contamination.words import CHOSEN, NUMBER, QUOTED, SENTENCE, UNIT, find_words, word_tables
 from filters.text.hashing import combine, find_slot, mix, slots_for
 from filters.text.kernel import driver, inline_kernel, kernel
 from filters.text.texts import text_buffers
+from filters.text.values import value_hashes
 
 VERSION = 1
 
-SEED, _PAIR = 3, 2
-"""Units of a seed. Of nine words with two of them changed, three in a row are left."""
+SEED, PAIR = 3, 2
+"""Words of a seed. Of nine words with two of them changed, three in a row are left."""
+CODE_SEED = 4
+"""Units of a seed of code, at most half of them names that the author chose."""
 LONGEST = 256
 """Units of a sequence; what is longer is cut."""
 MOST_SHARED = 64
@@ -42,6 +46,8 @@ _PRIOR_ITEMS = 100
 _PRIOR_OF_COMMON = 30.0
 """Before any item is seen, so many of so many have a common word."""
 _LEAST_WEIGHT = 0.05
+_CODE_MARKS = 0.05
+"""The share of brackets and the like among the characters of code."""
 _FILTER_BITS_A_KEY = 16
 
 
@@ -73,6 +79,8 @@ class Sequences(NamedTuple):
     sequence: npt.NDArray[np.int32]
     place: npt.NDArray[np.int16]
     """The places of seeds: a sequence, and the unit in it."""
+    seed: int
+    """Units of a seed."""
     pairs: bool
     """Whether there are sequences of two units: they are their own seeds."""
 
@@ -81,8 +89,10 @@ class Index(NamedTuple):
     """Benchmarks, ready to be compared with documents."""
 
     items: pa.Table
-    """Columns of ITEMS that name an item: benchmark, item_id, split."""
+    """Columns of ITEMS that name an item: benchmark, item_id, split; and `same_as`, the row of the first item of the
+    benchmark that says the same: that one is found."""
     words: Sequences
+    code: Sequences
 
 
 class Texts(NamedTuple):
@@ -92,13 +102,23 @@ class Texts(NamedTuple):
     field: npt.NDArray[np.uint8]
     texts: pa.LargeStringArray
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Texts:
+        """Some of them."""
+        return Texts(self.item[chosen], self.field[chosen], self.texts.filter(pa.array(chosen)))
+
 
 def build_index(items: pa.Table) -> Index:
     """The index of items (ITEMS)."""
     texts = _texts(items)
+    code = _is_code(texts, items.column("benchmark").combine_chunks())
+    words, programs = texts.where(~code), texts.where(code)
+    found = _all_words(*text_buffers(words.texts), word_tables())
+    same_as = _first_alike(items, words, found, programs)
+    names = items.select(["benchmark", "item_id", "split"]).append_column("same_as", pa.array(same_as))
     return Index(
-        items.select(["benchmark", "item_id", "split"]).combine_chunks(),
-        _sequences(texts, items.num_rows),
+        names.combine_chunks(),
+        _sequences(words, *found, same_as, SEED),
+        _sequences(programs, *_code_of(programs, items), same_as, CODE_SEED),
     )
 
 
@@ -121,46 +141,139 @@ def _texts(items: pa.Table) -> Texts:
     return Texts(item[order], field[order], pa.concat_arrays(texts).take(pa.array(order)))
 
 
-def _sequences(texts: Texts, items: int) -> Sequences:
-    """The sequences of words, and their seeds."""
-    buffers = text_buffers(texts.texts)
-    units, bounds = _all_units(buffers.data, buffers.offsets, word_tables())
-    flags = _flags(units["flags"], bounds, texts.field)
-    # A text of many units is cut into equal pieces.
-    sizes = np.diff(bounds)
-    pieces = np.maximum(1, -(-sizes // LONGEST))
-    text = np.repeat(np.arange(len(sizes)), pieces)
-    number = np.arange(len(text)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    starts = bounds[text] + number * sizes[text] // pieces[text]
-    first = np.append(starts, bounds[-1]).astype(np.int64)
-    item, field = texts.item[text].astype(np.int32), texts.field[text]
-    weights = _weights(units["hash"], np.repeat(texts.item, sizes), items)
-    of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
-    hashes = np.ascontiguousarray(units["hash"])
-    return Sequences(hashes, weights, flags, first, item, field, of_item, *_seeds(hashes, weights, first, field))
+def _is_code(texts: Texts, benchmark: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Whether a text is a program: a solution in a benchmark in which most solutions look like that."""
+    found = texts.field == SOLUTION
+    group = benchmark.take(pa.array(texts.item[found])).dictionary_encode().indices.to_numpy()
+    looks = _looks_like_code(texts.texts.filter(pa.array(found)))
+    share = np.bincount(group, looks) / np.maximum(np.bincount(group), 1)
+    found[found] = share[group] >= 0.5
+    return found
+
+
+def _looks_like_code(texts: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
+    """Whether a text has the marks and a word of a programming language."""
+    marks = pc.count_substring_regex(texts, r"[(){}\[\]:;_]").to_numpy().astype(float)
+    letters = pc.count_substring_regex(texts, r"\S").to_numpy()
+    formulas = pc.count_substring(texts, "\\").to_numpy()
+    keyword = (
+        r"\b(return|def|import|function|var|const|let|elif|print|class|lambda|yield|int|void|for|while|if)\b"
+    )
+    code = pc.match_substring_regex(texts, keyword).to_numpy(zero_copy_only=False)
+    found: npt.NDArray[np.bool_] = code & (marks - 4 * formulas > _CODE_MARKS * letters)
+    return found
+
+
+def _code_of(programs: Texts, items: pa.Table) -> tuple[Any, Any]:
+    """The units of programs, and where those of each begin.
+
+    A solution may go on where its question ends, as that of HumanEval: names are what they are behind it.
+    """
+    question = items.column("question").combine_chunks().cast(pa.large_string()).fill_null("")
+    nothing, line = (pa.scalar(text, pa.large_string()) for text in ("", "\n"))
+    before = pc.binary_join_element_wise(question.take(pa.array(programs.item)), line, nothing)
+    whole = pc.binary_join_element_wise(before, programs.texts, nothing)
+    units, bounds = _all_code(*text_buffers(whole), code_tables(), name_memory())
+    text = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    behind = units["start"] >= pc.binary_length(before).to_numpy()[text]
+    return units[behind], np.append(0, np.cumsum(np.bincount(text[behind], minlength=len(bounds) - 1)))
+
+
+def _first_alike(items: pa.Table, words: Texts, found: Any, programs: Texts) -> npt.NDArray[np.int64]:
+    """For each item the first of its benchmark with the same words and code, perhaps itself."""
+    units, bounds = found
+    keys = _hash_texts(units["hash"], bounds, words.item, words.field, items.num_rows)
+    for item, key in zip(programs.item, value_hashes(programs.texts), strict=True):
+        keys[item] ^= key
+    keys ^= value_hashes(items.column("benchmark").combine_chunks())
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    alike: npt.NDArray[np.int64] = first[place]
+    return alike
 
 
 @driver
-def _all_units(data, offsets, tables):
+def _hash_texts(hashes, bounds, item, field, items):
+    keys = np.zeros(items, dtype=np.uint64)
+    for text in range(item.size):
+        state = np.uint64(field[text])
+        for at in range(bounds[text], bounds[text + 1]):
+            state = combine(state, hashes[at])
+        keys[item[text]] = mix(combine(keys[item[text]], state))
+    return keys
+
+
+def _sequences(texts: Texts, units: Any, bounds: Any, same_as: Any, seed: int) -> Sequences:
+    """The sequences of texts, and their seeds."""
+    items = len(same_as)
+    flags = _flags(units["flags"], bounds, texts.field)
+    # A text of many units is cut into equal pieces.
+    lengths = np.diff(bounds)
+    pieces = np.maximum(1, -(-lengths // LONGEST))
+    text = np.repeat(np.arange(len(lengths)), pieces)
+    number = np.arange(len(text)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    starts = bounds[text] + number * lengths[text] // pieces[text]
+    first = np.append(starts, bounds[-1]).astype(np.int64)
+    item, field = texts.item[text].astype(np.int32), texts.field[text]
+    hashes = np.ascontiguousarray(units["hash"])
+    original = same_as[texts.item] == texts.item
+    rarity = _Rarity(hashes, bounds, texts.item, original, items)
+    weights = rarity.of_words() if seed == SEED else rarity.of_code()
+    of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
+    sought = original[text]
+    return Sequences(
+        hashes,
+        weights,
+        flags,
+        first,
+        item,
+        field,
+        of_item,
+        *_seeds(hashes, units["flags"], first, field, sought, seed),
+    )
+
+
+@driver
+def _all_words(data, offsets, tables):
     """The words of all texts end to end, and where those of each begin."""
     bounds = np.zeros(offsets.size, dtype=np.int64)
     points = np.empty(64, dtype=np.uint32)
     room = np.empty(1 << 16, dtype=UNIT)
     found = np.empty((offsets[-1] - offsets[0]) // 4 + 1024, dtype=UNIT)
-    count = 0
     for text in range(offsets.size - 1):
         begin, end = offsets[text], offsets[text + 1]
         if end - begin > room.size:
             room = np.empty(2 * (end - begin), dtype=UNIT)
         size = find_words(data, begin, end, tables, points, room)
-        if count + size > found.size:
-            larger = np.empty(2 * (count + size), dtype=UNIT)
-            larger[:count] = found[:count]
-            found = larger
-        found[count : count + size] = room[:size]
-        count += size
-        bounds[text + 1] = count
-    return found[:count], bounds
+        found = _appended(found, bounds[text], room[:size])
+        bounds[text + 1] = bounds[text] + size
+    return found[: bounds[-1]], bounds
+
+
+@driver
+def _all_code(data, offsets, tables, memory):
+    """The same of code."""
+    bounds = np.zeros(offsets.size, dtype=np.int64)
+    room = np.empty(1 << 16, dtype=UNIT)
+    found = np.empty((offsets[-1] - offsets[0]) // 4 + 1024, dtype=UNIT)
+    for text in range(offsets.size - 1):
+        begin, end = offsets[text], offsets[text + 1]
+        if end - begin > room.size:
+            room = np.empty(2 * (end - begin), dtype=UNIT)
+        size = find_code(data, begin, end, tables, memory, room)
+        found = _appended(found, bounds[text], room[:size])
+        bounds[text + 1] = bounds[text] + size
+    return found[: bounds[-1]], bounds
+
+
+@driver
+def _appended(found, count, new):
+    """Writes units behind the first `count`, into a larger array where they need one."""
+    if count + new.size > found.size:
+        larger = np.empty(2 * (count + new.size), dtype=UNIT)
+        larger[:count] = found[:count]
+        found = larger
+    found[count : count + new.size] = new
+    return found
 
 
 @driver
@@ -184,31 +297,80 @@ def _flags(flags, bounds, fields):
     return kept
 
 
-def _weights(units: Any, item: Any, items: int) -> npt.NDArray[np.float32]:
-    """The inverse document frequency of each unit among the items, from 0.05 to 1."""
-    prior = np.where(np.isin(units, common_words()), _PRIOR_OF_COMMON, 0.5)
-    whole = np.log(items + _PRIOR_ITEMS)
-    rarity = (whole - np.log(_document_frequency(units, item) + prior)) / whole
-    weights: npt.NDArray[np.float32] = np.clip(rarity, _LEAST_WEIGHT, 1).astype(np.float32)
-    return weights
+class _Rarity(NamedTuple):
+    """How rare units are among the items, and the runs in which they stand."""
+
+    hashes: Any
+    bounds: Any
+    item: Any
+    original: Any
+    items: int
+
+    def of_words(self) -> npt.NDArray[np.float32]:
+        """The inverse document frequency of each word, by the square root of how many items have its runs.
+
+        So what a series of items shares says little of each.
+        """
+        common = np.isin(self.hashes, common_words())
+        weights = self._inverse_frequency(1, np.where(common, _PRIOR_OF_COMMON, 0.5))
+        runs = 1 / np.sqrt(np.maximum(self._frequency(SEED), 1))
+        return self._bounded(weights * _mean_of_runs(runs, self.bounds, SEED))
+
+    def of_code(self) -> npt.NDArray[np.float32]:
+        """The mean inverse document frequency of a unit and of the runs of two and three in which it stands.
+
+        What a program says is less in its units, most of which are in all programs, than in their order.
+        """
+        of_runs = [_mean_of_runs(self._inverse_frequency(size, 0.5), self.bounds, size) for size in (1, 2, 3)]
+        return self._bounded(np.mean(of_runs, axis=0))
+
+    def _inverse_frequency(self, size: int, prior: Any) -> Any:
+        """As a share of the greatest."""
+        whole = np.log(self.items + _PRIOR_ITEMS)
+        return (whole - np.log(self._frequency(size) + prior)) / whole
+
+    def _frequency(self, size: int) -> Any:
+        return _document_frequency(self.hashes, self.bounds, self.item, self.original, size)
+
+    def _bounded(self, weights: Any) -> npt.NDArray[np.float32]:
+        found: npt.NDArray[np.float32] = np.clip(weights, _LEAST_WEIGHT, 1).astype(np.float32)
+        return found
 
 
 @driver
-def _document_frequency(units, item):
-    """Of each unit the number of items that have it; units of an item stand together."""
-    slots = slots_for(min(units.size, 1 << 40))
+def _document_frequency(hashes, bounds, item, original, size):
+    """For the run of `size` units from each on: how many items have it. Texts of an item stand together."""
+    slots = slots_for(hashes.size)
     keys = np.zeros(slots, dtype=np.uint64)
     last = np.full(slots, -1, dtype=np.int64)
     count = np.zeros(slots, dtype=np.int64)
-    for at in range(units.size):
-        slot = find_slot(keys, slots - 1, units[at])
-        keys[slot] = units[at]
-        count[slot] += last[slot] != item[at]
-        last[slot] = item[at]
-    found = np.empty(units.size, dtype=np.int64)
-    for at in range(units.size):
-        found[at] = count[find_slot(keys, slots - 1, units[at])]
+    for text in range(item.size):
+        for at in range(bounds[text], bounds[text + 1] - size + 1 if original[text] else 0):
+            key = seed_key(hashes, at, size)
+            slot = find_slot(keys, slots - 1, key)
+            keys[slot] = key
+            count[slot] += last[slot] != item[text]
+            last[slot] = item[text]
+    found = np.ones(hashes.size, dtype=np.int64)
+    for text in range(item.size):
+        for at in range(bounds[text], bounds[text + 1] - size + 1):
+            found[at] = count[find_slot(keys, slots - 1, seed_key(hashes, at, size))]
     return found
+
+
+@driver
+def _mean_of_runs(values, bounds, size):
+    """For each unit the mean value of the runs that contain it; 1 in texts that are too short."""
+    means = np.ones(values.size)
+    for text in range(bounds.size - 1):
+        begin, end = bounds[text], bounds[text + 1]
+        for at in range(begin, end if end - begin >= size else begin):
+            total = 0.0
+            low, high = max(begin, at - size + 1), min(at, end - size)
+            for run in range(low, high + 1):
+                total += values[run]
+            means[at] = total / (high - low + 1)
+    return means
 
 
 @inline_kernel
@@ -220,9 +382,18 @@ def seed_key(units, at, size):
     return mix(state) | np.uint64(1)
 
 
-def _seeds(hashes: Any, weights: Any, first: Any, field: Any) -> tuple[Any, ...]:
-    """The last eight fields of Sequences."""
-    keys, sequence, place = _all_seeds(hashes, weights, first, field)
+@inline_kernel
+def tells(flags, at, size):
+    """Whether at most half of a run are names that an author chose: what all have in common says nothing."""
+    chosen = 0
+    for index in range(size):
+        chosen += (flags[at + index] & CHOSEN) != 0
+    return 2 * chosen <= size
+
+
+def _seeds(hashes: Any, flags: Any, first: Any, field: Any, sought: Any, seed: int) -> tuple[Any, ...]:
+    """The last nine fields of Sequences."""
+    keys, sequence, place = _all_seeds(hashes, flags, first, field, sought, seed)
     order = np.argsort(keys, kind="stable")
     keys, sequence, place = keys[order], sequence[order], place[order]
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
@@ -246,12 +417,13 @@ def _seeds(hashes: Any, weights: Any, first: Any, field: Any) -> tuple[Any, ...]
         places,
         sequence,
         place,
-        bool(np.isin(_PAIR, sizes)),
+        seed,
+        bool(np.isin(PAIR, sizes)),
     )
 
 
 @driver
-def _all_seeds(hashes, weights, first, field):
+def _all_seeds(hashes, flags, first, field, sought, seed):
     """The seeds of all sequences that are looked for: keys, sequences, places."""
     room = hashes.size + field.size
     keys = np.empty(room, dtype=np.uint64)
@@ -260,10 +432,12 @@ def _all_seeds(hashes, weights, first, field):
     count = 0
     for sequence in range(field.size):
         begin, end = first[sequence], first[sequence + 1]
-        if not _is_sought(field[sequence], end - begin):
+        if not sought[sequence] or not _is_sought(field[sequence], end - begin):
             continue
-        size = min(SEED, end - begin)
+        size = min(seed, end - begin)
         for at in range(begin, end - size + 1):
+            if not tells(flags, at, size):
+                continue
             keys[count] = seed_key(hashes, at, size)
             sequences[count] = sequence
             places[count] = at - begin
@@ -277,7 +451,7 @@ def _is_sought(field, size):
     if field == ANSWER:
         return size >= LONG_ANSWER
     if field == QUESTION:
-        return size >= _PAIR
+        return size >= PAIR
     return (field != LABEL) & (size >= SEED)
 
 

@@ -29,6 +29,7 @@ FINDING = np.dtype(
         ("first", np.int32),  # unit of the document
         ("last", np.int32),
         ("score", np.float32),
+        ("weight", np.float32),  # of all that is found
         ("coverage", np.float32, (FIELDS,)),  # of each field, negative where the item has none
     ],
     align=True,
@@ -42,14 +43,15 @@ class Thresholds(NamedTuple):
     answer: float = 0.6
     passage: float = 0.6
     solution: float = 0.6
+    code: float = 0.5
 
 
 _SHORT = 8
 """A question of so few words must stand word by word, as a sentence of its own, or with its answer or choices."""
 _LEAST_EVIDENCE = 2.5
 """The weight of matched words without which a question is one that many ask."""
-_LEAST_SOLUTION = 8.0
-"""And without which a solution by itself is one that many would write."""
+MANY_WRITE = 5.0
+"""Weight that many solutions of other tasks share with one: it counts as missing."""
 _LEAST_FOUND = 0.35
 """The share of a longer question, by weight, without which all its choices say nothing."""
 _CHOICES_ALONE = 0.75
@@ -73,6 +75,16 @@ class Item(NamedTuple):
     """Weight found of each field: float32, FIELDS."""
     whole: np.ndarray
     """Weight of each field: float32, FIELDS."""
+    numbers: np.ndarray
+    """Numbers in each field: int64, FIELDS."""
+    found: np.ndarray
+    """How many of them are there: int64, FIELDS."""
+    replaced: np.ndarray
+    """How many of them have another one in their place: int64, FIELDS."""
+    size: np.ndarray
+    """Units of each field: int64, FIELDS."""
+    asked: np.ndarray
+    """Weight of what the question asks: float32, one."""
     used: np.ndarray
     """Hits that are judged: bool."""
     hit: np.ndarray
@@ -96,7 +108,19 @@ def judge(units, count, hits, sequences, markers, thresholds, room, item_room, f
             finding.document = document
             finding.item = item
             if _judge_around(
-                units, count, hits, begin, end, best, sequences, item, markers, thresholds, room, item_room, finding
+                units,
+                count,
+                hits,
+                begin,
+                end,
+                best,
+                sequences,
+                item,
+                markers,
+                thresholds,
+                room,
+                item_room,
+                finding,
             ):
                 found += 1
             best = _best(hits, begin, end, item_room.used)
@@ -119,35 +143,20 @@ def _judge_around(
     units, count, hits, begin, end, best, sequences, item, markers, thresholds, room, item_room, finding
 ):
     """Judges the item by the hits around the best one; whether there is a match."""
-    coverage, whole, used, one = item_room
-    first_sequence, last_sequence = sequences.of_item[item], sequences.of_item[item + 1]
-    coverage[:] = 0
-    whole[:] = 0
-    asks_whole = np.float32(0)
-    size = numbers = question_units = 0
-    for sequence in range(first_sequence, last_sequence):
-        field = sequences.field[sequence]
-        for at in range(sequences.first[sequence], sequences.first[sequence + 1]):
-            whole[field] += sequences.weights[at]
-            size += 1
-            if field == QUESTION:
-                question_units += 1
-                numbers += sequences.flags[at] & NUMBER
-                asks_whole += sequences.weights[at] if sequences.flags[at] & ASKS else 0
-    reach = _REACH + min(size, ROWS)
+    _measure(sequences, item, item_room)
+    coverage, whole, numbers, found, replaced, size, asked_weight, used, one = item_room
+    reach = _REACH + min(size.sum(), ROWS)
     low, high = hits[best].first - reach, hits[best].last + reach
     first, last = hits[best].first, hits[best].last
     question_first, question_last = count, -1
     asks = np.float32(0)
-    replaced = question_found = 0
-    exact = False
+    question_found = 0
     at = begin
     while at < end:
         sequence = hits[at].sequence
         chosen = -1
         while at < end and hits[at].sequence == sequence:
-            near = not used[at] and hits[at].first >= low and hits[at].last <= high
-            if near:
+            if not used[at] and hits[at].first >= low and hits[at].last <= high:
                 used[at] = True
                 if chosen < 0 or at == best or (chosen != best and hits[at].matched > hits[chosen].matched):
                     chosen = at
@@ -156,58 +165,97 @@ def _judge_around(
             continue
         hit, field = hits[chosen], sequences.field[sequence]
         coverage[field] += hit.matched
+        found[field] += hit.numbers
+        replaced[field] += hit.replaced
         first, last = min(first, hit.first), max(last, hit.last)
         if field == QUESTION:
             question_first, question_last = min(question_first, hit.first), max(question_last, hit.last)
             asks += hit.asks
-            replaced += hit.replaced
             question_found += hit.units
-    has_question = whole[QUESTION] > 0
-    finding.kind = -1
+    kind = -1
+    for field in (SOLUTION, ANSWER):
+        if coverage[field] >= thresholds.solution * (whole[field] + MANY_WRITE):
+            kind = IS_TEMPLATE if _has_other_numbers(numbers, found, replaced, field) else IS_ANSWER
     if question_last < 0 and _is_found(coverage, whole, CHOICE, _CHOICES_ALONE):
         question_first = question_last = first
     if question_last >= 0:
-        exact = _is_exact(units, count, question_first, question_last, question_found, question_units)
         behind, listed, choices = _find_choices(
-            units, count, hits, begin, end, question_last, reach, sequences, item, room, one, coverage
+            units, count, question_last, reach, sequences, item, room, one, coverage
         )
         answered, behind = _find_answer(
-            units, count, question_last, behind, listed, reach, sequences, item, markers, thresholds, room, one,
-            coverage, whole,
+            units,
+            count,
+            question_last,
+            behind,
+            listed,
+            reach,
+            sequences,
+            item,
+            markers,
+            thresholds,
+            room,
+            one,
+            coverage,
+            whole,
         )
-        asked = coverage[QUESTION] >= thresholds.question * whole[QUESTION] and asks >= _ASKED * asks_whole
+        exact = _is_exact(units, count, question_first, question_last, question_found, size[QUESTION])
         with_choices = choices > 1 and 2 * listed >= choices
-        all_choices = (
-            choices > 1
-            and listed == choices
-            and coverage[CHOICE] >= _LEAST_OF_CHOICES
-            and (question_units <= _SHORT or coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION])
+        asked = (
+            coverage[QUESTION] >= thresholds.question * whole[QUESTION] and asks >= _ASKED * asked_weight[0]
         )
-        if question_units <= _SHORT:
-            almost = answered and question_found >= question_units - 1
-            asked = exact or (asked and (almost or with_choices) and size > _SHORT)
+        if size[QUESTION] <= _SHORT:
+            almost = answered and question_found >= size[QUESTION] - 1
+            asked = exact or (asked and (almost or with_choices) and size.sum() > _SHORT)
         elif coverage[QUESTION] < _LEAST_EVIDENCE:
             asked = asked and (answered or with_choices or exact)
+        all_choices = choices > 1 and listed == choices and coverage[CHOICE] >= _LEAST_OF_CHOICES
+        all_choices &= size[QUESTION] <= _SHORT or coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION]
         if asked or all_choices:
             last = max(last, behind)
-            finding.kind = IS_ANSWER if answered else IS_QUESTION
-            if replaced * 3 >= numbers and replaced > 0:
-                finding.kind = IS_TEMPLATE
-    if finding.kind < 0 and _is_found(coverage, whole, SOLUTION, thresholds.solution):
-        if coverage[SOLUTION] >= _LEAST_SOLUTION:
-            finding.kind = IS_ANSWER
-    if finding.kind < 0 and _is_found(coverage, whole, ANSWER, thresholds.solution):
-        if coverage[ANSWER] >= _LEAST_SOLUTION:
-            finding.kind = IS_ANSWER
-    if finding.kind < 0:
-        context = _is_found(coverage, whole, QUESTION, thresholds.passage) and question_units > _SHORT
-        if (_is_found(coverage, whole, PASSAGE, thresholds.passage) or context) and (
-            coverage[PASSAGE] + coverage[QUESTION] >= _LEAST_EVIDENCE
-        ):
-            finding.kind = IS_PASSAGE
-    if finding.kind < 0:
-        return False
+            kind = IS_ANSWER if answered else IS_QUESTION
+            if _has_other_numbers(numbers, found, replaced, QUESTION):
+                kind = IS_TEMPLATE
+    if kind < 0 and coverage[PASSAGE] + coverage[QUESTION] >= _LEAST_EVIDENCE:
+        context = size[QUESTION] > _SHORT and _is_found(coverage, whole, QUESTION, thresholds.passage)
+        if context or _is_found(coverage, whole, PASSAGE, thresholds.passage):
+            kind = IS_PASSAGE
+    finding.kind = kind
     finding.first, finding.last = first, last
+    _write_coverage(coverage, whole, finding)
+    return kind >= 0
+
+
+@kernel
+def _measure(sequences, item, item_room):
+    """Weight, units and numbers of each field of an item, and the weight of what its question asks."""
+    coverage, whole, numbers, found, replaced, size, asked_weight, _, _ = item_room
+    asked_weight[0] = 0
+    coverage[:] = 0
+    whole[:] = 0
+    numbers[:] = 0
+    found[:] = 0
+    replaced[:] = 0
+    size[:] = 0
+    for sequence in range(sequences.of_item[item], sequences.of_item[item + 1]):
+        field = sequences.field[sequence]
+        for at in range(sequences.first[sequence], sequences.first[sequence + 1]):
+            whole[field] += sequences.weights[at]
+            numbers[field] += sequences.flags[at] & NUMBER
+            size[field] += 1
+            if field == QUESTION and sequences.flags[at] & ASKS:
+                asked_weight[0] += sequences.weights[at]
+
+
+@inline_kernel
+def _has_other_numbers(numbers, found, replaced, field):
+    """Whether a third of the numbers are others, or half of them are not there."""
+    others = replaced[field] > 0 and 3 * replaced[field] >= numbers[field]
+    return others or (numbers[field] > 1 and 2 * found[field] < numbers[field])
+
+
+@kernel
+def _write_coverage(coverage, whole, finding):
+    """The coverage of each field, and the score: of all that is there of the item."""
     matched = total = np.float32(0)
     for field in range(FIELDS):
         finding.coverage[field] = coverage[field] / whole[field] if whole[field] > 0 else -1
@@ -215,7 +263,7 @@ def _judge_around(
             matched += coverage[field]
             total += whole[field]
     finding.score = matched / total
-    return True
+    finding.weight = matched
 
 
 @inline_kernel
@@ -236,7 +284,7 @@ def _is_exact(units, count, first, last, found, size):
 
 
 @kernel
-def _find_choices(units, count, hits, begin, end, low, reach, sequences, item, room, one, coverage):
+def _find_choices(units, count, low, reach, sequences, item, room, one, coverage):
     """Looks for the choices behind a question: where they end, how many are there, and of how many."""
     behind = low
     listed = choices = 0
@@ -257,7 +305,20 @@ def _find_choices(units, count, hits, begin, end, low, reach, sequences, item, r
 
 @kernel
 def _find_answer(
-    units, count, question_last, behind, listed, reach, sequences, item, markers, thresholds, room, one, coverage, whole
+    units,
+    count,
+    question_last,
+    behind,
+    listed,
+    reach,
+    sequences,
+    item,
+    markers,
+    thresholds,
+    room,
+    one,
+    coverage,
+    whole,
 ):
     """Looks for the answer behind a question, and behind its choices where they are: whether, and where it ends."""
     low = behind if listed > 1 else question_last

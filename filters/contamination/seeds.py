@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from filters.contamination.align import ROWS, align
-from filters.contamination.index import SEED, may_be_seed, seed_key
+from filters.contamination.index import PAIR, may_be_seed, seed_key, tells
 from filters.text.hashing import find_slot
 from filters.text.kernel import kernel
 
@@ -27,12 +27,12 @@ def find_seeds(units, count, sequences, found):
 
     The number: the sequence, the unit of the document, the place in the sequence.
     """
-    hashes = units["hash"]
+    hashes, flags = units["hash"], units["flags"]
     seeds = 0
-    for size in range(SEED - sequences.pairs, SEED + 1):
-        for at in range(count - size + 1):
+    for size in (sequences.seed, PAIR):
+        for at in range(count - size + 1 if size > PAIR or sequences.pairs else 0):
             key = seed_key(hashes, at, size)
-            if not may_be_seed(sequences.filter, key):
+            if not tells(flags, at, size) or not may_be_seed(sequences.filter, key):
                 continue
             slot = find_slot(sequences.keys, sequences.keys.size - 1, key)
             if sequences.keys[slot] == 0:
@@ -93,7 +93,7 @@ def _stretch(seeds, at, stop, size, count):
     for index in range(at, stop):
         start = _unit(seeds[index]) - _place(seeds[index])
         low, high = min(low, start), max(high, start + size)
-    first, last = _unit(seeds[at]), _unit(seeds[stop - 1]) + SEED
+    first, last = _unit(seeds[at]), _unit(seeds[stop - 1])
     low = max(low - slack, first - size - slack, 0)
     return low, min(high + slack, last + size + slack, count, low + ROWS)
 

@@ -9,6 +9,8 @@ Savoy 2009 ("Indexing and searching strategies for the Russian language").
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,6 +32,8 @@ CLAUSE = 4
 """Flag of a unit before which another mark stands than a comma or a hyphen."""
 QUOTED = 8
 """Flag of a unit between quotation marks."""
+CHOSEN = 16
+"""Flag of a unit of code that is a name which the author chose."""
 
 UNIT = np.dtype(
     [("hash", np.uint64), ("start", np.int32), ("end", np.int32), ("flags", np.uint8)], align=True
@@ -37,8 +41,8 @@ UNIT = np.dtype(
 """A word, or a piece of code: its hash, its bytes from the start of the document, its flags."""
 
 _ENDS_SENTENCE, _ENDS_CLAUSE, _QUOTES, _OPENS, _CLOSES = 2, 3, 4, 5, 6
-_OPERATORS = "=+^×÷√≤≥≠≈∑∫"
-"""Marks that are words of their own, a row of one of them a single one; they fold to themselves."""
+_NO_OPERATORS = "<>|"
+"""Of the mathematical symbols those that are marks; the others, and `^`, are words, a row of one a single word."""
 """What marks fold to, beside DROPPED and SEPARATOR."""
 _LONGEST = 64
 """Letters of a word that count."""
@@ -85,8 +89,11 @@ def word_tables() -> WordTables:
         ("”»」』", _CLOSES),
     ):
         folding[[ord(mark) for mark in marks]] = folded
-    for operator in _OPERATORS:
-        folding[ord(operator)] = ord(operator) | IDEOGRAPH
+    for point in range(sys.maxunicode + 1):
+        if chr(point) == "^" or (
+            unicodedata.category(chr(point)) == "Sm" and chr(point) not in _NO_OPERATORS
+        ):
+            folding[point] = point | IDEOGRAPH
     latin = np.zeros(_CYRILLIC_END - _GREEK, dtype=np.uint32)
     cyrillic = np.zeros(128, dtype=np.uint32)
     for letter, like in _LATIN_OF.items():

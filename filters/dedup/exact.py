@@ -12,6 +12,7 @@ from filters.text.folding import lower_case
 from filters.text.hashing import hash_bytes
 from filters.text.kernel import driver, inline_kernel, kernel
 from filters.text.texts import Texts, text_buffers
+from filters.text.values import bytes_of
 
 VERSION = 1
 
@@ -111,35 +112,14 @@ def first_equal(values: pa.Array) -> np.ndarray:
     Args:
         values: strings, binaries or fixed-size binaries, none of them null.
     """
-    found: np.ndarray = _first_equal(*_bytes_of(values))
+    found: np.ndarray = _first_equal(*bytes_of(values))
     return found
-
-
-def value_hashes(values: pa.Array) -> np.ndarray:
-    """A 64-bit hash of the bytes of each value, for `likely_shared`; values as for `first_equal`."""
-    hashes = np.empty(len(values), dtype=np.uint64)
-    _hash_values(*_bytes_of(values), hashes)
-    return hashes
 
 
 def likely_shared(keys: np.ndarray) -> np.ndarray:
     """Whether each key, uint64, occurs more than once, with a few false positives: bool."""
     found: np.ndarray = _likely_shared(keys)
     return found
-
-
-def _bytes_of(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes of all values, and where each begins and the last one ends."""
-    values = values.cast(pa.large_binary())
-    _, offsets, data = values.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
-    return np.frombuffer(data or b"", dtype=np.uint8), bounds
-
-
-@kernel
-def _hash_values(data, offsets, hashes):
-    for index in range(hashes.size):
-        hashes[index] = hash_bytes(data, offsets[index], offsets[index + 1])
 
 
 @driver

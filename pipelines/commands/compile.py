@@ -88,7 +88,7 @@ def _duplicates() -> None:
     texts, minhash, rows = _texts(), MinHash(), np.arange(len(SAMPLE))
     hashes = exact.content_hash(texts)
     group = pa.array(exact.first_equal(hashes)).to_numpy()  # read-only, as it comes from a file
-    exact.likely_shared(exact.value_hashes(hashes))
+    exact.likely_shared(value_hashes(hashes))
     minhash.band_keys(minhash.signatures(texts))
     a, b = candidates.ends(candidates.candidate_pairs(np.ones(len(rows), np.uint64), rows).pairs)
     jaccard.batches(a, b, rows, 1)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from typing_extensions import override
 
-from filters.dedup.exact import first_equal, likely_shared, value_hashes
+from filters.dedup.exact import first_equal, likely_shared
+from filters.text.values import value_hashes
 from pipelines.execution.output import Task, TaskOutput, read_arrow
 from pipelines.execution.stage import SingleTaskStage, Stage, distinct
 from pipelines.stages.classify.percentile_verdicts import Verdicts
