@@ -1,7 +1,8 @@
 """Passages: overlapping windows over documents that start and end between sentences or lines where they can.
 
 A document is cut into blocks of about `WORDS / 2` words, and a passage is two blocks in a row. So what is
-shorter than a block lies whole in one passage at least. All of it is done on bytes, a batch of documents at once.
+shorter than a block mostly lies whole in one passage. All of it is done on bytes, a batch of documents at
+once.
 """
 
 from __future__ import annotations
@@ -56,8 +57,9 @@ class Passages(NamedTuple):
     end: Numbers
     """The character behind the last."""
 
-    def __getitem__(self, chosen: Numbers | Flags) -> Passages:  # type: ignore[override]
-        return Passages(*(column[chosen] for column in (self.row, self.first, self.last, self.start, self.end)))
+    def chosen(self, which: Numbers) -> Passages:
+        """Some of them, by number."""
+        return Passages(*(column[which] for column in self))
 
 
 def find_words(texts: Texts) -> Words:
@@ -83,7 +85,8 @@ def _punctuation(data: Bytes) -> Flags:
     for lead, following in _MARKS:
         leads |= (data == lead) & (second == following)
     latin = data == 0xC2  # U+0080 to U+00BF
-    return leads | _shifted(leads) | _shifted(leads, 2) | latin | _shifted(latin)
+    found: Flags = leads | _shifted(leads) | _shifted(leads, 2) | latin | _shifted(latin)
+    return found
 
 
 def _shifted(flags: Flags, by: int = 1) -> Flags:

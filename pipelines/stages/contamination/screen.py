@@ -23,8 +23,8 @@ from pipelines.stages.contamination.passages import (
     find_words,
 )
 
-SHARED = 0.2
-"""Of an item's weight; for the loss of recall and the passages that are left see benchmarks/semantic_contamination.py."""
+SHARED = 0.25
+"""Of an item's weight. benchmarks/semantic_contamination.py shows what is lost and what is left by it."""
 RAREST = 16
 """Words of an item that count: with all of them, long items would hardly ever be covered."""
 COMMONEST = 100
@@ -48,14 +48,16 @@ class Screen(NamedTuple):
 
     @classmethod
     def of(cls, items: Texts, background: Texts) -> Screen:
-        """The screen of items; words that passages of the background have, such as some documents, count less."""
+        """The screen of items; words that many passages of the background have count less."""
         words = find_words(items)
         in_items = _pairs(hash_words(words), words, words.documents[:-1], words.documents[1:])
         there = find_words(background)
         passages = find_passages(background, there)
         in_passages = _pairs(hash_words(there), there, passages.first, passages.last)
         spread = pl.concat([in_items, in_passages]).group_by("word").agg(pl.len().alias("texts"))
-        commonest = in_items.group_by("word").len().sort("len", "word", descending=[True, False]).head(COMMONEST)
+        commonest = (
+            in_items.group_by("word").len().sort("len", "word", descending=[True, False]).head(COMMONEST)
+        )
         texts = len(items) + len(passages.row)
         rarest = (
             in_items.rename({"text": "item"})
@@ -90,7 +92,10 @@ class Screen(NamedTuple):
     def _foreign(self, hashes: Hashes, words: Words, passages: Passages) -> Flags:
         """Whether a passage is in another language than the items."""
         common = np.concatenate([[0], np.cumsum(_among(hashes, self.commonest))])
-        from_, to = np.searchsorted(words.starts, passages.first), np.searchsorted(words.starts, passages.last)
+        from_, to = (
+            np.searchsorted(words.starts, passages.first),
+            np.searchsorted(words.starts, passages.last),
+        )
         foreign: Flags = common[to] - common[from_] < SAME_LANGUAGE * (to - from_)
         return foreign
 
@@ -128,7 +133,7 @@ def _among(hashes: Hashes, sorted_hashes: Hashes) -> Flags:
     """Whether each hash is one of the sorted ones."""
     maybe = np.zeros(1 << _FILTER_BITS, bool)
     maybe[sorted_hashes >> np.uint64(64 - _FILTER_BITS)] = True
-    found = maybe[hashes >> np.uint64(64 - _FILTER_BITS)]
+    found: Flags = maybe[hashes >> np.uint64(64 - _FILTER_BITS)]
     some = hashes[found]
     at = np.minimum(np.searchsorted(sorted_hashes, some), len(sorted_hashes) - 1)
     found[found] = sorted_hashes[at] == some
