@@ -183,15 +183,18 @@ def _is_torn(path: Path) -> bool:
 
 
 def _read_ledger(path: Path) -> dict[str, Judgement]:
-    """The judgements in a file; a torn line counts as none."""
+    """The judgements in a file; a torn line counts as none. Raises WorkError where it cannot be read."""
     known: dict[str, Judgement] = {}
-    if not path.exists():
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
         return known
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                value = orjson.loads(line)
-                known[value["key"]] = Judgement(value["same"] is True, str(value["why"]))
-            except (orjson.JSONDecodeError, KeyError, TypeError):
-                continue
+    except OSError as error:
+        raise WorkError(f"judgements cannot be read: {error}", file=str(path)) from error
+    for line in lines:
+        try:
+            value = orjson.loads(line)
+            known[value["key"]] = Judgement(value["same"] is True, str(value["why"]))
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            continue
     return known

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from filters.text.texts import Texts
@@ -19,7 +20,6 @@ from pipelines.sources.endpoint import Vectors
 from pipelines.stages.contamination.item_texts import item_views, judged_texts
 from pipelines.stages.contamination.judge import Judge
 from pipelines.stages.contamination.passages import (
-    Flags,
     Numbers,
     Passages,
     as_texts,
@@ -101,7 +101,7 @@ def find_candidates(
     near, item, score = candidates(vectors, reference, threshold, top_k)
     counts.passages += len(passages.row)
     counts.embedded += len(numbers)
-    found = _rows(passages, numbers[near], item, score)
+    found = _rows(passages.chosen(numbers[near]), item, score)
     counts.candidates += found.num_rows
     return found
 
@@ -116,10 +116,11 @@ def candidates(
     items = np.unique(reference.view_items)
     found: list[tuple[Numbers, Numbers, Vectors]] = []
     for start, scores in _nearest(vectors, reference):
-        if len(items) > top_k:
-            least = np.partition(scores, -top_k, axis=1)[:, -top_k]
-            scores[scores < least[:, None]] = -2
         vector, column = np.nonzero(scores >= threshold)
+        order = np.lexsort((column, -scores[vector, column], vector))
+        vector, column = vector[order], column[order]
+        kept = np.arange(len(vector)) - np.searchsorted(vector, vector) < top_k
+        vector, column = vector[kept], column[kept]
         found.append((vector + start, items[column], scores[vector, column]))
     if not found:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
@@ -148,28 +149,22 @@ def _nearest(vectors: Vectors, reference: Reference) -> Iterator[tuple[int, Vect
         yield start, np.maximum.reduceat(scores, firsts, axis=1)
 
 
-def _rows(passages: Passages, passage: Numbers, item: Numbers, score: Vectors) -> pa.Table:
-    """The candidates as rows; of passages that follow one another, which overlap, the nearest to an item."""
-    order = np.lexsort((passage, item, passages.row[passage]))
-    passage, item, score = passage[order], item[order], score[order]
-    kept = ~(_beaten(passage, item, passages, score, 1) | _beaten(passage, item, passages, score, -1))
-    chosen = passages.chosen(passage[kept])
-    nothing = pa.nulls(int(kept.sum()))
-    columns = [chosen.row, item[kept], chosen.start, chosen.end, score[kept], nothing, nothing]
-    mechanism = pa.array(["semantic"] * len(nothing))
-    arrays = [*map(pa.array, columns), mechanism]
-    return pa.table([a.cast(f.type) for a, f in zip(arrays, SEMANTIC, strict=True)], schema=SEMANTIC)
-
-
-def _beaten(passage: Numbers, item: Numbers, passages: Passages, score: Vectors, by: int) -> Flags:
-    """Whether the candidate before (`by` 1) or behind (-1) overlaps and is nearer; of equals the first is."""
-    row = passages.row[passage]
-    neighbours = (
-        (np.roll(row, by) == row) & (np.roll(item, by) == item) & (np.roll(passage, by) == passage - by)
+def _rows(passages: Passages, item: Numbers, score: Vectors) -> pa.Table:
+    """The candidates as rows; of passages of a document that overlap, the nearest to an item."""
+    behind_all_before = pl.col("start") >= pl.col("end").cum_max().shift(1).over("row", "item")
+    found = (
+        pl.DataFrame(
+            {"row": passages.row, "item": item, "start": passages.start, "end": passages.end, "score": score}
+        )
+        .sort("row", "item", "start", "end")
+        .with_columns(run=behind_all_before.fill_null(True).cum_sum())
+        .sort("run", "score", "start", descending=[False, True, False])
+        .unique("run", keep="first", maintain_order=True)
+        .with_columns(
+            judged=pl.lit(None, pl.Boolean), why=pl.lit(None, pl.String), mechanism=pl.lit("semantic")
+        )
     )
-    other = np.roll(score, by)
-    beaten: Flags = neighbours & ((other > score) | ((other == score) & (by == 1)))
-    return beaten
+    return found.select(SEMANTIC.names).to_arrow().cast(SEMANTIC)
 
 
 def judge_candidates(found: pa.Table, texts: Texts, reference: Reference, judge: Judge) -> pa.Table:
