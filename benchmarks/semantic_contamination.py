@@ -1,14 +1,14 @@
-"""The semantic path on items in other words and languages: recall, false alarms, calls, and a judge that fails.
+"""The semantic path on items in other words and languages: recall, false alarms, calls, a judge that fails.
 
 python benchmarks/semantic_contamination.py REPHRASED --humaneval FILE --history FILE
     [--embedder FOLDER_OR_URL] [--multilingual FOLDER_OR_URL] [--mbpp FILE] [--text FILES...] [--limit N]
 
-REPHRASED is the folder with humaneval_python.jsonl, humaneval_js.jsonl, us_history_rephrased_english.jsonl and
-us_history_chinese.jsonl, by lm-sys/llm-decontaminator. --humaneval is HumanEval.jsonl.gz, --history the Arrow
-stream of MMLU's high_school_us_history test. --mbpp (JSON lines with prompt and canonical_solution) are other
-programs; --text are JSON lines with a `text` field: the prose that questions are planted in, of which half is
-the background. Each set needs its embedder: --embedder for the English ones, --multilingual for Chinese; a
-folder of a model, or the address of an endpoint that ends with /v1.
+REPHRASED is the folder with humaneval_python.jsonl, humaneval_js.jsonl, us_history_rephrased_english.jsonl
+and us_history_chinese.jsonl, by lm-sys/llm-decontaminator. --humaneval is HumanEval.jsonl.gz, --history the
+Arrow stream of MMLU's high_school_us_history test. --mbpp (JSON lines with prompt and canonical_solution) are
+other programs; --text are JSON lines with a `text` field: the prose that questions are planted in, of which
+half is the background. Each set needs its embedder: --embedder for the English ones, --multilingual for
+Chinese; a folder of a model, or the address of an endpoint that ends with /v1.
 
 The judge is a server that knows the truth and tells it with a given quality, by the real protocol; so what is
 measured is the path, not a language model.
@@ -180,12 +180,10 @@ def measure(one: Set, embedder: Embedder) -> None:
     own = np.array(one.own)
     started = time.process_time()
     reference = Reference.build(one.items, embedder, background)
-    print(
-        f"\n{one.name}: {one.items.num_rows} items, {(own >= 0).sum()} documents with one, {(own < 0).sum()} without"
-    )
-    print(
-        f"  reference: {len(reference.view_items)} vectors of items, {time.process_time() - started:.0f} s CPU"
-    )
+    seconds = time.process_time() - started
+    has = own >= 0
+    print(f"\n{one.name}: {one.items.num_rows} items, {has.sum()} documents with one, {(~has).sum()} without")
+    print(f"  reference: {len(reference.view_items)} vectors of items, {seconds:.0f} s CPU")
     cost_of_screen(one, reference)
     words = find_words(background)
     passages = find_passages(background, words)
@@ -197,9 +195,8 @@ def measure(one: Set, embedder: Embedder) -> None:
         started = time.process_time()
         found = find_candidates(texts, reference, embedder, threshold, counts, translations=one.translations)
         print(f"  threshold {threshold:.3f} ({share:.0%} of background passages), top 5:", end=" ")
-        print(
-            f"{counts.passages} passages, {counts.embedded} embedded ({time.process_time() - started:.0f} s CPU)"
-        )
+        seconds = time.process_time() - started
+        print(f"{counts.passages} passages, {counts.embedded} embedded ({seconds:.0f} s CPU)")
         report(one, own, found, "no judge, all candidates")
         judged(one, own, found, texts, reference)
 

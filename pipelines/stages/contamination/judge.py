@@ -1,7 +1,8 @@
 """Judgements of a language model: is a passage the same test item in other words or another language?
 
 As lm-sys/llm-decontaminator asks after the embeddings (arXiv 2311.04850). Every judgement is stored as it
-comes, in a file of JSON lines that only grows: what was judged once is never asked again.
+comes, in a file of JSON lines that only grows: what was judged once is never asked again, and a killed run
+loses no more than the calls that were under way.
 """
 
 from __future__ import annotations

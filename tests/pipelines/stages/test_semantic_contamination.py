@@ -366,8 +366,8 @@ def test_a_judge_that_dies_loses_nothing_and_repeats_no_call(tmp_path, treaties)
     assert len(later) == len(CHOSEN) - 25 and not set(later) & set(asked)
 
 
-def test_a_killed_run_repeats_no_call(tmp_path, treaties):
-    """The process is killed by a signal while calls are under way; what was answered is in the file."""
+def test_a_killed_run_repeats_only_calls_under_way(tmp_path, treaties):
+    """What was answered is in the file; only the one call at the time, whose answer may be lost, is repeated."""
     ledger = tmp_path / "ledger.jsonl"
     code = """
         import sys
@@ -398,7 +398,8 @@ def test_a_killed_run_repeats_no_call(tmp_path, treaties):
         judged = judge.judge([("item", f"war of {year}") for year in range(1800, 1860)])
     assert [judgement.same for judgement in judged if judgement] == [y % 2 == 0 for y in range(1800, 1860)]
     later = {request.body["messages"][-1]["content"] for request in server.requests}
-    assert len(answered) == 20 and len(later) == 40 and not later & set(answered)
+    assert len(answered) == 20 and 40 <= len(later) <= 41
+    assert later & set(answered) <= {answered[-1]}
 
 
 def test_a_torn_line_costs_its_own_judgement_alone(tmp_path, treaties):
