@@ -167,7 +167,7 @@ class _Session:
         self._client = client
         self._http = httpx.AsyncClient(
             headers={"authorization": f"Bearer {key}"} if key else {},
-            timeout=endpoint.timeout,
+            timeout=None,  # which would count from byte to byte: see _once
             limits=httpx.Limits(max_connections=endpoint.concurrency),
         )
         self._answered = 0.0
@@ -193,6 +193,8 @@ class _Session:
                 result = await self._once(url, body, parse)
             except _FailedError as failure:
                 last = failure
+                if failure.scope == "request":
+                    self._answered = time.monotonic()
                 if failure.scope != "moment" or attempt == patience.tries:
                     break
                 self._not_before = max(self._not_before, time.monotonic() + failure.asked)
@@ -218,19 +220,20 @@ class _Session:
         import httpx
 
         self._client.requests += 1
+        timeout = self._client.endpoint.timeout
         try:
-            answer = await self._http.post(url, json=body)
-        except httpx.TimeoutException as error:
-            raise _FailedError(f"no answer within {self._client.endpoint.timeout:g} s", "moment") from error
+            async with asyncio.timeout(timeout):
+                answer = await self._http.post(url, json=body)
+        except TimeoutError as error:
+            raise _FailedError(f"no answer within {timeout:g} s", "moment") from error
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise _FailedError(
-                f"the connection failed ({error or type(error).__name__})", "moment"
-            ) from error
+            what = f"the connection failed ({error or type(error).__name__})"
+            raise _FailedError(what, "moment") from error
         if answer.status_code != httpx.codes.OK:
             raise _refusal(answer, self._client._key)
         try:
             return parse(answer.json())
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             shown = _excerpt(answer.text, self._client._key)
             raise _FailedError(f"the answer is not of the protocol: {shown}", "moment", 200) from error
 

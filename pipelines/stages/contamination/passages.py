@@ -71,8 +71,7 @@ def find_words(texts: Texts) -> Words:
     """The words of documents: runs of letters and digits, and single ideographs."""
     lowered = pc.utf8_lower(texts)
     same = pc.equal(pc.binary_length(lowered), pc.binary_length(texts))
-    data, documents = text_buffers(pc.if_else(same, lowered, texts))
-    data = data[: documents[-1]]
+    data, documents = _laid_out(pc.if_else(same, lowered, texts))
     word = _LETTERS[data] & ~_punctuation(data)
     edge = np.zeros(len(data) + 1, bool)  # where a document starts or ends, whatever its bytes
     edge[documents] = True
@@ -81,6 +80,12 @@ def find_words(texts: Texts) -> Words:
     starts = np.flatnonzero(begins)
     stops = np.flatnonzero(word & (edge[1:] | ~np.append(word[1:], False) | np.append(begins[1:], False))) + 1
     return Words(data, documents, starts, stops)
+
+
+def _laid_out(texts: Texts) -> tuple[Bytes, Numbers]:
+    """The bytes of documents laid end to end, of a slice of a column too, and where each starts."""
+    data, offsets = text_buffers(texts)
+    return data[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
 def _punctuation(data: Bytes) -> Flags:
@@ -126,7 +131,7 @@ def passages_of_size(texts: Texts, words: Words, size: int) -> Passages:
     starting = ~final | (number == 0)
     last = np.where(final, last, np.roll(last, -1))[starting]
     row, first = row[starting], first[starting]
-    characters = np.concatenate([[0], np.cumsum((text_buffers(texts).data[: documents[-1]] & 0xC0) != 0x80)])
+    characters = np.concatenate([[0], np.cumsum((_laid_out(texts)[0] & 0xC0) != 0x80)])
     origin = characters[documents[row]]
     return Passages(row, first, last, characters[first] - origin, characters[last] - origin)
 
@@ -144,7 +149,7 @@ def _at_border(data: Bytes, wanted: Numbers, earliest: Numbers) -> Numbers:
 
 def passage_texts(texts: Texts, passages: Passages) -> list[str]:
     """The text of each passage."""
-    data = text_buffers(texts).data
+    data, _ = _laid_out(texts)
     pairs = zip(passages.first.tolist(), passages.last.tolist(), strict=True)
     return [data[first:last].tobytes().decode() for first, last in pairs]
 

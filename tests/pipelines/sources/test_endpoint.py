@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -127,6 +128,8 @@ TROUBLES = {
     "no json": Reply(200, b"<html>welcome to the hotel's network</html>"),
     "cut json": Reply(200, b'{"choices": [{"message": {"con'),
     "other json": Reply(200, b'{"choices": []}'),
+    "a text": Reply(200, b'{"choices": [{"message": "yes"}]}'),
+    "deep": Reply(200, b"[" * 100_000),
     "a list": Reply(200, b"[1, 2]"),
     "a number": Reply(200, b'{"choices": [{"message": {"content": 5}}]}'),
 }
@@ -190,6 +193,29 @@ def test_a_slow_server_is_named():
         with pytest.raises(WorkError, match=r"no answer within 0\.1 s after 4 tries"):
             client(server, timeout=0.1).chat(HELLO)
         over.set()
+
+
+def test_an_answer_that_trickles_in_is_not_waited_for_for_ever():
+    over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        while not over.wait(0.02):
+            with suppress(OSError):
+                connection.sendall(b" ")
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=trickle, args=(listening,))
+        thread.start()
+        endpoint = Endpoint(
+            base_url=f"http://127.0.0.1:{listening.getsockname()[1]}/v1", model="m", timeout=0.3
+        )
+        with pytest.raises(WorkError, match=r"no answer within 0\.3 s"):
+            EndpointClient(endpoint, Patience(tries=1)).chat(HELLO)
+        over.set()
+        thread.join()
 
 
 def test_no_server_at_all_is_named():

@@ -120,6 +120,20 @@ def test_documents_are_read_in_short_and_long_passages_and_short_ones_once():
     assert (found.row == 1).sum() == 1
 
 
+@pytest.mark.parametrize("cut", [slice(2, 5), slice(0, 3), slice(3, 3)])
+def test_slices_and_chunks_of_a_column_are_read_as_whole_columns(cut):
+    texts = ["Ärger one. " * 9, "", "二三。" * 40, "four İ " * 70, "five"]
+    whole = as_texts(texts[cut])
+    column = as_texts(texts)
+    start, stop = cut.start, cut.stop
+    chunked = pa.chunked_array([column[:2], column[2:]]).slice(start, stop - start)
+    for other in (column.slice(start, stop - start), chunked):
+        expected = find_passages(whole, find_words(whole))
+        found = find_passages(other, find_words(other))
+        assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+        assert passage_texts(other, found) == passage_texts(whole, expected)
+
+
 # Items
 
 
@@ -367,7 +381,7 @@ def test_a_judge_that_dies_loses_nothing_and_repeats_no_call(tmp_path, treaties)
 
 
 def test_a_killed_run_repeats_only_calls_under_way(tmp_path, treaties):
-    """What was answered is in the file; only the one call at the time, whose answer may be lost, is repeated."""
+    """What was answered is in the file; the answer of the one call at the time may be lost."""
     ledger = tmp_path / "ledger.jsonl"
     code = """
         import sys
