@@ -14,6 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from filters.text.texts import Texts
+from mixers.compiled import compiled
+from pipelines.sources.endpoint import Vectors
 from pipelines.stages.contamination.passages import (
     Flags,
     Numbers,
@@ -38,11 +40,21 @@ _STEM = 6
 Hashes = npt.NDArray[np.uint64]
 
 
+class Postings(NamedTuple):
+    """Which items each word is of: those of word `i` are from `first[i]` to `first[i + 1]`."""
+
+    first: Numbers
+    item: Numbers
+    weight: npt.NDArray[np.float32]
+    """The weights of an item add up to 1."""
+
+
 class Screen(NamedTuple):
     """What the items are known by."""
 
-    words: pl.DataFrame
-    """`word` (hash), `item` and `weight`, the weights of an item adding up to 1."""
+    words: Hashes
+    """Sorted."""
+    postings: Postings
     commonest: Hashes
     """Sorted."""
 
@@ -67,7 +79,12 @@ class Screen(NamedTuple):
             .with_columns(weight=((1 + texts) / pl.col("texts")).log().cast(pl.Float32))
             .with_columns(pl.col("weight") / pl.col("weight").sum().over("item"))
         )
-        return cls(rarest.select("word", "item", "weight"), np.sort(commonest["word"].to_numpy()))
+        rarest = rarest.sort("word", "item")
+        different, first = np.unique(rarest["word"].to_numpy(), return_index=True)
+        postings = Postings(
+            np.append(first, rarest.height), rarest["item"].to_numpy(), rarest["weight"].to_numpy()
+        )
+        return cls(different, postings, np.sort(commonest["word"].to_numpy()))
 
     def passed(self, words: Words, passages: Passages, translations: bool) -> Flags:
         """Whether each passage is worth an embedding."""
@@ -77,17 +94,12 @@ class Screen(NamedTuple):
 
     def _alike(self, hashes: Hashes, words: Words, passages: Passages) -> Flags:
         """Whether a passage has enough of the words of some item."""
-        known = _among(hashes, np.sort(self.words["word"].unique().to_numpy()))
-        covered = (
-            _pairs(hashes, words, passages.first, passages.last, known)
-            .join(self.words, on="word")
-            .group_by("text", "item")
-            .agg(pl.col("weight").sum())
-            .filter(pl.col("weight") >= SHARED)
-        )
-        passed = np.zeros(len(passages.row), bool)
-        passed[covered["text"].to_numpy()] = True
-        return passed
+        known = _among(hashes, self.words)
+        places = words.starts[known]
+        numbers = np.searchsorted(self.words, hashes[known])
+        first, last = np.searchsorted(places, passages.first), np.searchsorted(places, passages.last)
+        covered: Flags = _any_covered(first, last, numbers, *self.postings)
+        return covered
 
     def _foreign(self, hashes: Hashes, words: Words, passages: Passages) -> Flags:
         """Whether a passage is in another language than the items."""
@@ -116,17 +128,39 @@ def hash_words(words: Words) -> Hashes:
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _pairs(
-    hashes: Hashes, words: Words, first: Numbers, last: Numbers, counted: Flags | None = None
-) -> pl.DataFrame:
+def _pairs(hashes: Hashes, words: Words, first: Numbers, last: Numbers) -> pl.DataFrame:
     """The different words of each text, from byte `first` to `last`: `text` and `word`."""
-    places = np.arange(len(hashes)) if counted is None else np.flatnonzero(counted)
-    at = words.starts[places]
-    from_, to = np.searchsorted(at, first), np.searchsorted(at, last)
+    from_, to = np.searchsorted(words.starts, first), np.searchsorted(words.starts, last)
     counts = to - from_
     text = np.repeat(np.arange(len(counts)), counts)
     inside = np.arange(len(text)) - np.repeat(np.cumsum(counts) - counts - from_, counts)
-    return pl.DataFrame({"text": text, "word": hashes[places[inside]]}).unique()
+    return pl.DataFrame({"text": text, "word": hashes[inside]}).unique()
+
+
+@compiled
+def _any_covered(
+    first: Numbers, last: Numbers, words: Numbers, posting: Numbers, item: Numbers, weight: Vectors
+) -> Flags:
+    """Whether passage `i`, the words from `first[i]` to `last[i]`, has SHARED of the weight of any item."""
+    covered = np.zeros(len(first), np.bool_)
+    met = np.full(len(posting), -1)  # the passage that each word was last met in
+    weights = np.zeros(item.max() + 1 if len(item) else 0, np.float32)
+    of = np.full(len(weights), -1)  # the passage that each item's weight is of
+    for passage in range(len(first)):
+        for place in range(first[passage], last[passage]):
+            word = words[place]
+            if met[word] == passage:
+                continue
+            met[word] = passage
+            for at in range(posting[word], posting[word + 1]):
+                if of[item[at]] != passage:
+                    of[item[at]] = passage
+                    weights[item[at]] = 0
+                weights[item[at]] += weight[at]
+                covered[passage] |= weights[item[at]] >= SHARED
+            if covered[passage]:
+                break
+    return covered
 
 
 def _among(hashes: Hashes, sorted_hashes: Hashes) -> Flags:
