@@ -60,6 +60,8 @@ class Set(NamedTuple):
     """Document `i` has item `own[i]`, or none (-1)."""
     own: list[int]
     background: list[str]
+    there: list[tuple[int, int]]
+    """Where in its document each item is, of the documents that have one, which come first."""
     translations: bool = False
 
 
@@ -105,20 +107,24 @@ def sets(args: argparse.Namespace) -> Iterator[Set]:
         at = around.find(" ", rng.randrange(500, 1500))
         return f"{around[at - 500 : at]} {text.strip()}{around[at : at + 500]}"
 
+    def spans(texts: list[str], documents: list[str]) -> list[tuple[int, int]]:
+        places = [document.find(text.strip()) for text, document in zip(texts, documents, strict=False)]
+        return [(at, at + len(text.strip())) for at, text in zip(places, texts, strict=True)]
+
     if args.embedder:
         half = len(programs) // 2
         for name in ("humaneval_python", "humaneval_js"):
             texts, own = rephrased(name)
             other = programs[half:][: args.limit]
-            yield Set(name, code, texts + other, own + [-1] * len(other), programs[:half])
+            documents, owners = texts + other, own + [-1] * len(other)
+            yield Set(name, code, documents, owners, programs[:half], spans(texts, documents))
         texts, own = rephrased("us_history_rephrased_english")
         documents = [planted(text) for text in texts] + prose[: args.limit]
-        yield Set(
-            "us_history_rephrased", history, documents, own + [-1] * (len(documents) - len(own)), background
-        )
+        owners = own + [-1] * (len(documents) - len(own))
+        yield Set("us_history_rephrased", history, documents, owners, background, spans(texts, documents))
     if args.multilingual:
         texts, own = rephrased("us_history_chinese")
-        yield Set("us_history_chinese", history, texts, own, background, translations=True)
+        yield Set("us_history_chinese", history, texts, own, background, spans(texts, texts), True)
 
 
 class Remembering(Embedder):
@@ -234,9 +240,15 @@ def cost_of_screen(one: Set, reference: Reference) -> None:
         screening = timed(
             lambda words=words, passages=passages: reference.screen.passed(words, passages, one.translations)
         )
-        left = len(set(passages.row[passed].tolist())) / len(some)
+        if chosen:  # the item itself must be left: a passage with half of it, or half a passage of it
+            first, last = np.array(one.there)[passages.row].T
+            common = np.minimum(last, passages.end) - np.maximum(first, passages.start)
+            half = np.minimum(last - first, passages.end - passages.start) / 2
+            kept = f"{len(set(passages.row[passed & (common >= half)].tolist())) / len(some):.1%} of items"
+        else:
+            kept = f"{len(set(passages.row[passed].tolist())) / len(some):.1%} of documents"
         print(
-            f"  screen, documents {name}: {passed.mean():.1%} of passages left, {left:.1%} of documents; "
+            f"  screen, documents {name}: {passed.mean():.1%} of passages left, {kept}; "
             f"{megabytes / cutting:.1f} MB/s to cut, {megabytes / screening:.1f} MB/s to screen"
         )
 
