@@ -27,7 +27,8 @@ from pipelines.stages.contamination.passages import (
 
 SHARED = 0.25
 """Of an item's weight, by benchmarks/semantic_contamination.py: it leaves 98.4 % of 192 history questions in
-other words within prose, all of HumanEval rewritten in Python and JavaScript, and 9 % of passages of prose."""
+other words within prose, all of HumanEval rewritten in Python and JavaScript, and 9 % of passages of prose.
+"""
 RAREST = 16
 """Words of an item that count: with all of them, long items would hardly ever be covered."""
 COMMONEST = 100
