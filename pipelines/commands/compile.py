@@ -84,6 +84,7 @@ def _duplicates() -> None:
 
     from filters.dedup import candidates, exact, jaccard, survivors
     from filters.dedup.minhash import MinHash
+    from filters.text.values import value_hashes
 
     texts, minhash, rows = _texts(), MinHash(), np.arange(len(SAMPLE))
     hashes = exact.content_hash(texts)
