@@ -284,3 +284,22 @@ def licences() -> list[str]:
             text = path.read_text(encoding="utf-8", errors="replace")
             found.setdefault(tuple(words(text)[:2000]), text)
     return list(found.values())
+
+
+def functions(scheme: str, limit: int) -> list[str]:
+    """Different functions of 4 to 60 lines: of the standard library ("stdlib") or of installed packages ("purelib")."""
+    found: dict[str, None] = {}
+    root = Path(sysconfig.get_path(scheme))
+    files = [path for path in root.rglob("*.py") if scheme == "purelib" or "site-packages" not in path.parts]
+    Random(0).shuffle(files := sorted(files))
+    for path in files:
+        source = path.read_text(encoding="utf-8", errors="replace")
+        if len(source) > 200_000 or not parses(source):
+            continue
+        lines = source.splitlines()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef) and 4 <= node.end_lineno - node.lineno < 60:
+                found[dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))] = None
+        if len(found) >= 3 * limit:
+            break
+    return Random(0).sample(list(found), min(limit, len(found)))

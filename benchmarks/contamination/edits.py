@@ -49,8 +49,9 @@ def lower_case(text: str, random: Random) -> str:
 
 
 def no_punctuation(text: str, random: Random) -> str:
-    """Marks between words go; those within numbers stay."""
-    return re.sub(r"(?<!\d)[^\w\s]|[^\w\s](?!\d)", "", text)
+    """Marks go, and part the words that they stood between; those within numbers stay."""
+    parted = re.sub(r"(?<=[^\W\d])[^\w\s'’](?=\w)|(?<=\w)[^\w\s'’](?=[^\W\d])", " ", text)
+    return re.sub(r"(?<!\d)[^\w\s]|[^\w\s](?!\d)", "", parted)
 
 
 def other_spaces(text: str, random: Random) -> str:
