@@ -2,7 +2,8 @@
 
     python -m benchmarks.contamination --data DIR [--quick] [--seed N] [PART...]
 
-Run from the project's root. DIR holds the public data files that data.py names, a folder for each source. PARTs:
+Run from the project's root. DIR holds the public data files that data.py names, a folder for each source.
+PARTs:
 
 - `data`: what was made, and the checks of it: rates of the edits, negatives that are none;
 - `planting`: recall of planted items by edits, benchmark, rendering and place; spans; Russian beside English;

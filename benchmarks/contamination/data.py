@@ -16,6 +16,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 import pyarrow as pa
+
 from filters.contamination.items import ITEMS
 
 Item = dict[str, Any]
@@ -63,8 +64,7 @@ def paragraphs(texts: Iterable[str]) -> list[str]:
 
 
 def json_lines(path: Path) -> Iterator[Any]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 
@@ -108,7 +108,7 @@ class Data:
         return found
 
     def history(self) -> list[Item]:
-        """MMLU's questions of history that come with a source, as they are: the source within the question."""
+        """MMLU's questions of history that come with a source, which stands within the question."""
         return [each for each in self.mmlu("test") if each["question"].startswith(INTRODUCTION)]
 
     @cached_property
@@ -170,12 +170,14 @@ class Data:
     @cached_property
     def indexed(self) -> list[Item]:
         """What a user would guard: every test item."""
-        english = [*self.gsm8k("test"), *self.humaneval, *self.mbpp, *self.mmlu("test"), *self.arc, *self.nq_open]
-        return [*english, *self.koziev, *self.instructions, *self.endings]
+        code, choices = [*self.humaneval, *self.mbpp], [*self.mmlu("test"), *self.arc]
+        russian = [*self.koziev, *self.instructions, *self.endings]
+        return [*self.gsm8k("test"), *code, *choices, *self.nq_open, *russian]
 
     def rewritten(self, language: str) -> list[str]:
         """HumanEval rewritten in `python` or `js`, in the order of the originals."""
-        return [row["text"] for row in json_lines(self.root / "rephrased_benchmarks" / f"humaneval_{language}.jsonl")]
+        path = self.root / "rephrased_benchmarks" / f"humaneval_{language}.jsonl"
+        return [row["text"] for row in json_lines(path)]
 
     # Real text
 
@@ -189,7 +191,7 @@ class Data:
                 at = head.index("INPUT:text")
                 news[path.name[:2]] += [cells[at] for line in lines if len(cells := line.split("\t")) > at]
         demos = sorted((self.root / "datajuicer_demos").glob("*.jsonl"))
-        web = [path for pattern in ("*.jsonl", "*.json.gz") for path in (self.root / "dolma_web").glob(pattern)]
+        web = [path for name in ("*.jsonl", "*.json.gz") for path in (self.root / "dolma_web").glob(name)]
         return {
             "dolma_web": [row["text"] for path in sorted(web) for row in json_lines(path)],
             "dolma_warc": list(self._archived("dolma_web")),
@@ -287,7 +289,7 @@ def licences() -> list[str]:
 
 
 def functions(scheme: str, limit: int) -> list[str]:
-    """Different functions of 4 to 60 lines: of the standard library ("stdlib") or of installed packages ("purelib")."""
+    """Different functions of 4 to 60 lines: of the standard library (stdlib) or of packages (purelib)."""
     found: dict[str, None] = {}
     root = Path(sysconfig.get_path(scheme))
     files = [path for path in root.rglob("*.py") if scheme == "purelib" or "site-packages" not in path.parts]

@@ -109,7 +109,7 @@ TEXT_CHANGES: dict[str, Callable[[str, Random], str]] = {
 
 
 class _Renamed(ast.NodeTransformer):
-    """Functions, arguments and variables of a file under new names; what is built in or imported keeps its own."""
+    """Functions, arguments and variables under new names; what is built in or imported keeps its own."""
 
     def __init__(self, tree: ast.AST) -> None:
         names: dict[str, None] = {}
@@ -155,7 +155,7 @@ def renamed(code: str, random: Random) -> str:
 
 
 def reformatted(code: str, random: Random) -> str:
-    """As a printer writes it: other spaces, quotes and line breaks, two spaces of indentation, no comments."""
+    """As a printer writes it: other spaces, quotes and line breaks, indented by two, no comments."""
     lines = ast.unparse(ast.parse(code)).splitlines()
     return "\n".join(re.sub(r"^ +", lambda found: found[0][::2], line) for line in lines)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-
-from benchmarks.contamination.data import Item, table, words
 from filters.contamination.index import build_index
 from filters.contamination.match import find_matches
+
+from benchmarks.contamination.data import Item, table, words
 
 Match = dict[str, Any]
 """A row of MATCHES."""

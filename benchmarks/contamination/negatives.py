@@ -1,6 +1,6 @@
 """Hard negatives: documents that share much with an item and do not hold it with its answer.
 
-Each mechanism makes its documents from real text; where there is no such text, from real sentences in templates.
+Each mechanism makes its documents from real text; where there is none, from real sentences in templates.
 A document that does hold an item of the index word by word, question and answer, is left out and counted.
 """
 
@@ -65,15 +65,21 @@ CLAUSE_ANSWERS = (
 
 def clauses(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     pairs = [(text, clause) for text in licences() for clause in sentences(re.sub(r"\s+", " ", text))]
-    different = {tuple(words(clause)): (text, clause) for text, clause in pairs if 12 <= len(clause.split()) <= 60}
+    pairs = [pair for pair in pairs if 12 <= len(pair[1].split()) <= 60]
+    different = {tuple(words(clause)): (text, clause) for text, clause in pairs}
     chosen = random.sample(list(different.values()), min(size, len(different)))
     for name, answer_of in (
         ("licences: a clause that an item quotes", lambda clause: random.choice(CLAUSE_ANSWERS)),
         ("licences: the same, the answer a word of the clause", lambda clause: max(clause.split(), key=len)),
     ):
         items = [
-            item("clauses", str(number), question=random.choice(CLAUSE_QUESTIONS).format(clause), answer=answer_of(clause))
-            for number, (_, clause) in enumerate(chosen)
+            item(
+                "clauses",
+                str(at),
+                question=random.choice(CLAUSE_QUESTIONS).format(clause),
+                answer=answer_of(clause),
+            )
+            for at, (_, clause) in enumerate(chosen)
         ]
         yield Negatives(name, [window(text, clause, random) for text, clause in chosen], items)
     yield Negatives("statutes: a rule that an item of law quotes", list(statutes(data, size, random)))
@@ -110,7 +116,8 @@ def statutes(data: Data, size: int, random: Random) -> Iterator[str]:
 
 def templates(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     train = random.sample(data.gsm8k("train"), size)
-    yield Negatives("templates: GSM8K train against test", [in_turn(each, at) for at, each in enumerate(train)])
+    texts = [in_turn(each, at) for at, each in enumerate(train)]
+    yield Negatives("templates: GSM8K train against test", texts)
     test = [each for each in data.gsm8k("test") if re.search(r"\d", each["question"])]
     test = random.sample(test, min(size, len(test)))
     changed = [edits.other_numbers(in_turn(each, at), random) for at, each in enumerate(test)]
@@ -170,12 +177,17 @@ def quotations(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     items, others = [], []
     for number, (name, _, quote) in enumerate(chosen):
         if name:
-            items.append(item("quotes", str(number), question=f"Кто автор этих строк: «{quote}»?", answer=AUTHORS[name]))
-            others.append(f"Вопрос: Какое настроение передают слова «{quote}»?\nОтвет: Тревожное, почти болезненное.")
+            question, answer = f"Кто автор этих строк: «{quote}»?", AUTHORS[name]
+            others.append(
+                f"Вопрос: Какое настроение передают слова «{quote}»?\nОтвет: Тревожное, болезненное."
+            )
         else:
             question = f'In which kind of publication did these words appear first? "{quote}"'
-            items.append(item("quotes", str(number), question=question, answer="In a regional daily newspaper"))
-            others.append(f'Question: What tone does "{quote}" have?\nAnswer: It is matter-of-fact throughout.')
+            answer = "In a regional daily newspaper"
+            others.append(
+                f'Question: What tone does "{quote}" have?\nAnswer: It is matter-of-fact throughout.'
+            )
+        items.append(item("quotes", str(number), question=question, answer=answer))
     yield Negatives("quotations: the page that an item quotes", [text for _, text, _ in chosen], items)
     yield Negatives("quotations: another question about the same quote", others, items)
     yield identities(size, random)
@@ -187,12 +199,11 @@ def identities(size: int, random: Random) -> Negatives:
     for number in range(size):
         used, *others = random.sample(IDENTITIES, 4)
         asked, shown, answer, other = random.sample(range(11, 999), 4)
-        question = f"Use the fact that {used} to find the value of the expression at {asked}, rounded to an integer."
+        question = f"Use the fact that {used} to find the value of the expression at {asked}, as an integer."
         items.append(item("identities", str(number), question=question, answer=str(answer)))
         listed = "\n".join(f"- {each}" for each in random.sample([used, *others], 4))
-        texts.append(
-            f"Useful facts\n\n{listed}\n\nExample. We use the fact that {used}; at {shown} the value is {other}."
-        )
+        example = f"We use the fact that {used}; at {shown} the value is {other}."
+        texts.append(f"Useful facts\n\n{listed}\n\nExample. {example}")
     return Negatives("identities: a textbook that states what an item uses", texts, items)
 
 
@@ -213,8 +224,11 @@ def exams(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     yield Negatives("exam forms: MMLU dev and validation against test", texts)
     sheets = []
     for _ in range(size):
-        asked = "\n\n".join(f"{at}. {render.unmarked(each)}" for at, each in enumerate(random.sample(data.openbookqa, 5), 1))
-        sheets.append(f"Name: ____________  Date: ________\n{random.choice(SHEET)}\n\n{asked}\n\nAnswer: ____")
+        asked = [
+            f"{at}. {render.unmarked(each)}" for at, each in enumerate(random.sample(data.openbookqa, 5), 1)
+        ]
+        head = f"Name: ____________  Date: ________\n{random.choice(SHEET)}"
+        sheets.append("\n\n".join([head, *asked, "Answer: ____"]))
     yield Negatives("exam forms: blank sheets of other questions", sheets)
     donors = [each for each in data.mmlu("test") if len(" ".join(each["choices"]).split()) >= 8]
     borrowed = []
@@ -295,7 +309,8 @@ def questions(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     prompts = [each["question"] for each in [*data.humaneval, *data.mbpp]]
     yield Negatives("questions alone: prompts of code", random.sample(prompts, min(size, len(prompts))))
     chosen = random.sample([*data.mmlu("test"), *data.arc], size)
-    yield Negatives("questions with unmarked choices", [render.unmarked(each) for each in chosen], answered=True)
+    listed = [render.unmarked(each) for each in chosen]
+    yield Negatives("questions with unmarked choices", listed, answered=True)
 
 
 MAKERS: tuple[Maker, ...] = (clauses, templates, quotations, exams, passages, code, series, questions)
@@ -324,7 +339,9 @@ class Contained:
     def __call__(self, text: str) -> list[Item]:
         of_text = words(text)
         pieces = (
-            tuple(of_text[at : at + size]) for size in range(1, self.FIRST + 1) for at in range(len(of_text) - size + 1)
+            tuple(of_text[at : at + size])
+            for size in range(1, self.FIRST + 1)
+            for at in range(len(of_text) - size + 1)
         )
         rows = {row for piece in set(pieces) for row in self.starts.get(piece, ())}
         return [self.items[row] for row in sorted(rows) if self._whole(row, of_text)]
@@ -383,7 +400,8 @@ def measure(data: Data, guard: Guard, size: int, random: Random) -> None:
             own_guard = Guard(made.items) if made.items else guard
             kept = honest(made, Contained(made.items) if made.items else shared)
             alarms = false_alarms(own_guard, made, kept)
-            worst = Counter(min((match["kind"] for match in of_text), key=KINDS.index) for of_text in alarms if of_text)
+            of_texts = [[match["kind"] for match in of_text] for of_text in alarms if of_text]
+            worst = Counter(min(kinds, key=KINDS.index) for kinds in of_texts)
             share = worst["answer"] / len(kept)
             note = "" if share <= LIMIT else "over the limit"
             figures = [f"{worst[kind]} ({worst[kind] / len(kept):.1%})" for kind in KINDS]
@@ -391,7 +409,11 @@ def measure(data: Data, guard: Guard, size: int, random: Random) -> None:
             for row, of_text in zip(kept, alarms, strict=True):
                 answers = [match for match in of_text if match["kind"] == "answer"][:1]
                 examples += [(made.name, own_guard, made.texts[row], match) for match in answers]
-    show("False alarms by mechanism, each text by its worst", ["mechanism", "texts", "left out", *KINDS, ""], rows)
+    show(
+        "False alarms by mechanism, each text by its worst",
+        ["mechanism", "texts", "left out", *KINDS, ""],
+        rows,
+    )
     print("\nCalled answer-bearing, up to five of each mechanism:")
     shown: Counter[str] = Counter()
     for name, own_guard, text, match in examples:
@@ -409,7 +431,8 @@ def print_match(guard: Guard, text: str, match: Match) -> None:
         if match[part] is not None
     )
     print(f"  {match['kind']} of {each['benchmark']} {each['item_id']} by {match['mechanism']}: {coverages}")
-    print(f"    item: {' '.join(render.asked(each).split())[:200]} -> {(each['answer'] or each['label'] or '')[:60]!r}")
+    answer = each["answer"] or each["label"] or ""
+    print(f"    item: {' '.join(render.asked(each).split())[:200]} -> {answer[:60]!r}")
     print(f"    text: {excerpt(text, match['start'], match['end'])}")
 
 
@@ -422,7 +445,8 @@ def alarms(data: Data, guard: Guard) -> None:
         size = sum(len(text.encode()) for text in texts)
         touched = sum(map(bool, found))
         rows.append([source, len(texts), f"{size / 1e3:.0f}", touched, *(kinds[kind] for kind in KINDS)])
-        lines += [(source, at, text, match) for at, (text, of) in enumerate(zip(texts, found, strict=True)) for match in of]
+        for at, of_text in enumerate(found):
+            lines += [(source, at, texts[at], match) for match in of_text]
     show("Alarms on real text", ["source", "texts", "kB", "with alarms", *KINDS], rows)
     for source, at, text, match in lines:
         print(f"\n{source}, text {at}:")

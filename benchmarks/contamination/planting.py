@@ -95,7 +95,9 @@ class Hosts:
         }
         for each in data.mmlu("dev", "validation"):
             by_benchmark.setdefault(subject(each), []).append(each)
-        found = {name: [render.forms(each)[0](each) for each in items] for name, items in by_benchmark.items()}
+        found = {
+            name: [render.forms(each)[0](each) for each in items] for name, items in by_benchmark.items()
+        }
         return found | {f"ru_endings/{novel}": texts for novel, texts in self.data.novels.items()}
 
     @cached_property
@@ -121,7 +123,8 @@ class Hosts:
             others = [text for text in self.siblings[group(each)] if text != own]
             return self.random.sample(others, min(count, len(others)))
         if place == "unrelated":
-            return self.random.sample(self._pages["russian" if language(each) == "russian" else "english"], count)
+            tongue = "russian" if language(each) == "russian" else "english"
+            return self.random.sample(self._pages[tongue], count)
         vectorizer, matrix = self._searched[language(each)]
         query = vectorizer.transform([f"{render.asked(each)} {render.answered(each)}"])
         nearest = np.argsort(-(matrix @ query.T).toarray().ravel(), kind="stable")[:count]
@@ -278,7 +281,8 @@ def report_rates(results: Sequence[Result]) -> None:
         show(f"{title}, by form", head, split(lambda each: each.form))
     missed = [each.planted for each in results if each.planted.change == "0%" and not each.found]
     for each in missed[:20]:
-        print(f"not found untouched: {each.benchmark} {each.form} {each.place}: {' '.join(each.fragment.split())[:200]}")
+        shown = " ".join(each.fragment.split())[:200]
+        print(f"not found untouched: {each.benchmark} {each.form} {each.place}: {shown}")
 
 
 def language_of(benchmark: str) -> str:
@@ -294,7 +298,9 @@ def report_spans(results: Sequence[Result]) -> None:
             of_form = [each for each in of_class if each.planted.form == form]
             rows.append([f"{'short' if short else 'long'}, {form}", share(each.exact for each in of_form)])
         rows.append([f"{'short' if short else 'long'}, all", share(each.exact for each in of_class)])
-    show(f"Spans of the untouched that are found: both ends within {TOLERANCE} words", ["form", "exact"], rows)
+    show(
+        f"Spans of the untouched that are found: both ends within {TOLERANCE} words", ["form", "exact"], rows
+    )
     wrong = [each for each in untouched if not each.exact and not each.planted.short]
     for each in wrong[:10]:
         spans = [(match["start"], match["end"], match["kind"]) for match in each.matches]

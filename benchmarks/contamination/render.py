@@ -52,13 +52,12 @@ def as_stored(each: Item) -> str:
 
 
 def lettered(each: Item) -> str:
-    listed = "\n".join(f"{letter}. {choice}" for letter, choice in zip("ABCDE", each["choices"], strict=False))
-    return f"{asked(each)}\n{listed}\nAnswer: {letter_of(each)}. {each['answer']}"
+    return f"{unmarked(each)}\nAnswer: {letter_of(each)}. {each['answer']}"
 
 
 def bracketed(each: Item) -> str:
-    listed = " ".join(f"({letter}) {choice}" for letter, choice in zip("abcde", each["choices"], strict=False))
-    return f"{asked(each)} {listed}\nCorrect: ({letter_of(each).lower()}) {each['answer']}"
+    listed = [f"({letter}) {choice}" for letter, choice in zip("abcde", each["choices"], strict=False)]
+    return f"{' '.join([asked(each), *listed])}\nCorrect: ({letter_of(each).lower()}) {each['answer']}"
 
 
 def letter_of(each: Item) -> str:
@@ -67,8 +66,8 @@ def letter_of(each: Item) -> str:
 
 def unmarked(each: Item) -> str:
     """The question and its choices, none of them marked: answerless."""
-    listed = "\n".join(f"{letter}. {choice}" for letter, choice in zip("ABCDE", each["choices"], strict=False))
-    return f"{asked(each)}\n{listed}"
+    listed = [f"{letter}. {choice}" for letter, choice in zip("ABCDE", each["choices"], strict=False)]
+    return "\n".join([asked(each), *listed])
 
 
 def shuffled(each: Item, random: Random) -> Item:

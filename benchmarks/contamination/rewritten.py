@@ -4,7 +4,7 @@ from random import Random
 
 from benchmarks.contamination.data import Data, code_file
 from benchmarks.contamination.matching import Guard, solution_scores
-from benchmarks.contamination.report import show
+from benchmarks.contamination.report import share, show
 
 FALSE_ALARMS = 0.01
 
@@ -23,7 +23,8 @@ def measure(data: Data, random: Random) -> None:
     """
     guard = Guard(data.humaneval)
     others = [code_file(each) for each in random.sample(data.mbpp, len(data.humaneval))]
-    threshold = threshold_at([max(scores.values(), default=0.0) for scores in solution_scores(guard, others)], FALSE_ALARMS)
+    of_others = [max(scores.values(), default=0.0) for scores in solution_scores(guard, others)]
+    threshold = threshold_at(of_others, FALSE_ALARMS)
     rows = []
     for name, texts in (
         ("untouched", [code_file(each) for each in data.humaneval]),
@@ -32,11 +33,11 @@ def measure(data: Data, random: Random) -> None:
         ("MBPP (false alarms)", others),
     ):
         found = solution_scores(guard, texts)
-        any_item = sum(max(scores.values(), default=0.0) > threshold for scores in found)
-        itself = sum(scores.get(row, 0.0) > threshold for row, scores in enumerate(found))
-        rows.append([name, len(texts), f"{any_item / len(texts):.1%}", "-" if "MBPP" in name else f"{itself / len(texts):.1%}"])
+        any_item = [max(scores.values(), default=0.0) > threshold for scores in found]
+        itself = [scores.get(row, 0.0) > threshold for row, scores in enumerate(found)]
+        rows.append([name, share(any_item), "-" if texts is others else share(itself)])
     show(
         f"HumanEval's solutions at {FALSE_ALARMS:.0%} false alarms (coverage above {threshold:.3f})",
-        ["documents", "number", "found", "as itself"],
+        ["documents", "found", "as itself"],
         rows,
     )
