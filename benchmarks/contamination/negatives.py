@@ -4,6 +4,7 @@ Each mechanism makes its documents from real text; where there is none, from rea
 A document that does hold an item of the index word by word, question and answer, is left out and counted.
 """
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,8 @@ from benchmarks.contamination.planting import is_short
 from benchmarks.contamination.report import excerpt, show
 from filters.contamination.items import KINDS
 
+ALIKE = 0.8
+"""Two questions with the same answer are the same item when so much of their words is the same, in order."""
 LIMIT = 0.01
 """At most this share of each mechanism may be called answer-bearing."""
 
@@ -41,7 +44,7 @@ class Negatives:
     items: list[Item] | None = None
     """What to index; without, the shared index of all benchmarks."""
     own: list[Item] = field(default_factory=list)
-    """Of each text the item that it does hold, which is no false alarm; what is asked is about the others."""
+    """Of each text the item that it does hold; a match with that or with a twin of it is no false alarm."""
     answered: bool = False
     """Whether the texts hold a question and, among other choices, its answer."""
 
@@ -117,7 +120,7 @@ def statutes(data: Data, size: int, random: Random) -> Iterator[str]:
 def templates(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     train = random.sample(data.gsm8k("train"), size)
     texts = [in_turn(each, at) for at, each in enumerate(train)]
-    yield Negatives("templates: GSM8K train against test", texts)
+    yield Negatives("templates: GSM8K train against test", texts, own=train)
     test = [each for each in data.gsm8k("test") if re.search(r"\d", each["question"])]
     test = random.sample(test, min(size, len(test)))
     changed = [edits.other_numbers(in_turn(each, at), random) for at, each in enumerate(test)]
@@ -221,7 +224,7 @@ def exams(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     others = data.mmlu("dev", "validation")
     chosen = random.sample(others, min(size, len(others)))
     texts = [in_turn(each, at) for at, each in enumerate(chosen)]
-    yield Negatives("exam forms: MMLU dev and validation against test", texts)
+    yield Negatives("exam forms: MMLU dev and validation against test", texts, own=chosen)
     sheets = []
     for _ in range(size):
         asked = [
@@ -230,12 +233,16 @@ def exams(data: Data, size: int, random: Random) -> Iterator[Negatives]:
         head = f"Name: ____________  Date: ________\n{random.choice(SHEET)}"
         sheets.append("\n\n".join([head, *asked, "Answer: ____"]))
     yield Negatives("exam forms: blank sheets of other questions", sheets)
-    donors = [each for each in data.mmlu("test") if len(" ".join(each["choices"]).split()) >= 8]
+    questions_of: dict[tuple[str, ...], set[str]] = {}
+    for each in data.mmlu("test"):
+        questions_of.setdefault(tuple(each["choices"]), set()).add(each["question"])
+    common = [list(choices) for choices, asked in questions_of.items() if len(asked) > 1]
     borrowed = []
     for _ in range(size):
-        question, donor = random.choice(others), random.choice(donors)
-        borrowed.append(render.lettered(donor | {"question": question["question"]}))
-    yield Negatives("exam forms: the choices of an item under another question", borrowed)
+        choices = random.choice(common)
+        texts_of = {"question": random.choice(others)["question"], "choices": choices, "answer": choices[0]}
+        borrowed.append(render.lettered(item("borrowed", "", **texts_of)))
+    yield Negatives("exam forms: choices that several items share, another question", borrowed)
 
 
 # Passages
@@ -265,7 +272,7 @@ def code(data: Data, size: int, random: Random) -> Iterator[Negatives]:
         ("code: MBPP against HumanEval", data.mbpp, data.humaneval),
         ("code: HumanEval against MBPP", data.humaneval, data.mbpp),
     ):
-        yield Negatives(name, [code_file(each) for each in one], other)
+        yield Negatives(name, [code_file(each) for each in one], other, own=one)
     texts = [in_turn(each, at) for at, each in enumerate(data.mbpp)]
     yield Negatives("series: other tasks of MBPP", texts, own=data.mbpp)
 
@@ -353,13 +360,23 @@ class Contained:
         return any(holds(text, words(answer)) for answer in answers if answer)
 
 
+def twins(one: Item, other: Item) -> bool:
+    """Whether two items are the same in all but a few words, with the same answer: benchmarks have such."""
+    if one["solution"] and words(one["solution"]) == words(other["solution"] or ""):
+        return True
+    answers = [words((each["label"] if each["solution"] else each["answer"]) or "") for each in (one, other)]
+    asked = (identity(one), identity(other))
+    alike = difflib.SequenceMatcher(None, *asked, autojunk=False).ratio() >= ALIKE
+    return asked[0] == asked[1] or (alike and answers[0] == answers[1] != [])
+
+
 def honest(negatives: Negatives, contained: Contained) -> list[int]:
     """The texts that hold no item of the index but their own."""
     if negatives.answered:
         return list(range(len(negatives.texts)))
     rows = []
     for row, text in enumerate(negatives.texts):
-        own = identity(negatives.own[row]) if negatives.own else None
+        own = identity(negatives.own[row]) if negatives.own else ()
         if all(identity(each) == own for each in contained(text)):
             rows.append(row)
     return rows
@@ -385,10 +402,9 @@ def false_alarms(guard: Guard, made: Negatives, kept: Sequence[int]) -> list[lis
     found = guard.matches([made.texts[row] for row in kept])
     if not made.own:
         return found
-    own = [identity(made.own[row]) for row in kept]
     return [
-        [match for match in matches if identity(guard.items[match["item"]]) != mine]
-        for matches, mine in zip(found, own, strict=True)
+        [match for match in matches if not twins(made.own[row], guard.items[match["item"]])]
+        for row, matches in zip(kept, found, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""HumanEval rewritten by a model, in Python and in JavaScript: what the tokens and the structure of code find."""
+"""HumanEval rewritten by a model, in Python and in JavaScript: what tokens and structure of code find."""
 
 from random import Random
 

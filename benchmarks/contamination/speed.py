@@ -12,6 +12,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -81,7 +82,7 @@ def pool(data: Data, size: int, random: Random) -> list[Item]:
     unwrapped = (re.sub(r"\s+", " ", block) for block in blocks)
     for block in (block for source in (novels, unwrapped) for block in source):
         pieces = sentences(block)
-        for question, answer in zip(pieces, pieces[1:], strict=False):
+        for question, answer in pairwise(pieces):
             key = tuple(words(question))
             if 8 <= len(key) <= 60 and key not in found:
                 found[key] = item("sentences", str(len(found)), question=question, answer=answer)
@@ -180,7 +181,9 @@ def measure(data: Data, peer_python: Path | None, size: float, seed: int) -> Non
     start_seconds, _ = peer(peer_python, texts[:1], items[:PEER_SIZE])
     seconds, touched = peer(peer_python, texts, items[:PEER_SIZE])
     ours, theirs = seconds_of[PEER_SIZE], seconds - start_seconds
-    print(
-        f"decontaminate, {PEER_SIZE:,} items: start and index {start_seconds:.1f} s, matching {theirs:.2f} s, "
-        f"{megabytes / theirs:.1f} MB/s, {touched} documents; ours {megabytes / ours:.1f} MB/s: {theirs / ours:.1f} x"
-    )
+    rows = [
+        ["decontaminate", f"{start_seconds:.1f}", f"{theirs:.2f}", f"{megabytes / theirs:.1f}", touched],
+        [f"coupage: {theirs / ours:.1f} x", "", f"{ours:.2f}", f"{megabytes / ours:.1f}", ""],
+    ]
+    head = ["", "start and index s", "match s", "MB/s", "documents with matches"]
+    show(f"Beside the peer, {PEER_SIZE:,} items", head, rows)
