@@ -14,6 +14,8 @@ from benchmarks.contamination.matching import Guard, Match
 from benchmarks.contamination.report import share, show
 
 RATES = (0.0, 0.05, 0.1, 0.2)
+MUST = (1.0, 0.98, 0.9, 0.6)
+"""The shares of items over 8 words that must be found at these rates."""
 SHORT = 8
 """Items of at most so many words (passage and question) are a class of their own."""
 PLACES = ("siblings", "subject", "unrelated")
@@ -258,11 +260,6 @@ def measure(data: Data, guard: Guard, size: int, seed: int) -> None:
 
 def report_rates(results: Sequence[Result]) -> None:
     changes = [f"{rate:.0%}" for rate in RATES]
-    measured = [
-        f"{np.mean([each.planted.edited for each in results if each.planted.change == change]):.1%}"
-        for change in changes
-    ]
-    print(f"\nShare of words edited, asked {', '.join(changes)}: measured {', '.join(measured)}")
     head = ["found (with the answer)", "items", *changes]
     for short in (False, True):
         of_class = [each for each in results if each.planted.short == short]
@@ -275,7 +272,13 @@ def report_rates(results: Sequence[Result]) -> None:
             return [row(name, [each for each in of_class if key(each.planted) == name]) for name in names]
 
         title = f"Items of at most {SHORT} words" if short else f"Items of more than {SHORT} words"
-        show(f"{title}, by benchmark", head, [*split(lambda each: each.benchmark), row("all", of_class)])
+        rates = [
+            [each.planted.edited for each in of_class if each.planted.change == change] for change in changes
+        ]
+        measured = ["words edited, measured", "", *(f"{np.mean(of_change):.1%}" for of_change in rates)]
+        must = [["must be found", "", *(f"{share:.0%}" for share in MUST)]] if not short else []
+        by_benchmark = [*split(lambda each: each.benchmark), row("all", of_class), *must, measured]
+        show(f"{title}, by benchmark", head, by_benchmark)
         show(f"{title}, by language", head, split(lambda each: language_of(each.benchmark)))
         show(f"{title}, by place", head, split(lambda each: each.place))
         show(f"{title}, by form", head, split(lambda each: each.form))
