@@ -43,6 +43,11 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
+def marked(text: str) -> list[str]:
+    """Words and marks, each by itself: what tells `-4 + (-3)` from a 4 before a 3."""
+    return re.findall(r"\w+|[^\w\s]", text.lower())
+
+
 def sentences(text: str) -> list[str]:
     return [piece.strip() for piece in re.split(r"(?<=[.!?…])\s+(?=[A-ZА-ЯЁ\"«—])", text) if piece.strip()]
 

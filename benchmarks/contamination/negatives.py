@@ -20,6 +20,7 @@ from benchmarks.contamination.data import (
     functions,
     item,
     licences,
+    marked,
     sentences,
     split_history,
     words,
@@ -338,13 +339,13 @@ class Contained:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
-        self.questions = [words(each["question"]) for each in items]
+        self.questions = [marked(each["question"]) for each in items]
         self.starts: dict[tuple[str, ...], list[int]] = {}
         for row, question in enumerate(self.questions):
             self.starts.setdefault(tuple(question[: self.FIRST]), []).append(row)
 
     def __call__(self, text: str) -> list[Item]:
-        of_text = words(text)
+        of_text = marked(text)
         pieces = (
             tuple(of_text[at : at + size])
             for size in range(1, self.FIRST + 1)
@@ -357,7 +358,7 @@ class Contained:
         if not holds(text, self.questions[row]):
             return False
         answers = (self.items[row][name] for name in ("answer", "solution"))
-        return any(holds(text, words(answer)) for answer in answers if answer)
+        return any(holds(text, marked(answer)) for answer in answers if answer)
 
 
 def twins(one: Item, other: Item) -> bool:
@@ -383,7 +384,7 @@ def honest(negatives: Negatives, contained: Contained) -> list[int]:
 
 
 def check(data: Data, seed: int) -> None:
-    """Prints how many documents each mechanism has, and how many it had to leave out; and rates of edits."""
+    """Prints how many documents each mechanism has, how many it had to leave out, and how long they are."""
     shared = Contained(data.indexed)
     rows = []
     for maker in MAKERS:
