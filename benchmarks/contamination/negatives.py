@@ -74,7 +74,10 @@ def clauses(data: Data, size: int, random: Random) -> Iterator[Negatives]:
     chosen = random.sample(list(different.values()), min(size, len(different)))
     for name, answer_of in (
         ("licences: a clause that an item quotes", lambda clause: random.choice(CLAUSE_ANSWERS)),
-        ("licences: the same, the answer a word of the clause", lambda clause: max(clause.split(), key=len)),
+        (
+            "licences: the same, the answer a word of the clause",
+            lambda clause: max(re.findall("[A-Za-z]+", clause), key=len),
+        ),
     ):
         items = [
             item(
