@@ -45,7 +45,7 @@ ASKS = 2
 _PRIOR_ITEMS = 100
 _PRIOR_OF_COMMON = 30.0
 """Before any item is seen, so many of so many have a common word."""
-_LEAST_WEIGHT = 0.05
+LEAST_WEIGHT = 0.05
 _CODE_MARKS = 0.05
 """The share of brackets and the like among the characters of code."""
 _FILTER_BITS_A_KEY = 16
@@ -333,7 +333,7 @@ class _Rarity(NamedTuple):
         return _document_frequency(self.hashes, self.bounds, self.item, self.original, size)
 
     def _bounded(self, weights: Any) -> npt.NDArray[np.float32]:
-        found: npt.NDArray[np.float32] = np.clip(weights, _LEAST_WEIGHT, 1).astype(np.float32)
+        found: npt.NDArray[np.float32] = np.clip(weights, LEAST_WEIGHT, 1).astype(np.float32)
         return found
 
 

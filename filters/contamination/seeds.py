@@ -54,9 +54,9 @@ def find_hits(units, count, seeds, sequences, room, hits):
     found = 0
     begin = 0
     while begin < seeds.size:
-        sequence = _sequence(seeds[begin])
+        sequence = sequence_of(seeds[begin])
         end = begin
-        while end < seeds.size and _sequence(seeds[end]) == sequence:
+        while end < seeds.size and sequence_of(seeds[end]) == sequence:
             end += 1
         size = sequences.first[sequence + 1] - sequences.first[sequence]
         needed = 1 + sequences.seeds[sequence] // _SEEDS_A_HIT
@@ -91,7 +91,7 @@ def _stretch(seeds, at, stop, size, count):
     slack = 8 + size // 4
     low, high = count, 0
     for index in range(at, stop):
-        start = _unit(seeds[index]) - _place(seeds[index])
+        start = _unit(seeds[index]) - place_of(seeds[index])
         low, high = min(low, start), max(high, start + size)
     first, last = _unit(seeds[at]), _unit(seeds[stop - 1])
     low = max(low - slack, first - size - slack, 0)
@@ -107,7 +107,7 @@ def _weight(sequences, sequence):
 
 
 @kernel
-def _sequence(seed):
+def sequence_of(seed):
     return np.int64(seed >> (_UNIT_BITS + _PLACE_BITS))
 
 
@@ -117,5 +117,5 @@ def _unit(seed):
 
 
 @kernel
-def _place(seed):
+def place_of(seed):
     return np.int64(seed & ((np.uint64(1) << _PLACE_BITS) - np.uint64(1)))
