@@ -163,7 +163,7 @@ def _configured(against: Mapping[str, Any], settings: Sequence[str]) -> Decontam
     section: dict[str, Any] = {"against": benchmarks, "action": {}, "thresholds": {}}
     for setting in settings:
         key, equals, value = setting.partition("=")
-        first, dot, rest = key.partition(".")
+        first, _, rest = key.partition(".")
         if not equals or not rest or (first not in benchmarks and first not in ("action", "thresholds")):
             raise UserError(f"--set {setting}: no such setting", hint=f"{HINT[:-1]}, action.question=drop.")
         place: dict[str, Any] = benchmarks[first] if first in benchmarks else section[first]
