@@ -49,7 +49,7 @@ class ContaminationVerdicts:
 
     def reasons(self, workdir: Path) -> pl.Series:
         """For each document of the source the reason for which it is dropped; null where none is."""
-        found = [pl.Series([], dtype=pl.String)]
+        found = [pl.Series("reason", [], dtype=pl.String)]
         rows = self.matches.parts.part_rows(workdir)
         for (_, matches), size in zip(self.tables(workdir), rows, strict=True):
             dropped = matches.filter(pl.col("action").is_in([DROP, CUT])).unique("row", keep="first")
