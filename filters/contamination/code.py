@@ -34,14 +34,19 @@ struct enum union typedef unsigned signed auto sizeof goto template typename nam
 func go chan defer range map type fn mut impl trait pub use mod crate where match loop
 SELECT FROM WHERE JOIN GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert update delete
 """
-_PREFIXES = "rRbBfFuU"
 _MEMORY = 1 << 10
 _FARTHEST = 24
 """Units back to which a name is looked for."""
-_LONGEST_STRING = 1 << 10
+_LONGEST_STRING = 1 << 8
+"""Bytes; what is longer is not taken for a string."""
 _LEFT_OUT, _LETTER, _DIGIT, _QUOTE, _MARK = range(5)
 _NEWLINE, _BACKSLASH, _HASH, _SLASH, _STAR, _DOT, _EQUALS = (ord(c) for c in "\n\\#/*.=")
+_SPACE, _DASH, _BACKTICK = (ord(c) for c in " -`")
+_BEFORE_COMMENT = np.array([chr(byte) in "{};,(" for byte in range(256)])
+"""Whether `//` behind a byte begins a comment, for no operator can stand there."""
 _CHOSEN = np.uint64(0x5851F42D4C957F2D)
+_STRING = np.uint64(2)
+"""Changes the hash of a string, so that it is no name's: what `hash_bytes` gives is odd, so both stay so."""
 
 
 class CodeTables(NamedTuple):
@@ -90,8 +95,9 @@ def find_code(data, begin, end, tables, memory, units):
     memory.names[:] = 0
     kinds = tables.kinds
     count = 0
-    line_begins = True
+    comment_may_begin = True
     attribute = False
+    blocks_end = True
     at = begin
     while at < end:
         byte = data[at]
@@ -99,21 +105,23 @@ def find_code(data, begin, end, tables, memory, units):
         after = at + 1
         if kind == _LEFT_OUT:
             if byte == _NEWLINE:
-                line_begins = True
+                comment_may_begin = True
             elif byte == _HASH:
                 after = _line_end(data, at, end)
-            elif byte > 32:
-                line_begins = line_begins and byte in (123, 125)
+            elif byte > _SPACE:
+                comment_may_begin = _BEFORE_COMMENT[byte]
                 attribute = False
             at = after
             continue
-        if (
-            byte == _SLASH
-            and after < end
-            and (data[after] == _STAR or (data[after] == _SLASH and line_begins))
-        ):
-            at = _line_end(data, at, end) if data[after] == _SLASH else _block_end(data, at + 2, end)
+        if _begins_line_comment(data, begin, at, end, comment_may_begin):
+            at = _line_end(data, at, end)
             continue
+        if blocks_end and byte == _SLASH and after < end and data[after] == _STAR:
+            stop = _block_end(data, at + 2, end)
+            blocks_end = stop > 0
+            if blocks_end:
+                at = stop
+                continue
         if kind == _LETTER:
             while after < end and (kinds[data[after]] == _LETTER or kinds[data[after]] == _DIGIT):
                 after += 1
@@ -126,23 +134,27 @@ def find_code(data, begin, end, tables, memory, units):
             count = _put(units, count, hashed, at - begin, after - begin, 0 if given else CHOSEN)
             attribute = False
         elif kind == _DIGIT:
+            attribute = False
             while after < end and (kinds[data[after]] == _LETTER or kinds[data[after]] == _DIGIT):
                 after += 1
             count = _put(units, count, hash_bytes(data, at, after), at - begin, after - begin, NUMBER)
         elif kind == _QUOTE:
+            attribute = False
             if after + 1 < end and data[after] == byte and data[after + 1] == byte:
-                after = _block_end_of(data, at + 3, end, byte)
+                after = at + 3 if byte == _BACKTICK else _quoted_end(data, at + 3, end, byte)
             else:
-                after = _string_end(data, at + 1, end, byte)
-                hashed = hash_bytes(data, at + 1, max(at + 1, after - 1)) ^ np.uint64(2)
-                count = _put(units, count, hashed, at - begin, after - begin, 0)
+                stop = _string_end(data, after, end, byte)
+                if stop > 0:
+                    hashed = hash_bytes(data, after, stop) ^ _STRING
+                    after = stop + 1
+                    count = _put(units, count, hashed, at - begin, after - begin, 0)
         else:
             attribute = byte == _DOT
             if not attribute:
                 while after < end and after - at < 3 and _goes_with(data[after], byte):
                     after += 1
                 count = _put(units, count, hash_bytes(data, at, after), at - begin, after - begin, 0)
-        line_begins = False
+        comment_may_begin = False
         at = after
     return count
 
@@ -186,24 +198,38 @@ def _line_end(data, at, end):
     return at
 
 
+@inline_kernel
+def _begins_line_comment(data, begin, at, end, comment_may_begin):
+    """Whether `//` stands where no operator can, or `-- ` there or behind a space."""
+    if at + 1 >= end or data[at] != data[at + 1]:
+        return False
+    if data[at] == _SLASH:
+        return comment_may_begin
+    stands_apart = comment_may_begin or (at > begin and data[at - 1] <= _SPACE)
+    return data[at] == _DASH and at + 2 < end and data[at + 2] == _SPACE and stands_apart
+
+
 @kernel
 def _block_end(data, at, end):
+    """Behind the end of a comment, 0 where it has none."""
     while at + 1 < end and not (data[at] == _STAR and data[at + 1] == _SLASH):
         at += 1
-    return min(at + 2, end)
+    return at + 2 if at + 1 < end else 0
 
 
 @kernel
-def _block_end_of(data, at, end, quote):
+def _quoted_end(data, at, end, quote):
+    """Behind the three quotation marks that close a text, or `at` where none do."""
+    start = at
     while at + 2 < end and not (data[at] == quote and data[at + 1] == quote and data[at + 2] == quote):
         at += 1
-    return min(at + 3, end)
+    return at + 3 if at + 2 < end else start
 
 
 @kernel
 def _string_end(data, at, end, quote):
-    """Behind the closing quotation mark of a string, or at the end of the line, where there is none."""
-    start = at
-    while at < end and data[at] != quote and data[at] != _NEWLINE and at - start < _LONGEST_STRING:
+    """Where the closing quotation mark of a string stands, 0 where none does on its line."""
+    limit = min(end, at + _LONGEST_STRING)
+    while at < limit and data[at] != quote and data[at] != _NEWLINE:
         at += 2 if data[at] == _BACKSLASH else 1
-    return min(at + 1, end)
+    return at if at < limit and data[at] == quote else 0
