@@ -50,10 +50,12 @@ _SHORT = 8
 """A question of so few words must stand word by word, as a sentence of its own, or with its answer or choices."""
 _LEAST_EVIDENCE = 2.5
 """The weight of matched words without which a question is one that many ask."""
-MANY_WRITE = 5.0
+_TELLING = 0.8
+"""The weight of an answer that does not stand behind any sentence."""
+MANY_WRITE = 8.0
 """Weight that many solutions of other tasks share with one: it counts as missing."""
 _LEAST_FOUND = 0.35
-"""The share of a longer question, by weight, without which all its choices say nothing."""
+"""The share of a question, by weight, without which all its choices say nothing: others may have them."""
 _CHOICES_ALONE = 0.75
 """The share of the choices, by weight, that makes the item without its question."""
 _LEAST_OF_CHOICES = 5.0
@@ -199,17 +201,19 @@ def _judge_around(
             whole,
         )
         exact = _is_exact(units, count, question_first, question_last, question_found, size[QUESTION])
+        exact &= answered or units[question_first].flags & (SENTENCE | CLAUSE) != 0
         with_choices = choices > 1 and 2 * listed >= choices
         asked = (
             coverage[QUESTION] >= thresholds.question * whole[QUESTION] and asks >= _ASKED * asked_weight[0]
         )
         if size[QUESTION] <= _SHORT:
-            almost = answered and question_found >= size[QUESTION] - 1
+            telling = coverage[ANSWER] + coverage[LABEL] + coverage[SOLUTION] >= _TELLING
+            almost = answered and telling and question_found >= size[QUESTION] - 1
             asked = exact or (asked and (almost or with_choices) and size.sum() > _SHORT)
         elif coverage[QUESTION] < _LEAST_EVIDENCE:
             asked = asked and (answered or with_choices or exact)
         all_choices = choices > 1 and listed == choices and coverage[CHOICE] >= _LEAST_OF_CHOICES
-        all_choices &= size[QUESTION] <= _SHORT or coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION]
+        all_choices &= coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION]
         if asked or all_choices:
             last = max(last, behind)
             kind = IS_ANSWER if answered else IS_QUESTION
@@ -273,12 +277,11 @@ def _is_found(coverage, whole, field, share):
 
 @kernel
 def _is_exact(units, count, first, last, found, size):
-    """Whether all words of a question stand there and no others, as a sentence of its own."""
+    """Whether all words of a question stand there and no others, to the end of a sentence."""
     ends = SENTENCE | CLAUSE
     return (
         found == size
         and last - first == size
-        and units[first].flags & ends != 0
         and (last >= count or units[last].flags & ends != 0)
     )
 
@@ -362,7 +365,10 @@ def _find(units, low, high, sequences, sequence, room, hit, share):
 
 @kernel
 def _find_short(units, count, low, near, reach, sequences, sequence, markers):
-    """Where a short answer ends: word by word soon behind `low`, or behind a word such as `answer`; or -1."""
+    """Where a short answer ends: word by word soon behind `low`, or behind a word such as `answer`; or -1.
+
+    A single letter, as of a choice, must stand by itself: it may be a word of the language.
+    """
     begin = sequences.first[sequence]
     size = sequences.first[sequence + 1] - begin
     marker = -reach
@@ -371,9 +377,17 @@ def _find_short(units, count, low, near, reach, sequences, sequence, markers):
             same = 0
             while same < size and units[at + same].hash == sequences.units[begin + same]:
                 same += 1
-            if same == size and size > 0:
+            letter = units[at].end - units[at].start <= 2 and not units[at].flags & NUMBER
+            if same == size and size > 0 and (not letter or size > 1 or _stands_alone(units, count, at)):
                 return at + size
         place = np.searchsorted(markers, units[at].hash)
         if place < markers.size and markers[place] == units[at].hash:
             marker = at + 1
     return -1
+
+
+@inline_kernel
+def _stands_alone(units, count, at):
+    """Whether marks stand on both sides of a word."""
+    ends = SENTENCE | CLAUSE
+    return units[at].flags & ends != 0 and (at + 1 >= count or units[at + 1].flags & ends != 0)

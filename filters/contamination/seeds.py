@@ -14,9 +14,8 @@ from filters.text.kernel import kernel
 _PLACE_BITS = np.uint64(10)
 """More than the places of a sequence take."""
 _UNIT_BITS = np.uint64(26)
-_SEEDS_A_HIT = 10
-"""Of so many seeds of a sequence at least one must be found near the others. With a fifth of its words
-changed a text keeps about half of them."""
+_OF_SEEDS = 5
+"""One seed in so many must be found, near the others: a text keeps half of them with a fifth of its words changed."""
 _LEAST_FOUND = 0.3
 """The share of a sequence, by weight, under which nothing is said of it."""
 
@@ -59,7 +58,8 @@ def find_hits(units, count, seeds, sequences, room, hits):
         while end < seeds.size and sequence_of(seeds[end]) == sequence:
             end += 1
         size = sequences.first[sequence + 1] - sequences.first[sequence]
-        needed = 1 + sequences.seeds[sequence] // _SEEDS_A_HIT
+        seeds_of_it = sequences.seeds[sequence]
+        needed = min(1 + (seeds_of_it > 2) + seeds_of_it // _OF_SEEDS, max(seeds_of_it, 1))
         reach = size + size // 2 + 8
         at = begin
         while at < end:
