@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.contamination.index import LEAST_WEIGHT, Index
-from filters.contamination.seeds import find_seeds, place_of, sequence_of
+from filters.contamination.seeds import KEYS, find_seeds, place_of, sequence_of
 from filters.contamination.words import UNIT, find_words, word_tables
 from filters.text.kernel import driver
 from filters.text.texts import Texts, text_buffers
@@ -54,17 +54,17 @@ def without_common(index: Index, common: npt.NDArray[np.int64]) -> Index:
 def _count(data, offsets, tables, sequences, documents):
     units = np.empty(1 << 16, dtype=UNIT)
     points = np.empty(64, dtype=np.uint32)
-    seeds = np.empty(1 << 12, dtype=np.uint64)
+    seeds, keys = np.empty(1 << 12, dtype=np.uint64), np.empty(KEYS, dtype=np.uint64)
     last = np.full(documents.size, -1, dtype=np.int32)
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
         if end - begin > units.size:
             units = np.empty(2 * (end - begin), dtype=UNIT)
         count = find_words(data, begin, end, tables, points, units)
-        number = find_seeds(units, count, sequences, seeds)
+        number = find_seeds(units, count, sequences, keys, seeds)
         while number < 0:
             seeds = np.empty(2 * seeds.size, dtype=np.uint64)
-            number = find_seeds(units, count, sequences, seeds)
+            number = find_seeds(units, count, sequences, keys, seeds)
         seeds[:number].sort()
         begin = 0
         while begin < number:
@@ -86,10 +86,11 @@ def _damp(sequences, common, weights):
     is_common[common] = True
     for sequence in range(sequences.field.size):
         begin, end = sequences.first[sequence], sequences.first[sequence + 1]
-        last = max(begin, end - sequences.seed)
+        size = sequences.size[sequence]
+        last = max(begin, end - size)
         for at in range(begin, end):
             seeds = found = 0
-            for seed in range(max(begin, at - sequences.seed + 1), min(at, last) + 1):
+            for seed in range(max(begin, at - size + 1), min(at, last) + 1):
                 seeds += 1
                 found += is_common[seed]
             weights[at] = max(weights[at] * (seeds - found) / max(seeds, 1), LEAST_WEIGHT)

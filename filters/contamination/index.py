@@ -1,6 +1,6 @@
 """The index of benchmarks: their items as sequences of units, and the seeds by which documents are found.
 
-An item is one sequence for each of its texts; a long text is cut into several. A seed is a run of `SEED`
+An item is one sequence for each of its texts; a long text is cut into several. A seed is a run of a few
 units: whoever has an item, edited or not, has some of its seeds, and almost no one else has the rare ones. Seeds
 that many sequences share find nothing but each other; they are left out unless a sequence has no rarer ones.
 """
@@ -9,6 +9,7 @@ that many sequences share find nothing but each other; they are left out unless 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,13 +27,15 @@ from filters.text.values import value_hashes
 
 VERSION = 1
 
-SEED, PAIR = 3, 2
-"""Words of a seed. Of nine words with two of them changed, three in a row are left."""
-CODE_SEED = 4
-"""Units of a seed of code, at most half of them names that the author chose."""
+PAIR, TRIPLE = 2, 3
+WORD_SEEDS = ((PAIR, PAIR), (TRIPLE, TRIPLE), (16, 5))
+"""From how many words on a sequence has seeds of how many. Of nine words with two of them changed, three in a row are left;
+of sixteen with a fifth of them changed four runs of five, and few others have one by chance."""
+CODE_SEEDS = ((4, 4),)
+"""The same of code; at most half of a seed are names that the author chose."""
 LONGEST = 256
 """Units of a sequence; what is longer is cut."""
-MOST_SHARED = 64
+MOST_SHARED = 16
 """Sequences that may share a seed."""
 LONG_ANSWER = 12
 """Words from which on an answer is found by itself, not only behind its question."""
@@ -55,6 +58,9 @@ _CODE_MARKS = 0.05
 _FILTER_BITS_A_KEY = 16
 
 
+Seeds = tuple[tuple[int, int], ...]
+
+
 class Sequences(NamedTuple):
     """The sequences of all items by one kind of unit, those of an item together."""
 
@@ -73,7 +79,9 @@ class Sequences(NamedTuple):
     seeds: npt.NDArray[np.int32]
     """How many seeds of each sequence are in the index."""
     filter: npt.NDArray[np.uint64]
-    """A bit for each seed, by its upper bits: a quick test."""
+    """A bit for each seed, by its upper bits: a quick test; those of one size together."""
+    filter_bounds: npt.NDArray[np.int64]
+    """Where the filters of the sizes begin; one more than there are sizes."""
     keys: npt.NDArray[np.uint64]
     """Hash table of seeds, 0 where empty."""
     postings: npt.NDArray[np.int64]
@@ -83,10 +91,10 @@ class Sequences(NamedTuple):
     sequence: npt.NDArray[np.int32]
     place: npt.NDArray[np.int16]
     """The places of seeds: a sequence, and the unit in it."""
-    seed: int
-    """Units of a seed."""
-    pairs: bool
-    """Whether there are sequences of two units: they are their own seeds."""
+    sizes: npt.NDArray[np.int64]
+    """Of how many units there are seeds."""
+    size: npt.NDArray[np.int64]
+    """Of how many units the seeds of each sequence are."""
 
 
 class Index(NamedTuple):
@@ -121,8 +129,8 @@ def build_index(items: pa.Table) -> Index:
     names = items.select(["benchmark", "item_id", "split"]).append_column("same_as", pa.array(same_as))
     return Index(
         names.combine_chunks(),
-        _sequences(words, *found, same_as, SEED),
-        _sequences(programs, *_code_of(programs, items), same_as, CODE_SEED),
+        _sequences(words, *found, same_as, _Rarity.of_words, WORD_SEEDS),
+        _sequences(programs, *_code_of(programs, items), same_as, _Rarity.of_code, CODE_SEEDS),
     )
 
 
@@ -206,7 +214,9 @@ def _hash_texts(hashes, bounds, item, field, items):
     return keys
 
 
-def _sequences(texts: Texts, units: Any, bounds: Any, same_as: Any, seed: int) -> Sequences:
+def _sequences(
+    texts: Texts, units: Any, bounds: Any, same_as: Any, weigh: Callable[[_Rarity], Any], seeds: Seeds
+) -> Sequences:
     """The sequences of texts, and their seeds."""
     items = len(same_as)
     flags = _flags(units["flags"], bounds, texts.field)
@@ -221,9 +231,9 @@ def _sequences(texts: Texts, units: Any, bounds: Any, same_as: Any, seed: int) -
     hashes = np.ascontiguousarray(units["hash"])
     original = same_as[texts.item] == texts.item
     rarity = _Rarity(hashes, bounds, texts.item, original, items)
-    weights = rarity.of_words() if seed == SEED else rarity.of_code()
+    weights = weigh(rarity)
     of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
-    sought = original[text]
+    size = _seed_sizes(field, np.diff(first), original[text], seeds)
     return Sequences(
         hashes,
         weights,
@@ -232,7 +242,9 @@ def _sequences(texts: Texts, units: Any, bounds: Any, same_as: Any, seed: int) -
         item,
         field,
         of_item,
-        *_seeds(hashes, units["flags"], weights, first, field, sought, seed),
+        *_seeds(hashes, units["flags"], weights, first, size),
+        np.unique(size[size > 0]),
+        size,
     )
 
 
@@ -288,7 +300,7 @@ def _flags(flags, bounds, fields):
         if fields[text] != QUESTION:
             continue
         begin, end = bounds[text], bounds[text + 1]
-        start = end - SEED
+        start = end - TRIPLE
         while start > begin and not flags[start] & SENTENCE:
             start -= 1
         start = max(start, begin)
@@ -296,7 +308,7 @@ def _flags(flags, bounds, fields):
         for at in range(start, end):
             asking += flags[at] & QUOTED == 0
         for at in range(start, end):
-            if flags[at] & QUOTED == 0 or asking < SEED:
+            if flags[at] & QUOTED == 0 or asking < TRIPLE:
                 kept[at] |= ASKS
     return kept
 
@@ -317,8 +329,8 @@ class _Rarity(NamedTuple):
         """
         common = np.isin(self.hashes, common_words())
         weights = self._inverse_frequency(1, np.where(common, _PRIOR_OF_COMMON, 0.5))
-        runs = 1 / np.sqrt(np.maximum(self._frequency(SEED), 1))
-        return self._bounded(weights * _mean_of_runs(runs, self.bounds, SEED))
+        runs = 1 / np.sqrt(np.maximum(self._frequency(TRIPLE), 1))
+        return self._bounded(weights * _mean_of_runs(runs, self.bounds, TRIPLE))
 
     def of_code(self) -> npt.NDArray[np.float32]:
         """The mean inverse document frequency of a unit and of the runs of two and three in which it stands.
@@ -395,54 +407,60 @@ def tells(flags, at, size):
     return 2 * chosen <= size
 
 
-def _seeds(
-    hashes: Any, flags: Any, weights: Any, first: Any, field: Any, sought: Any, seed: int
-) -> tuple[Any, ...]:
-    """The last nine fields of Sequences."""
-    keys, sequence, place, telling = _all_seeds(hashes, flags, weights, first, field, sought, seed)
+def _seed_sizes(field: Any, length: Any, sought: Any, seeds: Seeds) -> npt.NDArray[np.int64]:
+    """Of how many units the seeds of each sequence are; 0 of those that are looked for only around others."""
+    size = np.zeros(len(field), dtype=np.int64)
+    for least, units in seeds:
+        size[length >= least] = units
+    alone = np.select(
+        [field == ANSWER, field == QUESTION, field == LABEL],
+        [length >= LONG_ANSWER, True, False],
+        default=length >= TRIPLE,
+    )
+    size[~(sought & alone)] = 0
+    return size
+
+
+def _seeds(hashes: Any, flags: Any, weights: Any, first: Any, size: Any) -> tuple[Any, ...]:
+    """The fields of Sequences from `seeds` to `place`."""
+    keys, sequence, place, telling = _all_seeds(hashes, flags, weights, first, size)
     order = np.argsort(keys, kind="stable")
     keys, sequence, place = keys[order], sequence[order], place[order]
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     shared = np.diff(np.append(begins, len(keys)))
     rare = np.repeat(shared <= MOST_SHARED, shared) & telling[order]
-    found = np.bincount(sequence[rare], minlength=len(field))
+    found = np.bincount(sequence[rare], minlength=len(size))
     # Of a sequence without a rare seed all are kept, each as far as so many share it.
     rank = np.arange(len(keys)) - np.repeat(begins, shared)
     kept = rare | ((found[sequence] == 0) & (rank < MOST_SHARED))
     keys, sequence, place = keys[kept], sequence[kept], place[kept]
-    seeds = np.bincount(sequence, minlength=len(field)).astype(np.int32)
+    seeds = np.bincount(sequence, minlength=len(size)).astype(np.int32)
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     counts = np.diff(np.append(begins, len(keys)))
     table, postings, places = _table(keys[begins], begins, counts)
-    sizes = np.unique(np.diff(first)[seeds > 0])
     return (
         seeds,
-        _filter(keys[begins]),
+        *_filters(keys[begins], size[sequence[begins]], np.unique(size[size > 0])),
         table,
         postings,
         places,
         sequence,
         place,
-        seed,
-        bool(np.isin(PAIR, sizes)),
     )
 
 
 @driver
-def _all_seeds(hashes, flags, weights, first, field, sought, seed):
-    """The seeds of all sequences that are looked for: keys, sequences, places."""
-    room = hashes.size + field.size
+def _all_seeds(hashes, flags, weights, first, sizes):
+    """The seeds of all sequences that are looked for: keys, sequences, places, and whether each tells much."""
+    room = hashes.size + sizes.size
     keys = np.empty(room, dtype=np.uint64)
     sequences = np.empty(room, dtype=np.int32)
     places = np.empty(room, dtype=np.int16)
     telling = np.empty(room, dtype=np.bool_)
     count = 0
-    for sequence in range(field.size):
-        begin, end = first[sequence], first[sequence + 1]
-        if not sought[sequence] or not _is_sought(field[sequence], end - begin):
-            continue
-        size = min(seed, end - begin)
-        for at in range(begin, end - size + 1):
+    for sequence in range(sizes.size):
+        begin, end, size = first[sequence], first[sequence + 1], sizes[sequence]
+        for at in range(begin, end - size + 1 if size else begin):
             if not tells(flags, at, size):
                 continue
             keys[count] = seed_key(hashes, at, size)
@@ -453,16 +471,6 @@ def _all_seeds(hashes, flags, weights, first, field, sought, seed):
             telling[count] = heaviest >= _TELLING and keys[count] % of_many == 0
             count += 1
     return keys[:count], sequences[:count], places[:count], telling[:count]
-
-
-@inline_kernel
-def _is_sought(field, size):
-    """Whether documents are searched for a text, not only the surroundings of another one of its item."""
-    if field == ANSWER:
-        return size >= LONG_ANSWER
-    if field == QUESTION:
-        return size >= PAIR
-    return (field != LABEL) & (size >= SEED)
 
 
 @driver
@@ -479,6 +487,13 @@ def _table(keys, begins, counts):
     return table, postings, places
 
 
+def _filters(keys: Any, size: Any, sizes: Any) -> tuple[Any, Any]:
+    """A filter for the seeds of each size, end to end, and where each begins."""
+    filters = [_filter(keys[size == one]) for one in sizes]
+    bounds = np.cumsum([0, *map(len, filters)]).astype(np.int64)
+    return np.concatenate([np.empty(0, np.uint64), *filters]), bounds
+
+
 @driver
 def _filter(keys):
     bits = 1 << 10
@@ -486,19 +501,19 @@ def _filter(keys):
         bits *= 2
     found = np.zeros(bits // 64, dtype=np.uint64)
     for key in keys:
-        bit = filter_bit(key, bits)
+        bit = _filter_bit(key, bits)
         found[bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
     return found
 
 
 @inline_kernel
-def filter_bit(key, bits):
+def _filter_bit(key, bits):
     """The bit of a seed among `bits`, a power of two."""
     return np.int64(key >> np.uint64(20)) & (bits - 1)
 
 
-@kernel
-def may_be_seed(filter, key):
-    """Whether a key is likely one of the index."""
-    bit = filter_bit(key, filter.size * 64)
-    return (filter[bit >> 6] >> np.uint64(bit & 63)) & np.uint64(1)
+@inline_kernel
+def may_be_seed(filter, begin, end, key):
+    """Whether a key is likely one of the index, by the filter `filter[begin:end]` of its size."""
+    bit = _filter_bit(key, (end - begin) * 64)
+    return (filter[begin + (bit >> 6)] >> np.uint64(bit & 63)) & np.uint64(1)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from filters.contamination.align import HIT, ROWS, align
-from filters.contamination.index import ANSWER, ASKS, CHOICE, LABEL, PASSAGE, QUESTION, SEED, SOLUTION
+from filters.contamination.index import ANSWER, ASKS, CHOICE, LABEL, PASSAGE, QUESTION, SOLUTION, TRIPLE
 from filters.contamination.words import CLAUSE, NUMBER, SENTENCE
 from filters.text.kernel import inline_kernel, kernel
 
@@ -55,9 +55,7 @@ _TELLING = 0.8
 MANY_WRITE = 8.0
 """Weight that many solutions of other tasks share with one: it counts as missing."""
 _LEAST_FOUND = 0.35
-"""The share of a question, by weight, without which all its choices say nothing: others may have them."""
-_CHOICES_ALONE = 0.75
-"""The share of the choices, by weight, that makes the item without its question."""
+"""The share of a question, by weight, without which choices and answer say nothing: others may have them."""
 _LEAST_OF_CHOICES = 5.0
 """And the weight that they must have."""
 _ASKED = 0.5
@@ -178,9 +176,7 @@ def _judge_around(
     for field in (SOLUTION, ANSWER):
         if coverage[field] >= thresholds.solution * (whole[field] + MANY_WRITE):
             kind = IS_TEMPLATE if _has_other_numbers(numbers, found, replaced, field) else IS_ANSWER
-    if question_last < 0 and _is_found(coverage, whole, CHOICE, _CHOICES_ALONE):
-        question_first = question_last = first
-    if question_last >= 0:
+    if question_last >= 0 and coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION]:
         behind, listed, choices = _find_choices(
             units, count, question_last, reach, sequences, item, room, one, coverage
         )
@@ -213,7 +209,6 @@ def _judge_around(
         elif coverage[QUESTION] < _LEAST_EVIDENCE:
             asked = asked and (answered or with_choices or exact)
         all_choices = choices > 1 and listed == choices and coverage[CHOICE] >= _LEAST_OF_CHOICES
-        all_choices &= coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION]
         if asked or all_choices:
             last = max(last, behind)
             kind = IS_ANSWER if answered else IS_QUESTION
@@ -299,7 +294,7 @@ def _find_choices(units, count, low, reach, sequences, item, room, one, coverage
         hit = one[0]
         size = sequences.first[sequence + 1] - sequences.first[sequence]
         found = _find(units, low, min(count, low + reach), sequences, sequence, room, hit, 0.7)
-        if found and hit.replaced == 0 and (size > SEED or hit.units == size):
+        if found and hit.replaced == 0 and (size > TRIPLE or hit.units == size):
             listed += 1
             behind = max(behind, hit.last)
             coverage[CHOICE] += hit.matched
@@ -333,8 +328,8 @@ def _find_answer(
         size = sequences.first[sequence + 1] - sequences.first[sequence]
         if field == LABEL and listed < 2 and not sequences.flags[sequences.first[sequence]] & NUMBER:
             continue
-        if field == LABEL or (field == ANSWER and size < SEED):
-            near = SEED if field == LABEL and listed > 1 else _NEAR
+        if field == LABEL or (field == ANSWER and size < TRIPLE):
+            near = TRIPLE if field == LABEL and listed > 1 else _NEAR
             place = _find_short(units, count, low, near, reach, sequences, sequence, markers)
             if place >= 0:
                 answered = True

@@ -24,7 +24,7 @@ from filters.contamination.judge import (
     Thresholds,
     judge,
 )
-from filters.contamination.seeds import find_hits, find_seeds
+from filters.contamination.seeds import KEYS, find_hits, find_seeds
 from filters.contamination.words import UNIT, find_words, word_tables
 from filters.text.characters import count_characters
 from filters.text.kernel import driver, kernel
@@ -177,6 +177,8 @@ class Scratch(NamedTuple):
 
     units: np.ndarray
     """UNIT."""
+    keys: np.ndarray
+    """uint64, KEYS."""
     seeds: np.ndarray
     """uint64."""
     hits: np.ndarray
@@ -189,6 +191,7 @@ class Scratch(NamedTuple):
 def _scratch():
     return Scratch(
         np.empty(1 << 16, dtype=UNIT),
+        np.empty(KEYS, dtype=np.uint64),
         np.empty(1 << 12, dtype=np.uint64),
         np.empty(1 << 8, dtype=HIT),
         np.empty(1 << 8, dtype=np.bool_),
@@ -200,7 +203,7 @@ def _with_units(scratch, size):
     """Room for so many units."""
     if size <= scratch.units.size:
         return scratch
-    return Scratch(np.empty(2 * size, dtype=UNIT), scratch.seeds, scratch.hits, scratch.used)
+    return Scratch(np.empty(2 * size, dtype=UNIT), scratch.keys, scratch.seeds, scratch.hits, scratch.used)
 
 
 @driver
@@ -208,13 +211,13 @@ def _match(
     data, begin, count, document, sequences, markers, thresholds, room, item_room, scratch, found, total
 ):
     """Adds what a document, whose first `count` units are in `scratch`, has of the items."""
-    units, seeds, hits, used = scratch
-    number = find_seeds(units, count, sequences, seeds)
+    units, keys, seeds, hits, used = scratch
+    number = find_seeds(units, count, sequences, keys, seeds)
     while number < 0:
         seeds = np.empty(2 * seeds.size, dtype=np.uint64)
-        number = find_seeds(units, count, sequences, seeds)
+        number = find_seeds(units, count, sequences, keys, seeds)
     if number == 0:
-        return Scratch(units, seeds, hits, used), found, total
+        return Scratch(units, keys, seeds, hits, used), found, total
     seeds[:number].sort()
     size = find_hits(units, count, seeds[:number], sequences, room, hits)
     while size < 0:
@@ -241,7 +244,7 @@ def _match(
     )
     for place in range(total, total + new):
         _write_span(data, begin, units, findings[place], spans[place])
-    return Scratch(units, seeds, hits, used), (findings, spans), total + new
+    return Scratch(units, keys, seeds, hits, used), (findings, spans), total + new
 
 
 @kernel

@@ -7,10 +7,12 @@ from __future__ import annotations
 import numpy as np
 
 from filters.contamination.align import ROWS, align
-from filters.contamination.index import PAIR, may_be_seed, seed_key, tells
+from filters.contamination.index import TRIPLE, may_be_seed, seed_key, tells
 from filters.text.hashing import find_slot
 from filters.text.kernel import kernel
 
+KEYS = 256
+"""Seeds that are looked up at once."""
 _PLACE_BITS = np.uint64(10)
 """More than the places of a sequence take."""
 _UNIT_BITS = np.uint64(26)
@@ -21,29 +23,59 @@ _LEAST_FOUND = 0.3
 
 
 @kernel
-def find_seeds(units, count, sequences, found):
+def find_seeds(units, count, sequences, keys, found):
     """Writes the seeds among `units[:count]`, a number each; returns how many, -1 if there is no room.
 
-    The number: the sequence, the unit of the document, the place in the sequence.
+    The number: the sequence, the unit of the document, the place in the sequence. `keys`: uint64, `KEYS`.
     """
-    hashes, flags = units["hash"], units["flags"]
     seeds = 0
-    for size in (sequences.seed, PAIR):
-        for at in range(count - size + 1 if size > PAIR or sequences.pairs else 0):
-            key = seed_key(hashes, at, size)
-            if not tells(flags, at, size) or not may_be_seed(sequences.filter, key):
-                continue
-            slot = find_slot(sequences.keys, sequences.keys.size - 1, key)
-            if sequences.keys[slot] == 0:
-                continue
-            first = sequences.postings[slot]
-            if seeds + sequences.counts[slot] > found.size:
-                return -1
-            for posting in range(first, first + sequences.counts[slot]):
-                number = np.uint64(sequences.sequence[posting]) << (_UNIT_BITS + _PLACE_BITS)
-                number |= np.uint64(at) << _PLACE_BITS
-                found[seeds] = number | np.uint64(sequences.place[posting])
-                seeds += 1
+    for number in range(sequences.sizes.size):
+        size = sequences.sizes[number]
+        low, high = sequences.filter_bounds[number], sequences.filter_bounds[number + 1]
+        for begin in range(0, count - size + 1, KEYS):
+            end = min(begin + KEYS, count - size + 1)
+            _write_keys(units, begin, end, size, keys)
+            _strike_unknown(sequences.filter, low, high, keys[: end - begin])
+            for at in range(begin, end):
+                if keys[at - begin]:
+                    seeds = _write_places(sequences, keys[at - begin], at, found, seeds)
+                    if seeds < 0:
+                        return -1
+    return seeds
+
+
+@kernel
+def _write_keys(units, begin, end, size, keys):
+    """The keys of the seeds that begin from `begin` to `end`; 0 for those that tell nothing."""
+    hashes, flags = units["hash"], units["flags"]
+    for at in range(begin, end):
+        keys[at - begin] = seed_key(hashes, at, size) if tells(flags, at, size) else np.uint64(0)
+
+
+@kernel
+def _strike_unknown(filter, low, high, keys):
+    """Makes 0 of the keys that the filter does not know.
+
+    Nothing else is done in this loop, so that the processor waits for many parts of the filter at once.
+    """
+    for index in range(keys.size):
+        keys[index] *= may_be_seed(filter, low, high, keys[index])
+
+
+@kernel
+def _write_places(sequences, key, at, found, seeds):
+    """Adds the places of a seed in sequences; returns the new number of seeds, -1 if there is no room."""
+    slot = find_slot(sequences.keys, sequences.keys.size - 1, key)
+    if sequences.keys[slot] == 0:
+        return seeds
+    first = sequences.postings[slot]
+    if seeds + sequences.counts[slot] > found.size:
+        return -1
+    for posting in range(first, first + sequences.counts[slot]):
+        seed = np.uint64(sequences.sequence[posting]) << (_UNIT_BITS + _PLACE_BITS)
+        seed |= np.uint64(at) << _PLACE_BITS
+        found[seeds] = seed | np.uint64(sequences.place[posting])
+        seeds += 1
     return seeds
 
 
@@ -59,7 +91,8 @@ def find_hits(units, count, seeds, sequences, room, hits):
             end += 1
         size = sequences.first[sequence + 1] - sequences.first[sequence]
         seeds_of_it = sequences.seeds[sequence]
-        needed = min(1 + (seeds_of_it > 2) + seeds_of_it // _OF_SEEDS, max(seeds_of_it, 1))
+        of_seeds = _OF_SEEDS if sequences.size[sequence] <= TRIPLE else 2 * _OF_SEEDS
+        needed = min(1 + (seeds_of_it > 2) + seeds_of_it // of_seeds, max(seeds_of_it, 1))
         reach = size + size // 2 + 8
         at = begin
         while at < end:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,21 +16,15 @@ from pipelines.execution.stage import Stage
 
 FOLDER = "index"
 NAMES = f"{FOLDER}/items.parquet"
-SCALARS = f"{FOLDER}/scalars.json"
 PARTS = ("words", "code")
 
 
 def write_index(index: Index, output: TaskOutput) -> None:
     """Write an index."""
     output.write_table(NAMES, index.items)
-    scalars: dict[str, dict[str, Any]] = {}
     for part in PARTS:
-        for name, value in getattr(index, part)._asdict().items():
-            if isinstance(value, np.ndarray):
-                output.write_arrow(_file(part, name), pa.table({name: value}))
-            else:
-                scalars.setdefault(part, {})[name] = value
-    output.write_json(SCALARS, scalars)
+        for name, values in getattr(index, part)._asdict().items():
+            output.write_arrow(_file(part, name), pa.table({name: values}))
 
 
 def read_index(stage: Stage, workdir: Path) -> Index:
@@ -40,8 +33,7 @@ def read_index(stage: Stage, workdir: Path) -> Index:
 
 
 def _files() -> list[str]:
-    arrays = set(Sequences._fields) - {"seed", "pairs"}
-    return [NAMES, SCALARS, *(_file(part, name) for part in PARTS for name in sorted(arrays))]
+    return [NAMES, *(_file(part, name) for part in PARTS for name in Sequences._fields)]
 
 
 def _file(part: str, name: str) -> str:
@@ -51,12 +43,9 @@ def _file(part: str, name: str) -> str:
 @lru_cache(maxsize=2)
 def _read(folder: Path, paths: tuple[tuple[str, Path], ...]) -> Index:
     by_name = dict(paths)
-    scalars = orjson.loads(by_name[SCALARS].read_bytes())
 
     def sequences(part: str) -> Sequences:
-        names = set(Sequences._fields) - {"seed", "pairs"}
-        arrays: dict[str, Any] = {name: _array(by_name[_file(part, name)]) for name in names}
-        return Sequences(**{**arrays, **scalars[part]})
+        return Sequences(**{name: _array(by_name[_file(part, name)]) for name in Sequences._fields})
 
     return Index(pq.read_table(by_name[NAMES]), *(sequences(part) for part in PARTS))
 
