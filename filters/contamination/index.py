@@ -21,7 +21,7 @@ from filters.contamination.common_words import common_words
 from filters.contamination.words import CHOSEN, NUMBER, QUOTED, SENTENCE, UNIT, find_words, word_tables
 from filters.text.hashing import combine, find_slot, mix, slots_for
 from filters.text.kernel import driver, inline_kernel, kernel
-from filters.text.texts import text_buffers
+from filters.text.texts import Buffers, text_buffers
 from filters.text.values import value_hashes
 
 VERSION = 1
@@ -32,6 +32,10 @@ CODE_SEED = 4
 """Units of a seed of code, at most half of them names that the author chose."""
 LONGEST = 256
 """Units of a sequence; what is longer is cut."""
+PERIOD = 8
+"""Units within which a seed that comes again is not another one: `ha ha ha` is one seed."""
+SEQUENCE_BITS, PLACE_BITS = 25, 8
+"""For the number of a sequence, and for a unit in one."""
 MOST_SHARED = 64
 """Sequences that may share a seed."""
 LONG_ANSWER = 12
@@ -112,7 +116,7 @@ def build_index(items: pa.Table) -> Index:
     texts = _texts(items)
     code = _is_code(texts, items.column("benchmark").combine_chunks())
     words, programs = texts.where(~code), texts.where(code)
-    found = _all_words(*text_buffers(words.texts), word_tables())
+    found = _all_words(*read_only_buffers(words.texts), word_tables())
     same_as = _first_alike(items, words, found, programs)
     names = items.select(["benchmark", "item_id", "split"]).append_column("same_as", pa.array(same_as))
     return Index(
@@ -120,6 +124,14 @@ def build_index(items: pa.Table) -> Index:
         _sequences(words, *found, same_as, SEED),
         _sequences(programs, *_code_of(programs, items), same_as, CODE_SEED),
     )
+
+
+def read_only_buffers(texts: pa.LargeStringArray) -> Buffers:
+    """The buffers of texts, read-only even where there are none, so that kernels are compiled but once."""
+    buffers = text_buffers(texts)
+    for array in buffers:
+        array.setflags(write=False)
+    return buffers
 
 
 def _texts(items: pa.Table) -> Texts:
@@ -173,7 +185,7 @@ def _code_of(programs: Texts, items: pa.Table) -> tuple[Any, Any]:
     nothing, line = (pa.scalar(text, pa.large_string()) for text in ("", "\n"))
     before = pc.binary_join_element_wise(question.take(pa.array(programs.item)), line, nothing)
     whole = pc.binary_join_element_wise(before, programs.texts, nothing)
-    units, bounds = _all_code(*text_buffers(whole), code_tables(), name_memory())
+    units, bounds = _all_code(*read_only_buffers(whole), code_tables(), name_memory())
     text = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     behind = units["start"] >= pc.binary_length(before).to_numpy()[text]
     return units[behind], np.append(0, np.cumsum(np.bincount(text[behind], minlength=len(bounds) - 1)))
@@ -214,13 +226,15 @@ def _sequences(texts: Texts, units: Any, bounds: Any, same_as: Any, seed: int) -
     starts = bounds[text] + number * lengths[text] // pieces[text]
     first = np.append(starts, bounds[-1]).astype(np.int64)
     item, field = texts.item[text].astype(np.int32), texts.field[text]
+    if len(item) > 1 << SEQUENCE_BITS:
+        raise ValueError(f"Benchmarks have {len(item)} texts; at most {1 << SEQUENCE_BITS} fit an index.")
     hashes = np.ascontiguousarray(units["hash"])
     original = same_as[texts.item] == texts.item
     rarity = _Rarity(hashes, bounds, texts.item, original, items)
     weights = rarity.of_words() if seed == SEED else rarity.of_code()
     of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
     sought = original[text]
-    return Sequences(
+    found = Sequences(
         hashes,
         weights,
         flags,
@@ -230,6 +244,10 @@ def _sequences(texts: Texts, units: Any, bounds: Any, same_as: Any, seed: int) -
         of_item,
         *_seeds(hashes, units["flags"], first, field, sought, seed),
     )
+    for values in found:
+        if isinstance(values, np.ndarray):
+            values.setflags(write=False)  # as they are when they come from a file
+    return found
 
 
 @driver
@@ -391,6 +409,18 @@ def tells(flags, at, size):
     return 2 * chosen <= size
 
 
+@inline_kernel
+def is_new(hashes, begin, at, size):
+    """Whether no seed of `size` units like the one at `at` stands among the PERIOD before it."""
+    for back in range(1, min(PERIOD, at - begin) + 1):
+        same = 0
+        while same < size and hashes[at + same] == hashes[at - back + same]:
+            same += 1
+        if same == size:
+            return False
+    return True
+
+
 def _seeds(hashes: Any, flags: Any, first: Any, field: Any, sought: Any, seed: int) -> tuple[Any, ...]:
     """The last nine fields of Sequences."""
     keys, sequence, place = _all_seeds(hashes, flags, first, field, sought, seed)
@@ -436,7 +466,7 @@ def _all_seeds(hashes, flags, first, field, sought, seed):
             continue
         size = min(seed, end - begin)
         for at in range(begin, end - size + 1):
-            if not tells(flags, at, size):
+            if not tells(flags, at, size) or not is_new(hashes, begin, at, size):
                 continue
             keys[count] = seed_key(hashes, at, size)
             sequences[count] = sequence

@@ -7,13 +7,13 @@ from __future__ import annotations
 import numpy as np
 
 from filters.contamination.align import ROWS, align
-from filters.contamination.index import PAIR, may_be_seed, seed_key, tells
+from filters.contamination.index import PAIR, PLACE_BITS, SEQUENCE_BITS, is_new, may_be_seed, seed_key, tells
 from filters.text.hashing import find_slot
 from filters.text.kernel import kernel
 
-_PLACE_BITS = np.uint64(10)
-"""More than the places of a sequence take."""
-_UNIT_BITS = np.uint64(26)
+_PLACE_BITS = np.uint64(PLACE_BITS)
+_UNIT_BITS = np.uint64(64 - SEQUENCE_BITS - PLACE_BITS)
+"""Enough for a document of 2 GiB."""
 _SEEDS_A_HIT = 10
 """Of so many seeds of a sequence at least one must be found near the others. With a fifth of its words
 changed a text keeps about half of them."""
@@ -22,20 +22,20 @@ _LEAST_FOUND = 0.3
 
 
 @kernel
-def find_seeds(units, count, sequences, found):
-    """Writes the seeds among `units[:count]`, a number each; returns how many, -1 if there is no room.
+def find_seeds(units, sequences, found):
+    """Writes the seeds among units, a number each; returns how many, -1 if there is no room.
 
     The number: the sequence, the unit of the document, the place in the sequence.
     """
     hashes, flags = units["hash"], units["flags"]
     seeds = 0
     for size in (sequences.seed, PAIR):
-        for at in range(count - size + 1 if size > PAIR or sequences.pairs else 0):
+        for at in range(units.size - size + 1 if size > PAIR or sequences.pairs else 0):
             key = seed_key(hashes, at, size)
             if not tells(flags, at, size) or not may_be_seed(sequences.filter, key):
                 continue
             slot = find_slot(sequences.keys, sequences.keys.size - 1, key)
-            if sequences.keys[slot] == 0:
+            if sequences.keys[slot] == 0 or not is_new(hashes, 0, at, size):
                 continue
             first = sequences.postings[slot]
             if seeds + sequences.counts[slot] > found.size:
@@ -49,8 +49,11 @@ def find_seeds(units, count, sequences, found):
 
 
 @kernel
-def find_hits(units, count, seeds, sequences, room, hits):
-    """Writes the hits (HIT) that sorted seeds lead to; returns how many, -1 if there is no room."""
+def find_hits(units, seeds, sequences, room, hits):
+    """Writes the hits (HIT) that sorted seeds lead to; returns how many, -1 if there is no room.
+
+    Those of a sequence stand one behind another.
+    """
     found = 0
     begin = 0
     while begin < seeds.size:
@@ -61,7 +64,7 @@ def find_hits(units, count, seeds, sequences, room, hits):
         size = sequences.first[sequence + 1] - sequences.first[sequence]
         needed = 1 + sequences.seeds[sequence] // _SEEDS_A_HIT
         reach = size + size // 2 + 8
-        at = begin
+        at, floor = begin, 0
         while at < end:
             stop = at
             while stop < end and _unit(seeds[stop]) - _unit(seeds[at]) <= reach:
@@ -71,12 +74,12 @@ def find_hits(units, count, seeds, sequences, room, hits):
                 continue
             if found == hits.size:
                 return -1
-            low, high = _stretch(seeds, at, stop, size, count)
+            low, high = _stretch(seeds, at, stop, size, units.size)
             hit = hits[found]
-            align(units, low, high, sequences, sequence, room, hit)
+            align(units, max(low, floor), high, sequences, sequence, room, hit)
             if hit.matched >= _LEAST_FOUND * _weight(sequences, sequence):
                 found += 1
-                at = stop if hit.last <= _unit(seeds[at]) else at
+                floor = hit.last
                 while at < end and _unit(seeds[at]) < hit.last:
                     at += 1
             else:
