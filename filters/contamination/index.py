@@ -1,8 +1,8 @@
 """The index of benchmarks: their items as sequences of units, and the seeds by which documents are found.
 
 An item is one sequence for each of its texts; a long text is cut into several. A seed is a run of `SEED`
-units: whoever has an item, edited or not, has some of its seeds, and almost no one else has the rare ones. Seeds
-that many sequences share find nothing but each other; they are left out unless a sequence has no rarer ones.
+units: whoever has an item, edited or not, has some of its seeds, and almost no one else has the rare ones.
+Seeds that many sequences share find nothing but each other; they are left out unless a sequence has no rarer.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -93,8 +93,8 @@ class Index(NamedTuple):
     """Benchmarks, ready to be compared with documents."""
 
     items: pa.Table
-    """Columns of ITEMS that name an item: benchmark, item_id, split; and `same_as`, the row of the first item of the
-    benchmark that says the same: that one is found."""
+    """Columns of ITEMS that name an item: benchmark, item_id, split; and `same_as`, the row of the first item
+    of the benchmark that says the same: that one is found."""
     words: Sequences
     code: Sequences
 

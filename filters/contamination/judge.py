@@ -121,16 +121,16 @@ class Place(NamedTuple):
     """-1 where there is neither."""
     units: int
     """Units of the question that are found."""
-    asks: float
+    asks: np.float32
     """The weight of those that ask."""
 
 
 def item_room() -> Item:
     """Room for one item after another."""
-    weights = (np.zeros(FIELDS, dtype=np.float32) for _ in range(2))
-    numbers = (np.zeros(FIELDS, dtype=np.int64) for _ in range(4))
+    coverage, whole = np.zeros((2, FIELDS), dtype=np.float32)
+    numbers, found, replaced, size = np.zeros((4, FIELDS), dtype=np.int64)
     asked, hit = np.zeros(1, dtype=np.float32), np.zeros(1, dtype=HIT)
-    return Item(*weights, *numbers, asked, hit, alignment_room())
+    return Item(coverage, whole, numbers, found, replaced, size, asked, hit, alignment_room())
 
 
 @kernel
@@ -270,7 +270,7 @@ def _is_asked(units, place, choices, answered, thresholds, item):
     """Whether the question is there, or so many choices that it must be that one."""
     coverage, whole, size = item.coverage, item.whole, item.size[QUESTION]
     exact = _is_exact(units, place, size)
-    with_choices = choices.count > 1 and 2 * choices.listed >= choices.count
+    with_choices = choices.number > 1 and 2 * choices.listed >= choices.number
     asked = _is_found(item, QUESTION, thresholds.question) and place.asks >= _ASKED * item.asked[0]
     if size <= _SHORT:
         almost = answered and place.units >= size - 1
@@ -278,8 +278,8 @@ def _is_asked(units, place, choices, answered, thresholds, item):
     elif coverage[QUESTION] < _LEAST_EVIDENCE:
         asked = asked and (answered or with_choices or exact)
     all_choices = (
-        choices.count > 1
-        and choices.listed == choices.count
+        choices.number > 1
+        and choices.listed == choices.number
         and coverage[CHOICE] >= _LEAST_OF_CHOICES
         and (size <= _SHORT or coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION])
     )
@@ -345,8 +345,8 @@ def _is_exact(units, place, size):
 class Choices(NamedTuple):
     """The choices behind a question."""
 
-    count: int
-    """How many it has."""
+    number: int
+    """How many there are."""
     listed: int
     """How many of them stand there."""
     behind: int
@@ -408,7 +408,7 @@ def _find_answer(units, question_last, choices, reach, rules, number, item):
 
 @kernel
 def _find(units, low, high, sequences, sequence, item, share):
-    """Whether a share of a sequence, by weight, stands in a stretch of the document; `item.hit` says where."""
+    """Whether a share of a sequence, by weight, stands in a stretch of the document: `item.hit`."""
     high = min(high, low + ROWS, units.size)
     if high <= low:
         return False

@@ -15,8 +15,8 @@ _PLACE_BITS = np.uint64(PLACE_BITS)
 _UNIT_BITS = np.uint64(64 - SEQUENCE_BITS - PLACE_BITS)
 """Enough for a document of 2 GiB."""
 _SEEDS_A_HIT = 10
-"""Of so many seeds of a sequence at least one must be found near the others. With a fifth of its words
-changed a text keeps about half of them."""
+"""Of so many seeds of a sequence at least one must be found near the others; the same one again does not
+count. With a fifth of its words changed a text keeps about half of them."""
 _LEAST_FOUND = 0.3
 """The share of a sequence, by weight, under which nothing is said of it."""
 
@@ -66,10 +66,11 @@ def find_hits(units, seeds, sequences, room, hits):
         reach = size + size // 2 + 8
         at, floor = begin, 0
         while at < end:
-            stop = at
+            stop, places = at, 1
             while stop < end and _unit(seeds[stop]) - _unit(seeds[at]) <= reach:
+                places += _place(seeds[stop]) != _place(seeds[at])
                 stop += 1
-            if stop - at < needed:
+            if places < needed:
                 at += 1
                 continue
             if found == hits.size:
