@@ -15,7 +15,7 @@ from filters.text.kernel import kernel
 ROWS = 2 * LONGEST + 128
 """Units of a stretch of a document."""
 PENALTY = np.float32(0.15)
-"""Of a unit that is missing, added or changed; a rare word that fits gives about 1, a common one 0.05 to 0.3."""
+"""Of a unit that is missing, added or changed; a rare word that fits gives about 1, a common one 0.05."""
 _STOP, _BOTH, _DOCUMENT, _ITEM = range(4)
 
 HIT = np.dtype(

@@ -1,8 +1,9 @@
-"""Code as solutions and documents are compared by: what stays when it is renamed, reformatted and commented anew.
+"""Code as solutions and documents are compared by: what stays when it is renamed, reformatted, commented.
 
-A unit is a keyword, a name that a language or a library gives, a number, a string or an operator. A name that the
-author chose is only where it stood before, as in parameterized matching (Baker 1993, "A theory of parameterized
-pattern matching"). Brackets, commas, white space, comments and texts in three quotes are left out.
+A unit is a keyword, a name that a language or a library gives, a number, a string or an operator. A name that
+the author chose is only where it stood before, as in parameterized matching (Baker 1993, "A theory of
+parameterized pattern matching"). Brackets, commas, white space, comments and texts in three quotes are
+left out.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -21,18 +22,18 @@ from filters.text.kernel import inline_kernel, kernel
 VERSION = 1
 
 _GIVEN_NAMES = """
-False None True and as assert async await break class continue def del elif else except finally for from global if import in is
-lambda nonlocal not or pass raise return try while with yield match case self cls super
-abs all any bin bool bytes bytearray chr complex dict divmod enumerate filter float format frozenset getattr hasattr hash hex id
-input int isinstance iter len list map max min next object oct open ord pow print property range repr reversed round set setattr
-slice sorted str sum tuple type zip math re collections itertools functools heapq string random datetime os sys json numpy np
-Exception ValueError KeyError IndexError TypeError
-function var let const new this typeof instanceof void null undefined true false switch default do catch throw export static
-Array Math Object String Number Map Set parseInt parseFloat console
-public private protected final abstract interface extends implements package int long double float char boolean byte short
-struct enum union typedef unsigned signed auto sizeof goto template typename namespace using std vector string virtual
-func go chan defer range map type fn mut impl trait pub use mod crate where match loop
-SELECT FROM WHERE JOIN GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert update delete
+False None True and as assert async await break class continue def del elif else except finally for from
+global if import in is lambda nonlocal not or pass raise return try while with yield match case self cls super
+abs all any bin bool bytes bytearray chr complex dict divmod enumerate filter float format frozenset getattr
+hasattr hash hex id input int isinstance iter len list map max min next object oct open ord pow print property
+range repr reversed round set setattr slice sorted str sum tuple type zip math re collections itertools
+functools heapq string random datetime os sys json numpy np Exception ValueError KeyError IndexError TypeError
+function var let const new this typeof instanceof void null undefined true false switch default do catch throw
+export static Array Math Object String Number Map Set parseInt parseFloat console public private protected
+final abstract interface extends implements package int long double float char boolean byte short struct enum
+union typedef unsigned signed auto sizeof goto template typename namespace using std vector string virtual
+func go chan defer range map type fn mut impl trait pub use mod crate where match loop SELECT FROM WHERE JOIN
+GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert update delete
 """
 _MEMORY = 1 << 10
 _FARTHEST = 24

@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from filters.contamination.index import LEAST_WEIGHT, Index
+from filters.contamination.index import LEAST_WEIGHT, Index, read_only_buffers
 from filters.contamination.seeds import KEYS, find_seeds, place_of, sequence_of
 from filters.contamination.words import UNIT, find_words, word_tables
 from filters.text.kernel import driver
-from filters.text.texts import Texts, text_buffers
+from filters.text.texts import Texts
 
 VERSION = 1
 
@@ -31,7 +31,7 @@ _OF_THE_ITEM = 3
 def seed_documents(texts: Texts, index: Index) -> npt.NDArray[np.int32]:
     """How many documents have the seed at each word of the index, without having the text that it is from."""
     documents = np.zeros(len(index.words.units), dtype=np.int32)
-    _count(*text_buffers(texts), word_tables(), index.words, documents)
+    _count(*read_only_buffers(texts), word_tables(), index.words, documents)
     return documents
 
 
@@ -52,19 +52,19 @@ def without_common(index: Index, common: npt.NDArray[np.int64]) -> Index:
 
 @driver
 def _count(data, offsets, tables, sequences, documents):
-    units = np.empty(1 << 16, dtype=UNIT)
+    room = np.empty(1 << 16, dtype=UNIT)
     points = np.empty(64, dtype=np.uint32)
     seeds, keys = np.empty(1 << 12, dtype=np.uint64), np.empty(KEYS, dtype=np.uint64)
     last = np.full(documents.size, -1, dtype=np.int32)
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
-        if end - begin > units.size:
-            units = np.empty(2 * (end - begin), dtype=UNIT)
-        count = find_words(data, begin, end, tables, points, units)
-        number = find_seeds(units, count, sequences, keys, seeds)
+        if end - begin > room.size:
+            room = np.empty(2 * (end - begin), dtype=UNIT)
+        units = room[: find_words(data, begin, end, tables, points, room)]
+        number = find_seeds(units, sequences, keys, seeds)
         while number < 0:
             seeds = np.empty(2 * seeds.size, dtype=np.uint64)
-            number = find_seeds(units, count, sequences, keys, seeds)
+            number = find_seeds(units, sequences, keys, seeds)
         seeds[:number].sort()
         begin = 0
         while begin < number:

@@ -1,8 +1,8 @@
 """The index of benchmarks: their items as sequences of units, and the seeds by which documents are found.
 
 An item is one sequence for each of its texts; a long text is cut into several. A seed is a run of a few
-units: whoever has an item, edited or not, has some of its seeds, and almost no one else has the rare ones. Seeds
-that many sequences share find nothing but each other; they are left out unless a sequence has no rarer ones.
+units: whoever has an item, edited or not, has some of its seeds, and almost no one else has the rare ones.
+Seeds that many sequences share find nothing but each other; they are left out unless a sequence has no rarer.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -21,20 +21,24 @@ from filters.contamination.code import code_tables, find_code, name_memory
 from filters.contamination.common_words import common_words
 from filters.contamination.words import CHOSEN, NUMBER, QUOTED, SENTENCE, UNIT, find_words, word_tables
 from filters.text.hashing import combine, find_slot, mix, slots_for
-from filters.text.kernel import driver, inline_kernel, kernel
-from filters.text.texts import text_buffers
+from filters.text.kernel import driver, inline_kernel
+from filters.text.texts import Buffers, text_buffers
 from filters.text.values import value_hashes
 
 VERSION = 1
 
 PAIR, TRIPLE = 2, 3
 WORD_SEEDS = ((PAIR, PAIR), (TRIPLE, TRIPLE), (16, 5))
-"""From how many words on a sequence has seeds of how many. Of nine words with two of them changed, three in a row are left;
-of sixteen with a fifth of them changed four runs of five, and few others have one by chance."""
+"""From how many words on a sequence has seeds of how many. Of nine words with two of them changed, three in a
+row are left; of sixteen with a fifth of them changed four runs of five, and few others have one by chance."""
 CODE_SEEDS = ((4, 4),)
 """The same of code; at most half of a seed are names that the author chose."""
 LONGEST = 256
 """Units of a sequence; what is longer is cut."""
+PERIOD = 8
+"""Units within which a seed that comes again is not another one: `ha ha ha` is one seed."""
+SEQUENCE_BITS, PLACE_BITS = 25, 8
+"""For the number of a sequence, and for a unit in one."""
 MOST_SHARED = 16
 """Sequences that may share a seed."""
 LONG_ANSWER = 12
@@ -46,7 +50,7 @@ ASKS = 2
 """Flag of a unit in what the question asks: its last sentence, without what it quotes."""
 
 _TELLING = 0.4
-"""The least weight of the rarest word of a seed: `it is a` finds everything."""
+"""The least weight of the rarest unit of a seed: `it is a` finds everything."""
 _ENOUGH_SEEDS = 32
 """Of a long sequence about so many seeds are kept."""
 _PRIOR_ITEMS = 100
@@ -101,8 +105,8 @@ class Index(NamedTuple):
     """Benchmarks, ready to be compared with documents."""
 
     items: pa.Table
-    """Columns of ITEMS that name an item: benchmark, item_id, split; and `same_as`, the row of the first item of the
-    benchmark that says the same: that one is found."""
+    """Columns of ITEMS that name an item: benchmark, item_id, split; and `same_as`, the row of the first item
+    of the benchmark that says the same: that one is found."""
     words: Sequences
     code: Sequences
 
@@ -124,7 +128,7 @@ def build_index(items: pa.Table) -> Index:
     texts = _texts(items)
     code = _is_code(texts, items.column("benchmark").combine_chunks())
     words, programs = texts.where(~code), texts.where(code)
-    found = _all_words(*text_buffers(words.texts), word_tables())
+    found = _all_words(*read_only_buffers(words.texts), word_tables())
     same_as = _first_alike(items, words, found, programs)
     names = items.select(["benchmark", "item_id", "split"]).append_column("same_as", pa.array(same_as))
     return Index(
@@ -132,6 +136,14 @@ def build_index(items: pa.Table) -> Index:
         _sequences(words, *found, same_as, _Rarity.of_words, WORD_SEEDS),
         _sequences(programs, *_code_of(programs, items), same_as, _Rarity.of_code, CODE_SEEDS),
     )
+
+
+def read_only_buffers(texts: pa.LargeStringArray) -> Buffers:
+    """The buffers of texts, read-only even where there are none, so that kernels are compiled but once."""
+    buffers = text_buffers(texts)
+    for array in buffers:
+        array.setflags(write=False)
+    return buffers
 
 
 def _texts(items: pa.Table) -> Texts:
@@ -185,7 +197,7 @@ def _code_of(programs: Texts, items: pa.Table) -> tuple[Any, Any]:
     nothing, line = (pa.scalar(text, pa.large_string()) for text in ("", "\n"))
     before = pc.binary_join_element_wise(question.take(pa.array(programs.item)), line, nothing)
     whole = pc.binary_join_element_wise(before, programs.texts, nothing)
-    units, bounds = _all_code(*text_buffers(whole), code_tables(), name_memory())
+    units, bounds = _all_code(*read_only_buffers(whole), code_tables(), name_memory())
     text = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     behind = units["start"] >= pc.binary_length(before).to_numpy()[text]
     return units[behind], np.append(0, np.cumsum(np.bincount(text[behind], minlength=len(bounds) - 1)))
@@ -228,13 +240,15 @@ def _sequences(
     starts = bounds[text] + number * lengths[text] // pieces[text]
     first = np.append(starts, bounds[-1]).astype(np.int64)
     item, field = texts.item[text].astype(np.int32), texts.field[text]
+    if len(item) > 1 << SEQUENCE_BITS:
+        raise ValueError(f"Benchmarks have {len(item)} texts; at most {1 << SEQUENCE_BITS} fit an index.")
     hashes = np.ascontiguousarray(units["hash"])
     original = same_as[texts.item] == texts.item
     rarity = _Rarity(hashes, bounds, texts.item, original, items)
     weights = weigh(rarity)
     of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
     size = _seed_sizes(field, np.diff(first), original[text], seeds)
-    return Sequences(
+    found = Sequences(
         hashes,
         weights,
         flags,
@@ -246,6 +260,9 @@ def _sequences(
         np.unique(size[size > 0]),
         size,
     )
+    for values in found:
+        values.setflags(write=False)  # as they are when they come from a file
+    return found
 
 
 @driver
@@ -407,6 +424,18 @@ def tells(flags, at, size):
     return 2 * chosen <= size
 
 
+@inline_kernel
+def is_new(hashes, begin, at, size):
+    """Whether no seed of `size` units like the one at `at` stands among the PERIOD before it."""
+    for back in range(1, min(PERIOD, at - begin) + 1):
+        same = 0
+        while same < size and hashes[at + same] == hashes[at - back + same]:
+            same += 1
+        if same == size:
+            return False
+    return True
+
+
 def _seed_sizes(field: Any, length: Any, sought: Any, seeds: Seeds) -> npt.NDArray[np.int64]:
     """Of how many units the seeds of each sequence are; 0 of those that are looked for only around others."""
     size = np.zeros(len(field), dtype=np.int64)
@@ -460,13 +489,13 @@ def _all_seeds(hashes, flags, weights, first, sizes):
     count = 0
     for sequence in range(sizes.size):
         begin, end, size = first[sequence], first[sequence + 1], sizes[sequence]
+        of_many = np.uint64(max(1, (end - begin) // _ENOUGH_SEEDS))
         for at in range(begin, end - size + 1 if size else begin):
-            if not tells(flags, at, size):
+            if not tells(flags, at, size) or not is_new(hashes, begin, at, size):
                 continue
             keys[count] = seed_key(hashes, at, size)
             sequences[count] = sequence
             places[count] = at - begin
-            of_many = np.uint64(max(1, (end - begin) // _ENOUGH_SEEDS))
             heaviest = weights[at : at + size].max()
             telling[count] = heaviest >= _TELLING and keys[count] % of_many == 0
             count += 1

@@ -1,7 +1,7 @@
 """What a document has of an item: the question with its answer, the question, a passage, or a template.
 
-Hits are of single sequences. Those of an item that stand together are judged together, and what is too short to be
-searched for by itself, an answer or a choice, is looked for behind its question.
+Hits are of single sequences. Those of an item that stand together are judged together, and what is too short
+to be searched for by itself, an answer or a choice, is looked for behind its question.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -12,8 +12,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filters.contamination.align import HIT, ROWS, align
-from filters.contamination.index import ANSWER, ASKS, CHOICE, LABEL, PASSAGE, QUESTION, SOLUTION, TRIPLE
+from filters.contamination.align import HIT, ROWS, Room, align, alignment_room
+from filters.contamination.index import (
+    ANSWER,
+    ASKS,
+    CHOICE,
+    LABEL,
+    LONGEST,
+    PASSAGE,
+    QUESTION,
+    SOLUTION,
+    TRIPLE,
+    Sequences,
+)
 from filters.contamination.words import CLAUSE, NUMBER, SENTENCE
 from filters.text.kernel import inline_kernel, kernel
 
@@ -47,7 +58,7 @@ class Thresholds(NamedTuple):
 
 
 _SHORT = 8
-"""A question of so few words must stand word by word, as a sentence of its own, or with its answer or choices."""
+"""A question of so few words must stand word by word, a sentence by itself, or with its answer or choices."""
 _LEAST_EVIDENCE = 2.5
 """The weight of matched words without which a question is one that many ask."""
 _TELLING = 0.8
@@ -68,8 +79,17 @@ _BEHIND_MARKER = 4
 """Words between `answer` or the like and the answer."""
 
 
+class Rules(NamedTuple):
+    """What hits are judged by."""
+
+    sequences: Sequences
+    markers: np.ndarray
+    """Sorted hashes of the words behind which an answer stands: uint64."""
+    thresholds: Thresholds
+
+
 class Item(NamedTuple):
-    """An item while it is judged."""
+    """Room for an item while it is judged."""
 
     coverage: np.ndarray
     """Weight found of each field: float32, FIELDS."""
@@ -85,273 +105,305 @@ class Item(NamedTuple):
     """Units of each field: int64, FIELDS."""
     asked: np.ndarray
     """Weight of what the question asks: float32, one."""
-    used: np.ndarray
-    """Hits that are judged: bool."""
     hit: np.ndarray
     """One HIT."""
+    alignment: Room
+
+
+class Place(NamedTuple):
+    """Where hits of an item stand together."""
+
+    first: int
+    last: int
+    question_first: int
+    question_last: int
+    """-1 where there is none of the question."""
+    units: int
+    """Units of the question that are found."""
+    asks: np.float32
+    """The weight of those that ask."""
+
+
+def item_room() -> Item:
+    """Room for one item after another."""
+    coverage, whole = np.zeros((2, FIELDS), dtype=np.float32)
+    numbers, found, replaced, size = np.zeros((4, FIELDS), dtype=np.int64)
+    asked, hit = np.zeros(1, dtype=np.float32), np.zeros(1, dtype=HIT)
+    return Item(coverage, whole, numbers, found, replaced, size, asked, hit, alignment_room())
 
 
 @kernel
-def judge(units, count, hits, sequences, markers, thresholds, room, item_room, findings, document):
-    """Writes what the document has of each item (FINDING); `hits` are those of the document, by sequence."""
+def judge(units, hits, order, used, rules, item, findings, document):
+    """Writes what the document has of each item (FINDING, room for one a hit); returns how many.
+
+    `hits` are those of the document, by sequence; `order` says which of an item's has the most weight, the
+    second most and so on; `used` is room for a bool a hit.
+    """
     found = 0
     begin = 0
     while begin < hits.size:
-        item = sequences.item[hits[begin].sequence]
+        number = rules.sequences.item[hits[begin].sequence]
         end = begin
-        while end < hits.size and sequences.item[hits[end].sequence] == item:
-            item_room.used[end] = False
+        while end < hits.size and rules.sequences.item[hits[end].sequence] == number:
+            used[end] = False
             end += 1
-        best = _best(hits, begin, end, item_room.used)
-        while best >= 0 and found < findings.size:
+        _measure(rules.sequences, number, item)
+        for rank in range(begin, end):
+            best = order[rank]
+            if used[best]:
+                continue
             finding = findings[found]
             finding.document = document
-            finding.item = item
-            if _judge_around(
-                units,
-                count,
-                hits,
-                begin,
-                end,
-                best,
-                sequences,
-                item,
-                markers,
-                thresholds,
-                room,
-                item_room,
-                finding,
-            ):
+            finding.item = number
+            place = _gather(hits[begin:end], best - begin, used[begin:end], rules.sequences, number, item)
+            finding.kind = _kind(units, place, rules, number, item, finding)
+            if finding.kind >= 0:
+                _write_coverage(item, finding)
                 found += 1
-            best = _best(hits, begin, end, item_room.used)
         begin = end
     return found
 
 
 @kernel
-def _best(hits, begin, end, used):
-    """The hit with the most weight that is not judged yet, -1 if there is none."""
-    best = -1
-    for at in range(begin, end):
-        if not used[at] and (best < 0 or hits[at].matched > hits[best].matched):
-            best = at
-    return best
-
-
-@kernel
-def _judge_around(
-    units, count, hits, begin, end, best, sequences, item, markers, thresholds, room, item_room, finding
-):
-    """Judges the item by the hits around the best one; whether there is a match."""
-    _measure(sequences, item, item_room)
-    coverage, whole, numbers, found, replaced, size, asked_weight, used, one = item_room
-    reach = _REACH + min(size.sum(), ROWS)
-    low, high = hits[best].first - reach, hits[best].last + reach
-    first, last = hits[best].first, hits[best].last
-    question_first, question_last = count, -1
-    asks = np.float32(0)
-    question_found = 0
-    at = begin
-    while at < end:
-        sequence = hits[at].sequence
-        chosen = -1
-        while at < end and hits[at].sequence == sequence:
-            if not used[at] and hits[at].first >= low and hits[at].last <= high:
-                used[at] = True
-                if chosen < 0 or at == best or (chosen != best and hits[at].matched > hits[chosen].matched):
-                    chosen = at
-            at += 1
+def _gather(hits, best, used, sequences, number, item):
+    """Adds up the hits around the best one, one of each sequence: where they stand."""
+    item.coverage[:] = 0
+    item.found[:] = 0
+    item.replaced[:] = 0
+    reach = _REACH + item.size.sum()
+    own = hits[best]
+    first, last = own.first, own.last
+    question_first, question_last, units, asks = last, -1, 0, np.float32(0)
+    for sequence in range(sequences.of_item[number], sequences.of_item[number + 1]):
+        chosen = best
+        if sequence != own.sequence:
+            expected = own.first + sequences.first[sequence] - sequences.first[own.sequence]
+            chosen = _nearest(hits, used, sequence, own.first - reach, own.last + reach, expected)
         if chosen < 0:
             continue
+        used[chosen] = True
         hit, field = hits[chosen], sequences.field[sequence]
-        coverage[field] += hit.matched
-        found[field] += hit.numbers
-        replaced[field] += hit.replaced
+        item.coverage[field] += hit.matched
+        item.found[field] += hit.numbers
+        item.replaced[field] += hit.replaced
+        if field == CHOICE:
+            continue
         first, last = min(first, hit.first), max(last, hit.last)
         if field == QUESTION:
             question_first, question_last = min(question_first, hit.first), max(question_last, hit.last)
+            units += hit.units
             asks += hit.asks
-            question_found += hit.units
-    kind = -1
-    for field in (SOLUTION, ANSWER):
-        if coverage[field] >= thresholds.solution * (whole[field] + MANY_WRITE):
-            kind = IS_TEMPLATE if _has_other_numbers(numbers, found, replaced, field) else IS_ANSWER
-    if question_last >= 0 and coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION]:
-        behind, listed, choices = _find_choices(
-            units, count, question_last, reach, sequences, item, room, one, coverage
-        )
-        answered, behind = _find_answer(
-            units,
-            count,
-            question_last,
-            behind,
-            listed,
-            reach,
-            sequences,
-            item,
-            markers,
-            thresholds,
-            room,
-            one,
-            coverage,
-            whole,
-        )
-        exact = _is_exact(units, count, question_first, question_last, question_found, size[QUESTION])
-        exact &= answered or units[question_first].flags & (SENTENCE | CLAUSE) != 0
-        with_choices = choices > 1 and 2 * listed >= choices
-        asked = (
-            coverage[QUESTION] >= thresholds.question * whole[QUESTION] and asks >= _ASKED * asked_weight[0]
-        )
-        if size[QUESTION] <= _SHORT:
-            telling = coverage[ANSWER] + coverage[LABEL] + coverage[SOLUTION] >= _TELLING
-            almost = answered and telling and question_found >= size[QUESTION] - 1
-            asked = exact or (asked and (almost or with_choices) and size.sum() > _SHORT)
-        elif coverage[QUESTION] < _LEAST_EVIDENCE:
-            asked = asked and (answered or with_choices or exact)
-        all_choices = choices > 1 and listed == choices and coverage[CHOICE] >= _LEAST_OF_CHOICES
-        if asked or all_choices:
-            last = max(last, behind)
-            kind = IS_ANSWER if answered else IS_QUESTION
-            if _has_other_numbers(numbers, found, replaced, QUESTION):
-                kind = IS_TEMPLATE
-    if kind < 0 and coverage[PASSAGE] + coverage[QUESTION] >= _LEAST_EVIDENCE:
-        context = size[QUESTION] > _SHORT and _is_found(coverage, whole, QUESTION, thresholds.passage)
-        if context or _is_found(coverage, whole, PASSAGE, thresholds.passage):
-            kind = IS_PASSAGE
-    finding.kind = kind
-    finding.first, finding.last = first, last
-    _write_coverage(coverage, whole, finding)
-    return kind >= 0
+    return Place(first, last, question_first, question_last, units, asks)
 
 
 @kernel
-def _measure(sequences, item, item_room):
+def _nearest(hits, used, sequence, low, high, expected):
+    """The hit of a sequence between `low` and `high` nearest to where it is expected, or -1.
+
+    One with less than half the weight of another one does not count.
+    """
+    begin, end = _first_from(hits, sequence, low), hits.size
+    most = np.float32(0)
+    for at in range(begin, end):
+        if hits[at].sequence != sequence or hits[at].last > high:
+            end = at
+            break
+        if not used[at]:
+            most = max(most, hits[at].matched)
+    nearest = -1
+    for at in range(begin, end):
+        if used[at] or 2 * hits[at].matched < most:
+            continue
+        if nearest < 0 or abs(hits[at].first - expected) < abs(hits[nearest].first - expected):
+            nearest = at
+    return nearest
+
+
+@kernel
+def _first_from(hits, sequence, unit):
+    """The number of the first hit, of those of a sequence and later ones, that begins at a unit or later."""
+    low, high = 0, hits.size
+    while low < high:
+        middle = (low + high) // 2
+        hit = hits[middle]
+        if hit.sequence < sequence or (hit.sequence == sequence and hit.first < unit):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def _kind(units, place, rules, number, item, finding):
+    """What the document has of an item there (-1: nothing); writes the span to `finding`."""
+    thresholds = rules.thresholds
+    kind = -1
+    for field in (SOLUTION, ANSWER):
+        if item.coverage[field] >= thresholds.solution * (item.whole[field] + MANY_WRITE):
+            kind = IS_TEMPLATE if _has_other_numbers(item, field) else IS_ANSWER
+    last = place.last
+    if place.question_last >= 0 and _is_found(item, QUESTION, _LEAST_FOUND):
+        reach = _REACH + min(item.size.sum(), ROWS)
+        choices = _find_choices(units, place.question_last, reach, rules.sequences, number, item)
+        answered, behind = _find_answer(units, place.question_last, choices, reach, rules, number, item)
+        if _is_asked(units, place, choices, answered, thresholds, item):
+            last = max(last, behind)
+            kind = IS_ANSWER if answered else IS_QUESTION
+            if _has_other_numbers(item, QUESTION):
+                kind = IS_TEMPLATE
+    if kind < 0 and item.coverage[PASSAGE] + item.coverage[QUESTION] >= _LEAST_EVIDENCE:
+        context = item.size[QUESTION] > _SHORT and _is_found(item, QUESTION, thresholds.passage)
+        if context or _is_found(item, PASSAGE, thresholds.passage):
+            kind = IS_PASSAGE
+    finding.first, finding.last = place.first, last
+    return kind
+
+
+@kernel
+def _is_asked(units, place, choices, answered, thresholds, item):
+    """Whether the question is there, or so many choices that it must be that one."""
+    coverage, size = item.coverage, item.size[QUESTION]
+    begins = place.question_last >= 0 and units[place.question_first].flags & (SENTENCE | CLAUSE) != 0
+    exact = (begins or answered) and _is_exact(units, place, size)
+    with_choices = choices.number > 1 and 2 * choices.listed >= choices.number
+    asked = _is_found(item, QUESTION, thresholds.question) and place.asks >= _ASKED * item.asked[0]
+    if size <= _SHORT:
+        telling = coverage[ANSWER] + coverage[LABEL] + coverage[SOLUTION] >= _TELLING
+        almost = answered and telling and place.units >= size - 1
+        asked = exact or (asked and (almost or with_choices) and item.size.sum() > _SHORT)
+    elif coverage[QUESTION] < _LEAST_EVIDENCE:
+        asked = asked and (answered or with_choices or exact)
+    all_choices = choices.number > 1 and choices.listed == choices.number
+    return asked or (all_choices and coverage[CHOICE] >= _LEAST_OF_CHOICES)
+
+
+@kernel
+def _measure(sequences, number, item):
     """Weight, units and numbers of each field of an item, and the weight of what its question asks."""
-    coverage, whole, numbers, found, replaced, size, asked_weight, _, _ = item_room
-    asked_weight[0] = 0
-    coverage[:] = 0
-    whole[:] = 0
-    numbers[:] = 0
-    found[:] = 0
-    replaced[:] = 0
-    size[:] = 0
-    for sequence in range(sequences.of_item[item], sequences.of_item[item + 1]):
+    item.asked[0] = 0
+    item.whole[:] = 0
+    item.numbers[:] = 0
+    item.size[:] = 0
+    for sequence in range(sequences.of_item[number], sequences.of_item[number + 1]):
         field = sequences.field[sequence]
         for at in range(sequences.first[sequence], sequences.first[sequence + 1]):
-            whole[field] += sequences.weights[at]
-            numbers[field] += sequences.flags[at] & NUMBER
-            size[field] += 1
+            item.whole[field] += sequences.weights[at]
+            item.numbers[field] += sequences.flags[at] & NUMBER
+            item.size[field] += 1
             if field == QUESTION and sequences.flags[at] & ASKS:
-                asked_weight[0] += sequences.weights[at]
+                item.asked[0] += sequences.weights[at]
 
 
 @inline_kernel
-def _has_other_numbers(numbers, found, replaced, field):
+def _has_other_numbers(item, field):
     """Whether a third of the numbers are others, or half of them are not there."""
-    others = replaced[field] > 0 and 3 * replaced[field] >= numbers[field]
-    return others or (numbers[field] > 1 and 2 * found[field] < numbers[field])
+    numbers, found, replaced = item.numbers[field], item.found[field], item.replaced[field]
+    return (replaced > 0 and 3 * replaced >= numbers) or (numbers > 1 and 2 * found < numbers)
 
 
 @kernel
-def _write_coverage(coverage, whole, finding):
+def _write_coverage(item, finding):
     """The coverage of each field, and the score: of all that is there of the item."""
     matched = total = np.float32(0)
     for field in range(FIELDS):
-        finding.coverage[field] = coverage[field] / whole[field] if whole[field] > 0 else -1
-        if coverage[field] > 0:
-            matched += coverage[field]
-            total += whole[field]
-    finding.score = matched / total
+        found, whole = item.coverage[field], item.whole[field]
+        finding.coverage[field] = min(found / whole, np.float32(1)) if whole > 0 else -1
+        if found > 0:
+            matched += found
+            total += whole
+    finding.score = min(matched / total, np.float32(1))
     finding.weight = matched
 
 
 @inline_kernel
-def _is_found(coverage, whole, field, share):
-    return whole[field] > 0 and coverage[field] >= share * whole[field]
+def _is_found(item, field, share):
+    return item.whole[field] > 0 and item.coverage[field] >= share * item.whole[field]
 
 
 @kernel
-def _is_exact(units, count, first, last, found, size):
+def _is_exact(units, place, size):
     """Whether all words of a question stand there and no others, to the end of a sentence."""
     ends = SENTENCE | CLAUSE
+    first, last = place.question_first, place.question_last
     return (
-        found == size
+        0 < size == place.units
         and last - first == size
-        and (last >= count or units[last].flags & ends != 0)
+        and (last >= units.size or units[last].flags & ends != 0)
     )
 
 
+class Choices(NamedTuple):
+    """The choices behind a question."""
+
+    number: int
+    """How many there are."""
+    listed: int
+    """How many of them stand there."""
+    behind: int
+    """The unit behind them, or behind the question."""
+
+
 @kernel
-def _find_choices(units, count, low, reach, sequences, item, room, one, coverage):
-    """Looks for the choices behind a question: where they end, how many are there, and of how many."""
+def _find_choices(units, low, reach, sequences, number, item):
+    """Looks for the choices behind a question."""
     behind = low
     listed = choices = 0
-    coverage[CHOICE] = 0
-    for sequence in range(sequences.of_item[item], sequences.of_item[item + 1]):
+    item.coverage[CHOICE] = 0
+    for sequence in range(sequences.of_item[number], sequences.of_item[number + 1]):
         if sequences.field[sequence] != CHOICE:
             continue
         choices += 1
-        hit = one[0]
+        hit = item.hit[0]
         size = sequences.first[sequence + 1] - sequences.first[sequence]
-        found = _find(units, low, min(count, low + reach), sequences, sequence, room, hit, 0.7)
+        found = _find(units, low, low + reach, sequences, sequence, item, 0.7)
         if found and hit.replaced == 0 and (size > TRIPLE or hit.units == size):
             listed += 1
             behind = max(behind, hit.last)
-            coverage[CHOICE] += hit.matched
-    return behind, listed, choices
+            item.coverage[CHOICE] += hit.matched
+    return Choices(choices, listed, behind)
 
 
 @kernel
-def _find_answer(
-    units,
-    count,
-    question_last,
-    behind,
-    listed,
-    reach,
-    sequences,
-    item,
-    markers,
-    thresholds,
-    room,
-    one,
-    coverage,
-    whole,
-):
-    """Looks for the answer behind a question, and behind its choices where they are: whether, and where it ends."""
-    low = behind if listed > 1 else question_last
+def _find_answer(units, question_last, choices, reach, rules, number, item):
+    """Looks for the answer behind a question and its choices: whether it is there, and where all ends."""
+    sequences = rules.sequences
+    coverage, whole = item.coverage, item.whole
+    listed = choices.listed > 1
+    low = choices.behind if listed else question_last
     answered = False
-    last = behind
-    coverage[ANSWER] = coverage[LABEL] = coverage[SOLUTION] = 0
-    for sequence in range(sequences.of_item[item], sequences.of_item[item + 1]):
+    last = choices.behind
+    for sequence in range(sequences.of_item[number], sequences.of_item[number + 1]):
         field = sequences.field[sequence]
-        size = sequences.first[sequence + 1] - sequences.first[sequence]
-        if field == LABEL and listed < 2 and not sequences.flags[sequences.first[sequence]] & NUMBER:
+        begin = sequences.first[sequence]
+        size = sequences.first[sequence + 1] - begin
+        if size == 0 or (field == LABEL and not listed and not sequences.flags[begin] & NUMBER):
             continue
         if field == LABEL or (field == ANSWER and size < TRIPLE):
-            near = TRIPLE if field == LABEL and listed > 1 else _NEAR
-            place = _find_short(units, count, low, near, reach, sequences, sequence, markers)
-            if place >= 0:
+            near = TRIPLE if field == LABEL and listed else _NEAR
+            stop = _find_short(units, low, near, reach, sequences, sequence, rules.markers)
+            if stop >= 0:
                 answered = True
-                last = max(last, place)
+                last = max(last, stop)
                 coverage[field] = whole[field]
-        elif field in (ANSWER, SOLUTION):
-            hit = one[0]
-            if _find(units, low, min(count, low + reach + size), sequences, sequence, room, hit, 0.3):
-                coverage[field] += hit.matched
-                last = max(last, hit.last) if hit.matched > thresholds.answer * whole[field] else last
-    answered |= _is_found(coverage, whole, ANSWER, thresholds.answer)
-    answered |= _is_found(coverage, whole, SOLUTION, thresholds.answer)
+        elif field in (ANSWER, SOLUTION) and item.size[field] <= LONGEST:
+            # A longer one is found by its seeds.
+            hit = item.hit[0]
+            if _find(units, low, low + reach + size, sequences, sequence, item, 0.3):
+                coverage[field] = max(coverage[field], hit.matched)
+                last = max(last, hit.last) if hit.matched > rules.thresholds.answer * whole[field] else last
+    answered |= _is_found(item, ANSWER, rules.thresholds.answer)
+    answered |= _is_found(item, SOLUTION, rules.thresholds.answer)
     return answered, last
 
 
 @kernel
-def _find(units, low, high, sequences, sequence, room, hit, share):
-    """Whether a share of a sequence, by weight, stands in a stretch of the document; `hit` says where."""
-    high = min(high, low + ROWS)
+def _find(units, low, high, sequences, sequence, item, share):
+    """Whether a share of a sequence, by weight, stands in a stretch of the document: `item.hit`."""
+    high = min(high, low + ROWS, units.size)
     if high <= low:
         return False
-    align(units, low, high, sequences, sequence, room, hit)
+    hit = item.hit[0]
+    align(units, low, high, sequences, sequence, item.alignment, hit)
     whole = np.float32(0)
     for at in range(sequences.first[sequence], sequences.first[sequence + 1]):
         whole += sequences.weights[at]
@@ -359,7 +411,7 @@ def _find(units, low, high, sequences, sequence, room, hit, share):
 
 
 @kernel
-def _find_short(units, count, low, near, reach, sequences, sequence, markers):
+def _find_short(units, low, near, reach, sequences, sequence, markers):
     """Where a short answer ends: word by word soon behind `low`, or behind a word such as `answer`; or -1.
 
     A single letter, as of a choice, must stand by itself: it may be a word of the language.
@@ -367,13 +419,13 @@ def _find_short(units, count, low, near, reach, sequences, sequence, markers):
     begin = sequences.first[sequence]
     size = sequences.first[sequence + 1] - begin
     marker = -reach
-    for at in range(low, min(count, low + reach) - size + 1):
+    for at in range(low, min(units.size, low + reach) - size + 1):
         if at - low <= near or at - marker <= _BEHIND_MARKER:
             same = 0
             while same < size and units[at + same].hash == sequences.units[begin + same]:
                 same += 1
-            letter = units[at].end - units[at].start <= 2 and not units[at].flags & NUMBER
-            if same == size and size > 0 and (not letter or size > 1 or _stands_alone(units, count, at)):
+            letter = size == 1 and units[at].end - units[at].start <= 2 and not units[at].flags & NUMBER
+            if same == size and (not letter or _stands_alone(units, at)):
                 return at + size
         place = np.searchsorted(markers, units[at].hash)
         if place < markers.size and markers[place] == units[at].hash:
@@ -382,7 +434,7 @@ def _find_short(units, count, low, near, reach, sequences, sequence, markers):
 
 
 @inline_kernel
-def _stands_alone(units, count, at):
+def _stands_alone(units, at):
     """Whether marks stand on both sides of a word."""
     ends = SENTENCE | CLAUSE
-    return units[at].flags & ends != 0 and (at + 1 >= count or units[at + 1].flags & ends != 0)
+    return units[at].flags & ends != 0 and (at + 1 >= units.size or units[at + 1].flags & ends != 0)

@@ -9,26 +9,25 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from filters.contamination.align import HIT, Room, alignment_room
+from filters.contamination.align import HIT
 from filters.contamination.code import code_tables, find_code, name_memory
 from filters.contamination.common_words import answer_markers
-from filters.contamination.index import ANSWER, LABEL, PASSAGE, QUESTION, SOLUTION, Index
+from filters.contamination.index import ANSWER, LABEL, PASSAGE, QUESTION, SOLUTION, Index, read_only_buffers
 from filters.contamination.items import KINDS, MATCHES
 from filters.contamination.judge import (
-    FIELDS,
     FINDING,
-    IS_ANSWER,
     IS_QUESTION,
     MANY_WRITE,
-    Item,
+    Rules,
     Thresholds,
+    item_room,
     judge,
 )
 from filters.contamination.seeds import KEYS, find_hits, find_seeds
 from filters.contamination.words import UNIT, find_words, word_tables
 from filters.text.characters import count_characters
-from filters.text.kernel import driver, kernel
-from filters.text.texts import Texts, text_buffers
+from filters.text.kernel import driver
+from filters.text.texts import Texts
 
 VERSION = 1
 
@@ -38,37 +37,57 @@ _LEAST_OF_CODE = 0.25
 """Of a solution so much is looked at, for its question may stand beside it."""
 
 
-def find_matches(texts: Texts, index: Index, thresholds: Thresholds = Thresholds()) -> pa.Table:
-    """What each document has of the items of an index (MATCHES), by document."""
-    buffers = text_buffers(texts)
-    words = _match_words(
-        *buffers, word_tables(), index.words, answer_markers(), thresholds, _room(), _item_room()
-    )
+def find_matches(texts: Texts, index: Index, thresholds: Thresholds | None = None) -> pa.Table:
+    """What each document has of the items of an index (MATCHES), by document, item and place."""
+    thresholds = thresholds or Thresholds()
+    buffers = read_only_buffers(texts)
+    rules = Rules(index.words, answer_markers(), thresholds)
+    words = _apart(*_match_words(*buffers, word_tables(), rules, item_room()))
     if len(index.code.field) == 0:
         return _table(*words, np.zeros(len(words[0]), bool))
-    low = thresholds._replace(solution=_LEAST_OF_CODE)
-    code = _match_code(
-        *buffers, code_tables(), name_memory(), index.code, answer_markers(), low, _room(), _item_room()
-    )
+    rules = Rules(index.code, answer_markers(), thresholds._replace(solution=_LEAST_OF_CODE))
+    code = _apart(*_match_code(*buffers, code_tables(), name_memory(), rules, item_room()))
     return _joined(words, code, thresholds)
+
+
+def _apart(findings: np.ndarray, spans: np.ndarray) -> Found:
+    """Findings by document, item and place; of those of an item that overlap the one with most weight."""
+    order = _order(findings, spans)
+    findings, spans = findings[order], spans[order]
+    kept = _outweighs(findings, spans)
+    return findings[kept], spans[kept]
+
+
+def _order(findings: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    return np.lexsort((spans[:, 0], findings["item"], findings["document"]))
+
+
+@driver
+def _outweighs(findings, spans):
+    """Whether each finding is the heaviest of a row of overlapping ones of an item."""
+    kept = np.ones(findings.size, dtype=np.bool_)
+    before = 0
+    for at in range(1, findings.size):
+        one, other = findings[before], findings[at]
+        if one.document == other.document and one.item == other.item and spans[before, 1] > spans[at, 0]:
+            if other.weight <= one.weight:
+                kept[at] = False
+                continue
+            kept[before] = False
+        before = at
+    return kept
 
 
 def _joined(words: Found, code: Found, thresholds: Thresholds) -> pa.Table:
     """Solutions by themselves, and questions with what is found of their solution in the same document."""
     findings, spans = words
     solutions, places = code
-    keys, known = (np.rec.fromarrays([f["document"], f["item"]]) for f in (findings, solutions))
-    order = np.argsort(known, kind="stable")
-    place = np.minimum(np.searchsorted(known[order], keys), max(len(known) - 1, 0))
-    found = known[order][place] == keys if len(known) else np.zeros(len(keys), bool)
-    which = order[place[found]] if len(known) else place[found]
-    findings["coverage"][found, SOLUTION] = solutions["coverage"][which, SOLUTION]
+    rows, which = _with_solution(findings, spans, solutions, places)
+    findings["coverage"][rows, SOLUTION] = solutions["coverage"][which, SOLUTION]
     enough = solutions["coverage"][which, SOLUTION] >= thresholds.answer
-    rows = np.flatnonzero(found)[enough]
-    which = which[enough]
-    findings["kind"][rows] = np.where(
-        findings["kind"][rows] == IS_QUESTION, IS_ANSWER, findings["kind"][rows]
-    )
+    rows, which = rows[enough], which[enough]
+    kinds = findings["kind"]
+    kinds[rows] = np.where(kinds[rows] == IS_QUESTION, solutions["kind"][which], kinds[rows])
     spans[rows, 0] = np.minimum(spans[rows, 0], places[which, 0])
     spans[rows, 1] = np.maximum(spans[rows, 1], places[which, 1])
     alone = np.ones(len(solutions), bool)
@@ -76,22 +95,33 @@ def _joined(words: Found, code: Found, thresholds: Thresholds) -> pa.Table:
     weight = solutions["weight"] / np.maximum(solutions["score"], 1e-6)
     solutions["score"] = solutions["weight"] / (weight + MANY_WRITE)
     alone &= solutions["score"] >= thresholds.code
-    both = np.concatenate([findings, solutions[alone]])
-    order = np.argsort(both["document"], kind="stable")
-    by_code = np.arange(len(both)) >= len(findings)
-    return _table(both[order], np.concatenate([spans, places[alone]])[order], by_code[order])
+    findings = np.concatenate([findings, solutions[alone]])
+    spans = np.concatenate([spans, places[alone]])
+    by_code = np.arange(len(findings)) >= len(words[0])
+    order = _order(findings, spans)
+    return _table(findings[order], spans[order], by_code[order])
 
 
-def _room() -> Room:
-    return alignment_room()
-
-
-def _item_room() -> Item:
-    weights = (np.zeros(FIELDS, dtype=np.float32) for _ in range(2))
-    numbers = (np.zeros(FIELDS, dtype=np.int64) for _ in range(4))
-    return Item(
-        *weights, *numbers, np.zeros(1, dtype=np.float32), np.zeros(0, dtype=np.bool_), np.zeros(1, dtype=HIT)
+def _with_solution(
+    findings: np.ndarray, spans: np.ndarray, solutions: np.ndarray, places: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The findings in whose document a solution of their item is, and the next one of each, else the last."""
+    if len(solutions) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    keys, known = (
+        np.rec.fromarrays([found["document"], found["item"], span[:, 0]])
+        for found, span in ((findings, spans), (solutions, places))
     )
+    place = np.searchsorted(known, keys)
+
+    def same(which: np.ndarray) -> np.ndarray:
+        found = solutions[np.clip(which, 0, len(solutions) - 1)]
+        equal: np.ndarray = (found["document"] == findings["document"]) & (found["item"] == findings["item"])
+        return equal & (which >= 0) & (which < len(solutions))
+
+    which = np.where(same(place), place, place - 1)
+    rows = np.flatnonzero(same(which))
+    return rows, which[rows]
 
 
 def _table(findings: np.ndarray, spans: np.ndarray, by_code: np.ndarray) -> pa.Table:
@@ -118,7 +148,7 @@ def _table(findings: np.ndarray, spans: np.ndarray, by_code: np.ndarray) -> pa.T
 
 
 @driver
-def _match_words(data, offsets, tables, sequences, markers, thresholds, room, item_room):
+def _match_words(data, offsets, tables, rules, item):
     """The findings in all documents, and their spans in characters."""
     scratch = _scratch()
     points = np.empty(64, dtype=np.uint32)
@@ -127,26 +157,13 @@ def _match_words(data, offsets, tables, sequences, markers, thresholds, room, it
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
         scratch = _with_units(scratch, end - begin)
-        count = find_words(data, begin, end, tables, points, scratch.units)
-        scratch, found, total = _match(
-            data,
-            begin,
-            count,
-            document,
-            sequences,
-            markers,
-            thresholds,
-            room,
-            item_room,
-            scratch,
-            found,
-            total,
-        )
+        units = scratch.units[: find_words(data, begin, end, tables, points, scratch.units)]
+        scratch, found, total = _match(data, begin, units, document, rules, item, scratch, found, total)
     return found[0][:total], found[1][:total]
 
 
 @driver
-def _match_code(data, offsets, tables, memory, sequences, markers, thresholds, room, item_room):
+def _match_code(data, offsets, tables, memory, rules, item):
     """The same by code."""
     scratch = _scratch()
     found = np.empty(1 << 10, dtype=FINDING), np.empty((1 << 10, 2), dtype=np.int64)
@@ -154,21 +171,8 @@ def _match_code(data, offsets, tables, memory, sequences, markers, thresholds, r
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
         scratch = _with_units(scratch, end - begin)
-        count = find_code(data, begin, end, tables, memory, scratch.units)
-        scratch, found, total = _match(
-            data,
-            begin,
-            count,
-            document,
-            sequences,
-            markers,
-            thresholds,
-            room,
-            item_room,
-            scratch,
-            found,
-            total,
-        )
+        units = scratch.units[: find_code(data, begin, end, tables, memory, scratch.units)]
+        scratch, found, total = _match(data, begin, units, document, rules, item, scratch, found, total)
     return found[0][:total], found[1][:total]
 
 
@@ -183,8 +187,6 @@ class Scratch(NamedTuple):
     """uint64."""
     hits: np.ndarray
     """HIT."""
-    used: np.ndarray
-    """bool, one a hit."""
 
 
 @driver
@@ -194,7 +196,6 @@ def _scratch():
         np.empty(KEYS, dtype=np.uint64),
         np.empty(1 << 12, dtype=np.uint64),
         np.empty(1 << 8, dtype=HIT),
-        np.empty(1 << 8, dtype=np.bool_),
     )
 
 
@@ -203,53 +204,54 @@ def _with_units(scratch, size):
     """Room for so many units."""
     if size <= scratch.units.size:
         return scratch
-    return Scratch(np.empty(2 * size, dtype=UNIT), scratch.keys, scratch.seeds, scratch.hits, scratch.used)
+    return Scratch(np.empty(size, dtype=UNIT), scratch.keys, scratch.seeds, scratch.hits)
 
 
 @driver
-def _match(
-    data, begin, count, document, sequences, markers, thresholds, room, item_room, scratch, found, total
-):
-    """Adds what a document, whose first `count` units are in `scratch`, has of the items."""
-    units, keys, seeds, hits, used = scratch
-    number = find_seeds(units, count, sequences, keys, seeds)
+def _match(data, begin, units, document, rules, item, scratch, found, total):
+    """Adds what a document has of the items."""
+    _, keys, seeds, hits = scratch
+    sequences = rules.sequences
+    number = find_seeds(units, sequences, keys, seeds)
     while number < 0:
         seeds = np.empty(2 * seeds.size, dtype=np.uint64)
-        number = find_seeds(units, count, sequences, keys, seeds)
-    if number == 0:
-        return Scratch(units, keys, seeds, hits, used), found, total
+        number = find_seeds(units, sequences, keys, seeds)
     seeds[:number].sort()
-    size = find_hits(units, count, seeds[:number], sequences, room, hits)
+    size = find_hits(units, seeds[:number], sequences, item.alignment, hits)
     while size < 0:
         hits = np.empty(2 * hits.size, dtype=HIT)
-        used = np.empty(hits.size, dtype=np.bool_)
-        size = find_hits(units, count, seeds[:number], sequences, room, hits)
+        size = find_hits(units, seeds[:number], sequences, item.alignment, hits)
+    scratch = Scratch(scratch.units, keys, seeds, hits)
+    if size == 0:
+        return scratch, found, total
     findings, spans = found
     if total + size > findings.size:
         findings = np.append(findings, np.empty(total + size, dtype=FINDING))
         spans = np.append(spans, np.empty((total + size, 2), dtype=np.int64)).reshape(-1, 2)
-    item = Item(
-        item_room.coverage,
-        item_room.whole,
-        item_room.numbers,
-        item_room.found,
-        item_room.replaced,
-        item_room.size,
-        item_room.asked,
-        used,
-        item_room.hit,
-    )
-    new = judge(
-        units, count, hits[:size], sequences, markers, thresholds, room, item, findings[total:], document
-    )
-    for place in range(total, total + new):
-        _write_span(data, begin, units, findings[place], spans[place])
-    return Scratch(units, keys, seeds, hits, used), (findings, spans), total + new
+    order, used = _by_item_and_weight(hits[:size], sequences.item), np.empty(size, dtype=np.bool_)
+    new = judge(units, hits[:size], order, used, rules, item, findings[total:], document)
+    _write_spans(data, begin, units, findings[total : total + new], spans[total : total + new])
+    return scratch, (findings, spans), total + new
 
 
-@kernel
-def _write_span(data, begin, units, finding, span):
-    """The characters of a finding's span."""
-    first, last = units[finding.first].start, units[finding.last - 1].end
-    span[0] = count_characters(data, begin, begin + first)
-    span[1] = span[0] + count_characters(data, begin + first, begin + last)
+@driver
+def _by_item_and_weight(hits, items):
+    """The order of hits by item, and the heaviest first."""
+    weights, numbers = np.empty(hits.size, dtype=np.float32), np.empty(hits.size, dtype=np.int32)
+    for at in range(hits.size):
+        weights[at], numbers[at] = -hits[at].matched, items[hits[at].sequence]
+    order = np.argsort(weights, kind="mergesort")
+    return order[np.argsort(numbers[order], kind="mergesort")]
+
+
+@driver
+def _write_spans(data, begin, units, findings, spans):
+    """The characters of the findings of a document, counted from one to the next."""
+    byte, characters = begin, 0
+    for at in np.argsort(findings["first"], kind="mergesort"):
+        first = begin + units[findings[at].first].start
+        characters += count_characters(data, byte, first)
+        byte = first
+        spans[at, 0] = characters
+        last = begin + units[findings[at].last - 1].end
+        spans[at, 1] = characters + count_characters(data, first, last)

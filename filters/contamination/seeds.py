@@ -7,24 +7,33 @@ from __future__ import annotations
 import numpy as np
 
 from filters.contamination.align import ROWS, align
-from filters.contamination.index import TRIPLE, may_be_seed, seed_key, tells
+from filters.contamination.index import (
+    PLACE_BITS,
+    SEQUENCE_BITS,
+    TRIPLE,
+    is_new,
+    may_be_seed,
+    seed_key,
+    tells,
+)
 from filters.text.hashing import find_slot
 from filters.text.kernel import kernel
 
 KEYS = 256
 """Seeds that are looked up at once."""
-_PLACE_BITS = np.uint64(10)
-"""More than the places of a sequence take."""
-_UNIT_BITS = np.uint64(26)
-_OF_SEEDS = 5
-"""One seed in so many must be found, near the others: a text keeps half of them with a fifth of its words changed."""
+_PLACE_BITS = np.uint64(PLACE_BITS)
+_UNIT_BITS = np.uint64(64 - SEQUENCE_BITS - PLACE_BITS)
+"""Enough for a document of 2 GiB."""
+_OF_TRIPLES, _OF_LONGER = 5, 10
+"""One of so many seeds of a sequence must be found near the others; the same one again does not count. With a
+fifth of its words changed a text keeps half of its runs of three words, and a third of those of five."""
 _LEAST_FOUND = 0.3
 """The share of a sequence, by weight, under which nothing is said of it."""
 
 
 @kernel
-def find_seeds(units, count, sequences, keys, found):
-    """Writes the seeds among `units[:count]`, a number each; returns how many, -1 if there is no room.
+def find_seeds(units, sequences, keys, found):
+    """Writes the seeds among units, a number each; returns how many, -1 if there is no room.
 
     The number: the sequence, the unit of the document, the place in the sequence. `keys`: uint64, `KEYS`.
     """
@@ -32,12 +41,12 @@ def find_seeds(units, count, sequences, keys, found):
     for number in range(sequences.sizes.size):
         size = sequences.sizes[number]
         low, high = sequences.filter_bounds[number], sequences.filter_bounds[number + 1]
-        for begin in range(0, count - size + 1, KEYS):
-            end = min(begin + KEYS, count - size + 1)
+        for begin in range(0, units.size - size + 1, KEYS):
+            end = min(begin + KEYS, units.size - size + 1)
             _write_keys(units, begin, end, size, keys)
             _strike_unknown(sequences.filter, low, high, keys[: end - begin])
             for at in range(begin, end):
-                if keys[at - begin]:
+                if keys[at - begin] and is_new(units["hash"], 0, at, size):
                     seeds = _write_places(sequences, keys[at - begin], at, found, seeds)
                     if seeds < 0:
                         return -1
@@ -80,8 +89,11 @@ def _write_places(sequences, key, at, found, seeds):
 
 
 @kernel
-def find_hits(units, count, seeds, sequences, room, hits):
-    """Writes the hits (HIT) that sorted seeds lead to; returns how many, -1 if there is no room."""
+def find_hits(units, seeds, sequences, room, hits):
+    """Writes the hits (HIT) that sorted seeds lead to; returns how many, -1 if there is no room.
+
+    Those of a sequence stand one behind another.
+    """
     found = 0
     begin = 0
     while begin < seeds.size:
@@ -91,25 +103,26 @@ def find_hits(units, count, seeds, sequences, room, hits):
             end += 1
         size = sequences.first[sequence + 1] - sequences.first[sequence]
         seeds_of_it = sequences.seeds[sequence]
-        of_seeds = _OF_SEEDS if sequences.size[sequence] <= TRIPLE else 2 * _OF_SEEDS
+        of_seeds = _OF_TRIPLES if sequences.size[sequence] <= TRIPLE else _OF_LONGER
         needed = min(1 + (seeds_of_it > 2) + seeds_of_it // of_seeds, max(seeds_of_it, 1))
         reach = size + size // 2 + 8
-        at = begin
+        at, floor = begin, 0
         while at < end:
-            stop = at
+            stop, places = at, 1
             while stop < end and _unit(seeds[stop]) - _unit(seeds[at]) <= reach:
+                places += place_of(seeds[stop]) != place_of(seeds[at])
                 stop += 1
-            if stop - at < needed:
+            if places < needed:
                 at += 1
                 continue
             if found == hits.size:
                 return -1
-            low, high = _stretch(seeds, at, stop, size, count)
+            low, high = _stretch(seeds, at, stop, size, units.size)
             hit = hits[found]
-            align(units, low, high, sequences, sequence, room, hit)
+            align(units, max(low, floor), high, sequences, sequence, room, hit)
             if hit.matched >= _LEAST_FOUND * _weight(sequences, sequence):
                 found += 1
-                at = stop if hit.last <= _unit(seeds[at]) else at
+                floor = hit.last
                 while at < end and _unit(seeds[at]) < hit.last:
                     at += 1
             else:
@@ -141,6 +154,7 @@ def _weight(sequences, sequence):
 
 @kernel
 def sequence_of(seed):
+    """The sequence of a seed."""
     return np.int64(seed >> (_UNIT_BITS + _PLACE_BITS))
 
 
@@ -151,4 +165,5 @@ def _unit(seed):
 
 @kernel
 def place_of(seed):
+    """The place of a seed in its sequence."""
     return np.int64(seed & ((np.uint64(1) << _PLACE_BITS) - np.uint64(1)))

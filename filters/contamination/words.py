@@ -41,9 +41,9 @@ UNIT = np.dtype(
 """A word, or a piece of code: its hash, its bytes from the start of the document, its flags."""
 
 _ENDS_SENTENCE, _ENDS_CLAUSE, _QUOTES, _OPENS, _CLOSES = 2, 3, 4, 5, 6
-_NO_OPERATORS = "<>|"
-"""Of the mathematical symbols those that are marks; the others, and `^`, are words, a row of one a single word."""
 """What marks fold to, beside DROPPED and SEPARATOR."""
+_NO_OPERATORS = "<>|"
+"""Of the mathematical symbols those that are marks; the others and `^` are words, a row a single one."""
 _LONGEST = 64
 """Letters of a word that count."""
 _GREEK, _CYRILLIC_END = 0x370, 0x530
@@ -161,7 +161,7 @@ def _put(units, count, hashed, start, end, flags):
 
 @inline_kernel
 def _plain_word(data, at, end, folding):
-    """The hash and the end of a word of up to 16 ASCII letters; `at` where there is none, or none so simple."""
+    """The hash and the end of a word of up to 16 ASCII letters; `at` where none is, or none so simple."""
     if at + WIDTH > data.size:
         return np.uint64(0), at
     size = trailing_zeros(~_ascii_letters(data, at))
@@ -192,7 +192,7 @@ def _has_plural(before, second):
 
 @kernel
 def _word(data, at, end, tables, points):
-    """The hash, the end and the flag of the word or number that begins at `at`, which is its end if none does."""
+    """The hash, the end and the flag of the word or number that begins at `at`; its end is `at` if none."""
     folding = tables.folding
     size = 0
     digits = True
