@@ -18,6 +18,7 @@ import numpy as np
 from filters.contamination.words import CHOSEN, NUMBER
 from filters.text.hashing import combine, hash_bytes, hash_text, mix
 from filters.text.kernel import inline_kernel, kernel
+from filters.text.vectors import WIDTH, bytes_within, count_ones, low_bits
 
 VERSION = 1
 
@@ -35,6 +36,9 @@ union typedef unsigned signed auto sizeof goto template typename namespace using
 func go chan defer range map type fn mut impl trait pub use mod crate where match loop SELECT FROM WHERE JOIN
 GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert update delete
 """
+_MARKS_OF_CODE = 4
+"""Brackets, equals signs and semicolons among 128 bytes: hardly any program has fewer, most prose has."""
+_code_marks = bytes_within((0x28, 0x29), (0x3B, 0x3B), (0x3D, 0x3D), (0x5B, 0x5B), (0x5D, 0x5D), (0x7B, 0x7D))
 _MEMORY = 1 << 10
 _FARTHEST = 24
 """Units back to which a name is looked for."""
@@ -88,6 +92,19 @@ class NameMemory(NamedTuple):
 def name_memory() -> NameMemory:
     """Room for the names of one document after another."""
     return NameMemory(np.zeros(_MEMORY, dtype=np.uint64), np.zeros(_MEMORY, dtype=np.int32))
+
+
+@kernel
+def may_be_code(data, begin, end):
+    """Whether marks of programs stand close together somewhere: a quick test of what is worth a look."""
+    before = 0
+    for at in range(begin, min(end, data.size - WIDTH + 1), WIDTH):
+        marks = count_ones(_code_marks(data, at) & low_bits(end - at))
+        if before + marks >= _MARKS_OF_CODE:
+            return True
+        before = marks
+    # The last bytes of the buffer are not looked at.
+    return end > data.size - WIDTH
 
 
 @kernel

@@ -1,8 +1,8 @@
 """Common n-grams: seeds that documents of a source have without having the item, and what they take from it.
 
-Boilerplate, statutes and phrases of a language stand in benchmarks too. How common a seed is depends on the corpus, so
-it is counted there; documents that have the whole item do not count, else a benchmark that was copied often
-would hide itself.
+Boilerplate, statutes and phrases of a language stand in benchmarks too. How common a seed is depends on the
+corpus, so it is counted there; documents that have the whole item do not count, else a benchmark that was
+copied often would hide itself.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -36,7 +36,7 @@ def seed_documents(texts: Texts, index: Index) -> npt.NDArray[np.int32]:
 
 
 def common_seeds(documents: npt.NDArray[np.int32], whole: int) -> npt.NDArray[np.int64]:
-    """The words of the index at which a common seed begins, by what `seed_documents` found in `whole` documents."""
+    """The words of the index at which a common seed begins, by what was found in `whole` documents."""
     return np.flatnonzero(documents >= max(LEAST_DOCUMENTS, LEAST_SHARE * whole))
 
 

@@ -128,13 +128,14 @@ def build_index(items: pa.Table) -> Index:
     texts = _texts(items)
     code = _is_code(texts, items.column("benchmark").combine_chunks())
     words, programs = texts.where(~code), texts.where(code)
-    found = _all_words(*read_only_buffers(words.texts), word_tables())
-    same_as = _first_alike(items, words, found, programs)
+    units, bounds = _all_words(*read_only_buffers(words.texts), word_tables())
+    code_units, code_bounds = _code_of(programs, items)
+    same_as = _first_alike(items, words, units, bounds, programs)
     names = items.select(["benchmark", "item_id", "split"]).append_column("same_as", pa.array(same_as))
     return Index(
         names.combine_chunks(),
-        _sequences(words, *found, same_as, _Rarity.of_words, WORD_SEEDS),
-        _sequences(programs, *_code_of(programs, items), same_as, _Rarity.of_code, CODE_SEEDS),
+        _sequences(words, units, bounds, same_as, _Rarity.of_words, WORD_SEEDS),
+        _sequences(programs, code_units, code_bounds, same_as, _Rarity.of_code, CODE_SEEDS),
     )
 
 
@@ -149,9 +150,9 @@ def read_only_buffers(texts: pa.LargeStringArray) -> Buffers:
 def _texts(items: pa.Table) -> Texts:
     """All texts, by item and field."""
     rows, fields, texts = [], [], []
-    for field, name in enumerate(("passage", "question", "choices", "answer", "label", "solution")):
+    for number, name in enumerate(("passage", "question", "choices", "answer", "label", "solution")):
         column = items.column(name).combine_chunks()
-        if field == CHOICE:
+        if number == CHOICE:
             item = pc.list_parent_indices(column)
             column = pc.list_flatten(column)
         else:
@@ -159,7 +160,7 @@ def _texts(items: pa.Table) -> Texts:
         there = column.is_valid()
         texts.append(column.filter(there).cast(pa.large_string()))
         rows.append(item.filter(there).to_numpy().astype(np.int64))
-        fields.append(np.full(len(rows[-1]), field, dtype=np.uint8))
+        fields.append(np.full(len(rows[-1]), number, dtype=np.uint8))
     item, field = np.concatenate(rows), np.concatenate(fields)
     order = np.lexsort((field, item))
     return Texts(item[order], field[order], pa.concat_arrays(texts).take(pa.array(order)))
@@ -172,7 +173,8 @@ def _is_code(texts: Texts, benchmark: pa.StringArray) -> npt.NDArray[np.bool_]:
     looks = _looks_like_code(texts.texts.filter(pa.array(found)))
     share = np.bincount(group, looks) / np.maximum(np.bincount(group), 1)
     found[found] = share[group] >= 0.5
-    return found
+    is_code: npt.NDArray[np.bool_] = found
+    return is_code
 
 
 def _looks_like_code(texts: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
@@ -203,9 +205,10 @@ def _code_of(programs: Texts, items: pa.Table) -> tuple[Any, Any]:
     return units[behind], np.append(0, np.cumsum(np.bincount(text[behind], minlength=len(bounds) - 1)))
 
 
-def _first_alike(items: pa.Table, words: Texts, found: Any, programs: Texts) -> npt.NDArray[np.int64]:
+def _first_alike(
+    items: pa.Table, words: Texts, units: Any, bounds: Any, programs: Texts
+) -> npt.NDArray[np.int64]:
     """For each item the first of its benchmark with the same words and code, perhaps itself."""
-    units, bounds = found
     keys = _hash_texts(units["hash"], bounds, words.item, words.field, items.num_rows)
     for item, key in zip(programs.item, value_hashes(programs.texts), strict=True):
         keys[item] ^= key
@@ -248,20 +251,11 @@ def _sequences(
     weights = weigh(rarity)
     of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
     size = _seed_sizes(field, np.diff(first), original[text], seeds)
-    found = Sequences(
-        hashes,
-        weights,
-        flags,
-        first,
-        item,
-        field,
-        of_item,
-        *_seeds(hashes, units["flags"], weights, first, size),
-        np.unique(size[size > 0]),
-        size,
-    )
-    for values in found:
-        values.setflags(write=False)  # as they are when they come from a file
+    values = (hashes, weights, flags, first, item, field, of_item)
+    sought = _seeds(hashes, units["flags"], weights, first, size)
+    found = Sequences._make((*values, *sought, np.unique(size[size > 0]), size))
+    for array in found:
+        array.setflags(write=False)  # as they are when they come from a file
     return found
 
 
@@ -480,7 +474,7 @@ def _seeds(hashes: Any, flags: Any, weights: Any, first: Any, size: Any) -> tupl
 
 @driver
 def _all_seeds(hashes, flags, weights, first, sizes):
-    """The seeds of all sequences that are looked for: keys, sequences, places, and whether each tells much."""
+    """The seeds of all sequences that are looked for: keys, sequences, places, and which tell much."""
     room = hashes.size + sizes.size
     keys = np.empty(room, dtype=np.uint64)
     sequences = np.empty(room, dtype=np.int32)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.contamination.align import HIT
-from filters.contamination.code import code_tables, find_code, name_memory
+from filters.contamination.code import code_tables, find_code, may_be_code, name_memory
 from filters.contamination.common_words import answer_markers
 from filters.contamination.index import ANSWER, LABEL, PASSAGE, QUESTION, SOLUTION, Index, read_only_buffers
 from filters.contamination.items import KINDS, MATCHES
@@ -170,6 +170,8 @@ def _match_code(data, offsets, tables, memory, rules, item):
     total = 0
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
+        if not may_be_code(data, begin, end):
+            continue
         scratch = _with_units(scratch, end - begin)
         units = scratch.units[: find_code(data, begin, end, tables, memory, scratch.units)]
         scratch, found, total = _match(data, begin, units, document, rules, item, scratch, found, total)
