@@ -25,7 +25,7 @@ shards_app = typer.Typer(help="Look into shards, export them to other trainers."
 app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
-GO_ON = ("run", "annotate", "dedup")
+GO_ON = ("run", "annotate", "dedup", "decontaminate")
 """The commands that keep what they have done when they are interrupted."""
 DISK_HINT = "Mend the cause and give the same command again."
 
@@ -307,6 +307,38 @@ def dedup(
 
     shape = {"ngram": ngram, "bands": bands, "rows": rows, "verify": verify}
     dedup_files(files, against, output, shape, exact_only, messages, workers, json)
+
+
+@app.command()
+def decontaminate(
+    files: Files,
+    output: Output,
+    against: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=FILE", help="A benchmark, or the name of a task of lm-evaluation-harness."
+        ),
+    ],
+    settings: Annotated[
+        list[str],
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="As action.question=drop, or exam.question=q (a field)."
+        ),
+    ] = [],  # noqa: B006
+    allow: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Judgements: matches that are none, with reasons.")
+    ] = None,
+    messages: Messages = None,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Find items of benchmarks in documents: matches.parquet, and the documents without them in kept/.
+
+    A question with its answer drops a document; a question or a passage alone is flagged.
+    """
+    from pipelines.commands.decontaminate import decontaminate_files
+
+    decontaminate_files(files, against, settings, allow, output, messages, workers, json)
 
 
 @tokenizer_app.command("report")

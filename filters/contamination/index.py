@@ -46,10 +46,14 @@ PASSAGE, QUESTION, CHOICE, ANSWER, LABEL, SOLUTION = range(6)
 ASKS = 2
 """Flag of a unit in what the question asks: its last sentence, without what it quotes."""
 
+_TELLING = 0.4
+"""The least weight of the rarest word of a seed: `it is a` finds everything."""
+_ENOUGH_SEEDS = 32
+"""Of a long sequence about so many seeds are kept."""
 _PRIOR_ITEMS = 100
 _PRIOR_OF_COMMON = 30.0
 """Before any item is seen, so many of so many have a common word."""
-_LEAST_WEIGHT = 0.05
+LEAST_WEIGHT = 0.05
 _CODE_MARKS = 0.05
 """The share of brackets and the like among the characters of code."""
 _FILTER_BITS_A_KEY = 16
@@ -242,7 +246,7 @@ def _sequences(texts: Texts, units: Any, bounds: Any, same_as: Any, seed: int) -
         item,
         field,
         of_item,
-        *_seeds(hashes, units["flags"], first, field, sought, seed),
+        *_seeds(hashes, units["flags"], weights, first, field, sought, seed),
     )
     for values in found:
         if isinstance(values, np.ndarray):
@@ -351,7 +355,7 @@ class _Rarity(NamedTuple):
         return _document_frequency(self.hashes, self.bounds, self.item, self.original, size)
 
     def _bounded(self, weights: Any) -> npt.NDArray[np.float32]:
-        found: npt.NDArray[np.float32] = np.clip(weights, _LEAST_WEIGHT, 1).astype(np.float32)
+        found: npt.NDArray[np.float32] = np.clip(weights, LEAST_WEIGHT, 1).astype(np.float32)
         return found
 
 
@@ -421,14 +425,16 @@ def is_new(hashes, begin, at, size):
     return True
 
 
-def _seeds(hashes: Any, flags: Any, first: Any, field: Any, sought: Any, seed: int) -> tuple[Any, ...]:
+def _seeds(
+    hashes: Any, flags: Any, weights: Any, first: Any, field: Any, sought: Any, seed: int
+) -> tuple[Any, ...]:
     """The last nine fields of Sequences."""
-    keys, sequence, place = _all_seeds(hashes, flags, first, field, sought, seed)
+    keys, sequence, place, telling = _all_seeds(hashes, flags, weights, first, field, sought, seed)
     order = np.argsort(keys, kind="stable")
     keys, sequence, place = keys[order], sequence[order], place[order]
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     shared = np.diff(np.append(begins, len(keys)))
-    rare = np.repeat(shared <= MOST_SHARED, shared)
+    rare = np.repeat(shared <= MOST_SHARED, shared) & telling[order]
     found = np.bincount(sequence[rare], minlength=len(field))
     # Of a sequence without a rare seed all are kept, each as far as so many share it.
     rank = np.arange(len(keys)) - np.repeat(begins, shared)
@@ -453,12 +459,13 @@ def _seeds(hashes: Any, flags: Any, first: Any, field: Any, sought: Any, seed: i
 
 
 @driver
-def _all_seeds(hashes, flags, first, field, sought, seed):
+def _all_seeds(hashes, flags, weights, first, field, sought, seed):
     """The seeds of all sequences that are looked for: keys, sequences, places."""
     room = hashes.size + field.size
     keys = np.empty(room, dtype=np.uint64)
     sequences = np.empty(room, dtype=np.int32)
     places = np.empty(room, dtype=np.int16)
+    telling = np.empty(room, dtype=np.bool_)
     count = 0
     for sequence in range(field.size):
         begin, end = first[sequence], first[sequence + 1]
@@ -471,8 +478,11 @@ def _all_seeds(hashes, flags, first, field, sought, seed):
             keys[count] = seed_key(hashes, at, size)
             sequences[count] = sequence
             places[count] = at - begin
+            of_many = np.uint64(max(1, (end - begin) // _ENOUGH_SEEDS))
+            heaviest = weights[at : at + size].max()
+            telling[count] = heaviest >= _TELLING and keys[count] % of_many == 0
             count += 1
-    return keys[:count], sequences[:count], places[:count]
+    return keys[:count], sequences[:count], places[:count], telling[:count]
 
 
 @inline_kernel

@@ -61,10 +61,12 @@ _SHORT = 8
 """A question of so few words must stand word by word, a sentence by itself, or with its answer or choices."""
 _LEAST_EVIDENCE = 2.5
 """The weight of matched words without which a question is one that many ask."""
-MANY_WRITE = 5.0
+_TELLING = 0.8
+"""The weight of an answer that does not stand behind any sentence."""
+MANY_WRITE = 8.0
 """Weight that many solutions of other tasks share with one: it counts as missing."""
 _LEAST_FOUND = 0.35
-"""The share of a longer question, by weight, without which all its choices say nothing."""
+"""The share of a question, by weight, without which all its choices say nothing: others may have them."""
 _CHOICES_ALONE = 0.75
 """The share of the choices, by weight, that makes the item without its question."""
 _LEAST_OF_CHOICES = 5.0
@@ -270,10 +272,12 @@ def _is_asked(units, place, choices, answered, thresholds, item):
     """Whether the question is there, or so many choices that it must be that one."""
     coverage, whole, size = item.coverage, item.whole, item.size[QUESTION]
     exact = _is_exact(units, place, size)
+    exact &= answered or _begins_clause(units, place.question_first)
     with_choices = choices.number > 1 and 2 * choices.listed >= choices.number
     asked = _is_found(item, QUESTION, thresholds.question) and place.asks >= _ASKED * item.asked[0]
     if size <= _SHORT:
-        almost = answered and place.units >= size - 1
+        telling = coverage[ANSWER] + coverage[LABEL] + coverage[SOLUTION] >= _TELLING
+        almost = answered and telling and place.units >= size - 1
         asked = exact or (asked and (almost or with_choices) and item.size.sum() > _SHORT)
     elif coverage[QUESTION] < _LEAST_EVIDENCE:
         asked = asked and (answered or with_choices or exact)
@@ -281,7 +285,7 @@ def _is_asked(units, place, choices, answered, thresholds, item):
         choices.number > 1
         and choices.listed == choices.number
         and coverage[CHOICE] >= _LEAST_OF_CHOICES
-        and (size <= _SHORT or coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION])
+        and coverage[QUESTION] >= _LEAST_FOUND * whole[QUESTION]
     )
     return asked or all_choices
 
@@ -331,15 +335,16 @@ def _is_found(item, field, share):
 
 @kernel
 def _is_exact(units, place, size):
-    """Whether all words of a question stand there and no others, as a sentence of its own."""
-    ends = SENTENCE | CLAUSE
-    first, last = place.question_first, place.question_last
-    return (
-        0 < size == place.units
-        and last - first == size
-        and units[first].flags & ends != 0
-        and (last >= units.size or units[last].flags & ends != 0)
-    )
+    """Whether all words of a question stand there and no others, to the end of a sentence."""
+    last = place.question_last
+    whole = 0 < size == place.units and last - place.question_first == size
+    return whole and _begins_clause(units, last)
+
+
+@inline_kernel
+def _begins_clause(units, at):
+    """Whether a mark stands before a unit, or the end."""
+    return at >= units.size or units[at].flags & (SENTENCE | CLAUSE) != 0
 
 
 class Choices(NamedTuple):
@@ -422,7 +427,10 @@ def _find(units, low, high, sequences, sequence, item, share):
 
 @kernel
 def _find_short(units, low, near, reach, sequences, sequence, markers):
-    """Where a short answer ends: word by word soon behind `low`, or behind a word such as `answer`; or -1."""
+    """Where a short answer ends: word by word soon behind `low`, or behind a word such as `answer`; or -1.
+
+    A single letter, as of a choice, must stand by itself: it may be a word of the language.
+    """
     begin = sequences.first[sequence]
     size = sequences.first[sequence + 1] - begin
     marker = -reach
@@ -431,7 +439,9 @@ def _find_short(units, low, near, reach, sequences, sequence, markers):
             same = 0
             while same < size and units[at + same].hash == sequences.units[begin + same]:
                 same += 1
-            if same == size:
+            letter = size == 1 and units[at].end - units[at].start <= 2 and not units[at].flags & NUMBER
+            alone = _begins_clause(units, at) and _begins_clause(units, at + 1)
+            if same == size and (alone or not letter):
                 return at + size
         place = np.searchsorted(markers, units[at].hash)
         if place < markers.size and markers[place] == units[at].hash:

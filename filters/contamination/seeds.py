@@ -14,9 +14,9 @@ from filters.text.kernel import kernel
 _PLACE_BITS = np.uint64(PLACE_BITS)
 _UNIT_BITS = np.uint64(64 - SEQUENCE_BITS - PLACE_BITS)
 """Enough for a document of 2 GiB."""
-_SEEDS_A_HIT = 10
-"""Of so many seeds of a sequence at least one must be found near the others; the same one again does not
-count. With a fifth of its words changed a text keeps about half of them."""
+_OF_SEEDS = 5
+"""One seed in so many must be found, near the others; the same one again does not count. A text keeps half of
+them with a fifth of its words changed."""
 _LEAST_FOUND = 0.3
 """The share of a sequence, by weight, under which nothing is said of it."""
 
@@ -57,18 +57,19 @@ def find_hits(units, seeds, sequences, room, hits):
     found = 0
     begin = 0
     while begin < seeds.size:
-        sequence = _sequence(seeds[begin])
+        sequence = sequence_of(seeds[begin])
         end = begin
-        while end < seeds.size and _sequence(seeds[end]) == sequence:
+        while end < seeds.size and sequence_of(seeds[end]) == sequence:
             end += 1
         size = sequences.first[sequence + 1] - sequences.first[sequence]
-        needed = 1 + sequences.seeds[sequence] // _SEEDS_A_HIT
+        seeds_of_it = sequences.seeds[sequence]
+        needed = min(1 + (seeds_of_it > 2) + seeds_of_it // _OF_SEEDS, max(seeds_of_it, 1))
         reach = size + size // 2 + 8
         at, floor = begin, 0
         while at < end:
             stop, places = at, 1
             while stop < end and _unit(seeds[stop]) - _unit(seeds[at]) <= reach:
-                places += _place(seeds[stop]) != _place(seeds[at])
+                places += place_of(seeds[stop]) != place_of(seeds[at])
                 stop += 1
             if places < needed:
                 at += 1
@@ -95,7 +96,7 @@ def _stretch(seeds, at, stop, size, count):
     slack = 8 + size // 4
     low, high = count, 0
     for index in range(at, stop):
-        start = _unit(seeds[index]) - _place(seeds[index])
+        start = _unit(seeds[index]) - place_of(seeds[index])
         low, high = min(low, start), max(high, start + size)
     first, last = _unit(seeds[at]), _unit(seeds[stop - 1])
     low = max(low - slack, first - size - slack, 0)
@@ -111,7 +112,7 @@ def _weight(sequences, sequence):
 
 
 @kernel
-def _sequence(seed):
+def sequence_of(seed):
     return np.int64(seed >> (_UNIT_BITS + _PLACE_BITS))
 
 
@@ -121,5 +122,5 @@ def _unit(seed):
 
 
 @kernel
-def _place(seed):
+def place_of(seed):
     return np.int64(seed & ((np.uint64(1) << _PLACE_BITS) - np.uint64(1)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from rich.console import Console
 from filters.dedup.minhash import MinHash
 from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.files import REFERENCES, SCOPE, ingest_with_references
-from pipelines.commands.job import Job, run_job
+from pipelines.commands.job import Job, place_file, run_job
+from pipelines.commands.kept import KEPT, publish_kept
 from pipelines.commands.options import configured
 from pipelines.commands.quarantine import QUARANTINE, publish_quarantine
 from pipelines.execution.stage import inputs_first
@@ -22,11 +21,9 @@ from pipelines.plain import print_json
 from pipelines.sources.quarantine import tell
 from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.dedup.preference import Preference
-from pipelines.stages.dedup.survivors import EVIDENCE, Kept, Survivors
+from pipelines.stages.dedup.survivors import EVIDENCE, KeptSurvivors, Survivors
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.sidecar import Annotation
-
-KEPT = "kept"
 
 
 def dedup_files(
@@ -100,7 +97,7 @@ def dedup(
     bands = () if exact_only else tuple(minhash_bands(source, shape) for source in sources)
     pairs = verified_pairs(SCOPE, preference, bands, shape) if bands else None
     survivors = Survivors(scope=SCOPE, preference=preference, pairs=pairs, threshold=shape.verify)
-    kept = Kept(scope=SCOPE, parts=sources[0], survivors=survivors)
+    kept = KeptSurvivors(scope=SCOPE, parts=sources[0], survivors=survivors)
     job = Job(
         command="dedup",
         settings={"exact": True, "minhash": None if exact_only else shape.model_dump()},
@@ -117,14 +114,12 @@ def _source(annotation: Annotation) -> str:
 
 
 def _publish(
-    sources: tuple[Ingest, ...], survivors: Survivors, kept: Kept, work: Path, output: Path
+    sources: tuple[Ingest, ...], survivors: Survivors, kept: KeptSurvivors, work: Path, output: Path
 ) -> dict[str, Any]:
     """Give the stages' files their places among the results."""
     bad_records = publish_quarantine(sources, work, output)
-    _place(survivors.path(work, EVIDENCE), output / EVIDENCE)
-    (output / KEPT).mkdir()
-    for name in kept.manifest(work).part_names(".parquet"):
-        _place(kept.path(work, name), output / KEPT / name)
+    place_file(survivors.path(work, EVIDENCE), output / EVIDENCE)
+    publish_kept(kept, work, output)
     counts = survivors.manifest(work).counts
     duplicates = {method: counts.number("duplicates", reason=method) for method in ("exact", "minhash")}
     documents, *references = (sum(source.part_rows(work)) for source in sources)
@@ -136,14 +131,6 @@ def _publish(
         "repeated_ids": counts.number("repeated_ids"),
         "bad_records": bad_records,
     }
-
-
-def _place(source: Path, target: Path) -> None:
-    """Give a file of the work folder a second name, or copy it where the file system has no hard links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _print(summary: dict[str, Any], output: Path, console: Console) -> None:

@@ -100,3 +100,11 @@ def _remove(output: Path, names: tuple[str, ...]) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def place_file(source: Path, target: Path) -> None:
+    """Give a file of the work folder a second name, or copy it where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

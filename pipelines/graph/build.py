@@ -14,6 +14,7 @@ from mixers.plan import most_of_a_document
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.classifiers import classifier_verdicts
+from pipelines.graph.contamination import contamination_verdicts, without_spans
 from pipelines.graph.inputs import Inputs
 from pipelines.recipe.classify_checks import QUALITY
 from pipelines.recipe.recipe import FIRST_STAGE, HELD_OUT, Recipe, SourceSettings
@@ -73,7 +74,8 @@ class Graph:
 def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     """Make the stages of `recipe`; everything from outside comes from `inputs`."""
     ingests = tuple(ingest_of(recipe, name, inputs) for name in recipe.sources)
-    sources = tuple(_without_boilerplate(recipe, ingest) for ingest in ingests)
+    read = (_without_boilerplate(recipe, ingest) for ingest in ingests)
+    sources = tuple(without_spans(recipe, parts, inputs) for parts in read)
     classifiers = classifier_verdicts(recipe, sources, inputs)
     select = _select(recipe, DOCUMENTS, sources, inputs, classifiers)
     tokenizer = _tokenizer(recipe, select, inputs)
@@ -177,6 +179,7 @@ def _judged_source(recipe: Recipe, parts: PartStage, inputs: Inputs) -> JudgedSo
         rules=settings.rules,
         language=settings.language,
         datatrove=tuple(_datatrove_verdicts(parts, settings)),
+        contamination=contamination_verdicts(recipe, parts, inputs),
     )
 
 

@@ -18,10 +18,12 @@ from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.recipe.curate import Language
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.base import Quarantine, Source, Unit
+from pipelines.sources.benchmarks import BenchmarkConfig, BenchmarkInput
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.content import Contents
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubSource
+from pipelines.sources.judgements import Judgements, read_judgements
 from pipelines.sources.language_model import load_identifier
 from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_model, read_chat_template
 from pipelines.sources.preview import Preview
@@ -72,6 +74,14 @@ class Inputs(Protocol):
         """The unwanted words of a language in the documents of `source`."""
         ...
 
+    def benchmark(self, name: str, config: BenchmarkConfig) -> BenchmarkInput:
+        """The benchmark called `name`, which documents are compared with."""
+        ...
+
+    def judgements(self, file: str) -> Judgements:
+        """What people said of matches with benchmarks."""
+        ...
+
 
 @dataclass
 class LiveInputs(Inputs):
@@ -86,6 +96,7 @@ class LiveInputs(Inputs):
     contents: Contents = field(default_factory=Contents)
     sources: dict[str, Source] = field(default_factory=dict)
     """Those that were asked for, by name: the files of each are listed once."""
+    benchmarks: dict[str, BenchmarkInput] = field(default_factory=dict)
 
     @classmethod
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
@@ -171,6 +182,18 @@ class LiveInputs(Inputs):
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
         """Files relative to the recipe's folder."""
         return read_word_list(language, [self.path(file) for file in files])
+
+    @override
+    def benchmark(self, name: str, config: BenchmarkConfig) -> BenchmarkInput:
+        """Files relative to the recipe's folder, or a task of the harness."""
+        return BenchmarkInput(
+            name, config.identity(self.base_folder, self.contents), config, self.base_folder
+        )
+
+    @override
+    def judgements(self, file: str) -> Judgements:
+        """A file relative to the recipe's folder."""
+        return read_judgements(self.path(file))
 
     def pin(self, recipe: Recipe) -> None:
         """Ask the hub for the commit of everything that has none yet.
@@ -297,6 +320,15 @@ class RecordedInputs(Inputs):
     @override
     def word_list(self, source: str, language: str, files: list[str]) -> WordList:
         return WordList(language, (), self.settings[f"annotate {source}-bad_words"]["lists"][language])
+
+    @override
+    def benchmark(self, name: str, config: BenchmarkConfig) -> BenchmarkInput:
+        return BenchmarkInput(name, self.settings["benchmarks"]["against"][name])
+
+    @override
+    def judgements(self, file: str) -> Judgements:
+        rows = self.settings["select documents"]["contamination"]["judgements"]
+        return Judgements(tuple(tuple(row) for row in rows))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ QUESTION_COVERAGE = 0.6
 ANSWER_COVERAGE = 0.6
 PASSAGE_COVERAGE = 0.6
 SOLUTION_COVERAGE = 0.6
+CODE_COVERAGE = 0.5
 SEMANTIC_SIMILARITY = 0.8
 
 
@@ -57,7 +58,10 @@ class Thresholds(BaseModel):
     question: Share = Field(QUESTION_COVERAGE, gt=0, description="Of the question.")
     answer: Share = Field(ANSWER_COVERAGE, gt=0, description="Of the answer.")
     passage: Share = Field(PASSAGE_COVERAGE, gt=0, description="Of the passage.")
-    solution: Share = Field(SOLUTION_COVERAGE, gt=0, description="Of the solution.")
+    solution: Share = Field(SOLUTION_COVERAGE, gt=0, description="Of the solution, in words.")
+    code: Share = Field(
+        CODE_COVERAGE, gt=0, description="Of a program; what all programs share counts as missing."
+    )
 
 
 class Endpoint(BaseModel):

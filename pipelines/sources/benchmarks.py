@@ -149,3 +149,18 @@ class BenchmarkConfig(BaseModel):
     def _named(self) -> ItemFields:
         single = {role: getattr(self, role) for role in ROLES if role != "choices"}
         return ItemFields(choices=self.choices or (), **single)
+
+
+@dataclass(frozen=True)
+class BenchmarkInput:
+    """A benchmark as an input of a run: what it is, and how it is read."""
+
+    name: str
+    identity: dict[str, Any]
+    config: BenchmarkConfig | None = None
+    base_folder: Path = Path()
+
+    def read(self) -> Benchmark:
+        """Its items. Raises as `BenchmarkConfig.read` does."""
+        assert self.config is not None, "what a finished run recorded is not read again"
+        return self.config.read(self.name, self.base_folder)

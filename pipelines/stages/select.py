@@ -25,6 +25,7 @@ from pipelines.stages import hash_sampling
 from pipelines.stages.annotate import Annotations
 from pipelines.stages.classify.classifier import Classifier
 from pipelines.stages.classify.percentile_verdicts import DOMAIN, Verdicts
+from pipelines.stages.contamination.verdicts import ContaminationVerdicts
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
 from pipelines.stages.dedup.preference import Preference
 from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
@@ -61,6 +62,7 @@ class JudgedSource:
     rules: tuple[Rule, ...] = ()
     language: LanguageRule = ANY_LANGUAGE
     datatrove: tuple[DatatroveVerdicts, ...] = ()
+    contamination: ContaminationVerdicts | None = None
 
     @property
     def scope(self) -> str:
@@ -103,7 +105,13 @@ class Select(SingleTaskStage):
             *self.trained,
             *distinct(scores),
             *(verdicts for source in self.sources for verdicts in source.datatrove),
+            *(verdicts.matches for verdicts in self.contamination),
         )
+
+    @property
+    def contamination(self) -> tuple[ContaminationVerdicts, ...]:
+        """The verdicts on matches with benchmarks, of the sources that are compared."""
+        return tuple(source.contamination for source in self.sources if source.contamination)
 
     @property
     def trained(self) -> tuple[Classifier, ...]:
@@ -133,6 +141,7 @@ class Select(SingleTaskStage):
             "held_out": [self.held_out_share, self.held_out_least, self.longest_held_out],
             "seed": self.seed,
             "classifiers": {verdicts.name: verdicts.settings for verdicts in self.classifiers},
+            **({"contamination": self.contamination[0].settings} if self.contamination else {}),
         }
 
     @override
@@ -173,6 +182,11 @@ class Select(SingleTaskStage):
         tables = source.annotations.tables(workdir, columns)
         documents = pl.concat([JUDGED, *(self._judged_part(source, table, output) for table in tables)])
         reason = documents["reason"]
+        if source.contamination:
+            contaminated = source.contamination.reasons(workdir).cast(NAME)
+            for verdict, number in contaminated.drop_nulls().value_counts().rows():
+                output.counts.add("failed_rule", number, scope=source.scope, reason=verdict)
+            reason = contaminated.zip_with(contaminated.is_not_null(), reason)
         for verdicts in source.datatrove:
             objections = pl.Series(verdicts.reasons(workdir)).cast(NAME)
             failed = objections.len() - objections.null_count()

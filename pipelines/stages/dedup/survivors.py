@@ -13,19 +13,15 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from filters.dedup import survivors
-from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.stages.dedup.preference import Preference
 from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
-from pipelines.stages.parts import PerPartStage
+from pipelines.stages.kept import Kept
 from pipelines.stages.sidecar import values_of_documents
 
 EVIDENCE = "duplicates.parquet"
 VERDICTS = "verdicts.parquet"
-COLUMNS = ["doc_id", "text", "url", "metadata"]
-OF_CONVERSATIONS = ("messages", "template_fields")
-"""Of a part, those that differ between documents which come from files given on a command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +85,10 @@ class Survivors(SingleTaskStage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept(PerPartStage):
-    """Output: a file of each part's name with the documents that survive, whole conversations too."""
+class KeptSurvivors(Kept):
+    """The documents that survive."""
 
-    name: ClassVar[str] = "kept"
-    version: ClassVar[int] = 2
+    dropped_as: ClassVar[str] = "duplicate"
     survivors: Survivors
 
     @property
@@ -102,27 +97,6 @@ class Kept(PerPartStage):
         return (self.parts, self.survivors)
 
     @override
-    def tasks(self, workdir: Path) -> list[Task]:
-        rows = self.parts.part_rows(workdir)
-        firsts = np.cumsum([0, *rows]).tolist()
-        names = self.parts.part_names(workdir)
-        return [{"part": name, "first": first} for name, first in zip(names, firsts, strict=False)]
-
-    @override
-    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        columns = [*COLUMNS, *OF_CONVERSATIONS]
-        part = pq.read_table(self.parts.path(workdir, task["part"]), columns=columns)
-        part = part.drop_columns([name for name in OF_CONVERSATIONS if _is_empty(part.column(name))])
+    def is_kept(self, workdir: Path, task: Task, rows: int) -> pa.ChunkedArray:
         verdicts = pq.read_table(self.survivors.path(workdir, VERDICTS)).column("kept")
-        kept = part.filter(verdicts.slice(task["first"], part.num_rows))
-        output.write_table(task["part"], kept)
-        output.counts.flow(
-            "documents",
-            entered=part.num_rows,
-            left=kept.num_rows,
-            dropped={Count("duplicate"): part.num_rows - kept.num_rows},
-        )
-
-
-def _is_empty(column: pa.ChunkedArray) -> bool:
-    return bool(column.null_count == len(column))
+        return verdicts.slice(task["first"], rows)

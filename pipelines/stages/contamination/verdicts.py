@@ -1,0 +1,90 @@
+"""Verdicts on matches: what is done with a document that has something of an item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipelines.sources.judgements import Judgements
+from pipelines.stages.contamination.matches import Matches
+
+DROP, CUT, FLAG = "drop", "cut", "flag"
+REASON = "contamination"
+ALLOWED = "allowed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContaminationVerdicts:
+    """What the matches of a source mean for its documents."""
+
+    matches: Matches
+    actions: Mapping[tuple[str, str], str] = field(hash=False)
+    """By benchmark and kind: drop, cut or flag. What a cut left over is dropped."""
+    judgements: Judgements
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the verdicts besides the matches, JSON-able."""
+        actions = sorted([*key, action] for key, action in self.actions.items())
+        return {"actions": actions, "judgements": [list(row) for row in self.judgements.rows]}
+
+    def tables(self, workdir: Path) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Each part's name, and its matches with `benchmark`, `item_id`, `split`, `doc_id` and `action`.
+
+        The action is drop, cut or flag; `allowed` where a person judged that the match is none.
+        """
+        names = self._names(workdir)
+        parts = self.matches.parts
+        for part in parts.part_names(workdir):
+            yield part, self._with_actions(self.matches.table(workdir, part), names, workdir, part)
+
+    def table(self, workdir: Path, part: str) -> pl.DataFrame:
+        """The same of one part."""
+        return self._with_actions(self.matches.table(workdir, part), self._names(workdir), workdir, part)
+
+    def reasons(self, workdir: Path) -> pl.Series:
+        """For each document of the source the reason for which it is dropped; null where none is."""
+        found = [pl.Series("reason", [], dtype=pl.String)]
+        rows = self.matches.parts.part_rows(workdir)
+        for (_, matches), size in zip(self.tables(workdir), rows, strict=True):
+            dropped = matches.filter(pl.col("action").is_in([DROP, CUT])).unique("row", keep="first")
+            reason = pl.concat_str(pl.lit(f"{REASON}."), "benchmark").alias("reason")
+            of_rows = pl.DataFrame({"row": pl.arange(0, size, eager=True, dtype=pl.Int64)})
+            found.append(
+                of_rows.join(dropped.select("row", reason), on="row", how="left", maintain_order="left")[
+                    "reason"
+                ]
+            )
+        return pl.concat(found)
+
+    def _names(self, workdir: Path) -> pl.DataFrame:
+        names = self.matches.benchmarks.index(workdir).items
+        return (
+            pl.DataFrame(pl.from_arrow(names))
+            .with_row_index("item")
+            .with_columns(pl.col("item").cast(pl.Int64))
+        )
+
+    def _with_actions(self, matches: Any, names: pl.DataFrame, workdir: Path, part: str) -> pl.DataFrame:
+        found = pl.DataFrame(pl.from_arrow(matches)).join(names, on="item", how="left", maintain_order="left")
+        ids = self._ids(workdir, part, found["row"]) if len(found) else pl.Series([], dtype=pl.String)
+        actions = pl.DataFrame(
+            [(*key, action) for key, action in self.actions.items()],
+            schema={"benchmark": pl.String, "kind": pl.String, "action": pl.String},
+            orient="row",
+        )
+        found = found.with_columns(doc_id=ids).join(
+            actions, on=["benchmark", "kind"], how="left", maintain_order="left"
+        )
+        return found.with_columns(
+            action=pl.when(self.judgements.are_false(found)).then(pl.lit(ALLOWED)).otherwise("action")
+        )
+
+    def _ids(self, workdir: Path, part: str, rows: pl.Series) -> pl.Series:
+        ids = pq.read_table(self.matches.parts.path(workdir, part), columns=["doc_id"]).column("doc_id")
+        return pl.Series(ids).gather(rows)
