@@ -220,6 +220,8 @@ def _word(data, at, end, tables, points):
                 size += 1
         elif point != DROPPED or size == 0:
             break
+        elif lead >= 0x80:  # an accent belongs to its letter
+            stop = after
         at = after
     if size == 0:
         return np.uint64(0), stop, 0
