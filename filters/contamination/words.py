@@ -220,6 +220,8 @@ def _word(data, at, end, tables, points):
                 size += 1
         elif point != DROPPED or size == 0:
             break
+        elif lead >= 0x80:  # an accent belongs to its letter
+            stop = after
         at = after
     if size == 0:
         return np.uint64(0), stop, 0
@@ -263,14 +265,15 @@ def _hash_points(points, size):
 @kernel
 def _hash_word(points, size, tables):
     """The hash of the stem of `points[:size]`, in one script as far as look-alike letters allow."""
-    latin = beyond = unlike = 0
+    latin = beyond = only_latin = 0
     for index in range(size):
         point = points[index]
-        latin += (point >= 97) & (point < 123)
-        if (point >= _GREEK) & (point < _CYRILLIC_END):
-            beyond += 1
-            unlike += tables.latin[point - np.uint32(_GREEK)] == 0
-    if latin and (unlike or beyond > latin):
+        if (point >= 97) & (point < 123):
+            latin += 1
+            only_latin += tables.cyrillic[point] == 0
+        beyond += (point >= _GREEK) & (point < _CYRILLIC_END)
+    mostly_beyond = beyond > latin and only_latin == 0
+    if latin and (mostly_beyond or not _all_look_latin(points, size, tables.latin)):
         _write_as_cyrillic(points, size, tables.cyrillic)
     elif latin and beyond:
         _write_as_latin(points, size, tables.latin)
@@ -278,9 +281,19 @@ def _hash_word(points, size, tables):
     if beyond == 0:
         return _hash_points(points, _without_plural(points, size))
     size -= _ending(points, size, tables.endings)
-    if not unlike:
+    if _all_look_latin(points, size, tables.latin):
         _write_as_latin(points, size, tables.latin)
     return _hash_points(points, size)
+
+
+@inline_kernel
+def _all_look_latin(points, size, latin):
+    """Whether no letter is Greek or Cyrillic but those that look like a Latin one."""
+    for index in range(size):
+        point = points[index]
+        if (point >= _GREEK) & (point < _CYRILLIC_END) and latin[point - np.uint32(_GREEK)] == 0:
+            return False
+    return True
 
 
 @inline_kernel
