@@ -263,8 +263,7 @@ def _kind(units, place, rules, number, item, finding):
 def _is_asked(units, place, choices, answered, thresholds, item):
     """Whether the question is there, or so many choices that it must be that one."""
     coverage, size = item.coverage, item.size[QUESTION]
-    begins = place.question_last >= 0 and units[place.question_first].flags & (SENTENCE | CLAUSE) != 0
-    exact = (begins or answered) and _is_exact(units, place, size)
+    exact = (answered or _begins_clause(units, place.question_first)) and _is_exact(units, place, size)
     with_choices = choices.number > 1 and 2 * choices.listed >= choices.number
     asked = _is_found(item, QUESTION, thresholds.question) and place.asks >= _ASKED * item.asked[0]
     if size <= _SHORT:
@@ -323,13 +322,15 @@ def _is_found(item, field, share):
 @kernel
 def _is_exact(units, place, size):
     """Whether all words of a question stand there and no others, to the end of a sentence."""
-    ends = SENTENCE | CLAUSE
-    first, last = place.question_first, place.question_last
-    return (
-        0 < size == place.units
-        and last - first == size
-        and (last >= units.size or units[last].flags & ends != 0)
-    )
+    last = place.question_last
+    whole = 0 < size == place.units and last - place.question_first == size
+    return whole and _begins_clause(units, last)
+
+
+@inline_kernel
+def _begins_clause(units, at):
+    """Whether a mark stands before a unit, or the end of the document."""
+    return at >= units.size or units[at].flags & (SENTENCE | CLAUSE) != 0
 
 
 class Choices(NamedTuple):
@@ -425,16 +426,10 @@ def _find_short(units, low, near, reach, sequences, sequence, markers):
             while same < size and units[at + same].hash == sequences.units[begin + same]:
                 same += 1
             letter = size == 1 and units[at].end - units[at].start <= 2 and not units[at].flags & NUMBER
-            if same == size and (not letter or _stands_alone(units, at)):
+            alone = _begins_clause(units, at) and _begins_clause(units, at + 1)
+            if same == size and (alone or not letter):
                 return at + size
         place = np.searchsorted(markers, units[at].hash)
         if place < markers.size and markers[place] == units[at].hash:
             marker = at + 1
     return -1
-
-
-@inline_kernel
-def _stands_alone(units, at):
-    """Whether marks stand on both sides of a word."""
-    ends = SENTENCE | CLAUSE
-    return units[at].flags & ends != 0 and (at + 1 >= units.size or units[at + 1].flags & ends != 0)

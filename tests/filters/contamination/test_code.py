@@ -161,7 +161,7 @@ def test_units_are_pieces_of_any_text(text):
     units(text)
 
 
-@pytest.mark.parametrize("piece", ["/* ", "'", '"\\', '"""\'\'\'', "`", "-- ", "a.", "=", "\0", "é", "\\"])
+@pytest.mark.parametrize("piece", ["/* ", "'", '"\\', "\"\"\"'''", "`", "-- ", "a.", "=", "\0", "é", "\\"])
 def test_marks_without_end_are_read_in_one_go(piece):
     """Searches for a closing mark that is not there would take hours here if each mark began one."""
     data = np.frombuffer((piece * 4_000_000).encode()[:4_000_000], dtype=np.uint8)

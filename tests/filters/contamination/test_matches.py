@@ -54,9 +54,7 @@ RENDERINGS = {
 def test_an_untouched_item_in_any_rendering(name):
     item, form = RENDERINGS[name]
     question, answer = item["question"], item["answer"]
-    rendered = form.format(
-        *item["choices"], q=question, a=answer, Q=question.upper(), A=answer.upper()
-    )
+    rendered = form.format(*item["choices"], q=question, a=answer, Q=question.upper(), A=answer.upper())
     document = BEFORE + rendered + BEHIND
     (match,) = matches(index_of(item, RIVER, LAKE), document)[:1]
     assert match["kind"] == "answer"
@@ -242,7 +240,8 @@ def test_an_untouched_item_is_found_between_any_texts(item, before, behind, gap)
     number = POOL.index(item)
     found = [match for match in matches(index_of(*POOL), document) if match["item"] == number]
     assert any(
-        abs(match["start"] - start) <= 8 and match["end"] >= start + len(text.rstrip("?.\n")) for match in found
+        abs(match["start"] - start) <= 8 and match["end"] >= start + len(text.rstrip("?.\n"))
+        for match in found
     )
     for match in found:
         assert 0 <= match["start"] < match["end"] <= len(document)
