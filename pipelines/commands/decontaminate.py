@@ -122,6 +122,8 @@ def decontaminate(
     """
     config = _configured(against, settings)
     inputs = LiveInputs(Path())
+    for name, benchmark in config.against.items():
+        benchmark.require(name, inputs.base_folder)
     benchmarks = Benchmarks(
         scope="", against={name: inputs.benchmark(name, each) for name, each in config.against.items()}
     )

@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import pytest
 
 import coupage as public
 from tests.pipelines.benchmark_items import asked_and_answered, items, question
-from tests.pipelines.command_line import command, environment
+from tests.pipelines.command_line import ROOT, command, environment
 from tests.pipelines.commands.conftest import write_lines
 from tests.pipelines.corpus import document
 
@@ -351,7 +350,7 @@ def test_what_is_wrong_is_said(coupage, tmp_path, web, exam, name):
     options = [option.format(exam=exam) for option in options]
     error = coupage("decontaminate", web, *options, "-o", tmp_path / "out", code=2).stderr
     assert said in error and "Traceback" not in error
-    assert not (tmp_path / "out" / "matches.parquet").exists()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", '{"question": ""}\n', '{"question": "?!"}\n', "{broken\n"])
@@ -407,8 +406,6 @@ def test_one_file_as_two_benchmarks(coupage, tmp_path, web, exam):
 
 def test_a_task_needs_the_harness(tmp_path, coupage_process, web):
     (tmp_path / "lm_eval.py").write_text("raise ImportError('not here')")
-    from tests.pipelines.command_line import ROOT
-
     done = coupage_process(
         *("decontaminate", web, "--against", "gsm8k", "-o", tmp_path / "out"),
         code=2,
@@ -508,10 +505,11 @@ def test_from_python(tmp_path, web, exam, capfd):
     )
     assert summary["with_matches"] == {"drop": 2, "cut": 0, "flag": 0, "allowed": 0}
     assert capfd.readouterr() == ("", "")
-    assert sys.modules["coupage"] is public
 
 
 def test_a_mapping_of_ones_own_is_not_changed(tmp_path, web, exam):
     against = {"exam": {"path": str(exam), "action": {"question": "flag"}}}
-    public.decontaminate([web], tmp_path / "out", against=against, settings=["exam.action.answer=flag"], workers=1)
+    public.decontaminate(
+        [web], tmp_path / "out", against=against, settings=["exam.action.answer=flag"], workers=1
+    )
     assert against == {"exam": {"path": str(exam), "action": {"question": "flag"}}}

@@ -156,8 +156,7 @@ def test_judgements_change_the_verdicts_alone(coupage, folder, run, tmp_path):
     judged = {"benchmark": "exam", "item_id": "q0", "doc_id": "web/0", "judgement": False, "why": "a hymn"}
     allow = write_lines(tmp_path / "allow.jsonl", [judged])
     assert not any(
-        label.startswith("matches")
-        for label in to_run(coupage, folder, run, f"decontaminate.allow={allow}")
+        label.startswith("matches") for label in to_run(coupage, folder, run, f"decontaminate.allow={allow}")
     )
     options = ("--set", f"decontaminate.allow={allow}", "--until", "select")
     coupage("run", folder / "recipe.yaml", "--workdir", run, *options)
@@ -173,8 +172,10 @@ def test_judgements_change_the_verdicts_alone(coupage, folder, run, tmp_path):
     [
         ("against.exam.path={folder}/gone.jsonl", "gone.jsonl"),
         ("against.exam.question=qestion", "question: question"),
+        ("against.exam.task=gsm8k", "either a `task` or files"),
         ("allow={folder}/gone.jsonl", "gone.jsonl"),
         ("sources=[wbe]", "web"),
+        ("against.exam.path=/dev/null", "/dev/null"),
     ],
 )
 def test_faults_are_said_before_anything_runs(coupage, folder, tmp_path, setting, said):
@@ -186,24 +187,26 @@ def test_faults_are_said_before_anything_runs(coupage, folder, tmp_path, setting
 
 
 FUNCTION = '''
-def {name}(value, limit={number}):
-    """{summary} {more}"""
-    return value + {number}
+def {name}({argument}, limit={number}):
+    """{summary}"""
+    return {body}
 '''
+
+
+def function(rng: random.Random) -> str:
+    """Unlike all others."""
+    words = [word for item in items(1, rng.randrange(10**6)) for word in item["answer"].lower()[:-1].split()]
+    summary = document(rng, 1).replace("\n", " ")
+    name, argument, *others = words
+    number = rng.randrange(1000)
+    return FUNCTION.format(
+        name=name, argument=argument, number=number, summary=summary, body=" + ".join(others)
+    )
 
 
 def test_what_is_synthesised_is_compared_too(coupage, tmp_path):
     rng = random.Random(3)
-    code = [
-        {
-            "id": f"{n}",
-            "text": "".join(
-                FUNCTION.format(name=f"add_{n}_{m}", number=m, summary=document(rng, 1).split("\n")[0], more="")
-                for m in range(3)
-            ),
-        }
-        for n in range(30)
-    ]
+    code = [{"id": f"{n}", "text": function(rng) + function(rng)} for n in range(30)]
     write_lines(tmp_path / "web.jsonl", code)
     write_lines(tmp_path / "law.jsonl", [{"id": f"{n}", "text": document(rng, 12)} for n in range(60)])
     exam = write_lines(tmp_path / "exam.jsonl", EXAM)
@@ -214,19 +217,16 @@ def test_what_is_synthesised_is_compared_too(coupage, tmp_path):
     (tmp_path / "recipe.yaml").write_text(recipe)
     run = tmp_path / "run"
     coupage("run", tmp_path / "recipe.yaml", "--workdir", run)
+    assert reasons(run) == {}
     made = pa.concat_tables(newest(run, "synthesize-qa")).to_pylist()
-    short = [row for row in made if "Write the docstring" in row["text"] or "do?" in row["text"]]
-    chosen = short[0]
-    turns = chosen["messages"]
-    asked = turns if isinstance(turns, list) else json.loads(turns)
-    write_lines(
-        exam, [*EXAM, {"id": "made", "question": asked[0]["content"], "answer": asked[1]["content"]}]
-    )
-    coupage("run", tmp_path / "recipe.yaml", "--workdir", run)
+    write_lines(exam, [*EXAM, {"id": "made", "question": made[0]["text"]}])
+    # The code that it is about holds most of it too.
+    only = ("--set", "decontaminate.sources=[qa]", "--set", "decontaminate.action.question=drop")
+    coupage("run", tmp_path / "recipe.yaml", "--workdir", run, *only)
+    assert reasons(run) == {}
     rows = pa.concat_tables(newest(run, "select-qa")).to_pylist()
-    assert {row["doc_id"]: row["reason"] for row in rows if not row["keep"]}[chosen["doc_id"]] == (
-        "contamination.exam"
-    )
+    dropped = {row["doc_id"]: row["reason"] for row in rows if not row["keep"]}
+    assert dropped == {made[0]["doc_id"]: "contamination.exam"}
     used = pq.read_table(run / "shards" / "stage2" / "segments.parquet")["doc_id"].to_pylist()
-    assert used and chosen["doc_id"] not in used
+    assert used and made[0]["doc_id"] not in used
     coupage("verify", run)
