@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mixers.shards import Shards
     from pipelines.commands.annotate import annotate
+    from pipelines.commands.decontaminate import decontaminate
     from pipelines.commands.dedup import dedup
     from pipelines.commands.open_run import Run, open_run
     from pipelines.commands.plan import plan
@@ -29,6 +30,7 @@ __all__ = [
     "WorkError",
     "__version__",
     "annotate",
+    "decontaminate",
     "dedup",
     "open_run",
     "plan",
@@ -44,6 +46,7 @@ _MODULES = {
     "UserError": "pipelines.errors",
     "WorkError": "pipelines.errors",
     "annotate": "pipelines.commands.annotate",
+    "decontaminate": "pipelines.commands.decontaminate",
     "dedup": "pipelines.commands.dedup",
     "open_run": "pipelines.commands.open_run",
     "plan": "pipelines.commands.plan",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ def decontaminate(
     """
     config = _configured(against, settings)
     inputs = LiveInputs(Path())
+    for name, benchmark in config.against.items():
+        benchmark.require(name, inputs.base_folder)
     benchmarks = Benchmarks(
         scope="", against={name: inputs.benchmark(name, each) for name, each in config.against.items()}
     )
@@ -157,7 +160,7 @@ def _benchmarks(given: Sequence[str]) -> dict[str, Any]:
 def _configured(against: Mapping[str, Any], settings: Sequence[str]) -> Decontaminate:
     """The section of a recipe that says the same."""
     benchmarks = {
-        name: {"path": str(each)} if isinstance(each, str | Path) else dict(each)
+        name: {"path": str(each)} if isinstance(each, str | Path) else deepcopy(dict(each))
         for name, each in against.items()
     }
     section: dict[str, Any] = {"against": benchmarks, "action": {}, "thresholds": {}}
@@ -182,11 +185,12 @@ def _publish(
     parts: Ingest, verdicts: ContaminationVerdicts, kept: KeptClean, work: Path, output: Path
 ) -> dict[str, Any]:
     """Write `matches.parquet` part by part, and give the kept documents their places."""
-    bad_records = publish_quarantine((parts,), work, output)
+    benchmarks = verdicts.matches.benchmarks
+    bad_records = publish_quarantine((parts,), work, output, [benchmarks.set_aside(work)])
     publish_kept(kept, work, output)
     done: Counter[str] = Counter()
     matches: Counter[tuple[str, str]] = Counter()
-    hit: dict[str, set[str]] = {name: set() for name in verdicts.matches.benchmarks.against}
+    hit: dict[str, set[str]] = {name: set() for name in benchmarks.against}
     with (
         finished_file(output / MATCHES) as path,
         pq.ParquetWriter(path, pa.schema(COLUMNS), compression="zstd") as writer,
@@ -197,7 +201,7 @@ def _publish(
             matches.update(table.select("benchmark", "kind").rows())
             for (benchmark,), found in table.group_by("benchmark"):
                 hit[str(benchmark)] |= set(found["item_id"])
-    counts = verdicts.matches.benchmarks.manifest(work).counts
+    counts = benchmarks.manifest(work).counts
     return {
         "documents": sum(parts.part_rows(work)),
         "kept": kept.manifest(work).counts.left("documents"),
@@ -246,5 +250,7 @@ def _print(summary: dict[str, Any], output: Path, console: Console) -> None:
         if lost := sum(found["set_aside"].values()):
             reasons = ", ".join(f"{reason} ({number:,})" for reason, number in found["set_aside"].items())
             console.print(
-                f"{name}: {lost:,} records are no items: {reasons}", highlight=False, soft_wrap=True
+                f"{name}: {lost:,} set aside as no item: {reasons}; see {output / QUARANTINE}",
+                highlight=False,
+                soft_wrap=True,
             )

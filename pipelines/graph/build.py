@@ -278,6 +278,10 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     del content["tokenizer"]["base"]
     for source in content["sources"].values():
         source.pop("path", None)
+    if content["decontaminate"]:
+        del content["decontaminate"]["allow"]
+        for benchmark in content["decontaminate"]["against"].values():
+            del benchmark["path"], benchmark["include"]
     needed = {stage, FIRST_STAGE} if synthesis_matters else {stage}
     content["mixtures"] = {
         name: mixture.model_dump(mode="json")

@@ -11,6 +11,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.classify import Ensemble, FastTextClassifier, LabelledFile, TransformerClassifier
+from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.formats import RecordOptions
@@ -31,6 +32,8 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
             with faults.noted("curate.rules.words"):
                 inputs.word_list(name, code, files)
     _check_classifiers(recipe, inputs, faults)
+    if recipe.decontaminate:
+        _check_benchmarks(recipe.decontaminate, inputs, faults)
     if recipe.evaluate:
         for folder in recipe.evaluate.include:
             with faults.noted("evaluate.include"):
@@ -61,6 +64,15 @@ def _check_classifiers(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> No
                 preview = _first_records(options, inputs.base_folder)
                 if isinstance(example, LabelledFile):
                     _require_label(example, preview)
+
+
+def _check_benchmarks(config: Decontaminate, inputs: LiveInputs, faults: Faults) -> None:
+    for name, benchmark in config.against.items():
+        with faults.noted(f"decontaminate.against.{name}"):
+            benchmark.require(name, inputs.base_folder)
+    if config.allow:
+        with faults.noted("decontaminate.allow"):
+            inputs.judgements(config.allow)
 
 
 def _require_fasttext(name: str, config: FastTextClassifier, inputs: LiveInputs) -> None:

@@ -127,10 +127,18 @@ class BenchmarkFiles:
                         yield table
         except (OSError, pa.ArrowInvalid) as error:
             raise WorkError(f"the benchmark `{benchmark}` cannot be read: {error}", file=self.path) from error
-        if fields.first is not None and (missing := fields.missing):
-            raise no_such_field(*missing[0], fields.first, self._location)
+        self._require_fields(fields)
         if not found:
             raise self._empty(benchmark, fields, next(iter(quarantine.rows[bad_before:]), None))
+
+    def require(self, benchmark: str, fields: RecordFields) -> None:
+        """Raise UserError where there is no file, or its first records are no items or lack a field."""
+        next(self.read(benchmark, fields, False, Quarantine()), None)
+        self._require_fields(fields)
+
+    def _require_fields(self, fields: RecordFields) -> None:
+        if fields.first is not None and (missing := fields.missing):
+            raise no_such_field(*missing[0], fields.first, self._location)
 
     def _empty(self, benchmark: str, fields: RecordFields, bad: BadRecord | None) -> UserError:
         """What to say of files without an item, of which `bad` was set aside first."""

@@ -130,12 +130,12 @@ class BenchmarkConfig(BaseModel):
             "paths": [path.identity() for path in self._files(base_folder, contents)],
         }
 
-    def require(self, base_folder: Path) -> None:
-        """Raise UserError where there is no such file or task, or no `lm_eval`."""
+    def require(self, name: str, base_folder: Path) -> None:
+        """Raise UserError where there is no such file or task, no `lm_eval`, or no such field in the first records."""
         if self.task is not None:
             self._task(base_folder).require()
         for path in self._files(base_folder, Contents()):
-            assert path.files
+            path.require(name, RecordFields(self._named))
 
     def _task(self, base_folder: Path) -> BenchmarkTask:
         assert self.task is not None

@@ -17,7 +17,10 @@ EXAMPLE = '{"benchmark": "gsm8k", "item_id": "7", "doc_id": "web/5", "judgement"
 
 @dataclass(frozen=True)
 class Judgements:
-    """What was judged: of all documents where there is no `doc_id`. The last word on a match counts."""
+    """What was judged: of all documents where there is no `doc_id`, but for those that have a word of their own.
+
+    Of several words on the same the last counts.
+    """
 
     rows: tuple[tuple[str, str, str | None, bool], ...] = ()
 
@@ -54,7 +57,12 @@ def _judgement(line: bytes, number: int, path: Path) -> tuple[str, str, str | No
         found: Any = orjson.loads(line)
         row = (found["benchmark"], found["item_id"], found.get("doc_id"), found["judgement"])
         kinds = (str, str, str | None, bool)
-        if all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True)) and found["why"]:
+        if (
+            all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
+            and isinstance(found["why"], str)
+            and found["why"].strip()
+            and found.keys() <= {*FIELDS, "why"}
+        ):
             return row
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         pass

@@ -89,6 +89,10 @@ class Benchmarks(SingleTaskStage):
         """All items (ITEMS), by the rows that matches name."""
         return pq.read_table(self.path(workdir, ITEMS_FILE))
 
+    def set_aside(self, workdir: Path) -> pa.Table:
+        """Records that are no items (QUARANTINE_SCHEMA); the benchmark's name stands before the file."""
+        return pq.read_table(self.path(workdir, SET_ASIDE))
+
     def index(self, workdir: Path) -> Index:
         """Their index, memory-mapped."""
         return read_index(self, workdir)

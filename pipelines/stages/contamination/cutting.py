@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise, zip_longest
 
-_ENDS = re.compile(r"[.!?…。！？]+[\"'”’»)\]]*(?=\s|$)|\n")
-_BLANK_LINES = re.compile(r"\n[^\S\n]*\n(?:[^\S\n]*\n)+")
+_ENDS = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|\Z)|[。！？]+[”’」』）]*|\n")
 
 Span = tuple[int, int]
 """First character, and the one behind the last."""
 
 
 def without_spans(text: str, spans: Iterable[Span]) -> str:
-    """The text without the sentences in which these spans lie; rows of blank lines become one."""
-    kept = []
+    """The text without the sentences in which these spans lie.
+
+    All others stay as they are, and those around a cut as far apart as they were from what stood between them.
+    """
+    borders = [0, *(mark.end() for mark in _ENDS.finditer(text)), len(text)]
+    pieces = []
     at = 0
-    for start, end in _merged(_whole_sentences(text, span) for span in spans):
-        kept.append(text[at:start])
-        at = end
-    kept.append(text[at:])
-    return _BLANK_LINES.sub("\n\n", "".join(kept)).strip() if len(kept) > 1 else text
+    for start, end in _merged(_whole_sentences(borders, span) for span in spans):
+        cut = text[start:end]
+        pieces.append(text[at : end - len(cut.lstrip())])
+        at = start + len(cut.rstrip())
+    return _joined([*pieces, text[at:]]) if pieces else text
 
 
-def _whole_sentences(text: str, span: Span) -> Span:
-    """From the end of the sentence before the span to the end of its last one."""
+def _whole_sentences(borders: Sequence[int], span: Span) -> Span:
+    """From the last border before the span to the first behind it."""
     start, end = span
-    before = 0
-    for mark in _ENDS.finditer(text, 0, start):
-        before = mark.end()
-    # The span may end with the very mark of the sentence's end.
-    behind = _ENDS.search(text, max(start, end - 1))
-    return before, behind.end() if behind else len(text)
+    return borders[bisect_right(borders, start) - 1], borders[bisect_left(borders, end)]
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
@@ -43,3 +43,18 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
         else:
             merged.append((start, end))
     return merged
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    kept = [piece for piece in pieces if piece.strip()]
+    gaps = [_gap(before[len(before.rstrip()) :], behind) for before, behind in pairwise(kept)]
+    return "".join(chain.from_iterable(zip_longest(map(str.strip, kept), gaps, fillvalue="")))
+
+
+def _gap(left: str, behind: str) -> str:
+    """The wider of two gaps, with the indentation of the line behind it."""
+    right = behind[: len(behind) - len(behind.lstrip())]
+    lines = max(left.count("\n"), right.count("\n"))
+    if lines == 0:
+        return max(left, right, key=len)
+    return "\n" * lines + (right if "\n" in right else left).rpartition("\n")[2]

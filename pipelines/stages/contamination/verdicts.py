@@ -24,7 +24,8 @@ class ContaminationVerdicts:
 
     matches: Matches
     actions: Mapping[tuple[str, str], str] = field(hash=False)
-    """By benchmark and kind: drop, cut or flag. What a cut left over is dropped."""
+    """By benchmark and kind: drop, cut or flag. What a cut left over is dropped, and so are conversations:
+    what belongs together is never split."""
     judgements: Judgements
 
     @property
@@ -72,19 +73,23 @@ class ContaminationVerdicts:
 
     def _with_actions(self, matches: Any, names: pl.DataFrame, workdir: Path, part: str) -> pl.DataFrame:
         found = pl.DataFrame(pl.from_arrow(matches)).join(names, on="item", how="left", maintain_order="left")
-        ids = self._ids(workdir, part, found["row"]) if len(found) else pl.Series([], dtype=pl.String)
         actions = pl.DataFrame(
             [(*key, action) for key, action in self.actions.items()],
             schema={"benchmark": pl.String, "kind": pl.String, "action": pl.String},
             orient="row",
         )
-        found = found.with_columns(doc_id=ids).join(
+        found = found.with_columns(doc_id=self._of_documents("doc_id", found, workdir, part)).join(
             actions, on=["benchmark", "kind"], how="left", maintain_order="left"
         )
-        return found.with_columns(
-            action=pl.when(self.judgements.are_false(found)).then(pl.lit(ALLOWED)).otherwise("action")
-        )
+        allowed = self.judgements.are_false(found)
+        found = found.with_columns(action=pl.when(allowed).then(pl.lit(ALLOWED)).otherwise("action"))
+        is_cut = found["action"] == CUT
+        if not is_cut.any():
+            return found
+        spoken = self._of_documents("messages", found, workdir, part).is_not_null()
+        return found.with_columns(action=pl.when(is_cut & spoken).then(pl.lit(DROP)).otherwise("action"))
 
-    def _ids(self, workdir: Path, part: str, rows: pl.Series) -> pl.Series:
-        ids = pq.read_table(self.matches.parts.path(workdir, part), columns=["doc_id"]).column("doc_id")
-        return pl.Series(ids).gather(rows)
+    def _of_documents(self, column: str, matches: pl.DataFrame, workdir: Path, part: str) -> pl.Series:
+        """A column of the documents that the matches are of."""
+        values = pq.read_table(self.matches.parts.path(workdir, part), columns=[column]).column(column)
+        return pl.Series(values.take(matches["row"].to_arrow()))

@@ -25,10 +25,7 @@ from pipelines.stages.parts import PartStage, PerPartStage, text_size, write_par
 
 @dataclass(frozen=True, kw_only=True)
 class WithoutSpans(PerPartStage, PartStage):
-    """One task a part. Output: the part without what is cut, as parts of PART_SCHEMA.
-
-    Nothing is cut out of conversations: what belongs together is never split, so select drops them.
-    """
+    """One task a part. Output: the part without what is cut, as parts of PART_SCHEMA."""
 
     name: ClassVar[str] = "decontaminated"
     version: ClassVar[int] = 1
@@ -72,11 +69,9 @@ class WithoutSpans(PerPartStage, PartStage):
 
     def _without(self, documents: pa.Table, matches: pl.DataFrame, output: TaskOutput) -> pa.Table:
         texts = documents.column("text")
-        spoken = documents.column("messages").is_valid()
         of_row = {
             row: list(zip(found["start"], found["end"], strict=True))
             for (row,), found in matches.group_by("row", maintain_order=True)
-            if not spoken[row].as_py()
         }
         cut = [without_spans(texts[row].as_py(), spans) for row, spans in of_row.items()]
         new = replaced(texts, pl.Series(list(of_row), dtype=pl.Int64).to_numpy(), cut)
@@ -96,6 +91,6 @@ class WithoutSpans(PerPartStage, PartStage):
         )
         counts.add("documents_cut", len(of_row))
         counts.add("text_bytes_read", before)
-        for (benchmark,), found in matches.filter(pl.col("row").is_in(list(of_row))).group_by("benchmark"):
+        for (benchmark,), found in matches.group_by("benchmark"):
             counts.add("spans_cut", len(found), scope=str(benchmark))
         return kept
