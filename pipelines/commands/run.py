@@ -121,7 +121,8 @@ def run(
     """
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
-    inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
+    recipe_folder = find_recipe(str(recipe)).parent
+    inputs = LiveInputs.for_run(recipe_folder, folder)
     for line in preflight(loaded, inputs, folder, executor).recognised_in_words:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
@@ -130,7 +131,9 @@ def run(
             inputs.pin(loaded)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
-            record = RunRecord.of(loaded.model_dump_json(indent=2), graph.stages(), folder)
+            record = RunRecord.of(
+                loaded.model_dump_json(indent=2), recipe_folder, graph.stages(), folder
+            )
             for stage in stages:
                 if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)

@@ -30,6 +30,7 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
         for code, files in recipe.for_source(name).word_files.items():
             with faults.noted("curate.rules.words"):
                 inputs.word_list(name, code, files)
+    _check_benchmarks(recipe, inputs, faults)
     _check_classifiers(recipe, inputs, faults)
     if recipe.evaluate:
         for folder in recipe.evaluate.include:
@@ -39,6 +40,17 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
         if swap and swap.file:
             with faults.noted("evaluate.language_swap.file"):
                 _first_records(FilesConfig(reader="files", path=swap.file), Path())
+
+
+def _check_benchmarks(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:
+    if recipe.decontaminate is None:
+        return
+    for name, config in recipe.decontaminate.against.items():
+        with faults.noted(f"decontaminate.against.{name}"):
+            config.require(inputs.base_folder)
+    if recipe.decontaminate.allow:
+        with faults.noted("decontaminate.allow"):
+            inputs.judgements(recipe.decontaminate.allow)
 
 
 def _check_classifiers(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from filters.contamination.items import KINDS
 from pipelines.graph.build import Graph
-from pipelines.report.matched_words import Hashes, Piece, hashes_of, in_pieces
+from pipelines.report.matched_words import CUT_OFF, Hashes, Piece, hashes_of, in_pieces
 from pipelines.report.wanted import row_groups
 from pipelines.stages.contamination.benchmarks import ITEMS_FILE, Benchmarks
 from pipelines.stages.contamination.verdicts import ALLOWED, CUT, DROP, FLAG, ContaminationVerdicts
@@ -188,9 +188,9 @@ def _texts_of(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _excerpt(text: str, start: int, end: int, item: Hashes) -> list[Piece]:
-    before, behind = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    around = ({"text": each, "matched": False} for each in (before, behind))
-    first, last = around
+    before = (CUT_OFF if start > AROUND else "") + text[max(0, start - AROUND) : start]
+    behind = text[end : end + AROUND] + (CUT_OFF if end + AROUND < len(text) else "")
+    first, last = ({"text": each, "matched": False} for each in (before, behind))
     return [piece for piece in (first, *in_pieces(text[start:end], item), last) if piece["text"]]
 
 

@@ -15,7 +15,7 @@ Piece = dict[str, Any]
 LETTERS = 64
 """Room for those of a word."""
 SHOWN_BYTES = 1200
-CUT = "…"
+CUT_OFF = "…"
 
 
 def words_in(text: str) -> npt.NDArray[Any]:
@@ -37,13 +37,13 @@ def in_pieces(text: str, others: Hashes) -> list[Piece]:
     words = words_in(text)
     matched = np.isin(words["hash"], others)
     low, high = _window(words, matched, len(data))
-    pieces = [{"text": CUT, "matched": False}] if low else []
+    pieces = [{"text": CUT_OFF, "matched": False}] if low else []
     at = low
     for start, end in _runs(words[matched], np.flatnonzero(matched), low, high):
         pieces.append({"text": data[at:start].decode(errors="ignore"), "matched": False})
         pieces.append({"text": data[start:end].decode(errors="ignore"), "matched": True})
         at = end
-    pieces.append({"text": data[at:high].decode(errors="ignore") + (CUT if high < len(data) else ""), "matched": False})
+    pieces.append({"text": data[at:high].decode(errors="ignore") + (CUT_OFF if high < len(data) else ""), "matched": False})
     return [piece for piece in pieces if piece["text"]]
 
 
