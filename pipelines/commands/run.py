@@ -77,9 +77,11 @@ def _print_shards(run: Run, console: Console) -> None:
 
 
 def _print_losses(report: dict[str, Any], console: Console) -> None:
-    """What was set aside, and what gave little, as far as the run has come."""
+    """What was set aside, what benchmarks leaked, and what gave little, as far as the run has come."""
     for line in set_aside_lines(report):
         console.print(line, soft_wrap=True)
+    if report["contamination"]:
+        console.print(report["contamination"]["in_words"], soft_wrap=True)
     for line in warnings(report):
         console.print(f"warning: {line}", style="yellow", soft_wrap=True)
 

@@ -47,7 +47,7 @@ def _check_benchmarks(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
         return
     for name, config in recipe.decontaminate.against.items():
         with faults.noted(f"decontaminate.against.{name}"):
-            config.require(inputs.base_folder)
+            config.require(name, inputs.base_folder)
     if recipe.decontaminate.allow:
         with faults.noted("decontaminate.allow"):
             inputs.judgements(recipe.decontaminate.allow)

@@ -158,17 +158,20 @@ def _documents(matches: pl.DataFrame) -> dict[str, int]:
 
 def _in_words(benchmarks: list[dict[str, Any]], sources: list[dict[str, Any]]) -> str:
     """What was looked for, what was done, and what is left."""
-    looked_for = ", ".join(f"{each['benchmark']} ({each['items']:,} items)" for each in benchmarks)
-    total = {
-        key: sum(source[key] for source in sources)
-        for key in ("documents", "dropped", "cut", "spans_cut", "flagged_kept", "allowed")
-    }
-    return (
-        f"{total['documents']:,} documents were compared with {looked_for}. "
-        f"{total['dropped']:,} were dropped, {total['spans_cut']:,} spans were cut out of {total['cut']:,}. "
-        f"Left in the data are {total['flagged_kept']:,} documents with a flagged match; "
-        f"{total['allowed']:,} have only matches that a person judged to be none."
-    )
+    looked_for = " and ".join(f"{each['benchmark']} ({each['items']:,} items)" for each in benchmarks)
+    names = ("documents", "dropped", "cut", "spans_cut", "emptied", "flagged_kept", "allowed")
+    total = {name: sum(source[name] for source in sources) for name in names}
+    said = [
+        f"{total['documents']:,} documents were compared with {looked_for}",
+        f"dropped: {total['dropped']:,}",
+        f"left in the data with a flagged match: {total['flagged_kept']:,}",
+    ]
+    if total["cut"]:
+        emptied = f", of which {total['emptied']:,} were left empty" if total["emptied"] else ""
+        said.insert(2, f"cut: {total['spans_cut']:,} spans out of {total['cut']:,} documents{emptied}")
+    if total["allowed"]:
+        said.append(f"with matches that a person judged to be none, and no others: {total['allowed']:,}")
+    return "; ".join(said) + "."
 
 
 def _shown(compared: Compared, matches: pl.DataFrame, workdir: Path) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -130,12 +130,20 @@ class BenchmarkConfig(BaseModel):
             "paths": [path.identity() for path in self._files(base_folder, contents)],
         }
 
-    def require(self, base_folder: Path) -> None:
-        """Raise UserError where there is no such file or task, or no `lm_eval`."""
+    def require(self, name: str, base_folder: Path) -> None:
+        """Look at the task, or at the first records of files, of the benchmark called `name`.
+
+        Raises:
+            UserError: There is no such file or task, no `lm_eval`, or no item in the records.
+            WorkError: A remote file cannot be had.
+        """
         if self.task is not None:
             self._task(base_folder).require()
         for path in self._files(base_folder, Contents()):
-            assert path.files
+            # Only a second table would tell that there is more to come than the first.
+            tables = path.read(name, RecordFields(self._named), True, Quarantine())
+            for _ in islice(tables, 2):
+                pass
 
     def _task(self, base_folder: Path) -> BenchmarkTask:
         assert self.task is not None

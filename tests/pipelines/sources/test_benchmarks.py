@@ -641,7 +641,7 @@ def test_a_task_of_empty_questions_has_no_item(tasks):
 def test_an_unknown_task_is_named_with_its_neighbours(tasks):
     for ask in (
         lambda config: config.read("exam", tasks),
-        lambda config: config.require(tasks),
+        lambda config: config.require("exam", tasks),
     ):
         with pytest.raises(UserError, match=r"no task `usuall`.*usual"):
             ask(BenchmarkConfig(task="usuall", include=str(tasks)))
