@@ -117,6 +117,17 @@ def report(run: RunFolder, json: Json = False) -> None:
 @app.command()
 def inspect(
     run: RunFolder,
+    benchmark: Annotated[
+        str | None,
+        typer.Argument(help="With --contaminated: only documents that have an item of this benchmark."),
+    ] = None,
+    contaminated: Annotated[
+        bool, typer.Option("--contaminated", help="Documents with items of benchmarks, beside the items.")
+    ] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="With --contaminated: only what is answer, question, passage or template."),
+    ] = None,
     reason: Annotated[
         str | None,
         typer.Option(help="Only documents dropped for this reason, or its beginning: gopher, near."),
@@ -139,8 +150,14 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show documents with their signals and verdict, as soon as they are judged."""
-    from pipelines.commands.inspect import inspect_documents
+    from pipelines.commands.inspect import check_wishes, inspect_documents, inspect_matches
 
+    others = {"--reason": reason, "--group": group, "--search": search, "--random": random}
+    check_wishes(contaminated, benchmark, kind, {**others, "--held-out": held_out, "--signals": signals})
+    if contaminated:
+        wanted = {"benchmark": benchmark, "kind": kind, "source": source, "kept": kept, "number": number}
+        inspect_matches(run, json, **wanted)
+        return
     inspect_documents(
         run,
         signals,
@@ -154,6 +171,30 @@ def inspect(
         random=random,
         number=number,
     )
+
+
+@app.command()
+def judge(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or of `coupage decontaminate`.")],
+    doc_id: Annotated[str, typer.Argument(help="The document with the match.")],
+    benchmark: Annotated[str, typer.Argument(help="The benchmark by its name there.")],
+    item_id: Annotated[str, typer.Argument(help="The item.")],
+    judgement: Annotated[
+        str, typer.Argument(metavar="true|false", help="Whether the document has the item.")
+    ],
+    why: Annotated[str, typer.Option(help="The reason.")],
+    all_documents: Annotated[
+        bool, typer.Option("--all-documents", help="The same for every document with something of the item.")
+    ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="The file of judgements; by default the recipe's `decontaminate.allow`."),
+    ] = None,
+) -> None:
+    """Say whether a match with a benchmark is one: the next run allows what is judged false."""
+    from pipelines.commands.judge import judge_match
+
+    judge_match(run, doc_id, benchmark, item_id, judgement, why, all_documents, file)
 
 
 @app.command()

@@ -28,6 +28,8 @@ class Run:
 
     folder: Path
     graph: Graph
+    recipe_folder: Path | None = None
+    """Where relative paths of the recipe began, as far as it was recorded."""
 
     @property
     def recipe(self) -> Recipe:
@@ -94,6 +96,33 @@ class Run:
         )
         return find_documents(self.graph, self.folder, wanted)
 
+    def contaminated(
+        self,
+        benchmark: str | None = None,
+        *,
+        kind: str | None = None,
+        source: str | None = None,
+        kept: bool = False,
+        number: int = 10,
+    ) -> list[dict[str, Any]]:
+        """Documents that have something of an item of a benchmark, each match beside its item.
+
+        Args:
+            benchmark: The benchmark's name in the recipe.
+            kind: `answer`, `question`, `passage` or `template`.
+            source: Their source.
+            kept: They are kept all the same.
+            number: How many, the most harmful first.
+
+        Raises:
+            UserError: There is no such benchmark, kind or source.
+            WorkError: Documents are not judged yet.
+        """
+        from pipelines.report.inspect_matches import WantedMatches, find_contaminated
+
+        wanted = WantedMatches(benchmark=benchmark, kind=kind, source=source, kept=kept, number=number)
+        return find_contaminated(self.graph, self.folder, wanted)
+
 
 def open_run(folder: str | Path) -> Run:
     """A finished run, from the recipe that it keeps.
@@ -157,4 +186,4 @@ def _recorded(folder: Path, record: RunRecord) -> Run:
             file=str(folder),
             hint="Run the recipe again in this folder; what is still right is kept.",
         ) from error
-    return Run(folder, graph)
+    return Run(folder, graph, Path(record.recipe_folder) if record.recipe_folder else None)

@@ -77,9 +77,11 @@ def _print_shards(run: Run, console: Console) -> None:
 
 
 def _print_losses(report: dict[str, Any], console: Console) -> None:
-    """What was set aside, and what gave little, as far as the run has come."""
+    """What was set aside, what benchmarks leaked, and what gave little, as far as the run has come."""
     for line in set_aside_lines(report):
         console.print(line, soft_wrap=True)
+    if report["contamination"]:
+        console.print(report["contamination"]["in_words"], soft_wrap=True)
     for line in warnings(report):
         console.print(f"warning: {line}", style="yellow", soft_wrap=True)
 
@@ -121,7 +123,8 @@ def run(
     """
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
-    inputs = LiveInputs.for_run(find_recipe(str(recipe)).parent, folder)
+    recipe_folder = find_recipe(str(recipe)).parent
+    inputs = LiveInputs.for_run(recipe_folder, folder)
     for line in preflight(loaded, inputs, folder, executor).recognised_in_words:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
@@ -130,7 +133,7 @@ def run(
             inputs.pin(loaded)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
-            record = RunRecord.of(loaded.model_dump_json(indent=2), graph.stages(), folder)
+            record = RunRecord.of(loaded.model_dump_json(indent=2), recipe_folder, graph.stages(), folder)
             for stage in stages:
                 if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)

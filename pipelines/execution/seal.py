@@ -73,16 +73,19 @@ class RunRecord(BaseModel):
 
     recipe: str
     """As JSON: the order of its keys means something."""
+    recipe_folder: str | None = None
+    """Where its relative paths began."""
     stages: dict[str, StageRecord]
     published: dict[str, Published] = Field(default_factory=dict)
     files: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Size and hash of the run's own files; an attempt has none yet."""
 
     @classmethod
-    def of(cls, recipe: str, stages: Iterable[Stage], workdir: Path) -> RunRecord:
+    def of(cls, recipe: str, recipe_folder: Path, stages: Iterable[Stage], workdir: Path) -> RunRecord:
         """The record of stages as they are to be made."""
         return cls(
             recipe=recipe,
+            recipe_folder=str(recipe_folder.absolute()),
             stages={
                 stage.label: StageRecord(
                     folder=stage.folder(workdir).name, fingerprint=stage.fingerprint, settings=stage.settings

@@ -11,7 +11,6 @@ from pipelines.errors import UserError, WorkError
 from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.classify import Ensemble, FastTextClassifier, LabelledFile, TransformerClassifier
-from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.formats import RecordOptions
@@ -31,9 +30,8 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
         for code, files in recipe.for_source(name).word_files.items():
             with faults.noted("curate.rules.words"):
                 inputs.word_list(name, code, files)
+    _check_benchmarks(recipe, inputs, faults)
     _check_classifiers(recipe, inputs, faults)
-    if recipe.decontaminate:
-        _check_benchmarks(recipe.decontaminate, inputs, faults)
     if recipe.evaluate:
         for folder in recipe.evaluate.include:
             with faults.noted("evaluate.include"):
@@ -42,6 +40,17 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
         if swap and swap.file:
             with faults.noted("evaluate.language_swap.file"):
                 _first_records(FilesConfig(reader="files", path=swap.file), Path())
+
+
+def _check_benchmarks(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:
+    if recipe.decontaminate is None:
+        return
+    for name, config in recipe.decontaminate.against.items():
+        with faults.noted(f"decontaminate.against.{name}"):
+            config.require(name, inputs.base_folder)
+    if recipe.decontaminate.allow:
+        with faults.noted("decontaminate.allow"):
+            inputs.judgements(recipe.decontaminate.allow)
 
 
 def _check_classifiers(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:
@@ -64,15 +73,6 @@ def _check_classifiers(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> No
                 preview = _first_records(options, inputs.base_folder)
                 if isinstance(example, LabelledFile):
                     _require_label(example, preview)
-
-
-def _check_benchmarks(config: Decontaminate, inputs: LiveInputs, faults: Faults) -> None:
-    for name, benchmark in config.against.items():
-        with faults.noted(f"decontaminate.against.{name}"):
-            benchmark.require(name, inputs.base_folder)
-    if config.allow:
-        with faults.noted("decontaminate.allow"):
-            inputs.judgements(config.allow)
 
 
 def _require_fasttext(name: str, config: FastTextClassifier, inputs: LiveInputs) -> None:

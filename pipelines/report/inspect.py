@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,6 +17,8 @@ from filters.language.identify import LOW_SCORE, NOT_KEPT, LanguageRule
 from pipelines.graph.build import Graph
 from pipelines.report.classifiers import scores_of, why_dropped
 from pipelines.report.wanted import Found, Wanted, documents_at, find_wanted
+from pipelines.stages.contamination.verdicts import CUT, DROP
+from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
 from pipelines.stages.select import JudgedSource, Select
 
 NOT_SHOWN = re.compile("doc_id|source_language|content_hash|band_[0-9]+")
@@ -42,15 +45,18 @@ def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
     signals = source.annotations.table(workdir, part, shown).take(rows).to_pylist()
     judged = found.verdicts.to_pylist()
     scores = scores_of(select, workdir, parts.scope, part, rows.tolist(), judged)
+    leaks = _leaks(source, workdir, part)
     documents = documents_at(parts.path(workdir, part), rows)
     by_rules = list(dict.fromkeys(rule.signal for rule in source.rules))
-    for document, values, verdict, said in zip(documents, signals, judged, scores, strict=True):
+    for row, document, values, verdict, said in zip(
+        rows.tolist(), documents, signals, judged, scores, strict=True
+    ):
         yield {
             "doc_id": document["doc_id"],
             "source": document["source"],
             "group": verdict["domain"],
             "verdict": _verdict(verdict),
-            "why": _why(select, source, verdict, values),
+            "why": _why(select, source, verdict, values, leaks.get(row)),
             "kept_instead": verdict["kept_doc_id"],
             "similarity": verdict["similarity"],
             "cluster_size": verdict["cluster_size"],
@@ -91,10 +97,28 @@ def _verdict(verdict: dict[str, Any]) -> str:
     return "held out" if verdict["held_out"] else "kept"
 
 
+def _leaks(source: JudgedSource, workdir: Path, part: str) -> dict[int, str]:
+    """What documents of a part have of items for which they are dropped, by row."""
+    if source.contamination is None:
+        return {}
+    matches = source.contamination.table(workdir, part).filter(pl.col("action").is_in([DROP, CUT]))
+    return {
+        match["row"]: f"has {match['benchmark']} {match['item_id']}: {match['kind']} by "
+        f"{match['mechanism']}, score {match['score']:.2f}"
+        for match in matches.unique("row", keep="first").iter_rows(named=True)
+    }
+
+
 def _why(
-    select: Select, source: JudgedSource, verdict: dict[str, Any], signals: dict[str, Any]
+    select: Select,
+    source: JudgedSource,
+    verdict: dict[str, Any],
+    signals: dict[str, Any],
+    leak: str | None,
 ) -> str | None:
-    """The rule that dropped a document, with the signal's value and the threshold."""
+    """The rule that dropped a document, with the signal's value and the threshold; or the item that it has."""
+    if (verdict["reason"] or "").startswith(f"{CONTAMINATION}."):
+        return leak
     if verdict["reason"] in (LOW_SCORE, NOT_KEPT):
         return _why_language(source.language, signals)
     for rule in source.rules:

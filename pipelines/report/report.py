@@ -22,6 +22,7 @@ from pipelines.graph.build import Graph
 from pipelines.plain import json_bytes
 from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report.classifiers import classifier_reports
+from pipelines.report.contamination import contamination_report
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
@@ -88,6 +89,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
             for b in boilerplate_reports(parts, workdir)
         ],
         "classifiers": [c for s in done.of(graph.selects) for c in classifier_reports(s, workdir)],
+        "contamination": contamination_report(graph, done),
         "rules": [rule for s in done.of(graph.selects) for rule in failed_rules(s.manifest(workdir).counts)],
         "quarantine": list(_quarantine(graph, done)),
         "tokenizer": _tokenizer(graph, workdir) if graph.tokenizer in done else None,

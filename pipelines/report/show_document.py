@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from mixers.printable import one_line
@@ -33,6 +34,37 @@ def print_document(document: dict[str, Any], console: Console, all_signals: bool
     else:
         console.print(_beginning(document["text"]))
     console.print(_signals(document, all_signals), style="dim")
+
+
+def print_matches(document: dict[str, Any], console: Console) -> None:
+    """Show what a document has of items of benchmarks: each item beside the excerpt."""
+    console.rule(one_line(document["doc_id"]))
+    console.print(Text(one_line(document["verdict"]), "bold"))
+    for match in document["matches"]:
+        console.print(_said(match))
+        table = Table(box=None, pad_edge=False, expand=True)
+        table.add_column("item", ratio=1)
+        table.add_column("document", ratio=1)
+        parts = (
+            Text.assemble((f"{part['field']} ", "dim"), _highlighted(part["pieces"]))
+            for part in match["item"]
+        )
+        table.add_row(Text("\n").join(parts), _highlighted(match["excerpt"]))
+        console.print(table)
+
+
+def _said(match: dict[str, Any]) -> str:
+    split = f" ({one_line(match['split'])})" if match["split"] else ""
+    judged = {True: ", judged true", False: ", judged false", None: ""}[match["judgement"]]
+    shares = "".join(f", {part} {share:.0%}" for part, share in match["coverage"].items())
+    return (
+        f"{one_line(match['benchmark'])} {one_line(match['item_id'])}{split}: {match['kind']} by "
+        f"{match['mechanism']}, score {match['score']:.2f}{shares}: {match['done']}{judged}"
+    )
+
+
+def _highlighted(pieces: list[dict[str, Any]]) -> Text:
+    return Text.assemble(*((piece["text"], "bold reverse" if piece["matched"] else "") for piece in pieces))
 
 
 def _print_conversation(

@@ -18,6 +18,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.graph.build import Graph
 from pipelines.recipe.mistakes import nearest
 from pipelines.report.finished import Finished
+from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import DUPLICATE, REFERENCE, REPEATED_ID, Select
 
@@ -61,7 +62,7 @@ def find_wanted(graph: Graph, workdir: Path, wanted: Wanted) -> list[Found]:
         WorkError: The documents are not judged yet.
     """
     _check_wishes(wanted)
-    judged = _judged(graph, workdir, wanted.source)
+    judged = judged_sources(graph, workdir, wanted.source)
     _check_names(judged, workdir, wanted)
     draw = None if wanted.random is None else np.random.default_rng(wanted.random)
     found: list[Found] = []
@@ -86,13 +87,18 @@ def _check_wishes(wanted: Wanted) -> None:
         raise UserError("--search: this is no text", hint="Give printable characters.")
 
 
-def _judged(graph: Graph, workdir: Path, source: str | None) -> list[tuple[PartStage, Select]]:
-    """The sources that are wanted and judged."""
+def judged_sources(graph: Graph, workdir: Path, source: str | None) -> list[tuple[PartStage, Select]]:
+    """The sources that are wanted and judged.
+
+    Raises:
+        UserError: There is no such source.
+        WorkError: None is judged yet.
+    """
     every = list(graph.part_stages())
     if source is not None:
         every = [(parts, select) for parts, select in every if parts.scope == source]
         if not every:
-            raise _unknown("source", source, [parts.scope for parts, _ in graph.part_stages()])
+            raise unknown("source", source, [parts.scope for parts, _ in graph.part_stages()])
     done = Finished(workdir)
     judged = [(parts, select) for parts, select in every if select in done]
     if not judged:
@@ -112,11 +118,11 @@ def _check_names(judged: list[tuple[PartStage, Select]], workdir: Path, wanted: 
         given = _values(judged, workdir, "reason")
         known = {*given, *(reason for _, select in judged for reason in _reasons(select))}
         if not any(reason.startswith(wanted.reason) for reason in known):
-            raise _unknown("reason", wanted.reason, sorted(given), known)
+            raise unknown("reason", wanted.reason, sorted(given), known)
     if wanted.group is not None:
         groups = _values(judged, workdir, "domain")
         if wanted.group not in groups:
-            raise _unknown("group", wanted.group, sorted(groups))
+            raise unknown("group", wanted.group, sorted(groups))
 
 
 def _values(judged: Iterable[tuple[PartStage, Select]], workdir: Path, column: str) -> set[str]:
@@ -135,9 +141,12 @@ def _reasons(select: Select) -> Iterator[str]:
     for source in select.sources:
         yield from (rule.name for rule in source.rules)
         yield from (verdicts.verdict for verdicts in source.datatrove)
+        if source.contamination:
+            yield from (f"{CONTAMINATION}.{name}" for name in source.contamination.matches.benchmarks.against)
 
 
-def _unknown(what: str, name: str, there: list[str], known: Iterable[str] = ()) -> UserError:
+def unknown(what: str, name: str, there: list[str], known: Iterable[str] = ()) -> UserError:
+    """What to say of a name that is not there: the nearest one, and all that are."""
     words = {*there, *known}
     near = nearest(name, sorted(words | {word.split(".")[0] for word in words}))
     return UserError(

@@ -26,6 +26,10 @@ class Judgements:
 
     def are_false(self, matches: pl.DataFrame) -> pl.Series:
         """Which matches (columns benchmark, item_id, doc_id) are judged to be none."""
+        return ~self.on(matches).fill_null(True)
+
+    def on(self, matches: pl.DataFrame) -> pl.Series:
+        """What was judged of each of these matches; null where nothing was."""
         judged = pl.DataFrame(self.rows, schema=FIELDS, orient="row").unique(
             ["benchmark", "item_id", "doc_id"], keep="last", maintain_order=True
         )
@@ -33,7 +37,7 @@ class Judgements:
         own = matches.join(judged, on=[*item, "doc_id"], how="left", maintain_order="left")["judgement"]
         of_all = judged.filter(pl.col("doc_id").is_null()).drop("doc_id")
         common = matches.join(of_all, on=item, how="left", maintain_order="left")["judgement"]
-        return ~own.zip_with(own.is_not_null(), common).fill_null(True)
+        return own.zip_with(own.is_not_null(), common)
 
 
 def read_judgements(path: Path) -> Judgements:
