@@ -30,7 +30,7 @@ PASSAGES = "passages.arrow"
 LEAST_WORDS = 20
 """Fewer words are no passage: they stand in texts that have nothing else in common."""
 NO_BORDER, SENTENCE_END, LINE_END, BLANK_LINE, END = range(5)
-ENOUGH_WORDS = {NO_BORDER: 120, SENTENCE_END: 80, LINE_END: 40, BLANK_LINE: LEAST_WORDS, END: 0}
+ENOUGH_WORDS = {NO_BORDER: 120, SENTENCE_END: 50, LINE_END: 40, BLANK_LINE: LEAST_WORDS, END: 0}
 """Words from which on a passage ends at such a border.
 
 Who quotes takes whole paragraphs, turns or functions, and they end with a line.
