@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -186,6 +187,23 @@ def test_what_all_have_leaves_the_evaluation_as_it_is(tmp_path, coupage, base_to
         coupage("run", tmp_path / f"{apart}.yaml", "--workdir", tmp_path / apart, cwd=tmp_path)
     assert len(evaluated(tmp_path / "passages")) > 10
     assert evaluated(tmp_path / "passages") == evaluated(tmp_path / "documents")
+
+
+def test_where_all_are_known_nothing_is_evaluated_and_that_is_said(tmp_path, coupage, base_tokenizer):
+    """Each text and conversation has what the one before it has."""
+    rng = random.Random(8)
+    passages = [words(rng, WORDS) for _ in range(151)]
+    answers = [words(rng, WORDS) for _ in range(30)]
+    web = [passages[n : n + 2] for n in range(150)]
+    Corpus(web, [[words(rng, 12), answers[n // 2]] for n in range(60)]).write(tmp_path, base_tokenizer)
+    coupage("run", tmp_path / "passages.yaml", "--workdir", tmp_path / "run", cwd=tmp_path)
+    ledger = json.loads((tmp_path / "run" / "shards" / "held_out" / "ledger.json").read_text())
+    assert ledger["rows"] == 0
+    said = " ".join(ledger["constraints"])
+    for group in ("web", "chats"):
+        (number,) = re.findall(rf"{group}: (\d+) of \1 held-out documents share passages", said)
+        assert int(number) == len(held_out(tmp_path / "run", group)) > 0
+    coupage("verify", tmp_path / "run")
 
 
 def test_a_killed_run_and_any_number_of_workers_give_the_same_bytes(planted, coupage):
