@@ -33,9 +33,9 @@ class Apart(SingleTaskStage):
     """Output, of the held-out documents that would be evaluated:
 
     `documents.parquet`: `doc_id`, `group`, `words`, `known_words` (in passages that training has and that are
-    not common), `known` bool; `passages.parquet`, those that training has or that are common: `doc_id`,
-    `words`, `passage`, `held_out_documents`, `training_documents`, `common` bool, `example` (the first of the
-    training documents).
+    not common), `known` bool, `example` (a training document with the first of these); `passages.parquet`,
+    those that training has or that are common: `doc_id`, `words`, `passage`, `held_out_documents`,
+    `training_documents`, `common` bool, `example` (the first of the training documents).
     """
 
     name: ClassVar[str] = "apart"
@@ -65,7 +65,12 @@ class Apart(SingleTaskStage):
         known = (known_words > 0) & (known_words >= KNOWN_SHARE * documents.column("words").to_numpy())
         judged = documents.select(["doc_id", "group", "words"])
         judged = judged.append_column("known_words", pa.array(known_words))
-        output.write_table(DOCUMENTS, judged.append_column("known", pa.array(known)))
+        judged = judged.append_column("known", pa.array(known))
+        place = np.zeros(rows, np.int64)
+        with_one, first = np.unique(document[telling], return_index=True)
+        place[with_one] = np.flatnonzero(telling)[first]
+        examples = passages.column("example").take(pa.array(place, mask=known_words == 0))
+        output.write_table(DOCUMENTS, judged.append_column("example", examples))
         passages = passages.set_column(0, "doc_id", documents.column("doc_id").take(pa.array(document)))
         noted = pc.or_(passages.column("common"), pc.greater(passages.column("training_documents"), 0))
         output.write_table(PASSAGES, passages.filter(noted))

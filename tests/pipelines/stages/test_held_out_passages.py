@@ -177,6 +177,14 @@ def test_how_many_leave_is_said_by_group(planted, coupage):
     coupage("verify", run)
 
 
+def test_inspect_says_why_a_held_out_document_is_not_evaluated(planted, coupage):
+    found = coupage("inspect", planted.run("passages"), "--held-out", "-n", 100, "--json").stdout
+    why = {row["doc_id"]: row["why"] for row in json.loads(found) if row["why"]}
+    assert why.keys() == planted.leaving
+    said = re.compile(r"not evaluated: \d+ of its \d+ words stand in training, as in (web|chats)/\d+")
+    assert all(said.fullmatch(each) for each in why.values())
+
+
 def test_what_all_have_leaves_the_evaluation_as_it_is(tmp_path, coupage, base_tokenizer):
     """A notice of the site is most of each document, and in some it is shorter."""
     rng = random.Random(6)
