@@ -133,6 +133,7 @@ def plan_held_out(
     max_tokens_per_group: int,
     seed: int,
     allocate: Allocate = np.empty,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> MixturePlan:
     """Plan evaluation rows: the documents of each group, packed, group after group by name.
 
@@ -146,6 +147,7 @@ def plan_held_out(
         max_tokens_per_group: most tokens of a group.
         seed: of the draw; at least 0.
         allocate: makes the arrays that are as long as the corpus.
+        allowed: bool, shape (documents): which of those that are drawn are used; all where it is None.
     """
     names = sorted(pc.unique(documents["group"].cast(pa.string())).drop_null().to_pylist())
     read = Documents.read(documents, names, sequence_length, allocate=allocate)
@@ -155,7 +157,8 @@ def plan_held_out(
     chosen = []
     for members in _shuffled(read, seed, allocate):
         within = count_below(read.tokens, members, max_tokens_per_group + 1)
-        chosen.append(members[: max(within, 1)])
+        drawn = members[: max(within, 1)]
+        chosen.append(drawn if allowed is None else drawn[allowed[drawn]])
     packs = pack(chosen, read.tokens, sequence_length, allocate)
     return MixturePlan(
         documents=read,

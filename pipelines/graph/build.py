@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from filters.dedup.minhash import MinHash
 from filters.quality.datatrove import short_name
@@ -23,6 +24,10 @@ from pipelines.stages.annotate import Annotations
 from pipelines.stages.bad_words import BadWords
 from pipelines.stages.boilerplate import Lines, RecurringLines, WithoutBoilerplate
 from pipelines.stages.classify.percentile_verdicts import Verdicts
+from pipelines.stages.contamination.apart import Apart
+from pipelines.stages.contamination.apart_mix import ApartMix
+from pipelines.stages.contamination.held_out_passages import HeldOutPassages
+from pipelines.stages.contamination.training_passages import TrainingPassages
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
 from pipelines.stages.dedup.bands import Bands
 from pipelines.stages.dedup.candidates import Candidates
@@ -32,7 +37,7 @@ from pipelines.stages.dedup.preference import Preference
 from pipelines.stages.dedup.verify_pairs import VerifyPairs
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.language import Language
-from pipelines.stages.mix import HeldOutMix, Mix, MixStage
+from pipelines.stages.mix import HeldOutDraw, HeldOutMix, Mix, MixStage
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import JudgedSource, Select
 from pipelines.stages.shards import Shards
@@ -258,15 +263,28 @@ def _mix(recipe: Recipe, stage: str, tokenized: tuple[Tokenize, ...], stage1: Mi
 
 def _held_out(recipe: Recipe, tokenized: tuple[Tokenize, ...]) -> HeldOutMix:
     mixture = recipe.whole_mixtures[FIRST_STAGE]
-    return HeldOutMix(
-        scope=HELD_OUT,
-        seed=recipe.seed,
-        sequence_length=mixture.sequence_length,
-        tokenized=tokenized,
-        least=recipe.held_out.tokens_per_group.min,
-        most=recipe.held_out.tokens_per_group.max,
-        predicates=tuple(mixture.predicates.items()),
+    settings: dict[str, Any] = {
+        "scope": HELD_OUT,
+        "seed": recipe.seed,
+        "sequence_length": mixture.sequence_length,
+        "tokenized": tokenized,
+        "least": recipe.held_out.tokens_per_group.min,
+        "most": recipe.held_out.tokens_per_group.max,
+        "predicates": tuple(mixture.predicates.items()),
+    }
+    if recipe.held_out.apart == "documents":
+        return HeldOutMix(**settings)
+    return ApartMix(**settings, apart=_apart(HeldOutDraw(**settings)))
+
+
+def _apart(drawn: HeldOutDraw) -> Apart:
+    """The stages that find which of the drawn documents are known from training."""
+    passages = HeldOutPassages(scope=HELD_OUT, drawn=drawn)
+    training = tuple(
+        TrainingPassages(scope=stage.scope, parts=stage.parts, select=stage.select, held_out=passages)
+        for stage in drawn.tokenized
     )
+    return Apart(scope=HELD_OUT, held_out=passages, training=training)
 
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:

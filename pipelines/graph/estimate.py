@@ -24,6 +24,7 @@ from pipelines.graph.training_estimate import (
     training_estimates,
 )
 from pipelines.stages.contamination.matches import Matches
+from pipelines.stages.contamination.training_passages import TrainingPassages
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.mix import Mix
 from pipelines.stages.select import Select
@@ -39,9 +40,21 @@ ID_BYTES = 1.1
 SHARD_BYTES = 1.05
 """Bytes of shards for each byte of ids: 1.01 to 1.03."""
 
-MB_A_SECOND = {"ingest": 40.0, "annotate": 20.0, "decontaminate": 25.0, "tokenize": 20.0}
-"""Megabytes of text that one core does, where this folder has not measured it: docs/curation.md."""
-KINDS = {"ingest": Ingest, "annotate": Annotation, "decontaminate": Matches, "tokenize": Tokenize}
+MB_A_SECOND = {
+    "ingest": 40.0,
+    "annotate": 20.0,
+    "decontaminate": 25.0,
+    "tokenize": 20.0,
+    "training_passages": 40.0,
+}
+"""Megabytes of text that one core does, where this folder has not measured it: curation.md, evaluation.md."""
+KINDS = {
+    "ingest": Ingest,
+    "annotate": Annotation,
+    "decontaminate": Matches,
+    "tokenize": Tokenize,
+    "training_passages": TrainingPassages,
+}
 SECONDS_MEASURED = 10
 """A shorter measurement is no measurement: most of it is loading."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -83,6 +83,11 @@ class HeldOut(BaseModel):
     ] = Field(
         default_factory=TokenBounds,
         description="How many tokens of each group are evaluated: {min: 5k, max: 200k}, or `max` alone.",
+    )
+    apart: Literal["passages", "documents"] = Field(
+        "passages",
+        description="What training must not have of a document that is evaluated: long passages, for which "
+        "all text is read once more, or only near duplicates.",
     )
 
 

@@ -15,8 +15,11 @@ import pyarrow.compute as pc
 
 from filters.language.identify import LOW_SCORE, NOT_KEPT, LanguageRule
 from pipelines.graph.build import Graph
+from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report.classifiers import scores_of, why_dropped
+from pipelines.report.finished import Finished
 from pipelines.report.wanted import Found, Wanted, documents_at, find_wanted
+from pipelines.stages.contamination.apart_mix import ApartMix
 from pipelines.stages.contamination.verdicts import CUT, DROP
 from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
 from pipelines.stages.select import JudgedSource, Select
@@ -32,6 +35,9 @@ def find_documents(graph: Graph, workdir: Path, wanted: Wanted) -> list[dict[str
     for document in documents:
         kept = document["kept_instead"]
         document["kept_instead"] = {"doc_id": kept, "text": instead[kept]} if kept is not None else None
+    known = _known_from_training(graph, workdir)
+    for document in documents:
+        document["why"] = document["why"] or known.get(document["doc_id"])
     draws = np.concatenate([np.empty(0), *(each.draws for each in found)])
     return [documents[number] for number in np.argsort(draws, kind="stable")]
 
@@ -89,6 +95,20 @@ def _texts_of(select: Select, workdir: Path, left: set[str]) -> Iterator[tuple[s
                     if document["doc_id"] in left:
                         left.discard(document["doc_id"])
                         yield document["doc_id"], document["text"]
+
+
+def _known_from_training(graph: Graph, workdir: Path) -> dict[str, str]:
+    """Why held-out documents are not evaluated, by id."""
+    mix = graph.mixes.get(HELD_OUT)
+    if not isinstance(mix, ApartMix) or mix.apart not in Finished(workdir):
+        return {}
+    return {
+        row[
+            "doc_id"
+        ]: f"not evaluated: {row['known_words']:,} of its {row['words']:,} words stand in training, "
+        f"as in {row['example']}"
+        for row in mix.apart.documents(workdir).filter(pc.field("known")).to_pylist()
+    }
 
 
 def _verdict(verdict: dict[str, Any]) -> str:

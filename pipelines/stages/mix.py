@@ -104,6 +104,14 @@ class MixStage(SingleTaskStage):
         """The documents that others may be about; None for any."""
         return None
 
+    def planned(self, corpus: Path, workdir: Path) -> pa.Table:
+        """What a plan is made from, besides groups."""
+        return read_arrow(corpus).select(["tokens", "bytes", "indivisible", *GAP, "loss_tokens"])
+
+    def known_from_training(self, workdir: Path) -> Counter[str]:
+        """For each group the documents that are not used because training has passages of them."""
+        return Counter()
+
     @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         return {"documents": sum(t.manifest(workdir).counts.left("documents") for t in self.tokenized)}
@@ -132,7 +140,12 @@ class MixStage(SingleTaskStage):
         ledger = self._explained(plan, workdir)
         output.write_json(LEDGER, orjson.loads(ledger.model_dump_json()))
         entered, offered = dropped.total() + len(plan.documents), sum(g.documents for g in ledger.groups)
-        dropped |= {Count("not_needed", group.group): group.documents_unused for group in ledger.groups}
+        known = self.known_from_training(workdir)
+        dropped |= {Count("known_from_training", group): number for group, number in known.items()}
+        dropped |= {
+            Count("not_needed", group.group): group.documents_unused - known[group.group]
+            for group in ledger.groups
+        }
         dropped |= {Count("too_long", group, NOWHERE): number for group, number in nowhere.items()}
         dropped |= {
             Count("too_long", group.group): group.documents_dropped - nowhere[group.group]
@@ -199,7 +212,7 @@ class MixStage(SingleTaskStage):
         return Counter(dict(zip(plan.documents.groups, counts.tolist(), strict=True)))
 
     def _plan(self, corpus: Path, allocate: Allocate, workdir: Path) -> MixturePlan:
-        documents = read_arrow(corpus).select(["tokens", "bytes", "indivisible", *GAP, "loss_tokens"])
+        documents = self.planned(corpus, workdir)
         try:
             groups = self.groups(corpus, allocate)
             plan = self.plan(documents.append_column("group", groups), allocate)
@@ -366,6 +379,14 @@ class HeldOutMix(MixStage):
             if entry.documents_used < FEW_DOCUMENTS or entry.tokens < self.least
         ]
         return ledger.model_copy(update={"constraints": (*missing, *few)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutDraw(HeldOutMix):
+    """The documents that would be evaluated, were there nothing of them in training."""
+
+    name: ClassVar[str] = "draw"
+    version: ClassVar[int] = 1
 
 
 def _batch(table: pa.Table) -> pa.RecordBatch:

@@ -136,13 +136,19 @@ def passages_of_size(texts: Texts, words: Words, size: int) -> Passages:
     return Passages(row, first, last, characters[first] - origin, characters[last] - origin)
 
 
-def _at_border(data: Bytes, wanted: Numbers, earliest: Numbers) -> Numbers:
-    """The last border of a sentence or line up to each wanted place and behind the earliest, or the place."""
+def sentence_ends(data: Bytes) -> Flags:
+    """The last byte of each mark that ends a sentence."""
     stop = np.isin(data, np.frombuffer(b".!?", np.uint8)) & np.append(_SPACES[data[1:]], True)
     ideographic = np.zeros(len(data), bool)
     for sign in _STOPS:
         ideographic[2:] |= (data[:-2] == sign[0]) & (data[1:-1] == sign[1]) & (data[2:] == sign[2])
-    borders = np.concatenate([[0], np.flatnonzero(stop | ideographic | (data == ord("\n"))) + 1])
+    found: Flags = stop | ideographic
+    return found
+
+
+def _at_border(data: Bytes, wanted: Numbers, earliest: Numbers) -> Numbers:
+    """The last border of a sentence or line up to each wanted place and behind the earliest, or the place."""
+    borders = np.concatenate([[0], np.flatnonzero(sentence_ends(data) | (data == ord("\n"))) + 1])
     found = borders[np.searchsorted(borders, wanted, "right") - 1]
     return np.where(found > earliest, found, wanted)
 

@@ -65,6 +65,14 @@ def test_questions_have_parents_in_stage1_and_no_held_out_parent(asked):
     assert not parents & held_out
 
 
+def test_a_question_is_evaluated_although_its_parent_is_trained_on(asked):
+    """It repeats its parent on purpose."""
+    verdicts = pq.read_table(next(asked.glob("stages/select-qa-*/qa/*.parquet")))
+    held_out = set(verdicts.filter(verdicts["held_out"])["doc_id"].to_pylist())
+    shown = set(pq.read_table(asked / "shards" / "held_out" / "segments.parquet")["doc_id"].to_pylist())
+    assert held_out and held_out <= shown
+
+
 def test_a_question_is_never_cut_and_only_its_answer_is_trained(asked):
     from transformers import AutoTokenizer
 
