@@ -55,13 +55,13 @@ def _read(folder: Path, paths: tuple[tuple[str, Path], ...]) -> Index:
 
     def sequences(part: str) -> Sequences:
         names = set(Sequences._fields) - {"seed", "pairs"}
-        arrays: dict[str, Any] = {name: _array(by_name[_file(part, name)]) for name in names}
+        arrays: dict[str, Any] = {name: read_array(by_name[_file(part, name)]) for name in names}
         return Sequences(**{**arrays, **scalars[part]})
 
     return Index(pq.read_table(by_name[NAMES]), *(sequences(part) for part in PARTS))
 
 
-def _array(path: Path) -> Any:
+def read_array(path: Path) -> Any:
     """The numbers of a file of one column, without a copy."""
     column = read_arrow(path).column(0)
     if len(column) == 0:

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.execution.stage import Stage
 from pipelines.sources.judgements import Judgements
 from pipelines.stages.contamination.matches import Matches
+from pipelines.stages.contamination.semantic import MECHANISM
+from pipelines.stages.contamination.semantic_matches import SEMANTIC_MATCHES, SemanticMatches
 
 DROP, CUT, FLAG = "drop", "cut", "flag"
 REASON = "contamination"
@@ -23,9 +28,15 @@ class ContaminationVerdicts:
     """What the matches of a source mean for its documents."""
 
     matches: Matches
+    semantic: SemanticMatches | None = None
     actions: Mapping[tuple[str, str], str] = field(hash=False)
     """By benchmark and kind: drop, cut or flag. What a cut left over is dropped."""
     judgements: Judgements
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages that the verdicts are read from."""
+        return (self.matches, *((self.semantic,) if self.semantic else ()))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -36,16 +47,18 @@ class ContaminationVerdicts:
     def tables(self, workdir: Path) -> Iterator[tuple[str, pl.DataFrame]]:
         """Each part's name, and its matches with `benchmark`, `item_id`, `split`, `doc_id` and `action`.
 
-        The action is drop, cut or flag; `allowed` where a person judged that the match is none.
+        The action is drop, cut or flag; `allowed` where a person judged that the match is none. `judged` and
+        `why` are what a model said of a semantic match: what it said no to is no match, and what it said
+        nothing of is flagged.
         """
         names = self._names(workdir)
         parts = self.matches.parts
         for part in parts.part_names(workdir):
-            yield part, self._with_actions(self.matches.table(workdir, part), names, workdir, part)
+            yield part, self._with_actions(self._matches(workdir, part), names, workdir, part)
 
     def table(self, workdir: Path, part: str) -> pl.DataFrame:
         """The same of one part."""
-        return self._with_actions(self.matches.table(workdir, part), self._names(workdir), workdir, part)
+        return self._with_actions(self._matches(workdir, part), self._names(workdir), workdir, part)
 
     def reasons(self, workdir: Path) -> pl.Series:
         """For each document of the source the reason for which it is dropped; null where none is."""
@@ -62,6 +75,15 @@ class ContaminationVerdicts:
             )
         return pl.concat(found)
 
+    def _matches(self, workdir: Path, part: str) -> pa.Table:
+        """The matches in one part (SEMANTIC_MATCHES), in the order of the documents."""
+        found = [self.matches.table(workdir, part)]
+        if self.semantic:
+            semantic = self.semantic.table(workdir, part)
+            found.append(semantic.filter(pc.fill_null(semantic["judged"], True)))
+        both = pa.concat_tables([SEMANTIC_MATCHES.empty_table(), *found], promote_options="default")
+        return both.take(pc.sort_indices(both["row"]))
+
     def _names(self, workdir: Path) -> pl.DataFrame:
         names = self.matches.benchmarks.index(workdir).items
         return (
@@ -70,7 +92,7 @@ class ContaminationVerdicts:
             .with_columns(pl.col("item").cast(pl.Int64))
         )
 
-    def _with_actions(self, matches: Any, names: pl.DataFrame, workdir: Path, part: str) -> pl.DataFrame:
+    def _with_actions(self, matches: pa.Table, names: pl.DataFrame, workdir: Path, part: str) -> pl.DataFrame:
         found = pl.DataFrame(pl.from_arrow(matches)).join(names, on="item", how="left", maintain_order="left")
         ids = self._ids(workdir, part, found["row"]) if len(found) else pl.Series([], dtype=pl.String)
         actions = pl.DataFrame(
@@ -81,8 +103,13 @@ class ContaminationVerdicts:
         found = found.with_columns(doc_id=ids).join(
             actions, on=["benchmark", "kind"], how="left", maintain_order="left"
         )
+        unjudged = (pl.col("mechanism") == MECHANISM) & pl.col("judged").is_null()
         return found.with_columns(
-            action=pl.when(self.judgements.are_false(found)).then(pl.lit(ALLOWED)).otherwise("action")
+            action=pl.when(self.judgements.are_false(found))
+            .then(pl.lit(ALLOWED))
+            .when(unjudged)
+            .then(pl.lit(FLAG))
+            .otherwise("action")
         )
 
     def _ids(self, workdir: Path, part: str, rows: pl.Series) -> pl.Series:
