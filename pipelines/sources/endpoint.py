@@ -301,7 +301,6 @@ def _read_key(variable: str | None) -> str | None:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise UserError(
             f"the environment variable {variable} {'holds no key' if key else 'is not set'}",
-            place="key",
             hint=f"export {variable}=..., or leave `key` out for a server that wants none.",
         )
     return key

@@ -23,7 +23,7 @@ from pipelines.stages.contamination.semantic import (
 from pipelines.stages.contamination.semantic_reference import SemanticReference
 from pipelines.stages.parts import PerPartStage, text_size
 
-PASSAGE = "passage"
+PASSAGE = "text"
 CANDIDATES = SEMANTIC.append(pa.field(PASSAGE, pa.large_string()))
 
 

@@ -51,14 +51,14 @@ class ContaminationVerdicts:
         `why` are what a model said of a semantic match: what it said no to is no match, and what it said
         nothing of is flagged.
         """
-        names = self._names(workdir)
+        names = self.items(workdir)
         parts = self.matches.parts
         for part in parts.part_names(workdir):
             yield part, self._with_actions(self._matches(workdir, part), names, workdir, part)
 
     def table(self, workdir: Path, part: str) -> pl.DataFrame:
         """The same of one part."""
-        return self._with_actions(self._matches(workdir, part), self._names(workdir), workdir, part)
+        return self._with_actions(self._matches(workdir, part), self.items(workdir), workdir, part)
 
     def reasons(self, workdir: Path) -> pl.Series:
         """For each document of the source the reason for which it is dropped; null where none is."""
@@ -84,7 +84,8 @@ class ContaminationVerdicts:
         both = pa.concat_tables([SEMANTIC_MATCHES.empty_table(), *found], promote_options="default")
         return both.take(pc.sort_indices(both["row"]))
 
-    def _names(self, workdir: Path) -> pl.DataFrame:
+    def items(self, workdir: Path) -> pl.DataFrame:
+        """The items by the number `item` that matches have: `benchmark`, `item_id`, `split`, `same_as`."""
         names = self.matches.benchmarks.index(workdir).items
         return (
             pl.DataFrame(pl.from_arrow(names))
