@@ -37,7 +37,9 @@ def _questions_found(select: Select, verdicts: ContaminationVerdicts, workdir: P
     parts = verdicts.matches.parts
     found = [pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))]
     for part, matches in verdicts.tables(workdir):
-        verdict = pl.DataFrame(pl.from_arrow(select.verdict(workdir, parts.scope, part, ["keep", "held_out"])))
+        verdict = pl.DataFrame(
+            pl.from_arrow(select.verdict(workdir, parts.scope, part, ["keep", "held_out"]))
+        )
         trained = verdict.select(pl.arg_where(pl.col("keep") & ~pl.col("held_out"))).to_series()
         unjudged = (pl.col("mechanism") == MECHANISM) & pl.col("judged").is_null()
         counted = matches.filter(

@@ -86,9 +86,11 @@ class SemanticMatches(SingleTaskStage):
         unjudged = self.manifest(workdir).counts.number("unjudged", scope=self.scope)
         if not unjudged:
             return ""
+        trouble = workdir / FOLDER / TROUBLE
+        why = f": {trouble.read_text('utf-8')}" if trouble.exists() else ""
         return (
             f"{unjudged:,} candidates of {self.scope} have no judgement and are flagged; the next run asks "
-            f"for them: {(workdir / FOLDER / TROUBLE).read_text('utf-8')}"
+            f"for them{why}"
         )
 
     def table(self, workdir: Path, part: str) -> pa.Table:

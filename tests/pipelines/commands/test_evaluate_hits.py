@@ -43,7 +43,9 @@ def run(tmp_path_factory, coupage) -> Path:
     exam = [{"question": f"{invented(rng, 9)}?", "answer": invented(rng, 4)} for _ in range(25)]
     exam[TWIN] = exam[FIRST]
     write_lines(folder / "exam.jsonl", exam)
-    write_lines(folder / "idle.jsonl", [{"question": f"{invented(rng, 9)}?", "answer": "no"} for _ in range(3)])
+    write_lines(
+        folder / "idle.jsonl", [{"question": f"{invented(rng, 9)}?", "answer": "no"} for _ in range(3)]
+    )
     for name in ("exam", "idle"):
         (folder / f"{name}.yaml").write_text(TASK.format(name=name, folder=folder))
     questions = [item["question"] for item in exam]

@@ -17,6 +17,9 @@ import pytest
 from pipelines.commands.open_run import open_run
 from tests.pipelines.command_line import command, environment
 from tests.pipelines.sources.model_server import ModelServer, Reply, Request, embeds, says
+from tests.pipelines.sources.test_embedders import plain
+
+__all__ = ["plain"]
 
 QUESTIONS = [
     "By what means did the United States take possession of the Oregon Territory?",
@@ -34,7 +37,9 @@ PLACES = ["barn", "river", "harbour", "garden", "mill", "bridge", "forest", "chu
 
 def ordinary(number: int) -> str:
     place, other = PLACES[number % 10], PLACES[number // 10 % 10]
-    return f"Day {number}: we went from the {place} to the {other} with lamp {number * 7} and saw nobody there."
+    return (
+        f"Day {number}: we went from the {place} to the {other} with lamp {number * 7} and saw nobody there."
+    )
 
 
 def bag_of_words(request: Request) -> Reply:
@@ -168,6 +173,8 @@ def test_what_was_said_is_not_asked_again_when_others_fail(recipe, judged):
     assert first.requests[0].body["max_tokens"] == 9 and "temperature" not in first.requests[0].body
     assert len(dropped(recipe)) == 2
     assert set(matches(recipe)["action"]) == {"drop", "flag"}
+    said, _ = judged(some, "decontaminate.semantic.judge.sampling={max_tokens: 9}")
+    assert "no judgement" in said and "select documents: cached" in said
     _, second = judged(same_question, "decontaminate.semantic.judge.sampling={max_tokens: 9}")
     refused = [request for request in first.requests if REPHRASED[1] in asked_about(request)[1]]
     assert sorted(map(asked_about, second.requests)) == sorted(map(asked_about, refused))
@@ -214,6 +221,48 @@ def test_a_killed_run_asks_nothing_twice(coupage, recipe):
     assert len(answered) == 2 and len(dropped(recipe)) == 3
     later = set(map(asked_about, judge.requests))
     assert later and later & set(answered) <= {answered[-1]}
+    coupage("verify", recipe.parent / "run")
+
+
+def test_a_judge_that_says_nothing_of_use_leaves_flags(recipe, judged):
+    said, judge = judged(lambda request: says("I would rather not say."))
+    assert "there was no judgement in its answers" in said and not dropped(recipe)
+    (recipe.parent / "run" / "judgements" / "trouble.txt").unlink()
+    said, again = judged(lambda request: says("Nor now."))
+    assert len(again.requests) == len(judge.requests) and "no judgement" in said
+
+
+def test_a_key_is_sent_and_stands_in_no_file(coupage, recipe, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", "sesame-1234")
+    with ModelServer(same_question) as judge:
+        coupage(*arguments(recipe, judge, "decontaminate.semantic.judge.key=JUDGE_KEY"))
+    assert {request.headers["authorization"] for request in judge.requests} == {"Bearer sesame-1234"}
+    files = [path for path in (recipe.parent / "run").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"sesame-1234" in path.read_bytes()]
+
+
+def test_a_model_in_a_folder_embeds_too(coupage, recipe, plain):
+    """With workers, which each load it."""
+    sets = (f"decontaminate.semantic.embedder={plain}", "decontaminate.semantic.threshold=-1")
+    with ModelServer(same_question) as judge:
+        coupage(*arguments(recipe, judge, *sets), "--workers", 2)
+        assert judge.requests
+        judge.requests.clear()
+        said = coupage(*arguments(recipe, judge, *sets)).stderr
+        assert "item_vectors: cached" in said and not judge.requests
+        said = coupage(*arguments(recipe, judge, *sets, "decontaminate.semantic.translations=true")).stderr
+        assert "item_vectors: cached" in said and "semantic_candidates web: 4 tasks" in said
+
+
+def test_an_embedder_that_is_down_stops_the_run(coupage, recipe):
+    def refuses(request: Request) -> Reply:
+        return Reply(403, b"go away")
+
+    with ModelServer(refuses) as server:
+        setting = f"decontaminate.semantic.embedder.base_url={server.url}"
+        work = recipe.parent / "run"
+        said = coupage("run", recipe, "--workdir", work, "--set", setting, code=1).stderr
+    assert "go away" in said and "Traceback" not in said
 
 
 def test_without_a_judge_what_is_near_is_flagged(coupage, recipe):
