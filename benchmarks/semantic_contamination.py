@@ -35,11 +35,13 @@ import pyarrow as pa
 from filters.contamination.items import ITEMS
 from pipelines.sources.embedders import Embedder, EndpointEmbedder, ModelEmbedder
 from pipelines.sources.endpoint import Endpoint, EndpointClient, Patience
+from pipelines.stages.contamination.item_texts import judged_texts
 from pipelines.stages.contamination.judge import LONGEST, USER, Judge
 from pipelines.stages.contamination.passages import as_texts, find_passages, find_words, passage_texts
 from pipelines.stages.contamination.semantic import (
     PassageCounts,
     Reference,
+    candidate_texts,
     find_candidates,
     judge_candidates,
     threshold_at,
@@ -267,17 +269,18 @@ def report(one: Set, own: np.ndarray, found: pa.Table, label: str) -> None:
 
 def judged(one: Set, own: np.ndarray, found: pa.Table, texts: pa.Array, reference: Reference) -> None:
     """What judges of each quality make of the candidates, and one that dies halfway."""
+    passages, read = candidate_texts(found, texts), judged_texts(one.items)
     same: dict[str, bool] = {}
     for row in found.to_pylist():
         passage = one.documents[row["row"]][row["start"] : row["end"]]
-        content = USER.format(item=reference.judged[row["item"]][:LONGEST], passage=passage[:LONGEST])
+        content = USER.format(item=read[row["item"]][:LONGEST], passage=passage[:LONGEST])
         same[content] = bool(own[row["row"]] == row["item"])
     with tempfile.TemporaryDirectory() as folder:
         for number, yes in enumerate(QUALITIES):
             server = JudgeServer(same, yes)
             with server.running() as client:
                 judge = Judge(client, Path(folder) / f"{number}.jsonl")
-                rows = judge_candidates(found, texts, reference, judge)
+                rows = judge_candidates(found, passages, read, judge)
             report(
                 one,
                 own,
@@ -289,7 +292,7 @@ def judged(one: Set, own: np.ndarray, found: pa.Table, texts: pa.Array, referenc
         server = JudgeServer(same, (1, 0), dies_after=half)
         with server.running() as client:
             judge = Judge(client, ledger)
-            rows = judge_candidates(found, texts, reference, judge)
+            rows = judge_candidates(found, passages, read, judge)
         said = rows.num_rows - rows["judged"].null_count
         print(
             f"    judge dies after {half} calls: {rows.num_rows} of {found.num_rows} rows, {said} judged,",
@@ -297,7 +300,7 @@ def judged(one: Set, own: np.ndarray, found: pa.Table, texts: pa.Array, referenc
         )
         again = JudgeServer(same, (1, 0))
         with again.running() as client:
-            rows = judge_candidates(found, texts, reference, Judge(client, ledger))
+            rows = judge_candidates(found, passages, read, Judge(client, ledger))
         print(f"{rows['judged'].null_count} unjudged after a second run of {again.calls} calls")
 
 

@@ -100,6 +100,8 @@ def decontaminate(
 ) -> dict[str, Any]:
     """Find items of benchmarks in documents: `matches.parquet`, and the documents without them in `kept/`.
 
+    Of items of a benchmark that say the same, the matches name the first alone.
+
     Args:
         files: .parquet, .jsonl, .jsonl.gz or .jsonl.zst with a column `text`, optionally `id`.
         output: The folder to write.

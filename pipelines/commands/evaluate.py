@@ -53,7 +53,8 @@ def show_scores(model: str, shards: Path | None, base: str | None, options: Opti
             hint="Give shards as well, coupage evaluate MODEL SHARDS, or --tasks; or the folder of a run.",
         )
     if options.matches:
-        subjects = replace(subjects, hits=_hits(options.matches, asked))
+        given = _hits(options.matches, asked)
+        subjects = replace(subjects, hits=subjects.hits | given if subjects.hits else given)
     for name in subjects.models.values():
         _check_model(name)
     if subjects.shards is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from pipelines.commands.run_hits import hits_of_run
 from pipelines.errors import UserError
 from pipelines.evaluation.evaluate import Subjects, evaluate_models
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
@@ -54,6 +55,7 @@ def _subjects(graph: Graph, stage: TrainedStage, base: str | None = None) -> Sub
         {"model": model, **({"base": base} if base else {})},
         workdir / "shards" / HELD_OUT if held_out else None,
         described_in(graph.mixes[HELD_OUT], workdir) if held_out else Described(),
+        hits_of_run(graph, workdir, [each.name for each in stage.lineage(list(graph.recipe.mixtures))]),
     )
 
 

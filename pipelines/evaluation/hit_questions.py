@@ -35,16 +35,16 @@ class HitQuestions:
     The questions that it asks are the split `test`, or `validation` where a task has no other.
     """
     files: Mapping[str, str] = field(default_factory=dict)
-    """By task the file that says so."""
+    """By task the file that says so; nothing where a run found them itself."""
 
     @classmethod
-    def of(cls, matches: pa.Table, tasks: Mapping[str, str], file: str) -> Self:
+    def of(cls, matches: pa.Table, tasks: Mapping[str, str], file: str | None) -> Self:
         """The questions that have a match of one of `HIT_KINDS`.
 
         Args:
             matches: Has the string columns `COLUMNS`.
             tasks: Of each benchmark that was looked for its task, group or tag; others do not count.
-            file: Where the matches stand.
+            file: Where the matches stand; None: a run found them itself.
         """
         found = matches.filter(pc.is_in(matches["kind"], pa.array(HIT_KINDS)))
         found = _distinct(found.filter(pc.is_in(found["benchmark"], pa.array(tasks, pa.string()))))
@@ -55,7 +55,7 @@ class HitQuestions:
         return cls(
             frozenset(tasks.values()),
             {of_split: frozenset(some) for of_split, some in numbers.items()},
-            {task: file for task, _ in numbers},
+            {task: file for task, _ in numbers} if file is not None else {},
         )
 
     def __or__(self, other: HitQuestions) -> HitQuestions:

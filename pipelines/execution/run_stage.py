@@ -98,13 +98,16 @@ def _pass_key(stage: Stage) -> str:
 
 
 def _is_cached(stage: Stage, workdir: Path, progress: Progress) -> bool:
-    """Whether the stage is finished; one that was made from other bytes is removed, to be made anew."""
+    """Whether the stage is finished; what is of other bytes, or lacks something, is removed and made anew."""
     folder = stage.folder(workdir)
     manifest = read_manifest(folder)
     if manifest is None:
         return False
     if manifest.inputs != stage.input_records(workdir):
         progress.warn(f"{stage.label} was made from other bytes than are there now; it is made again")
+        shutil.rmtree(folder)
+        return False
+    if stage.lacking(workdir):
         shutil.rmtree(folder)
         return False
     shutil.rmtree(folder / RECEIPTS, ignore_errors=True)
@@ -149,6 +152,8 @@ def _run(stages: list[Stage], workdir: Path, executor: Executor, progress: Progr
     seconds = (time.monotonic() - started) / len(stages)
     for stage in stages:
         _conclude(stage, workdir, tasks, seconds)
+        if lacking := stage.lacking(workdir):
+            progress.warn(lacking)
     if whole not in stages:
         shutil.rmtree(whole.folder(workdir))
     progress.end(whole)

@@ -57,6 +57,13 @@ class Stage(ABC):
     def finish(self, workdir: Path, output: Output) -> None:  # noqa: B027
         """Write the files that need all tasks to be done. Most stages have none."""
 
+    def lacking(self, workdir: Path) -> str:
+        """What this finished stage did not get from others, in words; a later run tries again to get it.
+
+        Empty where nothing is lacking, as of nearly all stages.
+        """
+        return ""
+
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """What must have entered this stage, by unit, according to the manifests of its inputs."""
         return {}

@@ -290,7 +290,7 @@ def _apart(drawn: HeldOutDraw) -> Apart:
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     """The fingerprint of those parts of the recipe that decide a stage's shards, which paths do not."""
     synthesis_matters = stage != FIRST_STAGE and bool(recipe.synthesize)
-    content = recipe.model_dump(mode="json", exclude={"train", "evaluate", "description", "executor"})
+    content = recipe.model_dump(mode="json", exclude=_ELSEWHERE)
     content["synthesize"] = content["synthesize"] if synthesis_matters else {}
     del content["curate"]["signals"]
     del content["tokenizer"]["base"]
@@ -307,3 +307,15 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
         if name in needed
     }
     return fingerprint(content)
+
+
+_ELSEWHERE: Any = {
+    **dict.fromkeys(("train", "evaluate", "description", "executor"), True),
+    "decontaminate": {
+        "semantic": {
+            "embedder": {"key"},
+            "judge": {"base_url", "key", "concurrency", "timeout", "sampling"},
+        }
+    },
+}
+"""What decides no shards: what comes after them, and how what answers is reached."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from filters.contamination.items import KINDS
 from filters.contamination.judge import Thresholds
 from pipelines.graph.inputs import Inputs
-from pipelines.recipe.decontaminate import Decontaminate
+from pipelines.recipe.decontaminate import Decontaminate, Semantic
 from pipelines.recipe.recipe import Recipe
+from pipelines.sources.embedders import EmbedderInput
 from pipelines.sources.judgements import Judgements
 from pipelines.stages.contamination.benchmarks import Benchmarks
 from pipelines.stages.contamination.common_ngrams import CommonNgrams
+from pipelines.stages.contamination.item_vectors import ItemVectors
 from pipelines.stages.contamination.matches import Matches
+from pipelines.stages.contamination.semantic_candidates import SemanticCandidates
+from pipelines.stages.contamination.semantic_matches import SemanticMatches
+from pipelines.stages.contamination.semantic_reference import SemanticReference
 from pipelines.stages.contamination.verdicts import CUT, ContaminationVerdicts
 from pipelines.stages.contamination.without_spans import WithoutSpans
 from pipelines.stages.parts import PartStage
@@ -38,22 +43,45 @@ def contamination_verdicts(recipe: Recipe, parts: PartStage, inputs: Inputs) -> 
         scope="", against={name: inputs.benchmark(name, each) for name, each in config.against.items()}
     )
     judgements = inputs.judgements(config.allow) if config.allow else Judgements()
-    return verdicts_on(parts, benchmarks, config, judgements)
+    embedder = inputs.embedder(config.semantic.embedder) if config.semantic else None
+    return verdicts_on(parts, benchmarks, config, judgements, embedder)
 
 
 def verdicts_on(
-    parts: PartStage, benchmarks: Benchmarks, config: Decontaminate, judgements: Judgements
+    parts: PartStage,
+    benchmarks: Benchmarks,
+    config: Decontaminate,
+    judgements: Judgements,
+    embedder: EmbedderInput | None = None,
 ) -> ContaminationVerdicts:
-    """The verdicts on the documents of some parts."""
+    """The verdicts on the documents of some parts; `embedder` is that of `config.semantic`."""
     # What a cut left is compared again, under a name of its own.
     scope = f"{parts.scope}-cut" if isinstance(parts, WithoutSpans) else parts.scope
     common = CommonNgrams(scope=scope, parts=parts, benchmarks=benchmarks)
     thresholds = Thresholds(**config.thresholds.model_dump())
     return ContaminationVerdicts(
         matches=Matches(scope=scope, parts=parts, common=common, thresholds=thresholds),
+        semantic=_semantic_matches(scope, parts, benchmarks, config.semantic, embedder)
+        if config.semantic and embedder
+        else None,
         actions={(name, kind): config.action_for(name, kind) for name in config.against for kind in KINDS},
         judgements=judgements,
     )
+
+
+def _semantic_matches(
+    scope: str, parts: PartStage, benchmarks: Benchmarks, config: Semantic, embedder: EmbedderInput
+) -> SemanticMatches:
+    reference = SemanticReference(
+        scope=scope,
+        parts=parts,
+        items=ItemVectors(scope="", benchmarks=benchmarks, embedder=embedder),
+        share=config.share,
+        threshold=config.threshold,
+        translations=config.translations,
+    )
+    candidates = SemanticCandidates(scope=scope, parts=parts, reference=reference)
+    return SemanticMatches(scope=scope, candidates=candidates, judge=config.judge)
 
 
 def _is_compared(recipe: Recipe, scope: str) -> bool:

@@ -16,11 +16,14 @@ from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import Damaged, read_sealed, write_sealed
 from pipelines.recipe.classify import FastTextClassifier, TransformerClassifier
 from pipelines.recipe.curate import Language
+from pipelines.recipe.decontaminate import Embedder
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.benchmarks import BenchmarkConfig, BenchmarkInput
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.content import Contents
+from pipelines.sources.embedders import EmbedderInput, EndpointEmbedder, ModelEmbedder, find_model
+from pipelines.sources.endpoint import EndpointClient
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubSource
 from pipelines.sources.judgements import Judgements, read_judgements
@@ -80,6 +83,10 @@ class Inputs(Protocol):
 
     def judgements(self, file: str) -> Judgements:
         """What people said of matches with benchmarks."""
+        ...
+
+    def embedder(self, config: Embedder) -> EmbedderInput:
+        """What tells which passages are near an item of a benchmark."""
         ...
 
 
@@ -195,6 +202,20 @@ class LiveInputs(Inputs):
         """A file relative to the recipe's folder."""
         return read_judgements(self.path(file))
 
+    @override
+    def embedder(self, config: Embedder) -> EmbedderInput:
+        """A path relative to the recipe's folder, a hub id at its pinned commit, or an endpoint."""
+        if (endpoint := config.endpoint) is not None:
+            identity = EndpointEmbedder(EndpointClient(endpoint), config.prefix or "").identity
+            return EmbedderInput(identity, endpoint=endpoint, prefix=config.prefix)
+        path = self.path(config.model)
+        if path.exists():
+            identity = ModelEmbedder(path, config.prefix).identity
+            return EmbedderInput(identity, location=str(path), prefix=config.prefix)
+        revision = self.pins.get(_model_key(config.model))
+        identity = fingerprint([config.model, revision, config.prefix])
+        return EmbedderInput(identity, location=config.model, revision=revision, prefix=config.prefix)
+
     def pin(self, recipe: Recipe) -> None:
         """Ask the hub for the commit of everything that has none yet.
 
@@ -207,6 +228,14 @@ class LiveInputs(Inputs):
         for name in recipe.transformers:
             if not self.path(name).exists() and _model_key(name) not in self.pins:
                 self.pins[_model_key(name)] = _model_commit(name)
+        if recipe.decontaminate and recipe.decontaminate.semantic:
+            self.pin_embedder(recipe.decontaminate.semantic.embedder)
+
+    def pin_embedder(self, config: Embedder) -> None:
+        """Fetch an embedder from the hub that has no commit yet."""
+        key = _model_key(config.model)
+        if config.endpoint is None and not self.path(config.model).exists() and key not in self.pins:
+            self.pins[key] = find_model(config.model).name
 
     def pin_source(self, name: str, config: SourceConfig) -> None:
         """Ask for the commit of a source on the hub that has none yet."""
@@ -329,6 +358,10 @@ class RecordedInputs(Inputs):
     def judgements(self, file: str) -> Judgements:
         rows = self.settings["select documents"]["contamination"]["judgements"]
         return Judgements(tuple(tuple(row) for row in rows))
+
+    @override
+    def embedder(self, config: Embedder) -> EmbedderInput:
+        return EmbedderInput(self.settings["item_vectors"]["embedder"])
 
 
 @dataclass(frozen=True)

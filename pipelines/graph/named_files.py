@@ -11,7 +11,10 @@ from pipelines.errors import UserError, WorkError
 from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.classify import Ensemble, FastTextClassifier, LabelledFile, TransformerClassifier
+from pipelines.recipe.decontaminate import Semantic
 from pipelines.recipe.recipe import Recipe
+from pipelines.sources.embedders import read_layout, require_libraries
+from pipelines.sources.endpoint import EndpointClient
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.formats import RecordOptions
 from pipelines.sources.preview import Preview
@@ -32,6 +35,8 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
                 inputs.word_list(name, code, files)
     _check_benchmarks(recipe, inputs, faults)
     _check_classifiers(recipe, inputs, faults)
+    if recipe.decontaminate and recipe.decontaminate.semantic:
+        _check_semantic(recipe.decontaminate.semantic, inputs, faults)
     if recipe.evaluate:
         for folder in recipe.evaluate.include:
             with faults.noted("evaluate.include"):
@@ -73,6 +78,23 @@ def _check_classifiers(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> No
                 preview = _first_records(options, inputs.base_folder)
                 if isinstance(example, LabelledFile):
                     _require_label(example, preview)
+
+
+def _check_semantic(config: Semantic, inputs: LiveInputs, faults: Faults) -> None:
+    """The models of the semantic path: keys of endpoints, and an embedder that runs here."""
+    embedder, place = config.embedder, "decontaminate.semantic"
+    if config.judge:
+        with faults.noted(f"{place}.judge"):
+            EndpointClient(config.judge)
+    with faults.noted(f"{place}.embedder"):
+        path = inputs.path(embedder.model)
+        if embedder.endpoint:
+            EndpointClient(embedder.endpoint)
+            return
+        require_libraries()
+        require_model(embedder.model, path)
+        if path.is_dir():
+            read_layout(path)
 
 
 def _require_fasttext(name: str, config: FastTextClassifier, inputs: LiveInputs) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from filters.contamination.items import Kind
 from pipelines.recipe.types import STRICT, Name, Share
 from pipelines.sources.benchmarks import BenchmarkConfig
+from pipelines.sources.endpoint import Address, Endpoint, KeyVariable
 
 Action = Literal["drop", "cut", "flag"]
 
@@ -17,7 +18,9 @@ ANSWER_COVERAGE = 0.6
 PASSAGE_COVERAGE = 0.6
 SOLUTION_COVERAGE = 0.6
 CODE_COVERAGE = 0.5
-SEMANTIC_SIMILARITY = 0.8
+SEMANTIC_SHARE = 0.01
+SAMPLING: dict[str, Any] = {"temperature": 0, "max_tokens": 1024}
+"""What goes into each request to a judge."""
 
 
 class Actions(BaseModel):
@@ -64,15 +67,12 @@ class Thresholds(BaseModel):
     )
 
 
-class Endpoint(BaseModel):
-    """A model behind an interface as OpenAI's."""
+class JudgeEndpoint(Endpoint):
+    """A language model behind an endpoint's `/v1/chat/completions`."""
 
-    model_config = STRICT
-
-    base_url: str = Field(min_length=1, description="Where it is, such as http://localhost:8000/v1.")
-    model: str = Field(min_length=1, description="Its name there.")
-    key: str | None = Field(
-        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable with its key."
+    sampling: dict[str, Any] = Field(
+        default_factory=SAMPLING.copy,
+        description="What goes into each request; a model that refuses a temperature wants it left out.",
     )
 
 
@@ -82,11 +82,10 @@ class Embedder(BaseModel):
     model_config = STRICT
 
     model: str = Field(min_length=1, description="A folder, a hub id, or its name at the endpoint.")
-    base_url: str | None = Field(None, min_length=1, description="The endpoint; null: it runs here.")
-    key: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        description="The environment variable with the endpoint's key.",
+    base_url: Address | None = Field(None, description="The endpoint; null: it runs here.")
+    key: KeyVariable | None = Field(None, description="The environment variable with the endpoint's key.")
+    prefix: str | None = Field(
+        None, description="What stands before every text; null: what the folder's prompts say, else nothing."
     )
 
     @model_validator(mode="after")
@@ -112,13 +111,24 @@ class Semantic(BaseModel):
     model_config = STRICT
 
     embedder: Annotated[Embedder, BeforeValidator(_model_alone, json_schema_input_type=str | Embedder)] = (
-        Field(description="A folder, a hub id, or {base_url, model, key}.")
+        Field(description="A folder, a hub id, or {base_url, model, key, prefix}.")
     )
-    judge: Endpoint | None = Field(
+    judge: JudgeEndpoint | None = Field(
         None, description="Says which candidates are the same item; null: they are flagged with their score."
     )
-    threshold: float = Field(
-        SEMANTIC_SIMILARITY, ge=-1, le=1, description="The cosine from which a text is a candidate."
+    share: Share = Field(
+        SEMANTIC_SHARE,
+        gt=0,
+        description="So many of a source's unrelated passages may be near an item by chance: this tells from "
+        "which cosine on a passage is a candidate, as cosines differ from model to model.",
+    )
+    threshold: float | None = Field(
+        None, ge=-1, le=1, description="The cosine itself, for a model that you know; null: by `share`."
+    )
+    translations: bool = Field(
+        False,
+        description="Look for items in other languages: all passages in other languages are embedded, too. "
+        "Wants a multilingual embedder.",
     )
 
 

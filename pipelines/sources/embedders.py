@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,7 +16,7 @@ from typing_extensions import override
 from mixers.files import known_hash
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.sources.endpoint import EndpointClient, Vectors
+from pipelines.sources.endpoint import Endpoint, EndpointClient, Vectors
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +40,29 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts, of length 1: float32, shape (texts, dimensions)."""
         ...
+
+
+@dataclass(frozen=True)
+class EmbedderInput:
+    """An embedder as an input of a run: what it is, and where."""
+
+    identity: str
+    location: str = ""
+    """A folder or a hub id."""
+    revision: str | None = None
+    endpoint: Endpoint | None = None
+    prefix: str | None = None
+
+    def open(self) -> Embedder:
+        """It, ready to be used; the last one stays loaded. Raises as what it is made of does."""
+        return _opened(self)
+
+
+@lru_cache(maxsize=1)
+def _opened(given: EmbedderInput) -> Embedder:
+    if given.endpoint is not None:
+        return EndpointEmbedder(EndpointClient(given.endpoint), given.prefix or "")
+    return ModelEmbedder(find_model(given.location, given.revision), given.prefix)
 
 
 class EndpointEmbedder(Embedder):
@@ -112,6 +137,15 @@ def find_model(name: str, revision: str | None = None) -> Path:
             f"the embedding model `{name}` is neither a folder nor could it be fetched from the hub: {error}",
             hint="Check its name, revision and your access, or name a local folder.",
         ) from error
+
+
+def require_libraries() -> None:
+    """Raise UserError where torch or transformers is missing; imports neither."""
+    if missing := [name for name in ("torch", "transformers") if find_spec(name) is None]:
+        raise UserError(
+            f"an embedding model needs {' and '.join(missing)}",
+            hint="pip install 'coupage[train]', or give an endpoint.",
+        )
 
 
 @dataclass(frozen=True)
@@ -208,14 +242,10 @@ class _Model:
     @classmethod
     def load(cls, layout: Layout) -> _Model:
         """Load the model. Raises UserError where it cannot be used."""
-        try:
-            import torch
-            import transformers
-        except ImportError as error:
-            raise UserError(
-                f"an embedding model needs torch and transformers: {error}",
-                hint="pip install 'coupage[train]', or give an endpoint.",
-            ) from error
+        require_libraries()
+        import torch
+        import transformers
+
         device, dtype = "cpu", torch.float32
         if torch.cuda.is_available():
             device, dtype = "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

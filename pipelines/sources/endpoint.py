@@ -17,12 +17,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mixers.printable import one_line
 from pipelines.errors import UserError, WorkError
@@ -48,29 +48,31 @@ EXCERPT = 300
 """Characters of a server's answer that an error shows."""
 
 
-class Endpoint(BaseModel):
-    """Where a model answers: `base_url` is what comes before `/chat/completions`, and mostly ends with `/v1`.
+def _is_an_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as http://localhost:8000/v1")
+    if parts.username or parts.password or parts.query:
+        raise ValueError("must hold no password and no query; `key` names the variable with the key")
+    return value.rstrip("/")
 
-    `key` names the environment variable that holds the key.
-    """
+
+Address = Annotated[str, AfterValidator(_is_an_address)]
+"""What comes before `/chat/completions`; it mostly ends with `/v1`."""
+KeyVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""The name of an environment variable that holds a key."""
+
+
+class Endpoint(BaseModel):
+    """Where a model answers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base_url: str
-    model: str = Field(min_length=1)
-    key: str | None = None
+    base_url: Address = Field(description="Where it is, such as http://localhost:8000/v1.")
+    model: str = Field(min_length=1, description="Its name there.")
+    key: KeyVariable | None = Field(None, description="The environment variable with its key.")
     concurrency: int = Field(16, ge=1, description="Requests at the same time.")
     timeout: float = Field(120, gt=0, description="Seconds that an answer may take.")
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an address such as http://localhost:8000/v1")
-        if parts.username or parts.password or parts.query:
-            raise ValueError("must hold no password and no query; `key` names the variable with the key")
-        return value.rstrip("/")
 
 
 class Patience(NamedTuple):
@@ -299,7 +301,6 @@ def _read_key(variable: str | None) -> str | None:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise UserError(
             f"the environment variable {variable} {'holds no key' if key else 'is not set'}",
-            place="key",
             hint=f"export {variable}=..., or leave `key` out for a server that wants none.",
         )
     return key

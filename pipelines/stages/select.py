@@ -105,7 +105,7 @@ class Select(SingleTaskStage):
             *self.trained,
             *distinct(scores),
             *(verdicts for source in self.sources for verdicts in source.datatrove),
-            *(verdicts.matches for verdicts in self.contamination),
+            *(stage for verdicts in self.contamination for stage in verdicts.stages),
         )
 
     @property

@@ -45,12 +45,12 @@ def _read(folder: Path, paths: tuple[tuple[str, Path], ...]) -> Index:
     by_name = dict(paths)
 
     def sequences(part: str) -> Sequences:
-        return Sequences(**{name: _array(by_name[_file(part, name)]) for name in Sequences._fields})
+        return Sequences(**{name: read_array(by_name[_file(part, name)]) for name in Sequences._fields})
 
     return Index(pq.read_table(by_name[NAMES]), *(sequences(part) for part in PARTS))
 
 
-def _array(path: Path) -> Any:
+def read_array(path: Path) -> Any:
     """The numbers of a file of one column, without a copy."""
     column = read_arrow(path).column(0)
     if len(column) == 0:

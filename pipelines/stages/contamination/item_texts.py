@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from pipelines.stages.contamination.passages import Numbers
 
+VERSION = 1
+"""To be raised when the same items give other texts."""
 LONG = 64
 """Words of a question from which on what it asks gets a vector of its own.
 

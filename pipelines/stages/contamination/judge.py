@@ -19,6 +19,7 @@ import orjson
 
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
+from pipelines.recipe.decontaminate import SAMPLING
 from pipelines.sources.endpoint import EndpointClient, Messages
 
 SYSTEM = """\
@@ -35,7 +36,6 @@ PROMPT = fingerprint([SYSTEM, USER])
 
 LONGEST = 8_000
 """Characters of an item or a passage that a judge reads."""
-SAMPLING: Mapping[str, Any] = {"temperature": 0, "max_tokens": 1024}
 
 
 class Judgement(NamedTuple):

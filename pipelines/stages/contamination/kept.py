@@ -26,7 +26,7 @@ class KeptClean(Kept):
     @property
     @override
     def inputs(self) -> tuple[Stage, ...]:
-        return (self.parts, self.verdicts.matches)
+        return (self.parts, *self.verdicts.stages)
 
     @property
     @override

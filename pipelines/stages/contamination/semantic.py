@@ -17,7 +17,7 @@ import pyarrow as pa
 from filters.text.texts import Texts
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.endpoint import Vectors
-from pipelines.stages.contamination.item_texts import item_views, judged_texts
+from pipelines.stages.contamination.item_texts import item_views
 from pipelines.stages.contamination.judge import Judge
 from pipelines.stages.contamination.passages import (
     Numbers,
@@ -29,6 +29,7 @@ from pipelines.stages.contamination.passages import (
 )
 from pipelines.stages.contamination.screen import Screen
 
+MECHANISM = "semantic"
 SEMANTIC = pa.schema(
     [
         ("row", pa.int64()),  # the document
@@ -38,9 +39,11 @@ SEMANTIC = pa.schema(
         ("score", pa.float32()),  # cosine of the passage and the item
         ("judged", pa.bool_()),  # whether it is the same item; null where nobody said
         ("why", pa.string()),  # null where nobody said
-        ("mechanism", pa.string()),  # "semantic"
+        ("mechanism", pa.string()),  # MECHANISM
     ]
 )
+VERSION = 1
+"""To be raised when the same documents give other candidates."""
 TOP_K = 5
 """Items that a passage may be a candidate of."""
 SCORES_AT_ONCE = 1 << 25
@@ -53,8 +56,6 @@ class Reference:
     view_items: Numbers
     """The item of each vector, ascending: an item has several, by question and answer."""
     vectors: Vectors
-    judged: list[str]
-    """Each item as a judge reads it."""
     screen: Screen
 
     @classmethod
@@ -62,7 +63,7 @@ class Reference:
         """The reference of items (ITEMS); some documents, the `background`, tell which words are common."""
         views = item_views(items)
         screen = Screen.of(as_texts(views.text), background)
-        return cls(views.item, embedder.embed(views.text), judged_texts(items), screen)
+        return cls(views.item, embedder.embed(views.text), screen)
 
 
 @dataclass
@@ -161,20 +162,34 @@ def _rows(passages: Passages, item: Numbers, score: Vectors) -> pa.Table:
         .sort("run", "score", "start", descending=[False, True, False])
         .unique("run", keep="first", maintain_order=True)
         .with_columns(
-            judged=pl.lit(None, pl.Boolean), why=pl.lit(None, pl.String), mechanism=pl.lit("semantic")
+            judged=pl.lit(None, pl.Boolean), why=pl.lit(None, pl.String), mechanism=pl.lit(MECHANISM)
         )
     )
     return found.select(SEMANTIC.names).to_arrow().cast(SEMANTIC)
 
 
-def judge_candidates(found: pa.Table, texts: Texts, reference: Reference, judge: Judge) -> pa.Table:
-    """The same rows (SEMANTIC) with what a judge says of each; null where it failed."""
+def candidate_texts(found: pa.Table, texts: Texts) -> list[str]:
+    """The passage of each candidate (SEMANTIC)."""
     documents: Sequence[pa.Scalar] = texts
-    pairs = [
-        (reference.judged[row["item"]], documents[row["row"]].as_py()[row["start"] : row["end"]])
-        for row in found.select(["row", "item", "start", "end"]).to_pylist()
+    return [
+        documents[row["row"]].as_py()[row["start"] : row["end"]]
+        for row in found.select(["row", "start", "end"]).to_pylist()
     ]
-    judgements = judge.judge(pairs)
+
+
+def judge_candidates(
+    found: pa.Table, passages: Sequence[str], judged_texts: Sequence[str], judge: Judge
+) -> pa.Table:
+    """The same rows (SEMANTIC) with what a judge says of each; null where it failed.
+
+    Args:
+        found: The candidates.
+        passages: The passage of each.
+        judged_texts: Each item as the judge reads it.
+        judge: The judge.
+    """
+    items = (judged_texts[item] for item in found["item"].to_pylist())
+    judgements = judge.judge(list(zip(items, passages, strict=True)))
     said = {
         "judged": pa.array([judgement and judgement.same for judgement in judgements], pa.bool_()),
         "why": pa.array([judgement and judgement.why for judgement in judgements], pa.string()),

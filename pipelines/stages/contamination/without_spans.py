@@ -35,7 +35,7 @@ class WithoutSpans(PerPartStage, PartStage):
     @property
     @override
     def inputs(self) -> tuple[Stage, ...]:
-        return (self.parts, self.verdicts.matches)
+        return (self.parts, *self.verdicts.stages)
 
     @property
     @override

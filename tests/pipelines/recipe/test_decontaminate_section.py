@@ -54,6 +54,8 @@ def test_a_whole_section_is_typed(tmp_path):
     assert section.thresholds.question == 0.7 and section.thresholds.answer < 1
     assert section.semantic.embedder.endpoint.base_url == "http://localhost:1/v1"
     assert section.semantic.embedder.endpoint.key == "MY_KEY" and section.semantic.judge.key is None
+    assert (section.semantic.share, section.semantic.threshold) == (0.01, 0.7)
+    assert section.semantic.judge.sampling["temperature"] == 0 and not section.semantic.translations
 
 
 def test_a_benchmark_may_have_actions_of_its_own(tmp_path):
@@ -96,6 +98,10 @@ def test_an_embedder_may_be_its_folder_alone(tmp_path):
         ("embedder:", "embeder:", "did you mean `embedder`?"),
         ("embedder: {", "judge2: {", "the key `decontaminate.semantic.embedder` is missing"),
         ("http://localhost:2/v1", "", "`decontaminate.semantic.judge.base_url`"),
+        ("http://localhost:1/v1", "localhost:1", "must be an address such as"),
+        ("threshold: 0.7", "threshold: 7", "`decontaminate.semantic.threshold`"),
+        ("threshold: 0.7", "share: 0", "`decontaminate.semantic.share`"),
+        ("threshold: 0.7", "treshold: 0.7", "did you mean `threshold`?"),
         ("key: MY_KEY", "key: sk-1234", "`decontaminate.semantic.embedder.key`"),
         ('base_url: "http://localhost:1/v1", ', "", "`key` is for an endpoint"),
         ("{task: gsm8k}", "{task: gsm8k, path: x.jsonl}", "either a `task` or files by their `path`"),

@@ -35,6 +35,7 @@ from pipelines.stages.contamination.semantic import (
     SEMANTIC,
     PassageCounts,
     Reference,
+    candidate_texts,
     candidates,
     find_candidates,
     judge_candidates,
@@ -226,7 +227,7 @@ def test_an_empty_batch_passes_nothing():
 
 def reference(view_items: list[int], vectors: np.ndarray) -> Reference:
     screen = Screen.of(as_texts(["a"]), as_texts([]))
-    return Reference(np.array(view_items), vectors, [""] * (1 + max(view_items)), screen)
+    return Reference(np.array(view_items), vectors, screen)
 
 
 @settings(deadline=None)
@@ -326,7 +327,9 @@ def judged_by(answer: Callable[[Request], Reply], ledger: Path, found, known, **
     """The judged rows, the judge, and the passages that the server was asked about and answered."""
     with ModelServer(answer) as server:
         judge = Judge(client(server, **settings), ledger)
-        rows = judge_candidates(found, as_texts(CHOSEN), known, judge).to_pylist()
+        passages = candidate_texts(found, as_texts(CHOSEN))
+        items = ["item"] * len(QUESTIONS)
+        rows = judge_candidates(found, passages, items, judge).to_pylist()
     return rows, judge, server
 
 
