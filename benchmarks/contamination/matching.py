@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from filters.contamination.index import build_index
-from filters.contamination.match import find_matches
 
 from benchmarks.contamination.data import Item, table, words
+from filters.contamination.index import build_index
+from filters.contamination.judge import Thresholds
+from filters.contamination.match import find_matches
 
 Match = dict[str, Any]
 """A row of MATCHES."""
@@ -26,8 +27,15 @@ class Guard:
 
     def matches(self, texts: Sequence[str]) -> list[list[Match]]:
         """The matches of each text."""
+        return self._matches(texts, Thresholds())
+
+    def solutions(self, texts: Sequence[str]) -> list[list[Match]]:
+        """The same with every solution of which anything can be said."""
+        return self._matches(texts, Thresholds(code=0.0))
+
+    def _matches(self, texts: Sequence[str], thresholds: Thresholds) -> list[list[Match]]:
         found: list[list[Match]] = [[] for _ in texts]
-        for match in find_matches(pa.array(texts, pa.large_string()), self.index).to_pylist():
+        for match in find_matches(pa.array(texts, pa.large_string()), self.index, thresholds).to_pylist():
             found[match["row"]].append(match)
         return found
 
@@ -38,12 +46,12 @@ class Guard:
 
 
 def solution_scores(guard: Guard, texts: Sequence[str]) -> list[dict[int, float]]:
-    """How much of the solution of which items each text covers, however little that is."""
+    """The score of the solution of which items each text has, by code alone, however low that is."""
     found: list[dict[int, float]] = [defaultdict(float) for _ in texts]
-    for row, matches in enumerate(guard.matches(texts)):
+    for row, matches in enumerate(guard.solutions(texts)):
         for match in matches:
-            if match["solution"] is not None:
-                found[row][match["item"]] = max(found[row][match["item"]], match["solution"])
+            if match["mechanism"] == "code":
+                found[row][match["item"]] = max(found[row][match["item"]], match["score"])
     return found
 
 

@@ -18,12 +18,12 @@ from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filters.contamination.match import find_matches
 
 from benchmarks.contamination import render
 from benchmarks.contamination.data import Data, Item, item, sentences, words
 from benchmarks.contamination.matching import Guard
 from benchmarks.contamination.report import show
+from filters.contamination.match import find_matches
 
 SIZES = (1_000, 10_000, 100_000)
 PEER_SIZE = 10_000

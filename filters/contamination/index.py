@@ -9,6 +9,7 @@ Seeds that many sequences share find nothing but each other; they are left out u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -60,6 +61,9 @@ LEAST_WEIGHT = 0.05
 _CODE_MARKS = 0.05
 """The share of brackets and the like among the characters of code."""
 _FILTER_BITS_A_KEY = 16
+_DOCSTRING = re.compile(rb'("""|\'\'\')(.*?)\1', re.DOTALL)
+_AROUND_DOCSTRING = np.float32(0.2)
+"""What the signature of a function weighs beside its docstring."""
 
 
 Seeds = tuple[tuple[int, int], ...]
@@ -131,11 +135,12 @@ def build_index(items: pa.Table) -> Index:
     units, bounds = _all_words(*read_only_buffers(words.texts), word_tables())
     code_units, code_bounds = _code_of(programs, items)
     same_as = _first_alike(items, words, units, bounds, programs)
+    none = np.zeros(len(programs.item), dtype=bool)
     names = items.select(["benchmark", "item_id", "split"]).append_column("same_as", pa.array(same_as))
     return Index(
         names.combine_chunks(),
-        _sequences(words, units, bounds, same_as, _Rarity.of_words, WORD_SEEDS),
-        _sequences(programs, code_units, code_bounds, same_as, _Rarity.of_code, CODE_SEEDS),
+        _sequences(words, units, bounds, same_as, _Rarity.of_words, WORD_SEEDS, _is_prompt(words, programs)),
+        _sequences(programs, code_units, code_bounds, same_as, _Rarity.of_code, CODE_SEEDS, none),
     )
 
 
@@ -229,12 +234,36 @@ def _hash_texts(hashes, bounds, item, field, items):
     return keys
 
 
+def _is_prompt(words: Texts, programs: Texts) -> npt.NDArray[np.bool_]:
+    """Which texts are questions that a program answers: they may be the beginning of a program."""
+    prompts: npt.NDArray[np.bool_] = (words.field == QUESTION) & np.isin(words.item, programs.item)
+    return prompts
+
+
+def _is_around_docstring(texts: Texts, units: Any, bounds: Any, prompts: Any) -> npt.NDArray[np.bool_]:
+    """Which units of prompts stand before or behind their docstring: others ask the same without them."""
+    around = np.zeros(len(units), dtype=bool)
+    for text in np.flatnonzero(prompts):
+        docstring = _DOCSTRING.search(texts.texts[text].as_py().encode())
+        if docstring is not None:
+            begin, end = bounds[text], bounds[text + 1]
+            starts = units["start"][begin:end]
+            around[begin:end] = (starts < docstring.start(2)) | (starts >= docstring.end(2))
+    return around
+
+
 def _sequences(
-    texts: Texts, units: Any, bounds: Any, same_as: Any, weigh: Callable[[_Rarity], Any], seeds: Seeds
+    texts: Texts,
+    units: Any,
+    bounds: Any,
+    same_as: Any,
+    weigh: Callable[[_Rarity], Any],
+    seeds: Seeds,
+    prompts: Any,
 ) -> Sequences:
     """The sequences of texts, and their seeds."""
     items = len(same_as)
-    flags = _flags(units["flags"], bounds, texts.field)
+    flags = _flags(units["flags"], bounds, texts.field, prompts)
     # A text of many units is cut into equal pieces.
     lengths = np.diff(bounds)
     pieces = np.maximum(1, -(-lengths // LONGEST))
@@ -249,6 +278,7 @@ def _sequences(
     original = same_as[texts.item] == texts.item
     rarity = _Rarity(hashes, bounds, texts.item, original, items)
     weights = weigh(rarity)
+    weights[_is_around_docstring(texts, units, bounds, prompts)] *= _AROUND_DOCSTRING
     of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
     size = _seed_sizes(field, np.diff(first), original[text], seeds)
     values = (hashes, weights, flags, first, item, field, of_item)
@@ -304,11 +334,11 @@ def _appended(found, count, new):
 
 
 @driver
-def _flags(flags, bounds, fields):
-    """NUMBER, and ASKS in questions."""
+def _flags(flags, bounds, fields, prompts):
+    """NUMBER, and ASKS in questions but those that are programs."""
     kept = flags & np.uint8(NUMBER)
     for text in range(fields.size):
-        if fields[text] != QUESTION:
+        if fields[text] != QUESTION or prompts[text]:
             continue
         begin, end = bounds[text], bounds[text + 1]
         start = end - TRIPLE

@@ -54,7 +54,7 @@ class Thresholds(NamedTuple):
     answer: float = 0.6
     passage: float = 0.6
     solution: float = 0.6
-    code: float = 0.5
+    code: float = 0.55
 
 
 _SHORT = 8
@@ -69,6 +69,8 @@ _LEAST_FOUND = 0.35
 """The share of a question, by weight, without which choices and answer say nothing: others may have them."""
 _LEAST_OF_CHOICES = 5.0
 """And the weight that they must have."""
+_MOST = 0.75
+"""The share of a short question, by weight, that makes it with its choices."""
 _ASKED = 0.5
 """The share of what the question asks, by weight, without which it is another question on the same text."""
 _REACH = 64
@@ -269,7 +271,8 @@ def _is_asked(units, place, choices, answered, thresholds, item):
     if size <= _SHORT:
         telling = coverage[ANSWER] + coverage[LABEL] + coverage[SOLUTION] >= _TELLING
         almost = answered and telling and place.units >= size - 1
-        asked = exact or (asked and (almost or with_choices) and item.size.sum() > _SHORT)
+        most = with_choices and _is_found(item, QUESTION, _MOST)
+        asked = exact or (asked and (almost or most) and item.size.sum() > _SHORT)
     elif coverage[QUESTION] < _LEAST_EVIDENCE:
         asked = asked and (answered or with_choices or exact)
     all_choices = choices.number > 1 and choices.listed == choices.number
@@ -297,7 +300,7 @@ def _measure(sequences, number, item):
 def _has_other_numbers(item, field):
     """Whether a third of the numbers are others, or half of them are not there."""
     numbers, found, replaced = item.numbers[field], item.found[field], item.replaced[field]
-    return (replaced > 0 and 3 * replaced >= numbers) or (numbers > 1 and 2 * found < numbers)
+    return (replaced > 0 and 3 * replaced >= numbers) or 2 * found < numbers
 
 
 @kernel
@@ -373,6 +376,8 @@ def _find_answer(units, question_last, choices, reach, rules, number, item):
     low = choices.behind if listed else question_last
     answered = False
     last = choices.behind
+    if choices.number > 0:
+        coverage[ANSWER] = 0  # it may have been found among the choices
     for sequence in range(sequences.of_item[number], sequences.of_item[number + 1]):
         field = sequences.field[sequence]
         begin = sequences.first[sequence]

@@ -24,7 +24,7 @@ KEYS = 256
 _PLACE_BITS = np.uint64(PLACE_BITS)
 _UNIT_BITS = np.uint64(64 - SEQUENCE_BITS - PLACE_BITS)
 """Enough for a document of 2 GiB."""
-_OF_TRIPLES, _OF_LONGER = 5, 10
+_OF_TRIPLES, _OF_LONGER = 8, 12
 """One of so many seeds of a sequence must be found near the others; the same one again does not count. With a
 fifth of its words changed a text keeps half of its runs of three words, and a third of those of five."""
 _LEAST_FOUND = 0.3
@@ -104,7 +104,7 @@ def find_hits(units, seeds, sequences, room, hits):
         size = sequences.first[sequence + 1] - sequences.first[sequence]
         seeds_of_it = sequences.seeds[sequence]
         of_seeds = _OF_TRIPLES if sequences.size[sequence] <= TRIPLE else _OF_LONGER
-        needed = min(1 + (seeds_of_it > 2) + seeds_of_it // of_seeds, max(seeds_of_it, 1))
+        needed = 1 + (seeds_of_it > 3) + seeds_of_it // of_seeds
         reach = size + size // 2 + 8
         at, floor = begin, 0
         while at < end:

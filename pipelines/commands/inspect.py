@@ -21,10 +21,10 @@ def check_wishes(
         given = "--kind" if kind is not None else f"`{benchmark}`"
         raise UserError(f"{given} goes with --contaminated", hint="Give --contaminated, or leave it out.")
     if contaminated and (
-        given := [name for name, value in others.items() if not (value is None or value is False)]
+        clashing := [name for name, value in others.items() if not (value is None or value is False)]
     ):
         raise UserError(
-            f"{given[0]} does not go with --contaminated",
+            f"{clashing[0]} does not go with --contaminated",
             hint="With it go a benchmark, --kind, --source, --kept and -n.",
         )
 

@@ -17,7 +17,7 @@ QUESTION_COVERAGE = 0.6
 ANSWER_COVERAGE = 0.6
 PASSAGE_COVERAGE = 0.6
 SOLUTION_COVERAGE = 0.6
-CODE_COVERAGE = 0.5
+CODE_COVERAGE = 0.55
 SEMANTIC_SHARE = 0.01
 SAMPLING: dict[str, Any] = {"temperature": 0, "max_tokens": 1024}
 """What goes into each request to a judge."""

@@ -55,7 +55,7 @@ def ngram_at(unit: int, index: Index, items: pa.Table) -> tuple[int, str]:
     begin, end = words.of_item[item : item + 2].tolist()
     first = begin + int(np.flatnonzero(words.field[begin:end] == field)[0])
     place = unit - int(words.first[first])
-    size = min(words.seed, int(words.first[sequence + 1]) - unit)
+    size = int(words.size[sequence])
     value = items.column(FIELDS[field])[item].as_py()
     texts = [text for text in value if text is not None] if isinstance(value, list) else [value]
     found = [text.encode()[start:end] for text in texts for _, start, end, _ in words_in(text).tolist()]
