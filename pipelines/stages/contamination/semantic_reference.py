@@ -24,8 +24,8 @@ from pipelines.stages.contamination.screen import Postings, Screen
 from pipelines.stages.contamination.semantic import Reference, threshold_at
 from pipelines.stages.parts import PartStage, text_size
 
-BACKGROUND_BYTES = 8 << 20
-"""Text of a source that tells which words are common in it."""
+BACKGROUND_PARTS, BACKGROUND_BYTES = 16, 8 << 20
+"""Of so many parts of a source about so much is read: it tells which words are common in it."""
 BACKGROUND_PASSAGES = 2_000
 """Passages that the threshold is told from: of a share of 1 % twenty are above it."""
 THRESHOLD = "threshold.json"
@@ -110,8 +110,9 @@ def _arrays(screen: Screen) -> dict[str, Any]:
 
 
 def _row_groups(parts: PartStage, workdir: Path) -> Iterator[tuple[Path, int, int]]:
-    """The row groups of all parts: file, number and bytes."""
-    for name in parts.part_names(workdir):
+    """The row groups of parts all over the source: file, number and bytes."""
+    names = parts.part_names(workdir)
+    for name in names[:: -(-len(names) // BACKGROUND_PARTS) or 1]:
         path = parts.path(workdir, name)
         metadata = pq.read_metadata(path)
         for number in range(metadata.num_row_groups):

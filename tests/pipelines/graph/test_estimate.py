@@ -189,7 +189,12 @@ def test_the_plan_for_programs_holds_the_same(coupage, folder, tmp_path, base_to
     numbers = {"sources", "groups", "held_out", "training", "disk_bytes", "free_bytes", "steps"}
     assert planned.keys() == {"stages", *numbers}
     assert [source["source"] for source in planned["sources"]] == list(DOCUMENTS)
-    assert {step["name"] for step in planned["steps"]} == {"ingest", "annotate", "tokenize"}
+    assert {step["name"] for step in planned["steps"]} == {
+        "ingest",
+        "annotate",
+        "tokenize",
+        "training_passages",
+    }
 
 
 def test_all_sources_are_read_first_and_passes_stay_whole(folder):
