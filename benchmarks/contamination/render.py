@@ -79,7 +79,8 @@ def code_chat(each: Item) -> str:
     """The task in prose, as a person puts it, and the code without its docstring."""
     tree = ast.parse(code_file(each))
     function = next(node for node in reversed(tree.body) if isinstance(node, ast.FunctionDef))
-    task = ast.get_docstring(function) or ""
+    strings = (node.value for node in ast.walk(function) if isinstance(node, ast.Constant))
+    task = ast.get_docstring(function) or next(text for text in strings if isinstance(text, str))
     body = code_file(each).removeprefix(each["question"]).rstrip()
     imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     head = "\n".join([*imports, f"def {function.name}({ast.unparse(function.args)}):"])

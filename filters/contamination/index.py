@@ -23,7 +23,7 @@ from filters.contamination.common_words import common_words
 from filters.contamination.words import CHOSEN, NUMBER, QUOTED, SENTENCE, UNIT, find_words, word_tables
 from filters.text.hashing import combine, find_slot, mix, slots_for
 from filters.text.kernel import driver, inline_kernel
-from filters.text.texts import Buffers, text_buffers
+from filters.text.texts import Buffers, replaced, text_buffers
 from filters.text.values import value_hashes
 
 VERSION = 1
@@ -61,9 +61,9 @@ LEAST_WEIGHT = 0.05
 _CODE_MARKS = 0.05
 """The share of brackets and the like among the characters of code."""
 _FILTER_BITS_A_KEY = 16
-_DOCSTRING = re.compile(rb'("""|\'\'\')(.*?)\1', re.DOTALL)
-_AROUND_DOCSTRING = np.float32(0.2)
-"""What the signature of a function weighs beside its docstring."""
+_SIGNATURE = r"(?m)^\s*(def|function|class|public|static|fn|func)\s.*[({]"
+"""A line that begins a function."""
+_DOCSTRING = re.compile(r'("""|\'\'\')(.*?)\1', re.DOTALL)
 
 
 Seeds = tuple[tuple[int, int], ...]
@@ -131,7 +131,7 @@ def build_index(items: pa.Table) -> Index:
     """The index of items (ITEMS)."""
     texts = _texts(items)
     code = _is_code(texts, items.column("benchmark").combine_chunks())
-    words, programs = texts.where(~code), texts.where(code)
+    words, programs = _with_docstrings(texts.where(~code), texts.item[code]), texts.where(code)
     units, bounds = _all_words(*read_only_buffers(words.texts), word_tables())
     code_units, code_bounds = _code_of(programs, items)
     same_as = _first_alike(items, words, units, bounds, programs)
@@ -196,18 +196,14 @@ def _looks_like_code(texts: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
 
 
 def _code_of(programs: Texts, items: pa.Table) -> tuple[Any, Any]:
-    """The units of programs, and where those of each begin.
-
-    A solution may go on where its question ends, as that of HumanEval: names are what they are behind it.
-    """
+    """The units of programs, and where those of each begin: of questions that programs go on from, too."""
     question = items.column("question").combine_chunks().cast(pa.large_string()).fill_null("")
-    nothing, line = (pa.scalar(text, pa.large_string()) for text in ("", "\n"))
-    before = pc.binary_join_element_wise(question.take(pa.array(programs.item)), line, nothing)
-    whole = pc.binary_join_element_wise(before, programs.texts, nothing)
+    before = question.take(pa.array(programs.item))
+    goes_on = pc.match_substring_regex(before, _SIGNATURE)
+    before = pc.if_else(goes_on, before, pa.scalar("", pa.large_string()))
+    whole = pc.binary_join_element_wise(before, programs.texts, pa.scalar("\n", pa.large_string()))
     units, bounds = _all_code(*read_only_buffers(whole), code_tables(), name_memory())
-    text = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-    behind = units["start"] >= pc.binary_length(before).to_numpy()[text]
-    return units[behind], np.append(0, np.cumsum(np.bincount(text[behind], minlength=len(bounds) - 1)))
+    return units, bounds
 
 
 def _first_alike(
@@ -234,22 +230,21 @@ def _hash_texts(hashes, bounds, item, field, items):
     return keys
 
 
+def _with_docstrings(words: Texts, with_program: npt.NDArray[np.int64]) -> Texts:
+    """The texts; of a question that begins a program only the docstring, with which others ask the same."""
+    rows, docstrings = [], []
+    for row in np.flatnonzero((words.field == QUESTION) & np.isin(words.item, with_program)):
+        docstring = _DOCSTRING.search(words.texts[row].as_py())
+        if docstring is not None and docstring[2].strip():
+            rows.append(row)
+            docstrings.append(docstring[2])
+    return words._replace(texts=replaced(words.texts, np.array(rows, np.int64), docstrings))
+
+
 def _is_prompt(words: Texts, programs: Texts) -> npt.NDArray[np.bool_]:
     """Which texts are questions that a program answers: they may be the beginning of a program."""
     prompts: npt.NDArray[np.bool_] = (words.field == QUESTION) & np.isin(words.item, programs.item)
     return prompts
-
-
-def _is_around_docstring(texts: Texts, units: Any, bounds: Any, prompts: Any) -> npt.NDArray[np.bool_]:
-    """Which units of prompts stand before or behind their docstring: others ask the same without them."""
-    around = np.zeros(len(units), dtype=bool)
-    for text in np.flatnonzero(prompts):
-        docstring = _DOCSTRING.search(texts.texts[text].as_py().encode())
-        if docstring is not None:
-            begin, end = bounds[text], bounds[text + 1]
-            starts = units["start"][begin:end]
-            around[begin:end] = (starts < docstring.start(2)) | (starts >= docstring.end(2))
-    return around
 
 
 def _sequences(
@@ -278,7 +273,6 @@ def _sequences(
     original = same_as[texts.item] == texts.item
     rarity = _Rarity(hashes, bounds, texts.item, original, items)
     weights = weigh(rarity)
-    weights[_is_around_docstring(texts, units, bounds, prompts)] *= _AROUND_DOCSTRING
     of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
     size = _seed_sizes(field, np.diff(first), original[text], seeds)
     values = (hashes, weights, flags, first, item, field, of_item)
