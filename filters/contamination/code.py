@@ -96,6 +96,19 @@ def name_memory() -> NameMemory:
 
 
 @kernel
+def may_be_code(data, begin, end):
+    """Whether marks of programs stand close together somewhere: a quick test of what is worth a look."""
+    before = 0
+    for at in range(begin, min(end, data.size - WIDTH + 1), WIDTH):
+        marks = count_ones(_code_marks(data, at) & low_bits(end - at))
+        if before + marks >= _MARKS_OF_CODE:
+            return True
+        before = marks
+    # The last bytes of the buffer are not looked at.
+    return end > data.size - WIDTH
+
+
+@kernel
 def find_code(data, begin, end, tables, memory, units):
     """Writes the units of `data[begin:end]` as code (UNIT, one a byte); returns their number."""
     kinds = tables.kinds
