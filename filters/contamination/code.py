@@ -39,9 +39,10 @@ GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert upda
 _MARKS_OF_CODE = 4
 """Brackets, equals signs and semicolons among 128 bytes: hardly any program has fewer, most prose has."""
 _code_marks = bytes_within((0x28, 0x29), (0x3B, 0x3B), (0x3D, 0x3D), (0x5B, 0x5B), (0x5D, 0x5D), (0x7B, 0x7D))
-_MEMORY = 1 << 10
 _FARTHEST = 24
 """Units back to which a name is looked for."""
+_REMEMBERED = 32
+"""Names: at least _FARTHEST, a power of two."""
 _LONGEST_STRING = 1 << 8
 """Bytes; what is longer is not taken for a string."""
 _LEFT_OUT, _LETTER, _DIGIT, _QUOTE, _MARK = range(5)
@@ -81,17 +82,17 @@ def code_tables() -> CodeTables:
 
 
 class NameMemory(NamedTuple):
-    """The author's names in a document, and where each stood last."""
+    """The last names in a document that its author chose, in turn."""
 
     names: np.ndarray
     """Hashes: uint64."""
     units: np.ndarray
-    """int32."""
+    """Where each stood: int64."""
 
 
 def name_memory() -> NameMemory:
     """Room for the names of one document after another."""
-    return NameMemory(np.zeros(_MEMORY, dtype=np.uint64), np.zeros(_MEMORY, dtype=np.int32))
+    return NameMemory(np.zeros(_REMEMBERED, dtype=np.uint64), np.zeros(_REMEMBERED, dtype=np.int64))
 
 
 @kernel
@@ -110,9 +111,8 @@ def may_be_code(data, begin, end):
 @kernel
 def find_code(data, begin, end, tables, memory, units):
     """Writes the units of `data[begin:end]` as code (UNIT, one a byte); returns their number."""
-    memory.names[:] = 0
     kinds = tables.kinds
-    count = 0
+    count = chosen = 0
     comment_may_begin = True
     attribute = False
     blocks_end = True
@@ -148,7 +148,8 @@ def find_code(data, begin, end, tables, memory, units):
                 continue
             name = hash_bytes(data, at, after)
             given = attribute or _is_given(name, tables.given)
-            hashed = name if given else _place_of(name, count, memory)
+            hashed = name if given else _place_of(name, count, memory, chosen)
+            chosen += not given
             count = _put(units, count, hashed, at - begin, after - begin, 0 if given else CHOSEN)
             attribute = False
         elif kind == _DIGIT:
@@ -194,13 +195,21 @@ def _is_given(name, given):
 
 
 @inline_kernel
-def _place_of(name, count, memory):
-    """The unit of a name that the author chose: how many units ago it stood last."""
-    slot = np.int64(name & np.uint64(_MEMORY - 1))
-    back = count - memory.units[slot] if memory.names[slot] == name else 0
+def _place_of(name, count, memory, chosen):
+    """The unit of a name that the author chose, after so many: how many units ago it stood last."""
+    back = 0
+    for index in range(1, min(chosen, _FARTHEST) + 1):
+        slot = (chosen - index) & (_REMEMBERED - 1)
+        distance = count - memory.units[slot]
+        if distance > _FARTHEST:
+            break
+        if memory.names[slot] == name:
+            back = distance
+            break
+    slot = chosen & (_REMEMBERED - 1)
     memory.names[slot] = name
     memory.units[slot] = count
-    return mix(combine(_CHOSEN, np.uint64(back if back <= _FARTHEST else 0))) | np.uint64(1)
+    return mix(combine(_CHOSEN, np.uint64(back))) | np.uint64(1)
 
 
 @inline_kernel

@@ -44,6 +44,7 @@ def calls() -> list[Callable[[], object]]:
     """Calls that need every kernel, the slowest to compile first, so that the cores end together."""
     families = [partial(_signals, family) for family in ("pii", "gopher_quality", *_FAMILIES)]
     return [
+        _contamination,
         *families,
         _edits,
         _duplicates,
@@ -105,6 +106,22 @@ def _boilerplate() -> None:
 
     texts, editable, config = _texts(), np.ones(len(SAMPLE), bool), Boilerplate()
     config.removed(texts, editable, config.recurring([config.occurrences(texts, editable)]))
+
+
+def _contamination() -> None:
+    import pyarrow as pa
+
+    from filters.contamination.frequency import seed_documents
+    from filters.contamination.index import build_index
+    from filters.contamination.items import ITEMS
+    from filters.contamination.match import find_matches
+
+    question, solution = SAMPLE
+    nothing = dict.fromkeys(ITEMS.names)
+    item = nothing | {"benchmark": "b", "item_id": "0", "question": question, "solution": solution}
+    index = build_index(pa.Table.from_pylist([item], ITEMS))
+    find_matches(_texts(), index)
+    seed_documents(_texts(), index)
 
 
 def _mixtures() -> None:
