@@ -17,7 +17,7 @@ EXAMPLE = '{"benchmark": "gsm8k", "item_id": "7", "doc_id": "web/5", "judgement"
 
 @dataclass(frozen=True)
 class Judgements:
-    """What was judged: of all documents where there is no `doc_id`, but of those with a judgement of their own.
+    """What was judged: of all documents where there is no `doc_id`, but of those with a word of their own.
 
     Of several on the same the last counts.
     """
