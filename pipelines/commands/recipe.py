@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.errors import UserError
 from pipelines.plain import print_json, say
 from pipelines.recipe.assignments import override
-from pipelines.recipe.find import find_recipe, shipped_recipes
+from pipelines.recipe.find import files_of, find_recipe, shipped_recipes
 from pipelines.recipe.yaml_text import parse_recipe_text, read_recipe_text, read_text
 
 
@@ -38,20 +38,32 @@ def show_recipe(name: str, full: bool) -> None:
 
 
 def new_recipe(file: Path, like: str) -> None:
-    """`coupage recipe new`."""
+    """`coupage recipe new`: the recipe, and the files that come with it in a folder beside it."""
     from pipelines.recipe.load import validate_recipe
 
-    if file.exists():
-        raise UserError(
-            "the file exists already", file=str(file), hint="Choose another name; nothing was written."
-        )
-    text = read_text(find_recipe(like))
+    shipped = find_recipe(like)
+    beside = {file.parent / shipped.stem / source.name: source for source in files_of(shipped)}
+    for path in [file, *(path for path, source in beside.items() if not _is_copy(path, source))]:
+        if path.exists():
+            raise UserError(
+                "the file exists already", file=str(path), hint="Choose another name; nothing was written."
+            )
+    text = read_text(shipped)
     name = file.stem
     lines = [f"name: {name}" if line.startswith("name:") else line for line in text.splitlines()]
     written = "\n".join(lines) + "\n"
     validate_recipe(parse_recipe_text(written, str(file)))
+    for path, source in beside.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(source.read_bytes())
     file.write_text(written, encoding="utf-8")
+    for path in beside:
+        say(f"{path} is written: the recipe reads it")
     say(f"{file} is written. Next: edit it, then `coupage plan {file}`")
+
+
+def _is_copy(path: Path, source: Path) -> bool:
+    return path.is_file() and path.read_bytes() == source.read_bytes()
 
 
 def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:

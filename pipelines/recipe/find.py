@@ -16,6 +16,11 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(recipes.__path__[0]).glob("*.yaml"))}
 
 
+def files_of(recipe: Path) -> list[Path]:
+    """The files that come with a recipe, if it is a shipped one: those in the folder of its name."""
+    return sorted(recipe.with_suffix("").glob("*")) if recipe in shipped_recipes().values() else []
+
+
 def find_recipe(name_or_path: str) -> Path:
     """The file of a recipe given by path or by the name of a shipped one.
 

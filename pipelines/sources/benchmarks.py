@@ -131,7 +131,7 @@ class BenchmarkConfig(BaseModel):
         }
 
     def require(self, name: str, base_folder: Path) -> None:
-        """Raise UserError where there is no such file or task, no `lm_eval`, or no such field in the first records."""
+        """Raise UserError where a file, a task, `lm_eval`, or a field in the first records is not there."""
         if self.task is not None:
             self._task(base_folder).require()
         for path in self._files(base_folder, Contents()):

@@ -17,9 +17,9 @@ EXAMPLE = '{"benchmark": "gsm8k", "item_id": "7", "doc_id": "web/5", "judgement"
 
 @dataclass(frozen=True)
 class Judgements:
-    """What was judged: of all documents where there is no `doc_id`, but for those that have a word of their own.
+    """What was judged: of all documents where there is no `doc_id`, but of those with a word of their own.
 
-    Of several words on the same the last counts.
+    Of several on the same the last counts.
     """
 
     rows: tuple[tuple[str, str, str | None, bool], ...] = ()

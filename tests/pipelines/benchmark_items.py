@@ -1,4 +1,4 @@
-"""Items of a benchmark that the tests plant in documents: none is like another, or like the tests' documents."""
+"""Items of a benchmark that the tests plant: none is like another, or like the tests' documents."""
 
 import random
 

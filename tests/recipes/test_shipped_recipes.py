@@ -5,14 +5,18 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+import coupage
+from pipelines.commands.recipe import new_recipe
 from pipelines.errors import UserError
-from pipelines.recipe.find import shipped_recipes
+from pipelines.recipe.find import files_of, shipped_recipes
 from pipelines.recipe.load import load_recipe, validate_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.yaml_text import parse_recipe_text
@@ -91,6 +95,47 @@ def test_is_valid_and_says_what_it_is_for(name: str) -> None:
 
 def test_the_templates_and_the_demo_are_shipped() -> None:
     assert set(shipped_recipes()) >= {"quickstart", *TEMPLATES}
+
+
+def test_the_files_of_a_recipe_are_packaged_and_copied_with_it(tmp_path: Path) -> None:
+    found = {name: files for name, path in shipped_recipes().items() if (files := files_of(path))}
+    assert {name: [file.name for file in files] for name, files in found.items()} == {
+        "quickstart": ["exam.jsonl", "notes.jsonl"]
+    }
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    globbed = {path for pattern in packaged["recipes"] for path in (ROOT / "recipes").glob(pattern)}
+    assert {file for files in found.values() for file in files} <= globbed
+    new_recipe(tmp_path / "mine.yaml", "quickstart")
+    new_recipe(tmp_path / "second.yaml", "quickstart")
+    for file in found["quickstart"]:
+        assert (tmp_path / "quickstart" / file.name).read_bytes() == file.read_bytes()
+    planned = coupage.plan(tmp_path / "mine.yaml", workdir=tmp_path / "run")
+    assert "matches notes" in {stage.label for stage in planned.stages}
+
+
+def test_a_file_of_ones_own_is_not_written_over(tmp_path: Path) -> None:
+    own = tmp_path / "quickstart" / "exam.jsonl"
+    own.parent.mkdir()
+    own.write_text("mine")
+    with pytest.raises(UserError, match=r"exam\.jsonl.*exists already"):
+        new_recipe(tmp_path / "mine.yaml", "quickstart")
+    assert own.read_text() == "mine" and not (tmp_path / "mine.yaml").exists()
+    own.unlink()
+    new_recipe(tmp_path / "mine.yaml", "quickstart")
+    with pytest.raises(UserError, match=r"mine\.yaml.*exists already"):
+        new_recipe(tmp_path / "mine.yaml", "russian")
+
+
+def test_the_demo_has_one_planted_item_and_finds_it(tmp_path: Path) -> None:
+    folder, recipe = shipped_recipes()["quickstart"].parent, load_recipe("quickstart")
+    assert recipe.decontaminate is not None
+    (exam,) = recipe.decontaminate.against["exam"].path or ()
+    notes = folder / recipe.sources["notes"].path  # type: ignore[union-attr]
+    summary = coupage.decontaminate([notes], tmp_path / "out", against={"exam": folder / exam}, workers=1)
+    assert 20 <= summary["benchmarks"]["exam"]["items"] <= 40
+    assert (summary["documents"], summary["kept"]) == (6, 5)
+    rows = pq.read_table(tmp_path / "out" / "matches.parquet").to_pylist()
+    assert [(row["doc_id"], row["kind"]) for row in rows] == [("planted", "answer"), ("asked", "question")]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -16,7 +16,7 @@ Span = tuple[int, int]
 def without_spans(text: str, spans: Iterable[Span]) -> str:
     """The text without the sentences in which these spans lie.
 
-    All others stay as they are, and those around a cut as far apart as they were from what stood between them.
+    All others stay as they are; those around a cut are as far apart as the wider of the gaps at its ends.
     """
     borders = [0, *(mark.end() for mark in _ENDS.finditer(text)), len(text)]
     pieces = []

@@ -14,7 +14,7 @@ numbers = st.sampled_from(["3.5", "v1.2.3", "obj.method", "a.b"])
 
 @st.composite
 def texts_with_spans(draw):
-    """Sentences that each occur once, the gaps between them, and spans from a word of one to that of another."""
+    """Sentences that each occur once, with gaps between them, and spans from one to another."""
     bodies = draw(st.lists(st.lists(words | numbers, min_size=1, max_size=6), min_size=1, max_size=8))
     sentences = [
         f"{number}{' '.join(body)}{draw(st.sampled_from(['.', '!', '?', '…', '.”', '?!', '.)']))}"

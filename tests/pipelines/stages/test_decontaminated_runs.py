@@ -37,7 +37,7 @@ def write_lines(path: Path, records: list) -> Path:
 
 @pytest.fixture(scope="module")
 def texts() -> dict[str, str]:
-    """By doc_id: of the web 0, 10 and 20 have items 0 to 2 with answers, 30 the question of item 3; law 5 item 4."""
+    """By doc_id. Web 0, 10 and 20 have items 0 to 2 with answers, 30 the question of item 3; law 5 item 4."""
     rng = random.Random(9)
     made = {f"{name}/{n}": document(rng, 24) for name in ("web", "law") for n in range(60)}
     planted = {f"web/{10 * n}": asked_and_answered(EXAM[n]) for n in range(3)}
