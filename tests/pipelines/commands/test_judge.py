@@ -110,7 +110,7 @@ def test_a_judgement_cuts_less(coupage, folder):
     ("match", "message", "hint"),
     [
         (("web/0", "exm", "q0"), "there is no match with the benchmark `exm`", "Did you mean `exam`?"),
-        (("web/02", "exam", "q0"), "there is no match of `exam` with the doc_id `web/02`", "`web/0`"),
+        (("web/02", "exam", "q0"), "there is no match of `exam` with the doc_id `web/02`", "web/0, web/1, web/2."),
         (("web/0", "exam", "q1"), "of `exam` and `web/0` with the item_id `q1`", "There are: q0."),
     ],
 )
