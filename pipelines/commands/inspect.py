@@ -18,9 +18,10 @@ def check_wishes(
 ) -> None:
     """Raise UserError where wishes do not go together; `others` are those that are not about benchmarks."""
     if not contaminated and (benchmark is not None or kind is not None):
-        given = "--kind" if kind is not None else f"`{benchmark}`"
-        raise UserError(f"{given} goes with --contaminated", hint="Give --contaminated, or leave it out.")
-    if contaminated and (given := [name for name, value in others.items() if not (value is None or value is False)]):
+        alone = "--kind" if kind is not None else f"`{benchmark}`"
+        raise UserError(f"{alone} goes with --contaminated", hint="Give --contaminated, or leave it out.")
+    given = [name for name, value in others.items() if not (value is None or value is False)]
+    if contaminated and given:
         raise UserError(
             f"{given[0]} does not go with --contaminated",
             hint="With it go a benchmark, --kind, --source, --kept and -n.",

@@ -133,9 +133,7 @@ def run(
             inputs.pin(loaded)
             graph = build_graph(loaded, inputs)
             stages = _until(list(graph.stages()), until)
-            record = RunRecord.of(
-                loaded.model_dump_json(indent=2), recipe_folder, graph.stages(), folder
-            )
+            record = RunRecord.of(loaded.model_dump_json(indent=2), recipe_folder, graph.stages(), folder)
             for stage in stages:
                 if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)

@@ -54,7 +54,7 @@ def _commonest(index: Index, units: npt.NDArray[np.int64], documents: npt.NDArra
 
 
 def ngram_at(unit: int, index: Index, items: pa.Table) -> tuple[int, str]:
-    """The row of an item (ITEMS), and of its words those of the n-gram that begins at this one of the index."""
+    """The row of the item (ITEMS) that has this word of the index, and the words of the n-gram there."""
     words = index.words
     sequence = int(np.searchsorted(words.first, unit, side="right")) - 1
     item, field = int(words.item[sequence]), int(words.field[sequence])

@@ -92,7 +92,10 @@ class Compared:
         ]
         ids = pl.concat([_NONE.select("doc_id"), *(table.select("doc_id") for table in tables)]).unique()
         verdicts = pl.concat(
-            [_NONE.select(VERDICT), *(self._verdicts(workdir, part) for part in self.parts.part_names(workdir))]
+            [
+                _NONE.select(VERDICT),
+                *(self._verdicts(workdir, part) for part in self.parts.part_names(workdir)),
+            ]
         )
         of_ids = verdicts.join(ids, on="doc_id", how="semi").unique("doc_id", keep="first")
         for table in tables:
@@ -167,9 +170,7 @@ def items_at(benchmarks: Benchmarks, rows: pl.Series, workdir: Path) -> dict[int
     """The items (ITEMS) of these rows, by row."""
     found = row_groups(benchmarks.path(workdir, ITEMS_FILE), rows.unique().sort().to_numpy())
     return {
-        row: item
-        for here, table in found
-        for row, item in zip(here.tolist(), table.to_pylist(), strict=True)
+        row: item for here, table in found for row, item in zip(here.tolist(), table.to_pylist(), strict=True)
     }
 
 

@@ -46,7 +46,8 @@ def print_matches(document: dict[str, Any], console: Console) -> None:
         table.add_column("item", ratio=1)
         table.add_column("document", ratio=1)
         parts = (
-            Text.assemble((f"{part['field']} ", "dim"), _highlighted(part["pieces"])) for part in match["item"]
+            Text.assemble((f"{part['field']} ", "dim"), _highlighted(part["pieces"]))
+            for part in match["item"]
         )
         table.add_row(Text("\n").join(parts), _highlighted(match["excerpt"]))
         console.print(table)

@@ -38,16 +38,12 @@ def planted(tmp_path_factory, coupage):
 def folder(planted, tmp_path, coupage):
     """A copy, in which the recipe was run from another folder."""
     shutil.copytree(planted, tmp_path / "copy", symlinks=True)
-    coupage(
-        "run", tmp_path / "copy/planted.yaml", "--workdir", tmp_path / "copy/run", "--until", "select"
-    )
+    coupage("run", tmp_path / "copy/planted.yaml", "--workdir", tmp_path / "copy/run", "--until", "select")
     return tmp_path / "copy"
 
 
 def verdicts(coupage, folder) -> dict[str, str]:
-    shown = json.loads(
-        coupage("inspect", folder / "run", "--contaminated", "-n", 100, "--json").stdout
-    )
+    shown = json.loads(coupage("inspect", folder / "run", "--contaminated", "-n", 100, "--json").stdout)
     return {each["doc_id"]: each["verdict"] for each in shown}
 
 
@@ -67,7 +63,13 @@ def test_a_judgement_is_applied_by_the_next_run_and_only_select_runs_again(coupa
     assert set(verdicts(coupage, folder).values()) == {DROPPED}
     told = coupage("judge", folder / "run", "web/0", "exam", "q0", "false", "--why", "our own exam").stdout
     assert "the next `coupage run` of the recipe goes by it" in told
-    line = {"benchmark": "exam", "item_id": "q0", "doc_id": "web/0", "judgement": False, "why": "our own exam"}
+    line = {
+        "benchmark": "exam",
+        "item_id": "q0",
+        "doc_id": "web/0",
+        "judgement": False,
+        "why": "our own exam",
+    }
     assert json.loads((folder / "judged/allowed.jsonl").read_text()) == line
     assert rerun(coupage, folder) == {"select", *LATER}
     assert verdicts(coupage, folder) == {"web/0": "kept", "web/1": DROPPED, "web/2": DROPPED}
@@ -86,9 +88,7 @@ def test_a_judgement_is_applied_by_the_next_run_and_only_select_runs_again(coupa
 
 
 def test_a_judgement_may_be_about_all_documents(coupage, folder):
-    coupage(
-        "judge", folder / "run", "web/0", "exam", "q0", "false", "--why", "a proverb", "--all-documents"
-    )
+    coupage("judge", folder / "run", "web/0", "exam", "q0", "false", "--why", "a proverb", "--all-documents")
     rerun(coupage, folder)
     assert verdicts(coupage, folder) == {"web/0": "kept", "web/1": "kept", "web/2": DROPPED}
 
@@ -110,7 +110,11 @@ def test_a_judgement_cuts_less(coupage, folder):
     ("match", "message", "hint"),
     [
         (("web/0", "exm", "q0"), "there is no match with the benchmark `exm`", "Did you mean `exam`?"),
-        (("web/02", "exam", "q0"), "there is no match of `exam` with the doc_id `web/02`", "web/0, web/1, web/2."),
+        (
+            ("web/02", "exam", "q0"),
+            "there is no match of `exam` with the doc_id `web/02`",
+            "web/0, web/1, web/2.",
+        ),
         (("web/0", "exam", "q1"), "of `exam` and `web/0` with the item_id `q1`", "There are: q0."),
     ],
 )
@@ -122,7 +126,10 @@ def test_a_match_that_is_not_there_is_told_with_what_is(coupage, planted, match,
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["maybe", "--why", "because"], "judged true or false, not `maybe`"), (["false", "--why", " "], "reason")],
+    [
+        (["maybe", "--why", "because"], "judged true or false, not `maybe`"),
+        (["false", "--why", " "], "reason"),
+    ],
 )
 def test_a_judgement_says_true_or_false_and_why(coupage, planted, arguments, message):
     assert message in coupage("judge", planted / "run", "web/0", "exam", "q0", *arguments, code=2).stderr

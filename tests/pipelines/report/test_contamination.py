@@ -31,7 +31,7 @@ COMMON = "Nobody walked across the frozen harbour that day."
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six documents with an item and its answer, one of them of the training split; four with a question alone.
+    """Six documents with an item and its answer, one of the training split; four with a question alone.
 
     One more, whose id is taken, has an item with its answer. In `law` a phrase of many items is common.
     """
@@ -43,9 +43,7 @@ def folder(tmp_path_factory):
     web += [document(rng, 40) for _ in range(30)]
     web.append(web[0])
     records = [{"id": str(number), "text": text} for number, text in enumerate(web)]
-    write_records(
-        folder / "web.jsonl", [*records, {"id": "20", "text": inside(with_answer(items[8]), rng)}]
-    )
+    write_records(folder / "web.jsonl", [*records, {"id": "20", "text": inside(with_answer(items[8]), rng)}])
     write_documents(folder / "law.jsonl", [inside(COMMON, rng) for _ in range(25)])
     return folder
 
@@ -215,16 +213,16 @@ def test_what_is_cut_is_counted_where_it_was_found(coupage, tmp_path):
     assert (law["dropped"], law["cut"], law["spans_cut"]) == (1, 0, 0)
     (benchmark,) = report["contamination"]["benchmarks"]
     assert benchmark["splits"][0]["found"] == {"answer": 5, "question": 1, "passage": 0, "template": 0}
-    shown = json.loads(
-        coupage("inspect", tmp_path / "run", "--contaminated", "-n", 100, "--json").stdout
-    )
+    shown = json.loads(coupage("inspect", tmp_path / "run", "--contaminated", "-n", 100, "--json").stdout)
     done = Counter(match["done"] for document in shown for match in document["matches"])
     assert done == {"cut": 4, "dropped": 1, "flagged": 1}
     verdicts = {each["doc_id"]: each["verdict"] for each in shown}
     assert verdicts["web/2"] == "dropped: nothing was left of it" and verdicts["web/0"] == "kept"
 
 
-WORDS = st.lists(st.sampled_from("the harbour Reise 12 дорога 東 a's 3.5 ½ x_y — … \n".split(" ")), min_size=1)
+WORDS = st.lists(
+    st.sampled_from("the harbour Reise 12 дорога 東 a's 3.5 ½ x_y — … \n".split(" ")), min_size=1
+)
 TEXTS = st.one_of(WORDS.map(" ".join), st.text(st.characters(codec="utf-8"), max_size=80))
 
 
