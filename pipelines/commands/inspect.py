@@ -18,12 +18,13 @@ def check_wishes(
 ) -> None:
     """Raise UserError where wishes do not go together; `others` are those that are not about benchmarks."""
     if not contaminated and (benchmark is not None or kind is not None):
-        alone = "--kind" if kind is not None else f"`{benchmark}`"
-        raise UserError(f"{alone} goes with --contaminated", hint="Give --contaminated, or leave it out.")
-    given = [name for name, value in others.items() if not (value is None or value is False)]
-    if contaminated and given:
+        given = "--kind" if kind is not None else f"`{benchmark}`"
+        raise UserError(f"{given} goes with --contaminated", hint="Give --contaminated, or leave it out.")
+    if contaminated and (
+        clashing := [name for name, value in others.items() if not (value is None or value is False)]
+    ):
         raise UserError(
-            f"{given[0]} does not go with --contaminated",
+            f"{clashing[0]} does not go with --contaminated",
             hint="With it go a benchmark, --kind, --source, --kept and -n.",
         )
 
