@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from filters.contamination.index import Index
@@ -23,31 +24,37 @@ def common_report(common: CommonNgrams, workdir: Path) -> dict[str, Any]:
     table = read_arrow(common.path(workdir, COMMON))
     units, documents = (table.column(name).to_numpy() for name in ("unit", "documents"))
     index, items = common.benchmarks.index(workdir), common.benchmarks.items(workdir)
-    top: dict[str, dict[str, Any]] = {}
-    for place in np.argsort(-documents, kind="stable").tolist():
+    top = []
+    for place in _commonest(index, units, documents):
         item, words = ngram_at(int(units[place]), index, items)
         named = index.items.slice(item, 1).to_pylist()[0]
-        # Many items have the same phrase: it is shown once, with the first of them.
-        top.setdefault(
-            words.lower(),
+        top.append(
             {
                 "words": words,
                 "documents": int(documents[place]),
                 "benchmark": named["benchmark"],
                 "item_id": named["item_id"],
-            },
+            }
         )
-        if len(top) == SHOWN:
-            break
     return {
         "common": len(units),
         "counted_documents": common.manifest(workdir).counts.number("documents"),
-        "top": list(top.values()),
+        "top": top,
     }
 
 
+def _commonest(index: Index, units: npt.NDArray[np.int64], documents: npt.NDArray[np.int32]) -> list[int]:
+    """The places of the commonest n-grams; of those that many items have the first."""
+    order = np.argsort(-documents, kind="stable")
+    hashes = index.words.units
+    within = np.minimum(units[order, None] + np.arange(index.words.seed), len(hashes) - 1)
+    _, first = np.unique(hashes[within], axis=0, return_index=True)
+    chosen: list[int] = order[np.sort(first)[:SHOWN]].tolist()
+    return chosen
+
+
 def ngram_at(unit: int, index: Index, items: pa.Table) -> tuple[int, str]:
-    """The row of an item (ITEMS), and of its words those of the n-gram that begins at this one of the index."""
+    """The row of the item (ITEMS) that has this word of the index, and the words of the n-gram there."""
     words = index.words
     sequence = int(np.searchsorted(words.first, unit, side="right")) - 1
     item, field = int(words.item[sequence]), int(words.field[sequence])

@@ -55,10 +55,10 @@ class Compared:
         return self.parts.scope
 
     def matches(self, workdir: Path) -> pl.DataFrame:
-        """The matches: what `ContaminationVerdicts.tables` gives of each, and `source`, `part`, `is_cut`, `done`
-        (of DONE), `judgement` (of a person, or null) and of the document `keep`, `held_out` and `reason`.
+        """The matches; those of what was cut out are of the documents before the cut.
 
-        Those of what was cut out are of the documents before the cut.
+        Columns: what `ContaminationVerdicts.tables` gives of each; `source`, `part`, `is_cut`, `done` (of
+        DONE), `judgement` (of a person, or null); and of the document `keep`, `held_out` and `reason`.
         """
         left = [matches.with_columns(is_cut=False) for matches in self._left(workdir)]
         cut = [matches.with_columns(is_cut=True) for matches in self._cut(workdir)]

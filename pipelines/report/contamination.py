@@ -18,7 +18,7 @@ from pipelines.stages.contamination.verdicts import ALLOWED, DROP, FLAG, REASON
 from pipelines.stages.contamination.without_spans import WithoutSpans
 
 TRAINING_SPLITS = ("train", "training", "auxiliary_train", "dev", "development", "fewshot", "few_shot")
-"""Splits that a benchmark offers to learn from, or for examples in the prompt; what has no split is a test's."""
+"""Splits to learn from, or for examples in the prompt; an item without a split counts as a test's."""
 TRAINING, TEST = "training", "test"
 SHOWN = 3
 """Matches of a benchmark in a source."""

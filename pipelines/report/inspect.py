@@ -136,7 +136,7 @@ def _why(
     signals: dict[str, Any],
     leak: str | None,
 ) -> str | None:
-    """The rule that dropped a document, with the signal's value and the threshold; or the item that it has."""
+    """The rule that dropped a document, with value and threshold; or the item that it has."""
     if (verdict["reason"] or "").startswith(f"{CONTAMINATION}."):
         return leak
     if verdict["reason"] in (LOW_SCORE, NOT_KEPT):

@@ -1,4 +1,4 @@
-"""`coupage inspect --contaminated`: documents that have something of an item of a benchmark, beside the item."""
+"""`coupage inspect --contaminated`: documents that have something of an item, beside that item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two texts beside each other: the words of each that the other has too, as documents and items are compared."""
+"""Two texts beside each other: the words of each that the other has too, by what counts as the same word."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def hashes_of(*texts: str) -> Hashes:
 
 
 def in_pieces(text: str, others: Hashes) -> list[Piece]:
-    """A text in pieces, those that are among the words of others apart; of a long one where most of them are."""
+    """A text in pieces: the words that others have are apart. Of a long one the place with most of them."""
     data = text.encode("utf-8", "replace")
     words = words_in(text)
     matched = np.isin(words["hash"], others)

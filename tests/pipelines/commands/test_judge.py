@@ -87,6 +87,15 @@ def test_a_judgement_is_applied_by_the_next_run_and_only_select_runs_again(coupa
     assert set(verdicts(coupage, folder).values()) == {DROPPED}
 
 
+def test_the_plan_shows_the_comparison_and_its_time(coupage, planted, tmp_path):
+    recipe, workdir = planted / "planted.yaml", tmp_path / "run"
+    planned = json.loads(coupage("plan", recipe, "--workdir", workdir, "--json").stdout)
+    kinds = {stage["kind"] for stage in planned["stages"]}
+    assert {"benchmarks", "common_ngrams", "matches"} <= kinds
+    steps = {step["name"]: step for step in planned["steps"]}
+    assert steps["decontaminate"]["text_bytes"] == steps["annotate"]["text_bytes"] > 0
+
+
 def test_a_judgement_may_be_about_all_documents(coupage, folder):
     coupage("judge", folder / "run", "web/0", "exam", "q0", "false", "--why", "a proverb", "--all-documents")
     rerun(coupage, folder)
@@ -110,7 +119,11 @@ def test_a_judgement_cuts_less(coupage, folder):
     ("match", "message", "hint"),
     [
         (("web/0", "exm", "q0"), "there is no match with the benchmark `exm`", "Did you mean `exam`?"),
-        (("web/02", "exam", "q0"), "there is no match of `exam` with the doc_id `web/02`", "`web/0`"),
+        (
+            ("web/02", "exam", "q0"),
+            "there is no match of `exam` with the doc_id `web/02`",
+            "web/0, web/1, web/2.",
+        ),
         (("web/0", "exam", "q1"), "of `exam` and `web/0` with the item_id `q1`", "There are: q0."),
     ],
 )

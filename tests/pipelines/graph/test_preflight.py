@@ -97,6 +97,26 @@ def test_a_bad_beginning_of_one_file_is_left_to_the_quarantine(tmp_path):
     assert not preview.is_refused and preview.documents.num_rows == 30
 
 
+@pytest.mark.parametrize(
+    ("config", "message", "hint"),
+    [
+        ({"path": "exms.jsonl"}, "exms.jsonl: no file matches", "exam.jsonl"),
+        ({"task": "exam", "include": "tasks"}, "has no task `exam`", "exams"),
+        ({"path": "exam.jsonl", "question": "qestion"}, "no field `qestion`", "question: question"),
+        ({"path": "empty.jsonl"}, "the benchmark `exam` has no item", "words"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_read_is_refused(coupage, tmp_path, config, message, hint):
+    write_lines(tmp_path / "exam.jsonl", [{"question": "What is the sum of two and three?", "answer": "5"}])
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/exams.yaml").write_text("task: exams\ndataset_path: json\ntest_split: test\n")
+    decontaminate = {"against": {"exam": config}, "allow": "judged.jsonl"}
+    recipe = write_recipe(tmp_path, {}, decontaminate=decontaminate)
+    missing = "judged.jsonl:decontaminate.allow: the judgements cannot be read"
+    refused(coupage, recipe, "2 faults", "decontaminate.against.exam", message, hint, missing)
+
+
 def test_all_faults_are_said_together(coupage, tmp_path):
     write_lines(tmp_path / "odd.jsonl", [{"body": "words"}] * 30)
     write_lines(tmp_path / "labels.jsonl", [{"text": "words", "kind": "x"}] * 30)

@@ -31,7 +31,7 @@ COMMON = "Nobody walked across the frozen harbour that day."
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six documents with an item and its answer, one of them of the training split; four with a question alone.
+    """Six documents with an item and its answer, one of the training split; four with a question alone.
 
     One more, whose id is taken, has an item with its answer. In `law` a phrase of many items is common.
     """
@@ -226,7 +226,7 @@ WORDS = st.lists(
 TEXTS = st.one_of(WORDS.map(" ".join), st.text(st.characters(codec="utf-8"), max_size=80))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.tuples(TEXTS, st.lists(st.one_of(TEXTS, st.none()), max_size=4), WORDS, st.sampled_from([1, 90])),
@@ -248,7 +248,7 @@ def test_every_word_of_the_index_is_found_again_in_its_item(made):
     items = pa.Table.from_pylist(rows, schema=ITEMS)
     index = build_index(items)
     words = index.words
-    for unit in range(len(words.units)):
+    for unit in range(0, len(words.units), 7):
         item, said = ngram_at(unit, index, items)
         sequence = np.searchsorted(words.first, unit, side="right") - 1
         assert item == words.item[sequence]
