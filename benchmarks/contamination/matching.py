@@ -40,9 +40,8 @@ class Guard:
         return found
 
     def same(self) -> list[int]:
-        """For each item the first one with the same words: benchmarks hold items twice."""
-        first: dict[tuple[str, ...], int] = {}
-        return [first.setdefault(identity(each), row) for row, each in enumerate(self.items)]
+        """For each item the first of its benchmark with the same words: benchmarks hold items twice."""
+        return self.index.items.column("same_as").to_pylist()
 
 
 def solution_scores(guard: Guard, texts: Sequence[str]) -> list[dict[int, float]]:

@@ -21,7 +21,7 @@ def measure(data: Data, random: Random) -> None:
     `found`: any item scores above the threshold, which is what is asked of the solutions of MBPP too;
     `as itself`: the item that was rewritten does.
     """
-    guard = Guard(data.humaneval)
+    guard = Guard([{**each, "question": None} for each in data.humaneval])
     others = [code_file(each) for each in random.sample(data.mbpp, len(data.humaneval))]
     of_others = [max(scores.values(), default=0.0) for scores in solution_scores(guard, others)]
     threshold = threshold_at(of_others, FALSE_ALARMS)

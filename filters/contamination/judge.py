@@ -61,6 +61,8 @@ _SHORT = 8
 """A question of so few words must stand word by word, a sentence by itself, or with its answer or choices."""
 _LEAST_EVIDENCE = 2.5
 """The weight of matched words without which a question is one that many ask."""
+_LEAST_OF_SHORT = 1.0
+"""The same of a short question, which must stand word by word."""
 _TELLING = 0.8
 """The weight of an answer that does not stand behind any sentence."""
 MANY_WRITE = 8.0
@@ -157,7 +159,9 @@ def judge(units, hits, order, used, rules, item, findings, document):
             finding = findings[found]
             finding.document = document
             finding.item = number
-            place = _gather(hits[begin:end], best - begin, used[begin:end], rules.sequences, number, item)
+            place = _gather(
+                units, hits[begin:end], best - begin, used[begin:end], rules.sequences, number, item
+            )
             finding.kind = _kind(units, place, rules, number, item, finding)
             if finding.kind >= 0:
                 _write_coverage(item, finding)
@@ -167,7 +171,7 @@ def judge(units, hits, order, used, rules, item, findings, document):
 
 
 @kernel
-def _gather(hits, best, used, sequences, number, item):
+def _gather(text, hits, best, used, sequences, number, item):
     """Adds up the hits around the best one, one of each sequence: where they stand."""
     item.coverage[:] = 0
     item.found[:] = 0
@@ -176,6 +180,7 @@ def _gather(hits, best, used, sequences, number, item):
     own = hits[best]
     first, last = own.first, own.last
     question_first, question_last, units, asks = last, -1, 0, np.float32(0)
+    choices_first = -1
     for sequence in range(sequences.of_item[number], sequences.of_item[number + 1]):
         chosen = best
         if sequence != own.sequence:
@@ -189,12 +194,24 @@ def _gather(hits, best, used, sequences, number, item):
         item.found[field] += hit.numbers
         item.replaced[field] += hit.replaced
         if field == CHOICE:
+            choices_first = hit.first if choices_first < 0 else min(choices_first, hit.first)
             continue
         first, last = min(first, hit.first), max(last, hit.last)
         if field == QUESTION:
             question_first, question_last = min(question_first, hit.first), max(question_last, hit.last)
             units += hit.units
             asks += hit.asks
+    if question_last < 0 and choices_first >= 0 and item.size[QUESTION] <= _SHORT:
+        # Many ask a short question, so that it is in no index; the choices tell which one it is.
+        for sequence in range(sequences.of_item[number], sequences.of_item[number + 1]):
+            low = max(0, choices_first - _NEAR - item.size[QUESTION])
+            if sequences.field[sequence] == QUESTION and _find(
+                text, low, choices_first, sequences, sequence, item, _MOST
+            ):
+                hit = item.hit[0]
+                item.coverage[QUESTION] = hit.matched
+                first, question_first, question_last = hit.first, hit.first, hit.last
+                units, asks = hit.units, hit.asks
     return Place(first, last, question_first, question_last, units, asks)
 
 
@@ -272,6 +289,7 @@ def _is_asked(units, place, choices, answered, thresholds, item):
         telling = coverage[ANSWER] + coverage[LABEL] + coverage[SOLUTION] >= _TELLING
         almost = answered and telling and place.units >= size - 1
         most = with_choices and _is_found(item, QUESTION, _MOST)
+        exact &= answered or with_choices or coverage[QUESTION] >= _LEAST_OF_SHORT
         asked = exact or (asked and (almost or most) and item.size.sum() > _SHORT)
     elif coverage[QUESTION] < _LEAST_EVIDENCE:
         asked = asked and (answered or with_choices or exact)
