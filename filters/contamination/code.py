@@ -36,7 +36,7 @@ union typedef unsigned signed auto sizeof goto template typename namespace using
 func go chan defer range map type fn mut impl trait pub use mod crate where match loop SELECT FROM WHERE JOIN
 GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert update delete
 """
-_MARKS_OF_CODE = 4
+_MARKS_OF_CODE = 6
 """Brackets, equals signs and semicolons among 128 bytes: hardly any program has fewer, most prose has."""
 _code_marks = bytes_within((0x28, 0x29), (0x3B, 0x3B), (0x3D, 0x3D), (0x5B, 0x5B), (0x5D, 0x5D), (0x7B, 0x7D))
 _FARTHEST = 24

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.contamination.index import LEAST_WEIGHT, Index, read_only_buffers
-from filters.contamination.seeds import KEYS, find_seeds, place_of, sequence_of
+from filters.contamination.seeds import KEYS, SIZES, find_seeds, place_of, sequence_of
 from filters.contamination.words import UNIT, find_words, word_tables
 from filters.text.kernel import driver
 from filters.text.texts import Texts
@@ -54,7 +54,7 @@ def without_common(index: Index, common: npt.NDArray[np.int64]) -> Index:
 def _count(data, offsets, tables, sequences, documents):
     room = np.empty(1 << 16, dtype=UNIT)
     points = np.empty(64, dtype=np.uint32)
-    seeds, keys = np.empty(1 << 12, dtype=np.uint64), np.empty(KEYS, dtype=np.uint64)
+    seeds, keys = np.empty(1 << 12, dtype=np.uint64), np.empty((SIZES, KEYS), dtype=np.uint64)
     last = np.full(documents.size, -1, dtype=np.int32)
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]

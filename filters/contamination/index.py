@@ -427,10 +427,16 @@ def _mean_of_runs(values, bounds, size):
 @inline_kernel
 def seed_key(units, at, size):
     """The key of the seed of `size` units from `at` on, never 0."""
-    state = np.uint64(size)
+    state = np.uint64(0)
     for index in range(size):
         state = combine(state, units[at + index])
-    return mix(state) | np.uint64(1)
+    return finished_key(state, size)
+
+
+@inline_kernel
+def finished_key(state, size):
+    """The key of a seed whose units have been combined."""
+    return mix(state + np.uint64(size)) | np.uint64(1)
 
 
 @inline_kernel

@@ -23,7 +23,7 @@ from filters.contamination.judge import (
     item_room,
     judge,
 )
-from filters.contamination.seeds import KEYS, find_hits, find_seeds
+from filters.contamination.seeds import KEYS, SIZES, find_hits, find_seeds
 from filters.contamination.words import UNIT, find_words, word_tables
 from filters.text.characters import count_characters
 from filters.text.kernel import driver
@@ -184,7 +184,7 @@ class Scratch(NamedTuple):
     units: np.ndarray
     """UNIT."""
     keys: np.ndarray
-    """uint64, KEYS."""
+    """uint64, (SIZES, KEYS)."""
     seeds: np.ndarray
     """uint64."""
     hits: np.ndarray
@@ -195,7 +195,7 @@ class Scratch(NamedTuple):
 def _scratch():
     return Scratch(
         np.empty(1 << 16, dtype=UNIT),
-        np.empty(KEYS, dtype=np.uint64),
+        np.empty((SIZES, KEYS), dtype=np.uint64),
         np.empty(1 << 12, dtype=np.uint64),
         np.empty(1 << 8, dtype=HIT),
     )

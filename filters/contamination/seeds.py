@@ -8,19 +8,24 @@ import numpy as np
 
 from filters.contamination.align import ROWS, align
 from filters.contamination.index import (
+    CODE_SEEDS,
     PLACE_BITS,
     SEQUENCE_BITS,
     TRIPLE,
+    WORD_SEEDS,
+    finished_key,
     is_new,
     may_be_seed,
-    seed_key,
     tells,
 )
-from filters.text.hashing import find_slot
+from filters.contamination.words import CHOSEN
+from filters.text.hashing import combine, find_slot
 from filters.text.kernel import kernel
 
 KEYS = 256
 """Seeds that are looked up at once."""
+SIZES = max(len(WORD_SEEDS), len(CODE_SEEDS))
+"""So many sizes of seeds there are at most."""
 _PLACE_BITS = np.uint64(PLACE_BITS)
 _UNIT_BITS = np.uint64(64 - SEQUENCE_BITS - PLACE_BITS)
 """Enough for a document of 2 GiB."""
@@ -35,30 +40,49 @@ _LEAST_FOUND = 0.3
 def find_seeds(units, sequences, keys, found):
     """Writes the seeds among units, a number each; returns how many, -1 if there is no room.
 
-    The number: the sequence, the unit of the document, the place in the sequence. `keys`: uint64, `KEYS`.
+    The number: the sequence, the unit of the document, the place in the sequence. `keys`: uint64, of shape
+    (sizes, KEYS) or larger.
     """
+    has_names = _has_names(units)
     seeds = 0
-    for number in range(sequences.sizes.size):
-        size = sequences.sizes[number]
-        low, high = sequences.filter_bounds[number], sequences.filter_bounds[number + 1]
-        for begin in range(0, units.size - size + 1, KEYS):
-            end = min(begin + KEYS, units.size - size + 1)
-            _write_keys(units, begin, end, size, keys)
-            _strike_unknown(sequences.filter, low, high, keys[: end - begin])
+    for begin in range(0, units.size, KEYS):
+        end = min(begin + KEYS, units.size)
+        _write_keys(units, begin, end, sequences.sizes, has_names, keys)
+        for number in range(sequences.sizes.size):
+            low, high = sequences.filter_bounds[number], sequences.filter_bounds[number + 1]
+            _strike_unknown(sequences.filter, low, high, keys[number, : end - begin])
             for at in range(begin, end):
-                if keys[at - begin] and is_new(units["hash"], 0, at, size):
-                    seeds = _write_places(sequences, keys[at - begin], at, found, seeds)
+                key = keys[number, at - begin]
+                if key and is_new(units["hash"], 0, at, sequences.sizes[number]):
+                    seeds = _write_places(sequences, key, at, found, seeds)
                     if seeds < 0:
                         return -1
     return seeds
 
 
 @kernel
-def _write_keys(units, begin, end, size, keys):
-    """The keys of the seeds that begin from `begin` to `end`; 0 for those that tell nothing."""
+def _has_names(units):
+    """Whether any unit is a name that an author chose."""
+    flags = 0
+    for unit in units:
+        flags |= unit.flags
+    return flags & CHOSEN != 0
+
+
+@kernel
+def _write_keys(units, begin, end, sizes, has_names, keys):
+    """The keys of the seeds of each size that begin from `begin` to `end`; 0 for those that tell nothing."""
     hashes, flags = units["hash"], units["flags"]
     for at in range(begin, end):
-        keys[at - begin] = seed_key(hashes, at, size) if tells(flags, at, size) else np.uint64(0)
+        state = np.uint64(0)
+        size = 0
+        for number in range(sizes.size):
+            fits = at + sizes[number] <= units.size
+            while fits and size < sizes[number]:
+                state = combine(state, hashes[at + size])
+                size += 1
+            told = fits and (not has_names or tells(flags, at, sizes[number]))
+            keys[number, at - begin] = finished_key(state, size) if told else np.uint64(0)
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.contamination.index import Index
+from filters.contamination.index import TRIPLE, Index
 from pipelines.execution.output import read_arrow
 from pipelines.report.matched_words import words_in
 from pipelines.stages.contamination.common_ngrams import COMMON, CommonNgrams
@@ -47,7 +47,7 @@ def _commonest(index: Index, units: npt.NDArray[np.int64], documents: npt.NDArra
     """The places of the commonest n-grams; of those that many items have the first."""
     order = np.argsort(-documents, kind="stable")
     hashes = index.words.units
-    within = np.minimum(units[order, None] + np.arange(index.words.seed), len(hashes) - 1)
+    within = np.minimum(units[order, None] + np.arange(TRIPLE), len(hashes) - 1)
     _, first = np.unique(hashes[within], axis=0, return_index=True)
     chosen: list[int] = order[np.sort(first)[:SHOWN]].tolist()
     return chosen
