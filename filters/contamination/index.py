@@ -40,7 +40,7 @@ PERIOD = 8
 """Units within which a seed that comes again is not another one: `ha ha ha` is one seed."""
 SEQUENCE_BITS, PLACE_BITS = 25, 8
 """For the number of a sequence, and for a unit in one."""
-MOST_SHARED = 16
+MOST_SHARED = 8
 """Sequences that may share a seed."""
 LONG_ANSWER = 12
 """Words from which on an answer is found by itself, not only behind its question."""
@@ -61,6 +61,8 @@ LEAST_WEIGHT = 0.05
 _CODE_MARKS = 0.05
 """The share of brackets and the like among the characters of code."""
 _FILTER_BITS_A_KEY = 16
+_COUNT_BITS = np.uint64(8)
+"""More than MOST_SHARED takes."""
 _SIGNATURE = r"(?m)^\s*(def|function|class|public|static|fn|func)\s.*[({]"
 """A line that begins a function."""
 _DOCSTRING = re.compile(r'("""|\'\'\')(.*?)\1', re.DOTALL)
@@ -87,18 +89,13 @@ class Sequences(NamedTuple):
     seeds: npt.NDArray[np.int32]
     """How many seeds of each sequence are in the index."""
     filter: npt.NDArray[np.uint64]
-    """A bit for each seed, by its upper bits: a quick test; those of one size together."""
+    """Two bits in one number for each seed: a quick test (Bloom 1970); those of one size together."""
     filter_bounds: npt.NDArray[np.int64]
     """Where the filters of the sizes begin; one more than there are sizes."""
-    keys: npt.NDArray[np.uint64]
-    """Hash table of seeds, 0 where empty."""
-    postings: npt.NDArray[np.int64]
-    """For each slot of `keys` where its places begin."""
-    counts: npt.NDArray[np.int32]
-    """And how many it has."""
-    sequence: npt.NDArray[np.int32]
-    place: npt.NDArray[np.int16]
-    """The places of seeds: a sequence, and the unit in it."""
+    table: npt.NDArray[np.uint64]
+    """Hash table of seeds, two numbers a slot: a key, 0 where empty; where its places begin, and how many."""
+    places: npt.NDArray[np.uint64]
+    """The places of seeds, a number each: the sequence, and the unit in it."""
     sizes: npt.NDArray[np.int64]
     """Of how many units there are seeds."""
     size: npt.NDArray[np.int64]
@@ -475,7 +472,7 @@ def _seed_sizes(field: Any, length: Any, sought: Any, seeds: Seeds) -> npt.NDArr
 
 
 def _seeds(hashes: Any, flags: Any, weights: Any, first: Any, size: Any) -> tuple[Any, ...]:
-    """The fields of Sequences from `seeds` to `place`."""
+    """The fields of Sequences from `seeds` to `places`."""
     keys, sequence, place, telling = _all_seeds(hashes, flags, weights, first, size)
     order = np.argsort(keys, kind="stable")
     keys, sequence, place = keys[order], sequence[order], place[order]
@@ -490,15 +487,11 @@ def _seeds(hashes: Any, flags: Any, weights: Any, first: Any, size: Any) -> tupl
     seeds = np.bincount(sequence, minlength=len(size)).astype(np.int32)
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     counts = np.diff(np.append(begins, len(keys)))
-    table, postings, places = _table(keys[begins], begins, counts)
     return (
         seeds,
         *_filters(keys[begins], size[sequence[begins]], np.unique(size[size > 0])),
-        table,
-        postings,
-        places,
-        sequence,
-        place,
+        _table(keys[begins], begins.astype(np.uint64) << _COUNT_BITS | counts.astype(np.uint64)),
+        sequence.astype(np.uint64) << np.uint64(PLACE_BITS) | place.astype(np.uint64),
     )
 
 
@@ -527,17 +520,31 @@ def _all_seeds(hashes, flags, weights, first, sizes):
 
 
 @driver
-def _table(keys, begins, counts):
+def _table(keys, values):
     slots = slots_for(keys.size)
-    table = np.zeros(slots, dtype=np.uint64)
-    postings = np.zeros(slots, dtype=np.int64)
-    places = np.zeros(slots, dtype=np.int32)
+    table = np.zeros(2 * slots, dtype=np.uint64)
     for index in range(keys.size):
-        slot = find_slot(table, slots - 1, keys[index])
+        slot = find_seed(table, keys[index])
         table[slot] = keys[index]
-        postings[slot] = begins[index]
-        places[slot] = counts[index]
-    return table, postings, places
+        table[slot + 1] = values[index]
+    return table
+
+
+@inline_kernel
+def find_seed(table, key):
+    """Where a key stands in a table of seeds, or the empty place where it belongs."""
+    mask = table.size - 1
+    slot = np.int64(key << np.uint64(1)) & mask
+    while (table[slot] != 0) & (table[slot] != key):
+        slot = (slot + 2) & mask
+    return slot
+
+
+@inline_kernel
+def places_of(value):
+    """Where the places of a seed begin, and where they end."""
+    first = np.int64(value >> _COUNT_BITS)
+    return first, first + np.int64(value & ((np.uint64(1) << _COUNT_BITS) - np.uint64(1)))
 
 
 def _filters(keys: Any, size: Any, sizes: Any) -> tuple[Any, Any]:
@@ -554,19 +561,25 @@ def _filter(keys):
         bits *= 2
     found = np.zeros(bits // 64, dtype=np.uint64)
     for key in keys:
-        bit = _filter_bit(key, bits)
-        found[bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
+        found[_filter_place(key, found.size)] |= _filter_bits(key)
     return found
 
 
 @inline_kernel
-def _filter_bit(key, bits):
-    """The bit of a seed among `bits`, a power of two."""
-    return np.int64(key >> np.uint64(20)) & (bits - 1)
+def _filter_place(key, size):
+    """Which of `size` numbers of a filter, a power of two, holds the bits of a seed."""
+    return np.int64(key >> np.uint64(20)) & (size - 1)
+
+
+@inline_kernel
+def _filter_bits(key):
+    """Two bits of 64."""
+    one = np.uint64(1) << ((key >> np.uint64(8)) & np.uint64(63))
+    return one | np.uint64(1) << ((key >> np.uint64(14)) & np.uint64(63))
 
 
 @inline_kernel
 def may_be_seed(filter, begin, end, key):
     """Whether a key is likely one of the index, by the filter `filter[begin:end]` of its size."""
-    bit = _filter_bit(key, (end - begin) * 64)
-    return (filter[begin + (bit >> 6)] >> np.uint64(bit & 63)) & np.uint64(1)
+    bits = _filter_bits(key)
+    return filter[begin + _filter_place(key, end - begin)] & bits == bits

@@ -13,13 +13,15 @@ from filters.contamination.index import (
     SEQUENCE_BITS,
     TRIPLE,
     WORD_SEEDS,
+    find_seed,
     finished_key,
     is_new,
     may_be_seed,
+    places_of,
     tells,
 )
 from filters.contamination.words import CHOSEN
-from filters.text.hashing import combine, find_slot
+from filters.text.hashing import combine
 from filters.text.kernel import kernel
 
 KEYS = 256
@@ -98,16 +100,16 @@ def _strike_unknown(filter, low, high, keys):
 @kernel
 def _write_places(sequences, key, at, found, seeds):
     """Adds the places of a seed in sequences; returns the new number of seeds, -1 if there is no room."""
-    slot = find_slot(sequences.keys, sequences.keys.size - 1, key)
-    if sequences.keys[slot] == 0:
+    slot = find_seed(sequences.table, key)
+    if sequences.table[slot] == 0:
         return seeds
-    first = sequences.postings[slot]
-    if seeds + sequences.counts[slot] > found.size:
+    first, last = places_of(sequences.table[slot + 1])
+    if seeds + last - first > found.size:
         return -1
-    for posting in range(first, first + sequences.counts[slot]):
-        seed = np.uint64(sequences.sequence[posting]) << (_UNIT_BITS + _PLACE_BITS)
-        seed |= np.uint64(at) << _PLACE_BITS
-        found[seeds] = seed | np.uint64(sequences.place[posting])
+    for posting in range(first, last):
+        place = sequences.places[posting]
+        seed = (place >> _PLACE_BITS) << (_UNIT_BITS + _PLACE_BITS) | np.uint64(at) << _PLACE_BITS
+        found[seeds] = seed | place & ((np.uint64(1) << _PLACE_BITS) - np.uint64(1))
         seeds += 1
     return seeds
 
@@ -158,7 +160,7 @@ def find_hits(units, seeds, sequences, room, hits):
 @kernel
 def _stretch(seeds, at, stop, size, count):
     """Where a whole sequence may stand, some of whose seeds are these."""
-    slack = 8 + size // 4
+    slack = 4 + size // 8
     low, high = count, 0
     for index in range(at, stop):
         start = _unit(seeds[index]) - place_of(seeds[index])
