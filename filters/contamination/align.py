@@ -65,18 +65,14 @@ def align(units, low, high, sequences, sequence, room, hit):
         for column in range(1, size + 1):
             fits = sequences.units[begin + column - 1] == key
             gain = sequences.weights[begin + column - 1] if fits else -PENALTY
-            score, step = np.float32(0), _STOP
             both = scores[before, column - 1] + gain
-            if both > score:
-                score, step = both, _BOTH
             document = scores[before, column] - PENALTY
-            if document > score:
-                score, step = document, _DOCUMENT
-            item = scores[now, column - 1] - PENALTY
-            if item > score:
-                score, step = item, _ITEM
+            score = max(both, document, scores[now, column - 1] - PENALTY)
+            # Which of them it is cannot be predicted: selected, not branched on.
+            step = _BOTH if score == both else _DOCUMENT if score == document else _ITEM
+            steps[row, column] = step if score > 0 else _STOP
+            score = max(score, np.float32(0))
             scores[now, column] = score
-            steps[row, column] = step
             if score > best:
                 best, best_row, best_column = score, row, column
     _trace(units, low, sequences, begin, steps, best_row, best_column, hit)

@@ -36,8 +36,10 @@ union typedef unsigned signed auto sizeof goto template typename namespace using
 func go chan defer range map type fn mut impl trait pub use mod crate where match loop SELECT FROM WHERE JOIN
 GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert update delete
 """
-_MARKS_OF_CODE = 6
+_MARKS_OF_CODE = 4
 """Brackets, equals signs and semicolons among 128 bytes: hardly any program has fewer, most prose has."""
+_AROUND = 256
+"""Bytes before and behind that are looked at too."""
 _code_marks = bytes_within((0x28, 0x29), (0x3B, 0x3B), (0x3D, 0x3D), (0x5B, 0x5B), (0x5D, 0x5D), (0x7B, 0x7D))
 _FARTHEST = 24
 """Units back to which a name is looked for."""
@@ -96,21 +98,32 @@ def name_memory() -> NameMemory:
 
 
 @kernel
-def may_be_code(data, begin, end):
-    """Whether marks of programs stand close together somewhere: a quick test of what is worth a look."""
+def next_code(data, begin, end):
+    """Where from `begin` on marks of programs stand close together, with some text around; `end` twice: nowhere.
+
+    A quick test of what is worth a look; the last bytes of the buffer always are.
+    """
+    first, last = end, end
     before = 0
-    for at in range(begin, min(end, data.size - WIDTH + 1), WIDTH):
-        marks = count_ones(_code_marks(data, at) & low_bits(end - at))
+    for at in range(begin, end, WIDTH):
+        marks = _MARKS_OF_CODE
+        if at + WIDTH <= data.size:
+            marks = count_ones(_code_marks(data, at) & low_bits(end - at))
         if before + marks >= _MARKS_OF_CODE:
-            return True
+            first = min(first, max(begin, at - _AROUND))
+            last = min(end, at + WIDTH + _AROUND)
+        elif first < end and at > last:
+            break
         before = marks
-    # The last bytes of the buffer are not looked at.
-    return end > data.size - WIDTH
+    return first, last
 
 
 @kernel
-def find_code(data, begin, end, tables, memory, units):
-    """Writes the units of `data[begin:end]` as code (UNIT, one a byte); returns their number."""
+def find_code(data, begin, end, base, tables, memory, units):
+    """Writes the units of `data[begin:end]` as code (UNIT, one a byte), with their bytes from `base` on.
+
+    Returns their number.
+    """
     kinds = tables.kinds
     count = chosen = 0
     comment_may_begin = True
@@ -150,13 +163,13 @@ def find_code(data, begin, end, tables, memory, units):
             given = attribute or _is_given(name, tables.given)
             hashed = name if given else _place_of(name, count, memory, chosen)
             chosen += not given
-            count = _put(units, count, hashed, at - begin, after - begin, 0 if given else CHOSEN)
+            count = _put(units, count, hashed, at - base, after - base, 0 if given else CHOSEN)
             attribute = False
         elif kind == _DIGIT:
             attribute = False
             while after < end and (kinds[data[after]] == _LETTER or kinds[data[after]] == _DIGIT):
                 after += 1
-            count = _put(units, count, hash_bytes(data, at, after), at - begin, after - begin, NUMBER)
+            count = _put(units, count, hash_bytes(data, at, after), at - base, after - base, NUMBER)
         elif kind == _QUOTE:
             attribute = False
             if after + 1 < end and data[after] == byte and data[after + 1] == byte:
@@ -166,13 +179,13 @@ def find_code(data, begin, end, tables, memory, units):
                 if stop > 0:
                     hashed = hash_bytes(data, after, stop) ^ _STRING
                     after = stop + 1
-                    count = _put(units, count, hashed, at - begin, after - begin, 0)
+                    count = _put(units, count, hashed, at - base, after - base, 0)
         else:
             attribute = byte == _DOT
             if not attribute:
                 while after < end and after - at < 3 and _goes_with(data[after], byte):
                     after += 1
-                count = _put(units, count, hash_bytes(data, at, after), at - begin, after - begin, 0)
+                count = _put(units, count, hash_bytes(data, at, after), at - base, after - base, 0)
         comment_may_begin = False
         at = after
     return count

@@ -129,7 +129,7 @@ def build_index(items: pa.Table) -> Index:
     texts = _texts(items)
     code = _is_code(texts, items.column("benchmark").combine_chunks())
     words, programs = _with_docstrings(texts.where(~code), texts.item[code]), texts.where(code)
-    units, bounds = _all_words(*read_only_buffers(words.texts), word_tables())
+    units, bounds = all_words(*read_only_buffers(words.texts), word_tables())
     code_units, code_bounds = _code_of(programs, items)
     same_as = _first_alike(items, words, units, bounds, programs)
     none = np.zeros(len(programs.item), dtype=bool)
@@ -199,7 +199,7 @@ def _code_of(programs: Texts, items: pa.Table) -> tuple[Any, Any]:
     goes_on = pc.match_substring_regex(before, _SIGNATURE)
     before = pc.if_else(goes_on, before, pa.scalar("", pa.large_string()))
     whole = pc.binary_join_element_wise(before, programs.texts, pa.scalar("\n", pa.large_string()))
-    units, bounds = _all_code(*read_only_buffers(whole), code_tables(), name_memory())
+    units, bounds = all_code(*read_only_buffers(whole), code_tables(), name_memory())
     return units, bounds
 
 
@@ -281,7 +281,7 @@ def _sequences(
 
 
 @driver
-def _all_words(data, offsets, tables):
+def all_words(data, offsets, tables):
     """The words of all texts end to end, and where those of each begin."""
     bounds = np.zeros(offsets.size, dtype=np.int64)
     points = np.empty(64, dtype=np.uint32)
@@ -298,7 +298,7 @@ def _all_words(data, offsets, tables):
 
 
 @driver
-def _all_code(data, offsets, tables, memory):
+def all_code(data, offsets, tables, memory):
     """The same of code."""
     bounds = np.zeros(offsets.size, dtype=np.int64)
     room = np.empty(1 << 16, dtype=UNIT)
@@ -307,7 +307,7 @@ def _all_code(data, offsets, tables, memory):
         begin, end = offsets[text], offsets[text + 1]
         if end - begin > room.size:
             room = np.empty(2 * (end - begin), dtype=UNIT)
-        size = find_code(data, begin, end, tables, memory, room)
+        size = find_code(data, begin, end, begin, tables, memory, room)
         found = _appended(found, bounds[text], room[:size])
         bounds[text + 1] = bounds[text] + size
     return found[: bounds[-1]], bounds
@@ -534,10 +534,16 @@ def _table(keys, values):
 def find_seed(table, key):
     """Where a key stands in a table of seeds, or the empty place where it belongs."""
     mask = table.size - 1
-    slot = np.int64(key << np.uint64(1)) & mask
+    slot = first_place(table, key)
     while (table[slot] != 0) & (table[slot] != key):
         slot = (slot + 2) & mask
     return slot
+
+
+@inline_kernel
+def first_place(table, key):
+    """Where a key is looked for first."""
+    return np.int64(key << np.uint64(1)) & (table.size - 1)
 
 
 @inline_kernel

@@ -11,7 +11,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """What a document has of an item, by decreasing harm.
 
 `answer`: the question with its answer, or a solution. `question`: the question alone. `passage`: what the
-question is about, without the question. `template`: the same words with other numbers, which is another item.
+question is about, without the question. `template`: the same words with other numbers,
+or a program of the same form with other parts, which is another item.
 """
 
 ITEMS = pa.schema(

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from filters.contamination.align import HIT
-from filters.contamination.code import code_tables, find_code, may_be_code, name_memory
+from filters.contamination.code import code_tables, find_code, name_memory, next_code
 from filters.contamination.common_words import answer_markers
 from filters.contamination.index import ANSWER, LABEL, PASSAGE, QUESTION, SOLUTION, Index, read_only_buffers
 from filters.contamination.items import KINDS, MATCHES
 from filters.contamination.judge import (
     FINDING,
     IS_QUESTION,
+    IS_TEMPLATE,
     MANY_WRITE,
     Rules,
     Thresholds,
@@ -35,6 +36,10 @@ Found = tuple[np.ndarray, np.ndarray]
 """FINDING, and the spans in characters: int64, shape (findings, 2)."""
 _LEAST_OF_CODE = 0.25
 """Of a solution so much is looked at, for its question may stand beside it."""
+_SAME_PROGRAM = 0.95
+"""The share of a solution by itself, by weight, that makes it; less is a program of the same form."""
+_LEAST_OF_PROGRAM = 6.0
+"""The weight without which it is a program that many write."""
 
 
 def find_matches(texts: Texts, index: Index, thresholds: Thresholds | None = None) -> pa.Table:
@@ -94,7 +99,9 @@ def _joined(words: Found, code: Found, thresholds: Thresholds) -> pa.Table:
     alone[which] = False
     weight = solutions["weight"] / np.maximum(solutions["score"], 1e-6)
     solutions["score"] = solutions["weight"] / (weight + MANY_WRITE)
-    alone &= solutions["score"] >= thresholds.code
+    same = (solutions["coverage"][:, SOLUTION] >= _SAME_PROGRAM) & (solutions["weight"] >= _LEAST_OF_PROGRAM)
+    solutions["kind"] = np.where(same, solutions["kind"], IS_TEMPLATE)
+    alone &= same | (solutions["score"] >= thresholds.code)
     findings = np.concatenate([findings, solutions[alone]])
     spans = np.concatenate([spans, places[alone]])
     by_code = np.arange(len(findings)) >= len(words[0])
@@ -170,10 +177,12 @@ def _match_code(data, offsets, tables, memory, rules, item):
     total = 0
     for document in range(offsets.size - 1):
         begin, end = offsets[document], offsets[document + 1]
-        if not may_be_code(data, begin, end):
-            continue
         scratch = _with_units(scratch, end - begin)
-        units = scratch.units[: find_code(data, begin, end, tables, memory, scratch.units)]
+        count, at = 0, begin
+        while at < end:
+            first, at = next_code(data, at, end)
+            count += find_code(data, first, at, begin, tables, memory, scratch.units[count:])
+        units = scratch.units[:count]
         scratch, found, total = _match(data, begin, units, document, rules, item, scratch, found, total)
     return found[0][:total], found[1][:total]
 

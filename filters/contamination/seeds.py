@@ -15,6 +15,7 @@ from filters.contamination.index import (
     WORD_SEEDS,
     find_seed,
     finished_key,
+    first_place,
     is_new,
     may_be_seed,
     places_of,
@@ -53,6 +54,7 @@ def find_seeds(units, sequences, keys, found):
         for number in range(sequences.sizes.size):
             low, high = sequences.filter_bounds[number], sequences.filter_bounds[number + 1]
             _strike_unknown(sequences.filter, low, high, keys[number, : end - begin])
+            _look_up(sequences.table, keys[number, : end - begin])
             for at in range(begin, end):
                 key = keys[number, at - begin]
                 if key and is_new(units["hash"], 0, at, sequences.sizes[number]):
@@ -95,6 +97,14 @@ def _strike_unknown(filter, low, high, keys):
     """
     for index in range(keys.size):
         keys[index] *= may_be_seed(filter, low, high, keys[index])
+
+
+@kernel
+def _look_up(table, keys):
+    """Makes 0 of the keys whose first place in the table is empty, in a loop of its own for the same reason."""
+    for index in range(keys.size):
+        if keys[index]:
+            keys[index] *= table[first_place(table, keys[index])] != 0
 
 
 @kernel

@@ -31,7 +31,9 @@ class Actions(BaseModel):
     answer: Action = Field("drop", description="The question with its answer, or a solution.")
     question: Action = Field("flag", description="The question alone.")
     passage: Action = Field("flag", description="What the question is about, without the question.")
-    template: Action = Field("flag", description="The question with other numbers: another item.")
+    template: Action = Field(
+        "flag", description="The same with other numbers or other parts of a program: another item."
+    )
 
 
 class OwnActions(BaseModel):
@@ -42,7 +44,9 @@ class OwnActions(BaseModel):
     answer: Action | None = Field(None, description="The question with its answer, or a solution.")
     question: Action | None = Field(None, description="The question alone.")
     passage: Action | None = Field(None, description="What the question is about, without the question.")
-    template: Action | None = Field(None, description="The question with other numbers: another item.")
+    template: Action | None = Field(
+        None, description="The same with other numbers or other parts of a program: another item."
+    )
 
 
 class AgainstBenchmark(BenchmarkConfig):

@@ -14,6 +14,11 @@ import orjson
 import pyarrow as pa
 
 from filters.classify import fasttext_text, linear_head, percentiles
+from filters.contamination import code as code_units
+from filters.contamination import frequency, index, match
+from filters.contamination import words as contamination_words
+from filters.contamination.items import ITEMS
+from filters.contamination.judge import Thresholds
 from filters.dedup import boilerplate, candidates, exact, jaccard, minhash, survivors
 from filters.edits.edits import EDITS
 from filters.language import identify
@@ -22,7 +27,7 @@ from filters.quality.signals import FAMILIES, compute_signals
 from mixers import plan, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
-from pipelines.sources import formats, python_code, python_environment
+from pipelines.sources import benchmarks, formats, python_code, python_environment
 from pipelines.sources.base import Quarantine
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
@@ -281,6 +286,58 @@ def _questions() -> Any:
     return docstring_qa.docstring_questions(documents, source="qa", domain="qa")
 
 
+@cache
+def _items() -> pa.Table:
+    """Items that are in the texts and the code, and one that is not."""
+    lines = [line.strip() for text in TEXTS for line in text.splitlines() if len(line.split()) > 6]
+    half = len(lines) // 2
+    pairs = list(zip(lines[:half], lines[half:], strict=False))
+    rows = [{"question": question, "answer": answer} for question, answer in pairs]
+    rows += [
+        {"passage": max(TEXTS, key=len)},
+        {"question": "Which one is not here?", "choices": ["a b c", "d"]},
+    ]
+    body = CODE[CODE.index("def ") :].split("\n\n\n")[0]
+    rows.append({"question": "Write it.", "solution": body})
+    named = [{"benchmark": "b", "item_id": str(n), "split": "test", **row} for n, row in enumerate(rows)]
+    return pa.Table.from_pylist(named, schema=ITEMS)
+
+
+def _units_of(texts: list[str]) -> Any:
+    buffers = index.read_only_buffers(pa.array(texts, pa.large_string()))
+    words = index.all_words(*buffers, contamination_words.word_tables())
+    return [words[0][name] for name in ("hash", "start", "end", "flags")]
+
+
+def _code_units() -> Any:
+    buffers = index.read_only_buffers(pa.array([CODE, *TEXTS], pa.large_string()))
+    units = index.all_code(*buffers, code_units.code_tables(), code_units.name_memory())
+    return [units[0][name] for name in ("hash", "start", "end", "flags")]
+
+
+def _index() -> Any:
+    built = index.build_index(_items())
+    sequences = [values for part in (built.words, built.code) for values in part]
+    rounded = [np.round(values, 4) if values.dtype.kind == "f" else values for values in sequences]
+    return [built.items, *rounded]
+
+
+def _matches() -> Any:
+    texts = pa.array([*TEXTS, CODE], pa.large_string())
+    found = match.find_matches(texts, index.build_index(_items()), Thresholds())
+    return [[round(v, 3) if isinstance(v, float) else v for v in row.values()] for row in found.to_pylist()]
+
+
+def _benchmark() -> Any:
+    records = [
+        {"id": n, "question": text, "choices": ["one", "two"], "answer": 1} for n, text in enumerate(TEXTS)
+    ]
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "exam.jsonl").write_bytes(b"\n".join(map(orjson.dumps, records)))
+        read = benchmarks.BenchmarkConfig(path="exam.jsonl").read("exam", Path(folder))
+        return [read.items, [row.reason for row in read.set_aside.rows]]
+
+
 def _module(name: str, module: Any, output: Callable[[], Any]) -> Kernel:
     return Kernel(name, module.__name__.replace(".", "/") + ".py", module.VERSION, output)
 
@@ -304,6 +361,14 @@ KERNELS: dict[str, Kernel] = {
         _module("similarity", jaccard, _pairs),
         _module("survivors", survivors, _survivors),
         _module("boilerplate", boilerplate, _boilerplate),
+        _module("words of contamination", contamination_words, lambda: _units_of(TEXTS)),
+        _module("code of contamination", code_units, _code_units),
+        _module("index of benchmarks", index, _index),
+        _module(
+            "common n-grams", frequency, lambda: frequency.seed_documents(TEXT, index.build_index(_items()))
+        ),
+        _module("matches", match, _matches),
+        _module("benchmarks", benchmarks, _benchmark),
         _module("texts for fastText", fasttext_text, lambda: fasttext_text.plain_words(TEXT)),
         _module("percentiles", percentiles, _percentiles),
         _module("linear head", linear_head, _linear_head),

@@ -21,7 +21,7 @@ from pipelines.stages.contamination.benchmarks import Benchmarks
 from pipelines.stages.parts import PerPartStage, text_size
 
 COMMON = "common.arrow"
-ONE_OF = 4
+ONE_OF = 8
 """Of the row groups of a part one of so many is counted: how common a phrase is shows in a sample."""
 
 

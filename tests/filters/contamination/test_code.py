@@ -43,7 +43,7 @@ def units(text: str) -> list[tuple[str, int, int]]:
     content = text.encode()
     data = np.frombuffer(content, dtype=np.uint8)
     found = np.empty(len(content) + 1, dtype=UNIT)
-    count = find_code(data, 0, len(content), code_tables(), name_memory(), found)
+    count = find_code(data, 0, len(content), 0, code_tables(), name_memory(), found)
     assert count <= len(content)
     ends = [0, *found["end"][:count].tolist()]
     assert all(end <= start < stop for end, start, stop in zip(ends, found["start"], ends[1:], strict=False))
@@ -165,4 +165,4 @@ def test_units_are_pieces_of_any_text(text):
 def test_marks_without_end_are_read_in_one_go(piece):
     """Searches for a closing mark that is not there would take hours here if each mark began one."""
     data = np.frombuffer((piece * 4_000_000).encode()[:4_000_000], dtype=np.uint8)
-    find_code(data, 0, len(data), code_tables(), name_memory(), np.empty(len(data), dtype=UNIT))
+    find_code(data, 0, len(data), 0, code_tables(), name_memory(), np.empty(len(data), dtype=UNIT))
