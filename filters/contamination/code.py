@@ -99,7 +99,7 @@ def name_memory() -> NameMemory:
 
 @kernel
 def next_code(data, begin, end):
-    """Where from `begin` on marks of programs stand close together, with some text around; `end` twice: nowhere.
+    """Where from `begin` on marks of programs stand close together, and some text around; else `end` twice.
 
     A quick test of what is worth a look; the last bytes of the buffer always are.
     """

@@ -101,7 +101,7 @@ def _strike_unknown(filter, low, high, keys):
 
 @kernel
 def _look_up(table, keys):
-    """Makes 0 of the keys whose first place in the table is empty, in a loop of its own for the same reason."""
+    """Makes 0 of the keys whose first place in the table is empty; a loop of its own for the same reason."""
     for index in range(keys.size):
         if keys[index]:
             keys[index] *= table[first_place(table, keys[index])] != 0

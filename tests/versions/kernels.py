@@ -29,10 +29,12 @@ from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
 from pipelines.sources import benchmarks, formats, python_code, python_environment
 from pipelines.sources.base import Quarantine
+from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages import hash_sampling
+from pipelines.stages.contamination import item_texts, semantic
 from pipelines.synthesis import docstring_qa
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.load import TokenizerFiles
@@ -338,6 +340,26 @@ def _benchmark() -> Any:
         return [read.items, [row.reason for row in read.set_aside.rows]]
 
 
+class _WordEmbedder(Embedder):
+    """Counts of words by their length: a text has the same vector anywhere."""
+
+    identity = "test"
+
+    def embed(self, texts):
+        counts = np.zeros((len(texts), 32), np.float32)
+        for row, text in enumerate(texts):
+            for word in text.split():
+                counts[row, min(len(word), 31)] += 1
+        return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1)
+
+
+def _candidates_by_meaning() -> Any:
+    embedder = _WordEmbedder()
+    reference = semantic.Reference.build(_items(), embedder, TEXT)
+    found = semantic.find_candidates(TEXT, reference, embedder, 0.9, semantic.PassageCounts())
+    return [found.drop_columns(["score"]), [round(score, 3) for score in found.column("score").to_pylist()]]
+
+
 def _module(name: str, module: Any, output: Callable[[], Any]) -> Kernel:
     return Kernel(name, module.__name__.replace(".", "/") + ".py", module.VERSION, output)
 
@@ -369,6 +391,12 @@ KERNELS: dict[str, Kernel] = {
         ),
         _module("matches", match, _matches),
         _module("benchmarks", benchmarks, _benchmark),
+        _module(
+            "texts of items",
+            item_texts,
+            lambda: [*item_texts.item_views(_items()), item_texts.judged_texts(_items())],
+        ),
+        _module("candidates by meaning", semantic, _candidates_by_meaning),
         _module("texts for fastText", fasttext_text, lambda: fasttext_text.plain_words(TEXT)),
         _module("percentiles", percentiles, _percentiles),
         _module("linear head", linear_head, _linear_head),
