@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filters.contamination.words import CHOSEN, NUMBER
+from filters.contamination.words import CHOSEN, NUMBER, put_unit
 from filters.text.hashing import combine, hash_bytes, hash_text, mix
 from filters.text.kernel import inline_kernel, kernel
 from filters.text.vectors import WIDTH, bytes_within, count_ones, low_bits
@@ -163,13 +163,13 @@ def find_code(data, begin, end, base, tables, memory, units):
             given = attribute or _is_given(name, tables.given)
             hashed = name if given else _place_of(name, count, memory, chosen)
             chosen += not given
-            count = _put(units, count, hashed, at - base, after - base, 0 if given else CHOSEN)
+            count = put_unit(units, count, hashed, at - base, after - base, 0 if given else CHOSEN)
             attribute = False
         elif kind == _DIGIT:
             attribute = False
             while after < end and (kinds[data[after]] == _LETTER or kinds[data[after]] == _DIGIT):
                 after += 1
-            count = _put(units, count, hash_bytes(data, at, after), at - base, after - base, NUMBER)
+            count = put_unit(units, count, hash_bytes(data, at, after), at - base, after - base, NUMBER)
         elif kind == _QUOTE:
             attribute = False
             if after + 1 < end and data[after] == byte and data[after + 1] == byte:
@@ -179,26 +179,16 @@ def find_code(data, begin, end, base, tables, memory, units):
                 if stop > 0:
                     hashed = hash_bytes(data, after, stop) ^ _STRING
                     after = stop + 1
-                    count = _put(units, count, hashed, at - base, after - base, 0)
+                    count = put_unit(units, count, hashed, at - base, after - base, 0)
         else:
             attribute = byte == _DOT
             if not attribute:
                 while after < end and after - at < 3 and _goes_with(data[after], byte):
                     after += 1
-                count = _put(units, count, hash_bytes(data, at, after), at - base, after - base, 0)
+                count = put_unit(units, count, hash_bytes(data, at, after), at - base, after - base, 0)
         comment_may_begin = False
         at = after
     return count
-
-
-@inline_kernel
-def _put(units, count, hashed, start, end, flags):
-    unit = units[count]
-    unit.hash = hashed
-    unit.start = start
-    unit.end = end
-    unit.flags = flags
-    return count + 1
 
 
 @inline_kernel

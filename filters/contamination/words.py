@@ -131,7 +131,7 @@ def find_words(data, begin, end, tables, points, units):
             hashed, stop, number = _word(data, at, end, tables, points)
             flags |= number
         if stop > at:
-            count = _put(units, count, hashed, at - begin, stop - begin, flags | quoted)
+            count = put_unit(units, count, hashed, at - begin, stop - begin, flags | quoted)
             flags = 0
             at = stop
             continue
@@ -150,7 +150,8 @@ def find_words(data, begin, end, tables, points, units):
 
 
 @inline_kernel
-def _put(units, count, hashed, start, end, flags):
+def put_unit(units, count, hashed, start, end, flags):
+    """Writes one unit; returns the new number of units."""
     unit = units[count]
     unit.hash = hashed
     unit.start = start
