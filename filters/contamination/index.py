@@ -255,7 +255,8 @@ def _sequences(
 ) -> Sequences:
     """The sequences of texts, and their seeds."""
     items = len(same_as)
-    flags = _flags(units["flags"], bounds, texts.field, prompts)
+    hashes, unit_flags = (np.ascontiguousarray(units[name]) for name in ("hash", "flags"))
+    flags = _flags(unit_flags, bounds, texts.field, prompts)
     # A text of many units is cut into equal pieces.
     lengths = np.diff(bounds)
     pieces = np.maximum(1, -(-lengths // LONGEST))
@@ -266,14 +267,13 @@ def _sequences(
     item, field = texts.item[text].astype(np.int32), texts.field[text]
     if len(item) > 1 << SEQUENCE_BITS:
         raise ValueError(f"Benchmarks have {len(item)} texts; at most {1 << SEQUENCE_BITS} fit an index.")
-    hashes = np.ascontiguousarray(units["hash"])
     original = same_as[texts.item] == texts.item
     rarity = _Rarity(hashes, bounds, texts.item, original, items)
     weights = weigh(rarity)
     of_item = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
     size = _seed_sizes(field, np.diff(first), original[text], seeds)
     values = (hashes, weights, flags, first, item, field, of_item)
-    sought = _seeds(hashes, units["flags"], weights, first, size)
+    sought = _seeds(hashes, unit_flags, weights, first, size)
     found = Sequences._make((*values, *sought, np.unique(size[size > 0]), size))
     for array in found:
         array.setflags(write=False)  # as they are when they come from a file

@@ -249,6 +249,12 @@ def _print(summary: dict[str, Any], output: Path, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        if found["items_alike"]:
+            console.print(
+                f"{name}: {found['items_alike']:,} items say the same as another one; the first is named",
+                highlight=False,
+                soft_wrap=True,
+            )
         if lost := sum(found["set_aside"].values()):
             reasons = ", ".join(f"{reason} ({number:,})" for reason, number in found["set_aside"].items())
             console.print(

@@ -26,14 +26,14 @@ from tests.pipelines.planted import (
 )
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** \x1b[31mred"
-COMMON = "Nobody walked across the frozen harbour that day."
+COMMON = "Everyone knew a retired clockmaker named Ambrose12 in that town."
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Six documents with an item and its answer, one of the training split; four with a question alone.
 
-    One more, whose id is taken, has an item with its answer. In `law` a phrase of many items is common.
+    One more, whose id is taken, has an item with its answer. In `law` a phrase of an item is common.
     """
     folder, rng, items = tmp_path_factory.mktemp("planted"), random.Random(1), exam()
     items[1]["question"] = f"{HOSTILE} {items[1]['question']}"
@@ -98,7 +98,7 @@ def test_common_n_grams_are_listed_in_their_words(report):
     common = {s["source"]: s["common_ngrams"] for s in report["contamination"]["sources"]}
     assert common["web"]["common"] == 0 and common["law"]["counted_documents"] == 25
     top = {each["words"]: each["documents"] for each in common["law"]["top"]}
-    assert top["across the frozen"] == top["the frozen harbour"] == 25
+    assert top["a retired clockmaker named Ambrose12"] == 25
 
 
 def test_hostile_text_is_no_markup(report, run):
@@ -252,7 +252,7 @@ def test_every_word_of_the_index_is_found_again_in_its_item(made):
         item, said = ngram_at(unit, index, items)
         sequence = np.searchsorted(words.first, unit, side="right") - 1
         assert item == words.item[sequence]
-        end = min(unit + words.seed, words.first[sequence + 1])
+        end = min(unit + words.size[sequence], words.first[sequence + 1])
         assert words_in(said)["hash"].tolist()[:1] == words.units[unit:end].tolist()[:1]
 
 

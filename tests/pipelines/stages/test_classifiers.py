@@ -142,7 +142,15 @@ def test_another_cut_scores_nothing_again_and_reads_no_text(judged, coupage, tmp
         for p in run.glob("stages/*/manifest.json")
         if p.parent.name not in before
     }
-    assert {name.split("-")[0] for name in ran} == {"select", "tokenizer", "tokenize", "mix", "shards"}
+    evaluation = {"draw", "held_out_passages", "training_passages", "apart"}
+    assert {name.split("-")[0] for name in ran} == {
+        "select",
+        "tokenizer",
+        "tokenize",
+        "mix",
+        "shards",
+        *evaluation,
+    }
     (select,) = (f for f in run.glob("stages/select-documents-*") if f.name not in before)
     counts = read_manifest(select).counts
     assert counts.number("failed_classifier", reason="quality") == 30
