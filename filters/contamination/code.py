@@ -38,13 +38,14 @@ GROUP ORDER BY INSERT UPDATE DELETE select where join group order by insert upda
 """
 _MARKS_OF_CODE = 4
 """Brackets, equals signs and semicolons among 128 bytes: hardly any program has fewer, most prose has."""
-_AROUND = 256
-"""Bytes before and behind that are looked at too."""
+_AROUND = 2048
+"""Bytes around that are read too: more than most docstrings, whose end must not look like a beginning."""
 _code_marks = bytes_within((0x28, 0x29), (0x3B, 0x3B), (0x3D, 0x3D), (0x5B, 0x5B), (0x5D, 0x5D), (0x7B, 0x7D))
 _FARTHEST = 24
 """Units back to which a name is looked for."""
 _REMEMBERED = 32
 """Names: at least _FARTHEST, a power of two."""
+_LIKELY = 1 << 13
 _LONGEST_STRING = 1 << 8
 """Bytes; what is longer is not taken for a string."""
 _LEFT_OUT, _LETTER, _DIGIT, _QUOTE, _MARK = range(5)
@@ -64,6 +65,8 @@ class CodeTables(NamedTuple):
     """What each byte is: uint8."""
     given: np.ndarray
     """Sorted hashes of the names that are not the author's: uint64."""
+    likely: np.ndarray
+    """Whether a given name may end with these bits of its hash: bool, a quick test."""
 
 
 @lru_cache(maxsize=1)
@@ -80,7 +83,10 @@ def code_tables() -> CodeTables:
             kinds[byte] = _QUOTE
         elif character in "+-*/%=<>!&|^~[.?@":
             kinds[byte] = _MARK
-    return CodeTables(kinds, np.unique([hash_text(name) for name in _GIVEN_NAMES.split()]))
+    given = np.unique([hash_text(name) for name in _GIVEN_NAMES.split()])
+    likely = np.zeros(_LIKELY, dtype=np.bool_)
+    likely[(given & np.uint64(_LIKELY - 1)).astype(np.int64)] = True
+    return CodeTables(kinds, given, likely)
 
 
 class NameMemory(NamedTuple):
@@ -160,7 +166,7 @@ def find_code(data, begin, end, base, tables, memory, units):
                 at = after
                 continue
             name = hash_bytes(data, at, after)
-            given = attribute or _is_given(name, tables.given)
+            given = attribute or _is_given(name, tables)
             hashed = name if given else _place_of(name, count, memory, chosen)
             chosen += not given
             count = put_unit(units, count, hashed, at - base, after - base, 0 if given else CHOSEN)
@@ -192,9 +198,11 @@ def find_code(data, begin, end, base, tables, memory, units):
 
 
 @inline_kernel
-def _is_given(name, given):
-    place = np.searchsorted(given, name)
-    return place < given.size and given[place] == name
+def _is_given(name, tables):
+    if not tables.likely[name & np.uint64(_LIKELY - 1)]:
+        return False
+    place = np.searchsorted(tables.given, name)
+    return place < tables.given.size and tables.given[place] == name
 
 
 @inline_kernel
