@@ -6,7 +6,6 @@ looked at by itself, so that memory is bounded whatever the source's size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,16 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from typing_extensions import override
 
 from filters.dedup import boilerplate
 from filters.dedup.boilerplate import Boilerplate, Occurrences, Recurring
-from pipelines.execution.counts import Count
 from pipelines.execution.output import Output, Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
 from pipelines.sources.schema import PART_SCHEMA
-from pipelines.stages.parts import PartStage, PerPartStage, text_size, write_parts
+from pipelines.stages.parts import PerPartStage, RewrittenParts, row_groups, text_size, write_parts
 
 OCCURRENCES_A_TASK = 8_000_000
 """So many, of 16 bytes each, are held by a task that looks for recurring lines; it needs a few times that."""
@@ -39,12 +36,6 @@ def _editable(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Web pages have boilerplate; what is said in a conversation stays."""
     editable: npt.NDArray[np.bool_] = table.column("messages").is_null().to_numpy()
     return editable
-
-
-def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
-        for number in range(file.num_row_groups):
-            yield file.read_row_group(number, columns=columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +54,7 @@ class Lines(PerPartStage):
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         found = []
-        for documents in _row_groups(self.parts.path(workdir, task["part"]), ["text", "messages"]):
+        for documents in row_groups(self.parts.path(workdir, task["part"]), ["text", "messages"]):
             found.append(self.config.occurrences(documents.column("text"), _editable(documents)))
             output.counts.flow("documents", entered=documents.num_rows, left=documents.num_rows)
             output.counts.add("text_bytes_read", text_size(documents.column("text")))
@@ -128,7 +119,7 @@ class RecurringLines(Stage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithoutBoilerplate(PerPartStage, PartStage):
+class WithoutBoilerplate(RewrittenParts):
     """One task a part.
 
     Output: the part without what recurs, as parts of PART_SCHEMA; `removed/TTTTT.arrow`, a row for each
@@ -138,27 +129,11 @@ class WithoutBoilerplate(PerPartStage, PartStage):
     name: ClassVar[str] = "boilerplate"
     version: ClassVar[int] = 1
     recurring: RecurringLines
-    part_bytes: int
 
     @property
     @override
     def inputs(self) -> tuple[Stage, ...]:
         return (self.parts, self.recurring)
-
-    @property
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {"part_size": self.part_bytes}
-
-    @property
-    @override
-    def domain(self) -> str:
-        return self.parts.domain
-
-    @property
-    @override
-    def origin(self) -> PartStage:
-        return self.parts.origin
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
@@ -167,7 +142,7 @@ class WithoutBoilerplate(PerPartStage, PartStage):
         path = self.parts.path(workdir, task["part"])
         tables = (
             self._without(documents, recurring, evidence, output)
-            for documents in _row_groups(path, PART_SCHEMA.names)
+            for documents in row_groups(path, PART_SCHEMA.names)
         )
         write_parts(tables, output, self.part_bytes)
         if evidence:
@@ -179,26 +154,14 @@ class WithoutBoilerplate(PerPartStage, PartStage):
         config = self.recurring.lines.config
         old = documents.column("text")
         removal = config.removed(old, _editable(documents), recurring)
-        sizes, old_sizes = (pc.binary_length(texts).to_numpy() for texts in (removal.texts, old))
-        emptied = (sizes == 0) & (old_sizes > 0)
-        index = documents.schema.get_field_index("text")
-        kept = documents.set_column(index, documents.schema.field(index), removal.texts)
-        kept = kept.filter(pa.array(~emptied))
         if removal.evidence.num_rows:
             evidence.append(removal.evidence)
-        number, before, after = int(emptied.sum()), int(old_sizes.sum()), int(sizes.sum())
         counts = output.counts
-        counts.flow(
-            "documents", entered=len(old), left=kept.num_rows, dropped={Count("emptied", self.name): number}
-        )
-        counts.flow(
-            "bytes", entered=before, left=after, dropped={Count("removed", self.name): before - after}
-        )
-        counts.add("documents_changed", (sizes != old_sizes).sum())
+        changed = pc.not_equal(pc.binary_length(removal.texts), pc.binary_length(old))
+        counts.add("documents_changed", pc.sum(changed).as_py() or 0)
         counts.add("units_removed", pc.sum(removal.evidence.column("times")).as_py() or 0)
         counts.add("characters_removed", removal.characters)
-        counts.add("text_bytes_read", before)
-        return kept
+        return self.with_texts(documents, removal.texts, counts)
 
     @override
     def finish(self, workdir: Path, output: Output) -> None:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from pipelines.execution.counts import Count, Counts
 from pipelines.execution.manifest import FileRecord
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
@@ -67,6 +69,55 @@ class PerPartStage(Stage):
     @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         return {"documents": sum(self.parts.part_rows(workdir))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewrittenParts(PerPartStage, PartStage):
+    """A stage that writes parts anew with less text in them."""
+
+    part_bytes: int
+
+    @property
+    @override
+    def settings(self) -> dict[str, Any]:
+        return {"part_size": self.part_bytes}
+
+    @property
+    @override
+    def domain(self) -> str:
+        return self.parts.domain
+
+    @property
+    @override
+    def origin(self) -> PartStage:
+        return self.parts.origin
+
+    def with_texts(self, documents: pa.Table, new: pa.Array, counts: Counts) -> pa.Table:
+        """The documents with these texts, but those of which nothing is left; counts what went."""
+        old = documents.column("text")
+        emptied = pc.and_(pc.equal(pc.binary_length(new), 0), pc.greater(pc.binary_length(old), 0))
+        index = documents.schema.get_field_index("text")
+        kept = documents.set_column(index, documents.schema.field(index), new).filter(pc.invert(emptied))
+        before, after = text_size(old), text_size(kept.column("text"))
+        gone = documents.num_rows - kept.num_rows
+        counts.flow(
+            "documents",
+            entered=documents.num_rows,
+            left=kept.num_rows,
+            dropped={Count("emptied", self.name): gone},
+        )
+        counts.flow(
+            "bytes", entered=before, left=after, dropped={Count("removed", self.name): before - after}
+        )
+        counts.add("text_bytes_read", before)
+        return kept
+
+
+def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """The documents of a part, some at a time."""
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=columns)
 
 
 def is_quarantine(name: str) -> bool:

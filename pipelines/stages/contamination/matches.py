@@ -20,7 +20,7 @@ from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.stages.contamination.benchmarks import Benchmarks
 from pipelines.stages.contamination.common_ngrams import CommonNgrams
-from pipelines.stages.parts import PerPartStage, text_size
+from pipelines.stages.parts import PerPartStage, row_groups, text_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +52,13 @@ class Matches(PerPartStage):
         index = without_common(self.benchmarks.index(workdir), self.common.common(workdir))
         found = [MATCHES.empty_table()]
         documents = 0
-        with pq.ParquetFile(self.parts.path(workdir, task["part"])) as file:
-            for number in range(file.num_row_groups):
-                texts = file.read_row_group(number, columns=["text"]).column("text")
-                table = find_matches(texts, index, self.thresholds)
-                rows = pc.add(table.column("row"), documents)
-                found.append(table.set_column(0, MATCHES.field("row"), rows))
-                documents += len(texts)
-                output.counts.add("text_bytes_read", text_size(texts))
+        for group in row_groups(self.parts.path(workdir, task["part"]), ["text"]):
+            texts = group.column("text")
+            table = find_matches(texts, index, self.thresholds)
+            rows = pc.add(table.column("row"), documents)
+            found.append(table.set_column(0, MATCHES.field("row"), rows))
+            documents += len(texts)
+            output.counts.add("text_bytes_read", text_size(texts))
         output.write_table(task["part"], pa.concat_tables(found))
         output.counts.flow("documents", entered=documents, left=documents)
 

@@ -21,7 +21,7 @@ from pipelines.stages.contamination.semantic import (
     find_candidates,
 )
 from pipelines.stages.contamination.semantic_reference import SemanticReference
-from pipelines.stages.parts import PerPartStage, text_size
+from pipelines.stages.parts import PerPartStage, row_groups, text_size
 
 PASSAGE = "text"
 CANDIDATES = SEMANTIC.append(pa.field(PASSAGE, pa.large_string()))
@@ -52,18 +52,15 @@ class SemanticCandidates(PerPartStage):
         counts = PassageCounts()
         found = [CANDIDATES.empty_table()]
         documents = 0
-        with pq.ParquetFile(self.parts.path(workdir, task["part"])) as file:
-            for number in range(file.num_row_groups):
-                texts = file.read_row_group(number, columns=["text"]).column("text")
-                table = find_candidates(
-                    texts, reference, embedder, threshold, counts, translations=translations
-                )
-                passages = pa.array(candidate_texts(table, texts), pa.large_string())
-                rows = pc.add(table.column("row"), documents)
-                table = table.set_column(0, SEMANTIC.field("row"), rows)
-                found.append(table.append_column(PASSAGE, passages))
-                documents += len(texts)
-                output.counts.add("text_bytes_read", text_size(texts))
+        for group in row_groups(self.parts.path(workdir, task["part"]), ["text"]):
+            texts = group.column("text")
+            table = find_candidates(texts, reference, embedder, threshold, counts, translations=translations)
+            passages = pa.array(candidate_texts(table, texts), pa.large_string())
+            rows = pc.add(table.column("row"), documents)
+            table = table.set_column(0, SEMANTIC.field("row"), rows)
+            found.append(table.append_column(PASSAGE, passages))
+            documents += len(texts)
+            output.counts.add("text_bytes_read", text_size(texts))
         output.write_table(task["part"], pa.concat_tables(found))
         output.counts.flow("documents", entered=documents, left=documents)
         for what, passed in vars(counts).items():

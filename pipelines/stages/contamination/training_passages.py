@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from typing_extensions import override
 
 from filters.contamination import index, match, words
@@ -19,7 +18,7 @@ from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput, read_arrow
 from pipelines.execution.stage import Stage
 from pipelines.stages.contamination.held_out_passages import HeldOutPassages, Sought
-from pipelines.stages.parts import PerPartStage, text_size
+from pipelines.stages.parts import PerPartStage, row_groups, text_size
 from pipelines.stages.select import Select
 
 READ = ["doc_id", "parent_id", "text"]
@@ -82,13 +81,11 @@ class TrainingPassages(PerPartStage):
         about = self.held_out.documents(workdir).column("parent_id").take(document)
         found = []
         first = 0
-        with pq.ParquetFile(self.parts.path(workdir, part)) as file:
-            for number in range(file.num_row_groups):
-                documents = file.read_row_group(number, READ)
-                output.counts.add("text_bytes_read", text_size(documents.column("text")))
-                chosen = trained.slice(first, documents.num_rows)
-                first += documents.num_rows
-                found.append(_passages_in(documents.filter(chosen), sought, about))
+        for documents in row_groups(self.parts.path(workdir, part), READ):
+            output.counts.add("text_bytes_read", text_size(documents.column("text")))
+            chosen = trained.slice(first, documents.num_rows)
+            first += documents.num_rows
+            found.append(_passages_in(documents.filter(chosen), sought, about))
         return found
 
     def found(self, workdir: Path) -> pa.Table:
