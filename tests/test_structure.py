@@ -24,10 +24,11 @@ PLAN = {
         "report",
         "graph",
         "stages evaluation",
-        "recipe synthesis",
+        "recipe",
+        "synthesis",
         "sources",
         "execution",
-        "errors plain",
+        "errors plain settings",
     ),
     "filters": ("edits quality language", "pii dedup classify contamination", "text"),
 }

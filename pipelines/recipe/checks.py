@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixers.budget import vanishing_groups
 from pipelines.recipe.classify_checks import classifier_problems
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
-from pipelines.recipe.types import Name, Problem
+from pipelines.settings import Name, Problem
 from trainers.config import stage_before
 
 

@@ -22,7 +22,7 @@ from filters.quality.rules import PRESETS, Rule, limits, preset
 from filters.quality.signals import SIGNALS
 from filters.text.words import WordDefinition
 from pipelines.recipe.classify import ClassifierConfig
-from pipelines.recipe.types import STRICT, Name, Share
+from pipelines.settings import STRICT, Name, Share
 
 
 class Limits(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from filters.contamination.items import Kind
-from pipelines.recipe.types import STRICT, Name, Share
+from pipelines.settings import STRICT, Name, Share
 from pipelines.sources.benchmarks import BenchmarkConfig
 from pipelines.sources.endpoint import Address, Endpoint, KeyVariable
 

@@ -11,7 +11,7 @@ from pydantic import (
 
 from filters.dedup.boilerplate import Boilerplate
 from filters.dedup.minhash import MinHash
-from pipelines.recipe.types import STRICT, Name
+from pipelines.settings import STRICT, Name
 
 
 class RecurringLines(Boilerplate):

@@ -14,7 +14,7 @@ from pipelines.recipe.checks import recipe_problems, weight_problems
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.mistakes import mistakes_error, validation_error
 from pipelines.recipe.recipe import Recipe
-from pipelines.recipe.types import Problem
+from pipelines.settings import Problem
 from pipelines.recipe.yaml_text import RecipeText, number_problem, read_recipe_text
 
 

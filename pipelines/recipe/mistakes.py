@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mixers.printable import one_line
 from pipelines.errors import UserError
 from pipelines.recipe.schema import Schema
-from pipelines.recipe.types import Problem
+from pipelines.settings import Problem
 from pipelines.recipe.yaml_text import Path_, RecipeText, shortened
 
 if TYPE_CHECKING:

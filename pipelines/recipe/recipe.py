@@ -30,7 +30,7 @@ from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.synthesize import SynthesisConfig
-from pipelines.recipe.types import STRICT, Name, Share
+from pipelines.settings import STRICT, Name, Share
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.python_environment import PythonEnvironmentConfig
 from tokenizer_tools.train import TokenizerTraining

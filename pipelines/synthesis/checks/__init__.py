@@ -1,0 +1,1 @@
+"""What new text must pass before it becomes a document, one check a file."""

@@ -1,0 +1,77 @@
+"""What all methods of making text with a model have in common: what they ask about, and how much."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mixers.quantity import Quantity
+from pipelines.settings import Name
+from pipelines.synthesis.ask import Making
+from pipelines.synthesis.checks.checks import Checks
+from pipelines.synthesis.prompt import Prompts
+
+SAMPLING: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "max_tokens": 2048}
+
+
+class Method(BaseModel, ABC):
+    """A way of making new documents from documents, and its settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    VERSION: ClassVar[int]
+    """To be raised when the same answers give other drafts."""
+    related: ClassVar[int] = 0
+    """Passages of other documents that are wanted beside each passage."""
+    pieces: ClassVar[bool] = True
+    """Whether documents are cut into passages, or taken whole."""
+
+    about: Literal["stage1", "sources"] = Field(
+        "stage1",
+        alias="from",
+        description="Whom is asked about: documents that Stage 1 contains, or all that are kept of the sources "
+        "and not held out; of these the new documents may enter Stage 1.",
+    )
+    domains: list[str] = Field(
+        default_factory=list, description="The groups whose documents are asked about, in equal weights."
+    )
+    weights: dict[Name, float] = Field(
+        default_factory=dict,
+        description="Instead of `domains`: groups and their relative weights.",
+    )
+    groups: dict[Name, str] = Field(
+        default_factory=dict,
+        description="Groups by predicates, as in mixtures: {best: \"domain = 'law' and quality = 'high'\"}.",
+    )
+    tokens: Quantity | None = Field(
+        None, description="How many tokens of new text are wanted; null: of every passage what it gives."
+    )
+    domain: Name | None = Field(None, description="The group of the new documents; null: the entry's name.")
+    passage_characters: int = Field(
+        6_000, ge=200, description="Longer documents are cut at paragraphs into passages of at most so many."
+    )
+    sampling: dict[str, Any] = Field(
+        default_factory=SAMPLING.copy, description="What goes into each request, such as temperature."
+    )
+    checks: Checks = Field(default_factory=Checks, description="What new text must pass.")
+
+    @model_validator(mode="after")
+    def _asks_about_something(self) -> Self:
+        if bool(self.domains) == bool(self.weights):
+            raise ValueError("give `domains`, or `weights` of groups: what is asked about")
+        if any(weight <= 0 for weight in self.weights.values()):
+            raise ValueError("a weight must be more than 0")
+        if unknown := self.groups.keys() - self.weights.keys():
+            raise ValueError(f"the group `{min(unknown)}` has no weight")
+        return self
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """The groups that are asked about, and their relative weights."""
+        return self.weights or dict.fromkeys(self.domains, 1.0)
+
+    @abstractmethod
+    def build(self, prompts: Prompts) -> Making:
+        """The method at work."""

@@ -1,0 +1,127 @@
+"""Prompts: files that people edit, each named by a hash of what it says.
+
+A file `METHOD/NAME.LANGUAGE.yaml` holds `system` and `user`, Jinja templates with places such as
+`{{ passage }}`, and `examples`: pairs of what is asked (the values of the places) and of the answer, which
+stand between the two as earlier turns. A file of the same name in the recipe's own folder of prompts takes
+the place of the shipped one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, Field, ValidationError
+
+from pipelines.errors import UserError
+from pipelines.execution.fingerprint import fingerprint
+from pipelines.settings import STRICT
+
+SHIPPED = "pipelines.synthesis"
+FOLDER = "prompts"
+FALLBACK = "en"
+"""The language of the prompts that are used where there are none in a passage's language."""
+_JINJA = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+class Example(BaseModel):
+    """A question as it could be asked, and the answer that is wanted."""
+
+    model_config = STRICT
+
+    values: dict[str, Any] = Field(description="What stands in the places of `user`.")
+    answer: str
+
+
+class PromptFile(BaseModel):
+    """What a file of a prompt says."""
+
+    model_config = STRICT
+
+    system: str = ""
+    user: str
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt and where it comes from."""
+
+    name: str
+    language: str
+    file: PromptFile
+
+    @cached_property
+    def hash(self) -> str:
+        """Names what it says."""
+        return fingerprint(self.file.model_dump())
+
+    def messages(self, values: Mapping[str, Any]) -> list[dict[str, str]]:
+        """The conversation that asks. Raises UserError where a place has no value."""
+        turns = [("system", _fill(self.file.system, values, self.name))] if self.file.system else []
+        for example in self.file.examples:
+            asked = _fill(self.file.user, {**values, **example.values}, self.name)
+            turns += [("user", asked), ("assistant", example.answer.strip())]
+        turns.append(("user", _fill(self.file.user, values, self.name)))
+        return [{"role": role, "content": content} for role, content in turns]
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """Its own lines, without those that hold a place: what an answer must not repeat."""
+        lines = f"{self.file.system}\n{self.file.user}".splitlines()
+        return tuple(line.strip() for line in lines if line.strip() and "{{" not in line and "{%" not in line)
+
+
+def _fill(template: str, values: Mapping[str, Any], name: str) -> str:
+    try:
+        return _JINJA.from_string(template).render(values).strip()
+    except TemplateError as error:
+        raise UserError(
+            f"the prompt cannot be filled: {error}", file=name, hint="Mend it, or take the shipped one."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of a recipe: the shipped ones, and those that take their place."""
+
+    own: Path | None = None
+
+    def get(self, name: str, language: str) -> Prompt:
+        """The prompt `METHOD/NAME` in a language, or in English. Raises UserError where there is none."""
+        for code in dict.fromkeys((language, FALLBACK)):
+            for text, place in self._texts(f"{name}.{code}.yaml"):
+                return Prompt(place, code, _parse(text, place))
+        raise UserError(
+            f"there is no prompt {name}", place="synthesize.prompts", hint=f"Write {name}.en.yaml."
+        )
+
+    def hashes(self, method: str) -> dict[str, str]:
+        """The hash of every prompt of a method, by file name: what its documents depend on."""
+        folders = [files(SHIPPED) / FOLDER / method, *([self.own / method] if self.own else [])]
+        names = {each.name for folder in folders if folder.is_dir() for each in folder.iterdir()}
+        found = {}
+        for name in sorted(name for name in names if name.endswith(".yaml")):
+            stem, language, _ = name.rsplit(".", 2)
+            found[name] = self.get(f"{method}/{stem}", language).hash
+        return found
+
+    def _texts(self, file: str) -> list[tuple[str, str]]:
+        places = [*([self.own / file] if self.own else []), files(SHIPPED) / FOLDER / file]
+        return [(place.read_text("utf-8"), str(place)) for place in places if place.is_file()]
+
+
+def _parse(text: str, place: str) -> PromptFile:
+    try:
+        return PromptFile.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UserError(
+            f"this is no prompt: {error}", file=place, hint="It holds `system`, `user` and `examples`."
+        ) from error
