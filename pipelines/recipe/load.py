@@ -14,8 +14,8 @@ from pipelines.recipe.checks import recipe_problems, weight_problems
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.mistakes import mistakes_error, validation_error
 from pipelines.recipe.recipe import Recipe
-from pipelines.settings import Problem
 from pipelines.recipe.yaml_text import RecipeText, number_problem, read_recipe_text
+from pipelines.settings import Problem
 
 
 def load_recipe(name_or_path: str, assignments: Sequence[str] = ()) -> Recipe:

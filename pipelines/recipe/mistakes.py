@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mixers.printable import one_line
 from pipelines.errors import UserError
 from pipelines.recipe.schema import Schema
-from pipelines.settings import Problem
 from pipelines.recipe.yaml_text import Path_, RecipeText, shortened
+from pipelines.settings import Problem
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError

@@ -31,8 +31,8 @@ class Method(BaseModel, ABC):
     about: Literal["stage1", "sources"] = Field(
         "stage1",
         alias="from",
-        description="Whom is asked about: documents that Stage 1 contains, or all that are kept of the sources "
-        "and not held out; of these the new documents may enter Stage 1.",
+        description="What is asked about: documents that Stage 1 contains, or all that are kept of the "
+        "sources and not held out; what is made of these may enter Stage 1.",
     )
     domains: list[str] = Field(
         default_factory=list, description="The groups whose documents are asked about, in equal weights."
