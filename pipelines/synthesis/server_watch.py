@@ -5,7 +5,7 @@ What they share is a folder:
 - `lease`, which every process that wants the server locks for as long (shared);
 - `watcher`, which the watcher locks for as long as it lives;
 - `state.json`: how far the server is, its address and its key;
-- `stop`, which is there when the server is to stop at once.
+- `stop`, which asks to stop at once; the watcher takes it away if somebody still wants the server.
 
 Locks end with their processes, however these end. The watcher is a process of its own, in a session of its
 own, so that it outlives the one that starts it. It needs the standard library alone.
@@ -85,6 +85,18 @@ def try_lock(file: IO[str]) -> bool:
     return True
 
 
+def answers(port: int) -> bool:
+    """Whether the server says that it is well."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 class _Server:
     """A server that runs under a guard, with all processes that it starts."""
 
@@ -154,8 +166,8 @@ class _Watcher:
                         restarts = list(RESTARTS)
                 elif len(restarts) == len(RESTARTS):
                     return why
-            except _UnwantedError as reason:
-                _say(f"stops: {reason}")
+            except _UnwantedError:
+                _say("stops: nobody wants it any more")
                 (self._folder / STATE).unlink()
                 return ""
             finally:
@@ -167,7 +179,7 @@ class _Watcher:
 
     def _wait_until_ready(self, server: _Server) -> str:
         deadline = time.monotonic() + self._start_within
-        while not _answers(self._state.port):
+        while not answers(self._state.port):
             if server.ended():
                 return "it ended before it was ready"
             if time.monotonic() > deadline:
@@ -181,15 +193,14 @@ class _Watcher:
         return "it ended"
 
     def _pause(self, seconds: float) -> None:
-        """Sleep. Raises _UnwantedError when the server is to stop; then nobody gets the lease any more."""
+        """Sleep. Raises _UnwantedError when nobody wants the server, and lets nobody want it any more."""
         end = time.monotonic() + seconds
         while True:
-            if (self._folder / STOP).exists():
-                raise _UnwantedError("asked to")
             if not try_lock(self._lease):
                 self._wanted = time.monotonic()
-            elif time.monotonic() - self._wanted > LINGER:
-                raise _UnwantedError("nobody wants it any more")
+                (self._folder / STOP).unlink(missing_ok=True)
+            elif (self._folder / STOP).exists() or time.monotonic() - self._wanted > LINGER:
+                raise _UnwantedError
             else:
                 fcntl.flock(self._lease, fcntl.LOCK_UN)
             left = end - time.monotonic()
@@ -203,19 +214,7 @@ class _Watcher:
 
 
 class _UnwantedError(Exception):
-    """Raised when the server is to stop."""
-
-
-def _answers(port: int) -> bool:
-    """Whether the server says that it is well."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    """Raised when nobody wants the server any more."""
 
 
 def _free_port() -> int:
