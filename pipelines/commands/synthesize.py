@@ -50,9 +50,7 @@ def synthesize_recipe(
             raise UserError("--only goes with --sample", hint="`coupage run` makes what the recipe names.")
         run(name, workdir=workdir, until=MadeDocuments.name, settings=assignments, console=progress)
         return
-    trial = try_synthesis(
-        name, sample, only=only, workdir=workdir, settings=assignments, console=progress
-    )
+    trial = try_synthesis(name, sample, only=only, workdir=workdir, settings=assignments, console=progress)
     if json:
         print_json(trial)
         return
@@ -165,7 +163,9 @@ def _show(trial: dict[str, Any], console: Console) -> None:
     for passage in trial["passages"]:
         asked = f"{passage['passage']}\n\n{_cut(passage['text'])}"
         for result in passage["results"] or [{"verdict": "nothing", "kind": None, "text": ""}]:
-            table.add_row(asked, _cut(result["text"]), " ".join(filter(None, (result["verdict"], result["kind"]))))
+            table.add_row(
+                asked, _cut(result["text"]), " ".join(filter(None, (result["verdict"], result["kind"])))
+            )
             asked = ""
     console.print(table)
     verdicts = ", ".join(f"{name} {number:,}" for name, number in trial["verdicts"].items())

@@ -24,6 +24,7 @@ from pipelines.stages.synthesis.account import (
     FOLDER,
     UNANSWERED,
     Account,
+    Pace,
     Rejections,
     drafts_of,
 )
@@ -119,7 +120,8 @@ class MadeDocuments(PartStage):
             closing(self.outcomes(workdir, passages, f"{self.scope}-{output.task:05d}")) as found,
             Rejections(output) as rejections,
         ):
-            taken = self._until_enough(workdir, found, wanted, account)
+            pace = Pace(account, wanted, output.tell)
+            taken = self._until_enough(workdir, found, wanted, account, pace)
             write_parts(self._tables(taken, rejections), output, self.part_bytes)
         account.count(output, wanted)
 
@@ -158,7 +160,12 @@ class MadeDocuments(PartStage):
         return nullcontext(self.model)
 
     def _until_enough(
-        self, workdir: Path, found: Iterator[Outcome], wanted: int | None, account: Account
+        self,
+        workdir: Path,
+        found: Iterator[Outcome],
+        wanted: int | None,
+        account: Account,
+        pace: Pace,
     ) -> Iterator[Outcome]:
         """The outcomes up to the one that brings the tokens wanted; no question is in them twice."""
         encoder = encoders_of(self.tokenizer.whole_folder(workdir)).text
@@ -172,6 +179,7 @@ class MadeDocuments(PartStage):
                 [pa.array(map(plain_text, drafts_of(outcome.results)), pa.large_string())]
             )
             account.add(outcome, len(encoder.encode(texts).ids))
+            pace.tell()
             yield outcome
 
     def _tables(self, found: Iterator[Outcome], rejections: Rejections) -> Iterator[pa.Table]:

@@ -133,11 +133,7 @@ def _script_reason(
     if foreign and (found := _foreign_word(text, scripts, given)):
         wrong = foreign > _OWN_SHARE * letters.total()
         return (WRONG, text) if wrong else (SWAP, found)
-    if (
-        letters.counts["latin"]
-        and letters.counts["cyrillic"]
-        and (found := _mixed_word(text, given))
-    ):
+    if letters.counts["latin"] and letters.counts["cyrillic"] and (found := _mixed_word(text, given)):
         return SWAP, found
     if "latin" not in scripts and letters.counts["latin"]:
         return _latin_reason(text, letters, scripts, given)
@@ -215,7 +211,7 @@ def _small_word(text: str, given: _Given) -> str | None:
         if len(word) < 4 or not word.islower() or word in TERMS or given.has(word):
             continue
         before, after = text[max(0, found.start() - 24) : found.start()], text[found.end() : found.end() + 2]
-        if before[-1:] in _JOINED_BEFORE and before or after[:1] in _JOINED_AFTER and after:
+        if (before[-1:] in _JOINED_BEFORE and before) or (after[:1] in _JOINED_AFTER and after):
             continue
         if after[:1] in ".:" and after[1:].isalnum():
             continue
@@ -255,7 +251,9 @@ def _tells(line: str, scripts: tuple[str, ...]) -> bool:
         return len(line) >= _LINE_LETTERS // 2
     words = _LETTER_RUN.findall(line)
     small = [word for word in words if not word[0].isupper()]
-    return len(words) >= _LINE_WORDS and 2 * len(small) >= len(words) and sum(map(len, words)) >= _LINE_LETTERS
+    return (
+        len(words) >= _LINE_WORDS and 2 * len(small) >= len(words) and sum(map(len, words)) >= _LINE_LETTERS
+    )
 
 
 def _around(text: str, at: int) -> str:
