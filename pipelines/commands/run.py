@@ -128,7 +128,7 @@ def run(
     for line in preflight(loaded, inputs, folder, executor).recognised_in_words:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
-        tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.compiling)
+        tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.hear)
         with only_run_in(folder), tasks:
             inputs.pin(loaded)
             graph = build_graph(loaded, inputs)
