@@ -80,8 +80,8 @@ def try_synthesis(
         console: Where progress is shown.
 
     Returns:
-        JSON-able: `methods`, each with `name`, `method`, `model`, sums, and `passages`, each with its text and
-        what came of it.
+        JSON-able: `methods`, each with `name`, `method`, `model`, sums, and `passages`, each with its text
+        and what came of it.
 
     Raises:
         UserError: The recipe or an input is wrong, or it makes nothing with a model.
@@ -101,7 +101,7 @@ def _wanted(graph: Graph, only: str | None) -> list[MadeDocuments]:
         raise UserError(
             "the recipe makes nothing with a model",
             place="synthesize",
-            hint="Add an entry such as `questions: {method: qa, domains: [law]}`, and the endpoint of a model.",
+            hint="Add an entry such as `questions: {method: qa, domains: [law]}`, and a model's endpoint.",
         )
     chosen = [stage for stage in stages if only in (None, stage.scope)]
     if not chosen:
@@ -163,15 +163,14 @@ def _show(trial: dict[str, Any], console: Console) -> None:
     for passage in trial["passages"]:
         asked = f"{passage['passage']}\n\n{_cut(passage['text'])}"
         for result in passage["results"] or [{"verdict": "nothing", "kind": None, "text": ""}]:
-            table.add_row(
-                asked, _cut(result["text"]), " ".join(filter(None, (result["verdict"], result["kind"])))
-            )
+            verdict = " ".join(filter(None, (result["verdict"], result["kind"])))
+            table.add_row(asked, _cut(result["text"]), verdict)
             asked = ""
     console.print(table)
     verdicts = ", ".join(f"{name} {number:,}" for name, number in trial["verdicts"].items())
     console.print(
-        f"{len(trial['passages']):,} passages, {trial['calls']:,} calls, {trial['input_tokens']:,} tokens in, "
-        f"{trial['output_tokens']:,} out: {verdicts or 'nothing'}",
+        f"{len(trial['passages']):,} passages, {trial['calls']:,} calls, {trial['input_tokens']:,} tokens "
+        f"in, {trial['output_tokens']:,} out: {verdicts or 'nothing'}",
         soft_wrap=True,
     )
 
