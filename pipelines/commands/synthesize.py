@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from rich.table import Table
 
 from mixers.files import write_bytes
 from pipelines.commands.console import SILENT, PlainConsole
-from pipelines.commands.run import run
+from pipelines.commands.run import run, run_stages_of
 from pipelines.errors import UserError
 from pipelines.execution.lock import only_run_in
+from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.build import Graph
 from pipelines.plain import json_bytes, print_json
 from pipelines.recipe.mistakes import nearest
 from pipelines.stages.synthesis.account import storable
-from pipelines.stages.synthesis.asked_documents import AskedDocuments
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.synthesis.draft import Draft
@@ -87,8 +88,13 @@ def try_synthesis(
         UserError: The recipe or an input is wrong, or it makes nothing with a model.
         WorkError: The work failed, or the model does not answer.
     """
-    made = run(recipe, workdir=workdir, until=AskedDocuments.name, settings=settings, console=console)
-    stages = _wanted(made.graph, only)
+    stages: list[MadeDocuments] = []
+
+    def before_asking(graph: Graph) -> list[Stage]:
+        stages.extend(map(_without_others, _wanted(graph, only)))
+        return list(inputs_first(before for stage in stages for before in stage.inputs))
+
+    made = run_stages_of(recipe, before_asking, workdir=workdir, settings=settings, console=console)
     with only_run_in(made.folder):
         trial = {"methods": [_try(stage, made.folder, sample) for stage in stages]}
         write_bytes(made.folder / TRIAL, json_bytes(trial))
@@ -112,6 +118,13 @@ def _wanted(graph: Graph, only: str | None) -> list[MadeDocuments]:
             hint=f"Did you mean `{near}`?" if near else f"There are: {', '.join(names)}.",
         )
     return chosen
+
+
+def _without_others(stage: MadeDocuments) -> MadeDocuments:
+    """The stage, asking about all kept documents where Stage 1 waits for what other entries are to make."""
+    if any(isinstance(before, MadeDocuments) for before in inputs_first(stage.inputs)):
+        return replace(stage, asked=replace(stage.asked, about=None))
+    return stage
 
 
 def _try(stage: MadeDocuments, workdir: Path, sample: int) -> dict[str, Any]:
