@@ -130,7 +130,7 @@ class Rejections:
         self._output = output
         self._stack = ExitStack()
         self._rows = 0
-        self._write = None
+        self._write: Callable[[pa.Table], None] | None = None
 
     def __enter__(self) -> Self:
         """The file is made when there is something for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -146,7 +146,9 @@ class MadeDocuments(PartStage):
         places = pa.array(range(first, order.num_rows, every), pa.int64())
         return PassageReader(workdir, files, self.method).passages(order.take(places))
 
-    def outcomes(self, workdir: Path, passages: Iterable[Passage], name: str) -> Iterator[Outcome]:
+    def outcomes(
+        self, workdir: Path, passages: Iterable[Passage], name: str
+    ) -> Generator[Outcome, None, None]:
         """What the model makes of passages, checked, in their order; answers are kept under `name`."""
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
