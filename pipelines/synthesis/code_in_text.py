@@ -12,8 +12,10 @@ _CODE_LINE = re.compile(
     r"""
       (?: (?:async|export|public|private|protected|static|abstract|pub) \s )*+
       (?: def|class|fn|func|function|struct|enum|interface|namespace|const|let|var ) \s \w .{0,200} [(){;:,=]
-    | (?: import|from|\#include|using|package ) \s [\w."'<@{] \S{0,100} (?: \s (?:import|from|as) \s .{0,200} )? ;?
-    | (?: return|raise|throw|yield ) \s \S{1,100} ;?
+    | (?: import|from|\#include|using|package ) \s [\w."'<@{] \S{0,100}
+      (?: \s (?:import|from|as) \s .{0,200} )? ;?
+    | import \s \{ .{0,200} | export \s .{0,200} ;
+    | (?: return|raise|throw|yield ) \s (?: \S{1,100} | .{1,200} ; )
     | (?: if|elif|else|for|while|try|except|finally|with|switch|case|do|catch ) \b .{0,200} [:{]
     | [\w.$\[\]'"-]{1,80} \s? (?: [-+*/|&]?= | := | <- ) \s? \S .{0,200}
     | [\w.$]{1,80} \( .{0,200} \) \s? [;:{]?

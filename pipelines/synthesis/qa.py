@@ -54,8 +54,8 @@ class Questions(Method):
     ] = Field(
         default_factory=DEFAULT_KINDS.copy,
         description="A list of kinds, or relative weights of them. A passage is only asked for what it can "
-        "give: code_explanation and code_exercise where it contains code, maths where it has several numbers, "
-        "multi_hop, summary and dialogue where it is long.",
+        "give: code_explanation and code_exercise where it contains code, maths where it has several "
+        "numbers, multi_hop, summary and dialogue where it is long.",
     )
     per_passage: int = Field(2, ge=1, description="Calls about a passage; each asks for another kind.")
     per_call: int = Field(4, ge=1, le=20, description="Questions that a call asks for.")
@@ -73,9 +73,7 @@ class Questions(Method):
                 return [Rejection.of(NO_KIND, passage.text)]
             writing = Writing("qa", passage, ask, prompts)
             results = await each(self._asked(writing, kind, draw) for kind, draw in calls)
-            return [
-                one for found in results for one in ([found] if isinstance(found, Rejection) else found)
-            ]
+            return [one for found in results for one in ([found] if isinstance(found, Rejection) else found)]
 
         return make
 

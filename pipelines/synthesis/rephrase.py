@@ -1,4 +1,7 @@
-"""What a passage says, written anew in another style (Maini et al. 2024, "Rephrasing the web", 2401.16380)."""
+"""What a passage says, written anew in another style.
+
+After Maini et al. 2024, "Rephrasing the web" (arXiv 2401.16380).
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,8 @@ class Rephrase(Method):
     VERSION: ClassVar[int] = 1
 
     method: Literal["rephrase"] = "rephrase"
-    styles: list[Style] = Field(
-        default_factory=lambda: ["textbook", "encyclopaedia"],
+    styles: tuple[Style, ...] = Field(
+        ("textbook", "encyclopaedia"),
         min_length=1,
         description="A text of each is written about each passage: textbook explains, encyclopaedia states, "
         "dialogue lets two people talk.",
