@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.synthesis.code_in_text import code_share, has_code
+from pipelines.synthesis.code_in_text import code_lines
 from pipelines.synthesis.draft import RejectedError, Rejection
 from pipelines.synthesis.json_answers import restore_commands
 from pipelines.synthesis.passage import Passage, Turns
@@ -29,8 +29,6 @@ MISSING_FIELD = "missing_field"
 EMPTY = "empty"
 """The reason of an object that has nothing in a field."""
 
-MOSTLY_CODE = 0.6
-"""The share of lines from which on a passage is code, about which no prose is asked."""
 LONG = 800
 """Characters from which on a passage can hold facts to be joined, or a talk."""
 PLENTY = 4
@@ -169,7 +167,7 @@ def _refused(fields: _Fields) -> Written:
 
 
 def _is_prose(passage: Passage) -> bool:
-    return code_share(passage.text) < MOSTLY_CODE
+    return not code_lines(passage.text).are_most
 
 
 def _is_long(passage: Passage) -> bool:
@@ -177,7 +175,7 @@ def _is_long(passage: Passage) -> bool:
 
 
 def _has_code(passage: Passage) -> bool:
-    return has_code(passage.text)
+    return code_lines(passage.text).are_some
 
 
 def _has_numbers(passage: Passage) -> bool:
