@@ -239,7 +239,7 @@ def test_lists_of_prose_are_not_code(text):
         "import { a } from 'b';\nconst x = (y) => {\n  return y + 1;\n};\nexport default x;\n",
         "package main\nfunc add(a int, b int) int {\n\treturn a + b\n}\nvar x = add(1, 2)\n",
         'fn main() {\n    let x = 5;\n    println!("{}", x);\n}\n',
-        "class Box:\n    def __init__(self):\n        self.n = 0\n\n    def add(self):\n        self.n += 1\n",
+        "class Box:\n    def __init__(self):\n        self.n = 0\n\n    def go(self):\n        self.n += 1\n",
     ],
 )
 def test_code_of_many_languages_is_code(code):
