@@ -30,12 +30,13 @@ LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer. Those of 32 texts' vectors with 8,192 dimensions are 6 million."""
 KEPT_OPEN = 4
 """Seconds that an idle connection is used again; uvicorn, which vLLM runs on, closes it after 5."""
-IN_VAIN = 50
+IN_VAIN = 16
 """Requests in a row that outlived all tries, after which a server is given up though it says it runs."""
 REPEATED = {408, 409, 425, 429}
 """Statuses below 500 that a repetition can mend."""
 OF_SERVER = {*range(300, 400), 401, 402, 403, 404, 405}
 """Statuses that every other request would get too."""
+NOT_IMPLEMENTED = 501
 EXCERPT = 300
 """Characters of a server's answer that an error shows."""
 
@@ -181,7 +182,7 @@ class EndpointSession:
             if self._answered < since and not self._dead:
                 with suppress(FailedError):
                     status, _, _ = await self._answer("GET", f"{self._base_url}/models", None)
-                    if status < 500:
+                    if status < 500 or status == NOT_IMPLEMENTED:
                         self._answered = time.monotonic()
             return self._answered >= since
 
