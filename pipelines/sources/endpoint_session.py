@@ -167,7 +167,7 @@ class EndpointSession:
             return RefusedError(what, hint=hint)
         if last.scope == "moment":
             self.in_vain += 1
-            if self.in_vain < IN_VAIN and await self._runs(since=began):
+            if self.in_vain < IN_VAIN and await self._runs(began, spoke=bool(last.status)):
                 return NoAnswerError(what, hint=hint)
         self._dead = self._dead or WorkError(what, hint=hint)
         return self._dead
@@ -176,13 +176,16 @@ class EndpointSession:
         self._answered = time.monotonic()
         self.in_vain = 0
 
-    async def _runs(self, since: float) -> bool:
-        """Whether the server has answered anything since then, or says now which models it has."""
+    async def _runs(self, since: float, spoke: bool) -> bool:
+        """Whether the server has answered anything since then, or says now which models it has.
+
+        One that does not know such a question runs if it `spoke` when it failed.
+        """
         async with self._looking:
             if self._answered < since and not self._dead:
                 with suppress(FailedError):
                     status, _, _ = await self._answer("GET", f"{self._base_url}/models", None)
-                    if status < 500 or status == NOT_IMPLEMENTED:
+                    if status < 500 or (spoke and status == NOT_IMPLEMENTED):
                         self._answered = time.monotonic()
             return self._answered >= since
 
