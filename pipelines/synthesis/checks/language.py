@@ -27,7 +27,7 @@ WRONG, SWAP = "wrong_language", "language_swap"
 
 _WHOLE_LETTERS, _WHOLE_SCORE = 20, 0.5
 """Letters that a text needs before its language is identified, and the score to believe another one."""
-_LINE_LETTERS, _LINE_WORDS, _LINE_SCORE = 25, 5, 0.6
+_LINE_LETTERS, _LINE_WORDS, _LINE_SCORE = 20, 5, 0.6
 """The same of a line or a sentence."""
 _OWN_SHARE = 0.5
 """Of the letters so many must be of the language's script."""
@@ -36,7 +36,7 @@ _PHRASE = 3
 
 _LETTERS_OF = {
     "Cyrl": ("cyrillic",), "Grek": ("greek",), "Hani": ("han",), "Jpan": ("han", "kana"),
-    "Hang": ("hangul", "han"), "Arab": ("arabic",), "Hebr": ("hebrew",), "Deva": ("devanagari",),
+    "Hang": ("hangul",), "Arab": ("arabic",), "Hebr": ("hebrew",), "Deva": ("devanagari",),
     "Thai": ("thai",), "Latn": ("latin",),
 }  # fmt: skip
 """The scripts that are told apart, by their names in ISO 15924."""
