@@ -137,11 +137,7 @@ def _script_reason(
     if foreign and (found := _foreign_word(text, scripts, given)):
         wrong = foreign > _OWN_SHARE * letters.total()
         return (WRONG, text) if wrong else (SWAP, found)
-    if (
-        letters.counts["latin"]
-        and letters.counts["cyrillic"]
-        and (found := _mixed_word(text, given))
-    ):
+    if letters.counts["latin"] and letters.counts["cyrillic"] and (found := _mixed_word(text, given)):
         return SWAP, found
     if "latin" not in scripts and letters.counts["latin"]:
         return _latin_reason(text, letters, scripts, given)
@@ -270,7 +266,9 @@ def _tells(line: str) -> bool:
     """Whether a line has enough words that are no names for its language to be told."""
     words = _LETTER_RUN.findall(line)
     small = [word for word in words if not word[0].isupper()]
-    return len(words) >= _LINE_WORDS and 2 * len(small) >= len(words) and sum(map(len, words)) >= _LINE_LETTERS
+    return (
+        len(words) >= _LINE_WORDS and 2 * len(small) >= len(words) and sum(map(len, words)) >= _LINE_LETTERS
+    )
 
 
 def _around(text: str, at: int) -> str:

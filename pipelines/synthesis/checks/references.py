@@ -59,13 +59,25 @@ _REFERS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_VERBATIM_SPACE = re.compile(r"\s+")
+_SPEAKS_OF_SOURCE = re.compile(
+    rf"""
+    \b(?:the|this|that)\ (?:given|provided|above|source|original)\ (?:passage|text|excerpt|document|article|snippet)\b
+    | \b(?:the|this|that)\ (?:passage|excerpt|snippet)\ {_SAYS}\b | \b(?:passage|text|excerpt)\ (?:above|provided|given)\b
+    | \b(?:исходн|привед[её]нн|предоставленн)\w{{2,3}}\ (?:текст|отрыв|фрагмент) | \bв\ (?:данном|этом)\ (?:отрывке|фрагменте)\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What a text must not say that may speak of itself as "this article"."""
+_SPACE = re.compile(r"\s+")
 
 
-def reference_fault(text: str) -> Rejection | None:
-    """`refers_to_text` where a question or an answer speaks of a passage that the reader does not see."""
-    line = _VERBATIM_SPACE.sub(" ", text)
-    found = _REFERS.search(line)
+def reference_fault(text: str, *, of_itself: bool = False) -> Rejection | None:
+    """`refers_to_text` where a question, an answer or a text speaks of one that the reader does not see.
+
+    `of_itself` says that it may speak of itself, as an article does.
+    """
+    line = _SPACE.sub(" ", text)
+    found = (_SPEAKS_OF_SOURCE if of_itself else _REFERS).search(line)
     return Rejection.of("refers_to_text", line[max(0, found.start() - 100) :]) if found else None
 
 
