@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from filters.language.identify import LanguageIdentifier
@@ -93,36 +93,29 @@ def first_fault(
     """The first fault that rules find in a draft, None where there is none."""
     if not any(answer.strip() for answer in seen.answers):
         return Rejection.of("empty", draft.question or "")
-    return next((fault for find in _finders(draft, seen, checks, identifier) if (fault := find())), None)
+    return next((fault for fault in _found(draft, seen, checks, identifier) if fault), None)
 
 
-Find = Callable[[], Rejection | None]
-
-
-def _finders(draft: Draft, seen: _Seen, checks: Checks, identifier: LanguageIdentifier) -> Iterator[Find]:
-    """What looks for faults, the quickest first."""
+def _found(
+    draft: Draft, seen: _Seen, checks: Checks, identifier: LanguageIdentifier
+) -> Iterator[Rejection | None]:
+    """What each check finds, the quickest first; each looks when it is asked for."""
     whole = draft.text is not None
-    for answer in seen.answers:
-        yield lambda answer=answer: length_fault(answer, checks.min_words, checks.max_words)
+    yield from (length_fault(answer, checks.min_words, checks.max_words) for answer in seen.answers)
     if checks.refusals and not draft.refuses:
-        for answer in seen.answers:
-            yield lambda answer=answer: refusal_fault(answer)
+        yield from map(refusal_fault, seen.answers)
     if checks.copied_prompt:
         for answer in seen.answers:
-            yield lambda answer=answer: copied_fault(answer, draft.instructions, seen.passage, turn=not whole)
+            yield copied_fault(answer, draft.instructions, seen.passage, turn=not whole)
     if checks.stands_alone and not seen.shown and (draft.claims is not None or draft.question is not None):
-        for text in (*seen.asked, *seen.answers):
-            yield lambda text=text: reference_fault(text, of_itself=whole)
+        yield from (reference_fault(text, of_itself=whole) for text in (*seen.asked, *seen.answers))
     if checks.repetition:
-        for answer in seen.answers:
-            yield lambda answer=answer: repetition_fault(answer)
+        yield from map(repetition_fault, seen.answers)
     if checks.language:
-        yield lambda: _language_fault(draft, seen, identifier)
+        yield _language_fault(draft, seen, identifier)
     if checks.grounded_words is not None and draft.claims is not None:
         bounds = Grounding(checks.grounded_words, checks.grounded_names, checks.grounded_question)
-        yield lambda: grounding_fault(
-            draft.claims or "", draft.question or "", seen.passage, draft.language, bounds
-        )
+        yield grounding_fault(draft.claims, draft.question or "", seen.passage, draft.language, bounds)
 
 
 def _language_fault(draft: Draft, seen: _Seen, identifier: LanguageIdentifier) -> Rejection | None:

@@ -35,8 +35,8 @@ class Checks(BaseModel):
     )
     grounded_words: Share | None = Field(
         0.5,
-        description="More than this share of an answer's content words must stand in its passage, all numbers "
-        "besides; null: nothing must.",
+        description="More than this share of an answer's content words must stand in its passage, all "
+        "numbers besides; null: nothing must.",
     )
     grounded_names: Share = Field(
         0.8, description="At least this share of an answer's names must stand there."

@@ -14,16 +14,19 @@ _RUN = 8
 _MARKS = re.compile(
     r"""
     <\|[a-z_]{2,30}\|> | \[/?INST\] | <</?SYS>> | <(?:start|end)_of_turn> | </?s>
-    | </?(?:passage|document|context|text|question|answer|instructions?|examples?|output|input|response|think|user|assistant|system)>
+    | </?(?:passage|document|context|text|question|answer|instructions?|examples?|output|input|response
+      |think|user|assistant|system)>
     | \{\{[^{}\n]{0,80}\}\} | \{%[^{}\n]{0,80}%\}
-    | ^\#{2,4}\ *(?:instructions?|response|input|output|human|assistant|system|user|passage|инструкция|ответ\ ассистента)\s*:?\s*$
+    | ^\#{2,4}\ *(?:instructions?|response|input|output|human|assistant|system|user|passage|инструкция
+      |ответ\ ассистента)\s*:?\s*$
     | ^(?:===|---)\ ?(?:begin|end|passage|document|text)\b[^\n]{0,40}(?:===|---)$
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _ROLES = re.compile(
     r"""
-    ^\W{0,4}(?:user|assistant|human|system|ai|chatbot|пользователь|ассистент|помощник|система|человек)\W{0,3}:
+    ^\W{0,4}(?:user|assistant|human|system|ai|chatbot|пользователь|ассистент|помощник|система
+      |человек)\W{0,3}:
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
@@ -36,8 +39,10 @@ _LEAD_IN = re.compile(
     \W{0,4}(?:(?:sure|certainly|of\ course|absolutely|okay|great|конечно|хорошо|разумеется)\W{1,3}\s*)?
     (?:(?:here|below)\ (?:is|are)|here['’]s|вот|ниже)\s
     [^\n.:]{0,80}
-    \b(?:questions?|answers?|passage|text|version|translation|rewrit\w+|rephras\w+|paraphras\w+|summary|response|output|json|conversation|dialogue
-      |tutorial|article|rewrite|faq|table|problem|вопрос\w*|ответ\w*|текст\w*|вариант\w*|перевод\w*|верси\w+|отрыв\w+|пересказ\w*|диалог\w*|стать\w+|задач\w+)\b
+    \b(?:questions?|answers?|passage|text|version|translation|rewrit\w+|rephras\w+|paraphras\w+|summary
+      |response|output|json|conversation|dialogue
+      |tutorial|article|rewrite|faq|table|problem|вопрос\w*|ответ\w*|текст\w*|вариант\w*|перевод\w*
+        |верси\w+|отрыв\w+|пересказ\w*|диалог\w*|стать\w+|задач\w+)\b
     [^\n.:]{0,120}:
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -51,7 +51,7 @@ class _Source:
     """The first letters of its words."""
 
     def share(self, stems: Collection[str]) -> float:
-        """How many of the stems stand there; a short run of a script without spaces may stand within a longer."""
+        """What share of the stems stand there, of scripts without spaces also within longer runs."""
         return sum(
             each in self.stems or (bool(_UNSPACED.match(each)) and each in self.folded) for each in stems
         ) / len(stems)

@@ -163,7 +163,8 @@ def _foreign_run(scripts: tuple[str, ...]) -> re.Pattern[str]:
     three = {"greek": "\u0370-\u03e1\u1f00-\u1fff"}
     one = {
         "han": "\u3400-\u4dbf\u4e00-\u9fff", "kana": "\u3041-\u3096\u30a1-\u30fa", "hangul": "\uac00-\ud7a3",
-        "devanagari": "\u0904-\u0939", "thai": "\u0e01-\u0e30", "other": "\u0980-\u0dff\u0e81-\u109f\u10a0-\u10ff\u0530-\u058f",
+        "devanagari": "\u0904-\u0939", "thai": "\u0e01-\u0e30",
+        "other": "\u0980-\u0dff\u0e81-\u109f\u10a0-\u10ff\u0530-\u058f",
     }  # fmt: skip
     parts = [
         f"[{''.join(chosen)}]{{{least},}}"
@@ -215,7 +216,7 @@ def _small_word(text: str, given: _Given) -> str | None:
         if not word.islower() or (len(word) < 4 and word not in SHORT) or word in TERMS or given.has(word):
             continue
         before, after = text[max(0, found.start() - 24) : found.start()], text[found.end() : found.end() + 2]
-        if before[-1:] in _JOINED_BEFORE and before or after[:1] in _JOINED_AFTER and after:
+        if (before[-1:] in _JOINED_BEFORE and before) or (after[:1] in _JOINED_AFTER and after):
             continue
         if after[:1] in ".:" and after[1:].isalnum():
             continue
@@ -249,7 +250,7 @@ def _identified_reason(
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Lines and sentences that are long enough to tell their language; short ones are joined until they are."""
+    """Lines and sentences that are long enough to tell their language, short ones joined."""
     short: list[str] = []
     for line in _SEGMENT.split(text):
         if not line:

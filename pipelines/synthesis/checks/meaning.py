@@ -1,8 +1,8 @@
 """Grounding by meaning: how near an answer is to its passage, or whether the passage entails it.
 
-Both need `coupage[train]`. An embedding model gives the cosine of question and answer with the passage; a model
-of natural language inference the probability that the passage entails the answer, as in SummaC (Laban et al.
-2022, arXiv 2111.09525) without its cutting into sentences.
+Both need `coupage[train]`. An embedding model gives the cosine of question and answer with the passage; a
+model of natural language inference the probability that the passage entails the answer, as in SummaC (Laban
+et al. 2022, arXiv 2111.09525) without its cutting into sentences.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _inference(model: str) -> _Inference:
 
 
 class _Inference:
-    """A classifier of pairs of texts, one of whose labels is entailment. No code of its folder is executed."""
+    """A classifier of pairs of texts, one of whose labels is entailment. No code in it is executed."""
 
     def __init__(self, model: str) -> None:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer

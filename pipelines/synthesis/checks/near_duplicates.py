@@ -18,8 +18,13 @@ _KINDS = {
     name: kind
     for kind, names in enumerate(
         (
-            "when year date когда году год дата", "where place где куда откуда место", "who whom whose кто кого кому кем чей",
-            "why reason почему зачем причина", "how как каким", "many much often сколько", "what which что какой какая какое какие чем",
+            "when year date когда году год дата",
+            "where place где куда откуда место",
+            "who whom whose кто кого кому кем чей",
+            "why reason почему зачем причина",
+            "many much often сколько",
+            "how как каким",
+            "what which что какой какая какое какие чем",
         ),
         start=1,
     )
@@ -47,9 +52,9 @@ class SeenQuestions:
 
     def is_new(self, question: str, parent_id: str) -> bool:
         """Whether nothing like it was asked; then it counts as asked."""
-        exact = xxhash.xxh3_64_intdigest(" ".join(words(question)))
+        exact = _hash(" ".join(words(question)))
         stems = _signature(question)
-        parent = xxhash.xxh3_64_intdigest(parent_id)
+        parent = _hash(parent_id)
         if self._exact.get(exact) or any(self._is_like(stems, other) for other in self._of(parent)):
             return False
         number = len(self._previous) + 1
@@ -83,8 +88,12 @@ def _signature(question: str) -> list[int]:
     """The kind of a question, and 16 bits of each content stem, the last of which says that it has digits."""
     kinds = (_KINDS[word] for word in folded(question).replace("?", " ").split() if word in _KINDS)
     stems = sorted({*content_stems(question)} or {*words(question)})
-    hashes = (xxhash.xxh3_64_intdigest(stem) & 0xFFFE | any(map(str.isdigit, stem)) for stem in stems)
+    hashes = (_hash(stem) & 0xFFFE | any(map(str.isdigit, stem)) for stem in stems)
     return [min(kinds, default=0), *hashes]
+
+
+def _hash(text: str) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
 
 
 class _HashTable:

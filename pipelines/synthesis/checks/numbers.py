@@ -1,4 +1,4 @@
-"""Numbers as they are written: `1,066`, `10 000`, `3,5`, `12.05.1999`, `2 million`, `двадцать один`, `XIX`."""
+"""Numbers as they are written: `1,066`, `10 000`, `3,5`, `12.05.1999`, `2 million`, `двадцать один`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _YEARS = re.compile(r"(?<!\d)(\d{2})(\d{2})[-–—/](\d{2})(?!\d)")
 _ROMAN = re.compile(r"\b[IVXLC]{1,8}\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _ENGLISH = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
-    " nineteen twenty"
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty"
 ).split()
 _ENGLISH_ORDINALS = (
-    "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth"
-    " fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+    "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth"
+    " fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
 ).split()
 _TENS = "thirty forty fifty sixty seventy eighty ninety".split()
 _MONTHS = (
@@ -40,8 +40,9 @@ _BY_WORD: dict[str, float] = {
     **{word: value for value, word in enumerate(_ENGLISH_ORDINALS)},
     **{word: 30 + 10 * value for value, word in enumerate(_TENS)},
     **{f"{word[:-1]}ieth": 30 + 10 * value for value, word in enumerate(_TENS)},
-    "once": 1, "twice": 2, "thrice": 3, "single": 1, "both": 2, "pair": 2, "couple": 2, "dozen": 12, "half": 50,
-    "hundred": 100, "hundredth": 100, "thousand": 1000, "double": 2, "doubled": 2, "triple": 3, "tripled": 3,
+    "once": 1, "twice": 2, "thrice": 3, "single": 1, "both": 2, "pair": 2, "couple": 2, "dozen": 12,
+    "half": 50, "hundred": 100, "hundredth": 100, "thousand": 1000,
+    "double": 2, "doubled": 2, "triple": 3, "tripled": 3,
 }  # fmt: skip
 _RUSSIAN = tuple(
     (re.compile(pattern), float(value))
@@ -49,11 +50,13 @@ _RUSSIAN = tuple(
         ("одинн?адцат", 11), ("двенадцат", 12), ("тринадцат", 13), ("четырнадцат", 14), ("пятнадцат", 15),
         ("шестнадцат", 16), ("семнадцат", 17), ("восемнадцат", 18), ("девятнадцат", 19), ("двадцат", 20),
         ("тридцат", 30), ("сорок", 40), ("пят[ьи]десят", 50), ("шест[ьи]десят", 60), ("сем[ьи]десят", 70),
-        ("вос[еь]м[ьи]десят", 80), ("девянос", 90), ("двест|двухсот", 200), ("трист|тр[её]хсот", 300), ("четыр[её]ст|четыр[её]хсот", 400),
-        ("пят[ьи]с[от]", 500), ("шест[ьи]с[от]", 600), ("сем[ьи]с[от]", 700), ("вос[еь]м[ьи]с[от]", 800), ("девят[ьи]с[от]", 900),
-        ("один$|одн[аоиу]|перв", 1), ("дв[ауе]$|двух|двум|двои|двое|втор|дважды|оба$|обе$|обои", 2),
-        ("три$|трех|трем|трет|трое|трижды", 3), ("четыр|четверт|четверо", 4), ("пят[ьиеыо]", 5), ("шест[ьиеыо]", 6),
-        ("сем[ьи]$|седьм|семер", 7), ("вос[еь]м", 8), ("девят", 9), ("десят", 10), ("ст[оа]$|сотн|сотый", 100),
+        ("вос[еь]м[ьи]десят", 80), ("девянос", 90), ("двест|двухсот", 200), ("трист|трехсот", 300),
+        ("четыре?ст|четырехсот", 400), ("пят[ьи]с[от]", 500), ("шест[ьи]с[от]", 600), ("сем[ьи]с[от]", 700),
+        ("вос[еь]м[ьи]с[от]", 800), ("девят[ьи]с[от]", 900),
+        ("один$|одн[аоиу]|перв", 1), ("дв[ауе]$|двух|двум|двои|двое|втор|дважды|об[ае]$", 2),
+        ("три$|трех|трем|трет|трое|трижды", 3), ("четыр|четверт|четверо", 4), ("пят[ьиеыо]", 5),
+        ("шест[ьиеыо]", 6), ("сем[ьи]$|седьм|семер", 7), ("вос[еь]м", 8), ("девят", 9), ("десят", 10),
+        ("ст[оа]$|сотн|сотый", 100),
         ("тысяч", 1000), ("полов", 50), ("нол|нул", 0),
     )
 )  # fmt: skip
@@ -66,13 +69,13 @@ def without_list_marks(text: str) -> str:
 
 
 def written_numbers(text: str) -> list[tuple[str, frozenset[float]]]:
-    """The numbers in digits, and what each may be: `1.500` is 1500 or 1.5, `12.05.1999` are three together."""
+    """The numbers in digits, and what each may be: `1.500` is 1500 or 1.5, `12.05.1999` three."""
     found: list[tuple[str, frozenset[float]]] = []
     for match in _DIGITS.finditer(text):
         scale = _SCALES.get((match["scale"] or "").lower(), 0.0)
         digits = match[0][: match.start("scale") - match.start()].strip() if scale else match[0]
         parts = re.split("[.,:/]", digits)
-        if len(parts) > 2 and not _GROUPED.fullmatch(digits) or re.search("[:/]", digits):
+        if (len(parts) > 2 and not _GROUPED.fullmatch(digits)) or re.search("[:/]", digits):
             found += [(part, frozenset((float(part),))) for part in parts]
             continue
         values = _values(digits)

@@ -13,8 +13,10 @@ _SHOWN = 12
 _NOUN = r"(?:passages?|texts?|excerpts?|articles?|documents?|paragraphs?|snippets?|extracts?|abstract|author|writer)"
 _WHICH = r"(?:given|provided|above|following|preceding|previous|original|source|present|quoted|entire)"
 _SAYS = (
-    r"(?:says?|said|states?|mentions?|describes?|explains?|discuss(?:es)?|suggests?|argues?|notes?|claims?|refers?|implies"
-    r"|imply|highlights?|emphasi[sz]es?|presents?|talks?|lists?|indicates?|(?:does\ not|doesn['’]t)\ (?:say|mention|state|provide|specify)"
+    r"(?:says?|said|states?|mentions?|describes?|explains?|discuss(?:es)?|suggests?|argues?|notes?|claims?"
+    r"|refers?|implies"
+    r"|imply|highlights?|emphasi[sz]es?|presents?|talks?|lists?|indicates?"
+    r"|(?:does\ not|doesn['’]t)\ (?:say|mention|state|provide|specify)"
     r"|mentioned|described|discussed|stated|provided|about)"
 )
 _RU_NOUN = r"(?:текст|отрыв(?:ок|к)|фрагмент|абзац|пассаж|документ|стать|параграф)"
@@ -25,45 +27,70 @@ _RU_WHICH = (
 _LAW = r"(?!\w*\ (?:№|\d|[IVX]))"
 _REFERS = re.compile(
     rf"""
-    \b(?:according\ to|based\ on|as\ (?:per|stated|mentioned|described|noted|explained|discussed|shown|outlined|indicated|seen)
-        (?:\ (?:in|by))?|(?:mentioned|described|discussed|stated|presented|given|provided|outlined|referenced|covered|listed|cited|found)\ (?:in|by))
-      \ (?:the|this|that|these)\ (?:{_WHICH}\ )?(?:{_NOUN}|(?:{_WHICH})\ (?:information|context|material|content|section|story)|context)\b
-    | \b(?:the|this|that)\ {_WHICH}\ (?:passages?|texts?|excerpts?|articles?|documents?|paragraphs?|snippets?|information\ (?:above|provided))\b
-    | \b(?:the|this|that)\ (?:passage|excerpt|snippet)\b(?!\ (?:of|to|from|through|into|between|for|way|over|across|by|grave))
+    \b(?:according\ to|based\ on|as\ (?:per|stated|mentioned|described|noted|explained|discussed|shown
+      |outlined|indicated|seen)
+        (?:\ (?:in|by))?|(?:mentioned|described|discussed|stated|presented|given|provided|outlined
+          |referenced|covered|listed|cited|found)\ (?:in|by))
+      \ (?:the|this|that|these)\ (?:{_WHICH}\ )?(?:{_NOUN}|(?:{_WHICH})\ (?:information|context|material
+        |content|section|story)|context)\b
+    | \b(?:the|this|that)\ {_WHICH}\ (?:passages?|texts?|excerpts?|articles?|documents?|paragraphs?
+      |snippets?|information\ (?:above|provided))\b
+    | \b(?:the|this|that)\ (?:passage|excerpt|snippet)\b(?!\ (?:of|to|from|through|into|between|for|way
+      |over|across|by|grave))
     | \b(?:the|this|that)\ (?:text|article|document|paragraph|author|writer)\ {_SAYS}\b
-    | \b(?:do|does|did|is|was)\ (?:the|this)\ (?:text|passage|article|document|paragraph|author|writer)\ (?:of\ the\ (?:text|passage|article)\ )?
+    | \b(?:do|does|did|is|was)\ (?:the|this)\ (?:text|passage|article|document|paragraph|author
+      |writer)\ (?:of\ the\ (?:text|passage|article)\ )?
       (?:{_SAYS}|mean|use|call|consider|give|think|believe|want|make|compare|include|try)\b
     | \bin\ (?:the|this|that)\ (?:text|article|paragraph|document|passage|excerpt)\b(?!\ of\b)
-    | \b(?:text|passage|article|document|paragraph|excerpt|information|context)\ (?:above|below|provided|given\ above)\b
+    | \b(?:text|passage|article|document|paragraph|excerpt|information|context)\ (?:above|below|provided
+      |given\ above)\b
     | \b(?:the|this)\ (?:text|passage|article|excerpt)['’]s\b
-    | \bas\ (?:was\ )?(?:mentioned|described|stated|noted|shown|explained|discussed|indicated|said)\ (?:above|below|earlier|previously)\b
-    | \b(?:согласно|исходя\ из|на\ основ(?:е|ании)|в\ соответствии\ с[о]?|судя\ по|опираясь\ на|основываясь\ на|по|из|о|об)
-      \ (?:{_RU_WHICH}\ {_RU_NOUN}\w{{0,4}}{_LAW} | (?:текст|отрывк|фрагмент|пассаж)(?:у|а|ом|е)?\b (?!\ \w+(?:а|и|ы|ой|ов|ия)\b))
+    | \bas\ (?:was\ )?(?:mentioned|described|stated|noted|shown|explained|discussed|indicated
+      |said)\ (?:above|below|earlier|previously)\b
+    | \b(?:согласно|исходя\ из|на\ основ(?:е|ании)|в\ соответствии\ с[о]?|судя\ по|опираясь\ на
+      |основываясь\ на|по|из|о|об)
+      \ (?:{_RU_WHICH}\ {_RU_NOUN}\w{{0,4}}{_LAW} | (?:текст|отрывк|фрагмент|пассаж)(?:у|а|ом
+        |е)?\b (?!\ \w+(?:а|и|ы|ой|ов|ия)\b))
     | \b(?:согласно|судя\ по)\ (?:тексту|отрывку|статье|документу|фрагменту|абзацу|контексту|автору)\b{_LAW}
     | \bв\ (?:{_RU_WHICH}\ )(?:тексте|отрывке|статье|фрагменте|абзаце|пассаже|документе)\b{_LAW}
     | \bв\ (?:отрывке|пассаже)\b (?!\ из\b)
-    | \bв\ тексте\b (?!\ (?:закона|договора|документа|сообщения|письма|программы|песни|романа|книги|конституции|библии|указа|соглашения
-        |стихотворения|гимна|работы|произведения|поэмы|присяги|приказа|постановления|кода|страницы|евангелия|корана|рукописи|статьи\ \d))
-    | \bв\ (?:тексте|статье|документе|абзаце|фрагменте)\ (?:говорится|упоминается|упомянут\w*|описывается|описан\w*|сказано|указано|указан\w*|приводится|объясняется
+    | \bв\ тексте\b (?!\ (?:закона|договора|документа|сообщения|письма|программы|песни|романа|книги
+      |конституции|библии|указа|соглашения
+        |стихотворения|гимна|работы|произведения|поэмы|присяги|приказа|постановления|кода|страницы
+          |евангелия|корана|рукописи|статьи\ \d))
+    | \bв\ (?:тексте|статье|документе|абзаце|фрагменте)\ (?:говорится|упоминается|упомянут\w*|описывается
+      |описан\w*|сказано|указано|указан\w*|приводится|объясняется
         |рассказывается|идет|идёт|отмечается|обсуждается)
-    | \bкак\ (?:было\ )?(?:указан|сказан|упомянут|упомина|описан|отмечен|отмечал|говорил|показан|написан|изложен)\w*\ (?:выше|ниже|ранее|в\ (?:тексте|отрывке|статье|документе|фрагменте))
-    | \b(?:упомянут|описан|указан|привед[её]н|изложен|перечислен|представлен|названн?|обсужда)\w*\ (?:выше|в\ (?:{_RU_WHICH}\ )?(?:тексте|отрывке|статье|фрагменте|документе|абзаце|пассаже))\b
+    | \bкак\ (?:было\ )?(?:указан|сказан|упомянут|упомина|описан|отмечен|отмечал|говорил|показан|написан
+      |изложен)\w*\ (?:выше|ниже|ранее|в\ (?:тексте|отрывке|статье|документе|фрагменте))
+    | \b(?:упомянут|описан|указан|привед[её]н|изложен|перечислен|представлен|названн?
+      |обсужда)\w*\ (?:выше|в\ (?:{_RU_WHICH}\ )?(?:тексте|отрывке|статье|фрагменте|документе|абзаце
+      |пассаже))\b
     | \b(?:выше|ниже)(?:упомянут|указанн|привед[её]нн|описанн|изложенн)\w*\ {_RU_NOUN}
-    | \b(?:{_RU_WHICH}\ )?(?:текст|отрывок|автор(?:\ (?:текста|статьи|отрывка))?|статья|фрагмент)\ (?:говорит|описывает|утверждает|сообщает|упоминает|объясняет|рассказывает|подч[её]ркивает|не\ (?:содержит|упоминает|указывает))\b
+    | \b(?:{_RU_WHICH}\ )?(?:текст|отрывок|автор(?:\ (?:текста|статьи|отрывка))?|статья
+      |фрагмент)\ (?:говорит|описывает|утверждает|сообщает|упоминает|объясняет|рассказывает
+      |подч[её]ркивает|не\ (?:содержит|упоминает|указывает))\b
     | \bавтор(?:а|у|ом|ы)?\ (?:{_RU_WHICH}\ )?(?:текста|отрывка|статьи|фрагмента)\b
-    | \b(?:laut|gemäß|nach)\ (?:dem|diesem|des|der)\ (?:\w+\ )?(?:text|abschnitt|artikel|auszug|passage)s?\b | \bim\ (?:obigen\ |vorliegenden\ )?(?:text|abschnitt|artikel|auszug)\b
-    | \b(?:selon|d['’]après)\ (?:le|ce|cet)\ (?:texte|passage|article|extrait)\b | \bdans\ (?:le|ce|cet)\ (?:texte|passage|article|extrait)\b
-    | \b(?:según|de\ acuerdo\ con)\ (?:el|este)\ (?:texto|pasaje|artículo|fragmento)\b | \ben\ (?:el|este)\ (?:texto|pasaje|artículo|fragmento)\b
-    | (?:根据|依据|按照)(?:上|这|该|本|给定的|所给)?(?:文|段落|文章|短文|材料|段文字|文本) | 文中 | (?:上|本)文(?:中|所|提)
+    | \b(?:laut|gemäß|nach)\ (?:dem|diesem|des|der)\ (?:\w+\ )?(?:text|abschnitt|artikel|auszug
+      |passage)s?\b | \bim\ (?:obigen\ |vorliegenden\ )?(?:text|abschnitt|artikel|auszug)\b
+    | \b(?:selon|d['’]après)\ (?:le|ce|cet)\ (?:texte|passage|article|extrait)\b | \bdans\ (?:le|ce
+      |cet)\ (?:texte|passage|article|extrait)\b
+    | \b(?:según|de\ acuerdo\ con)\ (?:el|este)\ (?:texto|pasaje|artículo|fragmento)\b | \ben\ (?:el
+      |este)\ (?:texto|pasaje|artículo|fragmento)\b
+    | (?:根据|依据|按照)(?:上|这|该|本|给定的|所给)?(?:文|段落|文章|短文|材料|段文字|文本)
+    | 文中 | (?:上|本)文(?:中|所|提)
     | (?:وفق[اًا]?|حسب|بناء\ على)\ (?:ل?لنص|النص|للمقطع|المقطع) | في\ (?:هذا\ )?(?:النص|المقطع)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _SPEAKS_OF_SOURCE = re.compile(
     rf"""
-    \b(?:the|this|that)\ (?:given|provided|above|source|original)\ (?:passage|text|excerpt|document|article|snippet)\b
-    | \b(?:the|this|that)\ (?:passage|excerpt|snippet)\ {_SAYS}\b | \b(?:passage|text|excerpt)\ (?:above|provided|given)\b
-    | \b(?:исходн|привед[её]нн|предоставленн)\w{{2,3}}\ (?:текст|отрыв|фрагмент) | \bв\ (?:данном|этом)\ (?:отрывке|фрагменте)\b
+    \b(?:the|this|that)\ (?:given|provided|above|source|original)\ (?:passage|text|excerpt|document
+      |article|snippet)\b
+    | \b(?:the|this|that)\ (?:passage|excerpt|snippet)\ {_SAYS}\b | \b(?:passage|text|excerpt)\ (?:above
+      |provided|given)\b
+    | \b(?:исходн|привед[её]нн|предоставленн)\w{{2,3}}\ (?:текст|отрыв|фрагмент) | \bв\ (?:данном
+      |этом)\ (?:отрывке|фрагменте)\b
     """,
     re.VERBOSE | re.IGNORECASE,
 )

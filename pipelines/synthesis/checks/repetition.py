@@ -1,7 +1,7 @@
 """Repetition: the loops that small models fall into.
 
-The measures of Gopher (Rae et al. 2021, table A1), on the prose of one text: how much of it stands in lines or
-sentences, and in runs of words, that were there before; and what stands many times in a row.
+The measures of Gopher (Rae et al. 2021, table A1), on the prose of one text: how much of it stands in lines
+or sentences, and in runs of words, that were there before; and what stands many times in a row.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipelines.synthesis.checks.words import UNSPACED, words
 from pipelines.synthesis.draft import Rejection
 
 _FEWEST_SENTENCES, _SENTENCE_SHARE = 4, 0.3
-"""Gopher's bound for lines. Sentences and lines of fewer than `_SHORTEST` characters are headings and labels."""
+"""Gopher's bound for lines. Sentences and lines of fewer than `_SHORTEST` characters are labels."""
 _SHORTEST = 12
 _FEWEST_WORDS, _WORD_SHARE = 30, 0.3
 _RUN, _RUN_UNSPACED = 6, 12
