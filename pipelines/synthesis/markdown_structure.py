@@ -35,7 +35,9 @@ def units(text: str) -> list[Unit]:
         elif token.nesting < 0:
             inside.pop()
         else:
-            found.append(Unit(" ".join([*inside, token.tag if token.type != "inline" else ""]), token.content))
+            found.append(
+                Unit(" ".join([*inside, token.tag if token.type != "inline" else ""]), token.content)
+            )
     return found
 
 

@@ -35,7 +35,9 @@ def protected(text: str) -> list[Span]:
     blocks = code_blocks(text)
     spans = [Span(start, end, True) for start, end in blocks]
     for start, end in _gaps(blocks, 0, len(text)):
-        wholes = _leftmost([*_code_spans(text, start, end), *_objects(text, start, end), *_elements(text, start, end)])
+        wholes = _leftmost(
+            [*_code_spans(text, start, end), *_objects(text, start, end), *_elements(text, start, end)]
+        )
         found = list(wholes)
         for inner, stop in _gaps(wholes, start, end):
             found += [*_formulas(text, inner, stop), *_inline(text, inner, stop)]
@@ -212,7 +214,11 @@ _TWO_WORDS = re.compile(r"[^\W\d_]{2,}+[ \t]++[^\W\d_]{2,}")
 def _delimited(text: str, start: int, end: int, tokens: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     opened: re.Match[str] | None = None
     for token in tokens.finditer(text, start, end):
-        if opened and token.lastgroup in ("close", "both") and _is_formula(text[opened.end() : token.start()]):
+        if (
+            opened
+            and token.lastgroup in ("close", "both")
+            and _is_formula(text[opened.end() : token.start()])
+        ):
             yield opened.start(), token.end()
             opened = None
         elif token.lastgroup in ("open", "both"):
