@@ -83,7 +83,7 @@ def _words(text: str) -> list[str]:
 
 
 def _is_form(word: str, part: str) -> bool:
-    """Whether a word is a form of a term's word: the last letter of a long one may change, and an ending follow."""
+    """Whether a word is a form of a term's: the last letter of a long one may differ, and endings follow."""
     beginning = part[:-1] if len(part) >= _STEM else part
     return word.startswith(beginning) and len(word) <= len(part) + _ENDING
 

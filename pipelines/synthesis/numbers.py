@@ -14,8 +14,8 @@ _STYLES = (
 )
 """How a number is read: with a decimal point, as in English, and with a decimal comma."""
 _WITH_COMMA = frozenset(
-    "az be bg ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk lt lv mk nl no pl pt ro ru sk sl sq sr sv tr uk uz "
-    "vi".split()
+    "az be bg ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk lt lv mk nl no pl pt ro ru sk sl sq sr "
+    "sv tr uk uz vi".split()
 )
 """Languages with a decimal comma (CLDR)."""
 _ROMAN = re.compile(r"\b[XVI]+\b")
@@ -49,7 +49,7 @@ def same_numbers(source: str, translation: str, language: str) -> bool:
 
 
 def _numbers(text: str) -> Counter[str]:
-    """The numbers of a text as they are written, in European digits; what is no number in any style is several."""
+    """The numbers of a text as they are written, in European digits; what follows no style is several."""
     text = "".join(str(int(char)) if char.isdecimal() and not char.isascii() else char for char in text)
     joined = _GROUPED.sub(lambda found: re.sub(f"[{_SPACES}]", "\u2019", found[0]), text)
     found: Counter[str] = Counter()
@@ -81,6 +81,5 @@ def _romans(text: str) -> Counter[str]:
 
 def _roman_value(numeral: str) -> int:
     values = [_VALUES[letter] for letter in numeral]
-    return sum(
-        -one if one < following else one for one, following in zip(values, [*values[1:], 0], strict=True)
-    )
+    pairs = zip(values, [*values[1:], 0], strict=True)
+    return sum(-one if one < following else one for one, following in pairs)

@@ -51,7 +51,8 @@ class Translate(Method):
     )
     round_trip: Share | None = Field(
         None,
-        description="Each piece is translated back, and must be so similar to the original (chrF); null: it is not.",
+        description="How similar each piece, translated back, must be to the original at least (chrF); "
+        "null: none is translated back.",
     )
     piece_characters: int = Field(
         3_000, ge=200, description="Longer texts are translated in pieces of at most so many."
@@ -121,7 +122,7 @@ def _changed(draft: Draft, passage: Passage, **said: Any) -> Draft:
 async def _conversation(
     turns: Turns, template_fields: str | None, translator: Translator
 ) -> tuple[Turns, str | None]:
-    """The turns, and what a chat template gets besides, with all translated that a person or the model says."""
+    """The turns, and what a chat template gets besides, with what people and the model say translated."""
     fields: dict[str, Any] = json.loads(template_fields) if template_fields else {}
     extras: list[dict[str, Any]] = fields.get("messages") or [{} for _ in turns]
     messages = []
