@@ -14,8 +14,8 @@ _STYLES = (
 )
 """How a number is read: with a decimal point, as in English, and with a decimal comma."""
 _WITH_COMMA = frozenset(
-    "az be bg ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk lt lv mk nl no pl pt ro ru sk sl sq sr "
-    "sv tr uk uz vi".split()
+    "az be bg ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk lt lv mk nl no pl pt ro ru sk "
+    "sl sq sr sv tr uk uz vi".split()
 )
 """Languages with a decimal comma (CLDR)."""
 _ROMAN = re.compile(r"\b[XVI]+\b")
