@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mixers.quantity import Quantity
+from mixers.quantity import Quantity, Share
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Epochs = Annotated[float, Field(ge=1, allow_inf_nan=False)]
@@ -67,6 +67,11 @@ class Mixture(BaseModel):
         default_factory=dict,
         description="Another stage to the weight at which all of its mix is added to this one.",
     )
+    synthetic: dict[str, Share] = Field(
+        default_factory=dict,
+        description="Group to the share of it that is synthetic text: 30% makes two groups of it, NAME and "
+        "NAME_synthetic; 100% says that it has no other. A group not named takes of both what it has.",
+    )
     qa_about: str | None = Field(
         None, description="A stage: synthetic documents are kept only if that stage contains their parent."
     )
@@ -78,12 +83,14 @@ class Mixture(BaseModel):
         strange = set(self.group_max_epochs) - set(self.weights)
         if strange and not self.include:
             raise ValueError(f"`group_max_epochs` names {sorted(strange)}, which `weights` does not.")
+        if strange := set(self.synthetic) - set(self.weights):
+            raise ValueError(f"`synthetic` names {sorted(strange)}, which `weights` does not.")
         return self
 
     @property
     def predicates(self) -> dict[str, str]:
         """For each group with a weight the SQL predicate of its documents."""
-        by_domain = {group: "domain = '" + group.replace("'", "''") + "'" for group in self.weights}
+        by_domain = {group: domain_is(group) for group in self.weights}
         return by_domain | {group: self.groups[group] for group in self.weights if group in self.groups}
 
     def epochs_allowed(self, group: str) -> float:
@@ -91,10 +98,40 @@ class Mixture(BaseModel):
         return self.group_max_epochs.get(group, self.max_epochs)
 
 
+def domain_is(domain: str) -> str:
+    """The predicate of the documents of a domain."""
+    return "domain = '" + domain.replace("'", "''") + "'"
+
+
+SYNTHETIC = "_synthetic"
+"""What is added to a group's name where its synthetic part is a group of its own."""
+
+
+def part_synthetic(mixture: Mixture) -> Mixture:
+    """Put two groups in the place of each whose share of synthetic text is given.
+
+    What is made from another document has a `parent_id`. A group that has no other text keeps its name.
+    """
+    weights, groups = dict(mixture.weights), dict(mixture.groups)
+    epochs = dict(mixture.group_max_epochs)
+    for group, share in mixture.synthetic.items():
+        weight, predicate = weights.pop(group), mixture.predicates[group]
+        other = group if share == 1 else group + SYNTHETIC
+        parts = (group, 1 - share, "is null"), (other, share, "is not null")
+        for name, part, is_own in parts:
+            if part > 0:
+                weights[name] = weight * part
+                groups[name] = f"({predicate}) and parent_id {is_own}"
+                epochs |= {name: epochs[group]} if group in epochs else {}
+    changes = {"weights": weights, "groups": groups, "group_max_epochs": epochs, "synthetic": {}}
+    return mixture.model_copy(update=changes)
+
+
 def include_mixtures(mixtures: Mapping[str, Mixture]) -> dict[str, Mixture]:
     """Put the mix of each included stage in its place: ``include: {stage1: 30}`` adds its shares, times 30.
 
     Predicates and epochs of the included groups come along, where the including mixture has none of its own.
+    Groups whose share of synthetic text is given are parted (`part_synthetic`).
 
     Args:
         mixtures: stage to its mixture; one may include those before it.
@@ -106,7 +143,8 @@ def include_mixtures(mixtures: Mapping[str, Mixture]) -> dict[str, Mixture]:
         MixtureError: a mixture includes one that does not come before it.
     """
     done: dict[str, Mixture] = {}
-    for stage, mixture in mixtures.items():
+    for stage, whole in mixtures.items():
+        mixture = part_synthetic(whole)
         weights = dict(mixture.weights)
         groups, epochs = mixture.groups, mixture.group_max_epochs
         for name, weight in mixture.include.items():

@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _SCALE = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _PATTERN = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmbt]?)", re.IGNORECASE)
@@ -31,6 +31,16 @@ def parse_quantity(value: object) -> int:
         f"{value!r} is not a count; write a whole number, or one with k, M, B or T, such as 2.5M."
     )
 
+
+def parse_share(value: object) -> object:
+    """A share as a number, or written as `2%`."""
+    if isinstance(value, str) and value.endswith("%"):
+        return float(value.removesuffix("%")) / 100
+    return value
+
+
+Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
+"""A pydantic field type: a number from 0 to 1 that may be written ``2%``."""
 
 Quantity = Annotated[
     int,

@@ -25,7 +25,7 @@ shards_app = typer.Typer(help="Look into shards, export them to other trainers."
 app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
-GO_ON = ("run", "annotate", "dedup", "decontaminate")
+GO_ON = ("run", "synthesize", "annotate", "dedup", "decontaminate")
 """The commands that keep what they have done when they are interrupted."""
 DISK_HINT = "Mend the cause and give the same command again."
 
@@ -104,6 +104,25 @@ def plan(recipe: RecipeName, workdir: WorkDir = None, set_: Settings = [], json:
     from pipelines.commands.plan import show_plan
 
     show_plan(recipe, workdir, set_, json)
+
+
+@app.command()
+def synthesize(
+    recipe: RecipeName,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Try so many passages, and show what came back beside them.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="The entry to try; all by default.")
+    ] = None,
+    workdir: WorkDir = None,
+    set_: Settings = [],  # noqa: B006
+    json: Json = False,
+) -> None:
+    """Make the new documents of RECIPE; with --sample, tune its prompts on a few passages first."""
+    from pipelines.commands.synthesize import synthesize_recipe
+
+    synthesize_recipe(recipe, only, sample, workdir, set_, json)
 
 
 @app.command()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.commands.open_run import open_run
 from pipelines.errors import WorkError
 from pipelines.execution.manifest import Damage
 from pipelines.execution.seal import ATTEMPT, RUN_SEAL, check_run, no_run
 from pipelines.execution.trained_stage import FOLDER
+from pipelines.graph.build import Graph
+from pipelines.graph.synthesis import about_stage1
 from pipelines.plain import print_json, say
+from pipelines.recipe.recipe import FIRST_STAGE
 
 
 def verify_run(folder: Path, json: bool) -> None:
@@ -17,6 +25,8 @@ def verify_run(folder: Path, json: bool) -> None:
     if not any((folder / name).exists() for name in (RUN_SEAL, ATTEMPT, "stages")):
         raise no_run(folder)
     damages = list(check_run(folder))
+    if not damages and (folder / RUN_SEAL).exists():
+        damages = list(_parents_astray(open_run(folder).graph, folder))
     if json:
         print_json([{"file": str(damage.file), "what": damage.what} for damage in damages])
     elif not damages and (folder / RUN_SEAL).exists():
@@ -27,6 +37,32 @@ def verify_run(folder: Path, json: bool) -> None:
         raise WorkError(
             "\n".join(f"{damage.file}: {damage.what}" for damage in damages), hint=_mend(folder, damages)
         )
+
+
+def _parents_astray(graph: Graph, folder: Path) -> Iterator[Damage]:
+    """Yield each stage that asks about a document which the shards of Stage 1 do not hold."""
+    segments = folder / "shards" / FIRST_STAGE / "segments.parquet"
+    for stage in about_stage1(graph.stages()):
+        parents = [
+            pq.read_table(stage.path(folder, name), columns=["parent_id"]).column("parent_id")
+            for name in stage.part_names(folder)
+        ]
+        asked = pc.unique(pa.chunked_array([chunk for each in parents for chunk in each.chunks], pa.string()))
+        astray = pc.invert(pc.is_in(asked, _held(segments, asked)))
+        if number := pc.sum(astray).as_py():
+            first = asked.filter(astray)[0].as_py()
+            what = f"{number:,} documents that it asks about are not in {segments}, first {first}"
+            yield Damage(stage.folder(folder), what)
+
+
+def _held(segments: Path, doc_ids: pa.Array) -> pa.Array:
+    """Those of these documents that the shards hold."""
+    found = [pa.array([], pa.string())]
+    with pq.ParquetFile(segments) as file:
+        for batch in file.iter_batches(columns=["doc_id"]):
+            held = batch.column("doc_id").cast(pa.string())
+            found.append(pc.unique(held.filter(pc.is_in(held, doc_ids))))
+    return pc.unique(pa.chunked_array(found))
 
 
 def _mend(folder: Path, damages: Sequence[Damage]) -> str:

@@ -17,6 +17,7 @@ from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.classifiers import classifier_verdicts
 from pipelines.graph.contamination import contamination_verdicts, without_spans
 from pipelines.graph.inputs import Inputs
+from pipelines.graph.synthesis import decisive, syntheses_of, synthesis
 from pipelines.recipe.classify_checks import QUALITY
 from pipelines.recipe.recipe import FIRST_STAGE, HELD_OUT, Recipe, SourceSettings
 from pipelines.sources.models import ModelInput
@@ -42,7 +43,6 @@ from pipelines.stages.parts import PartStage
 from pipelines.stages.select import JudgedSource, Select
 from pipelines.stages.shards import Shards
 from pipelines.stages.signals import Signals
-from pipelines.stages.synthesize import Synthesize
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer
 
@@ -86,12 +86,17 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     tokenizer = _tokenizer(recipe, select, inputs)
     own = tuple(parts for parts in sources if parts.scope in recipe.own_sources)
     tokenized = tuple(_tokenize(parts, select, tokenizer) for parts in own)
+    asked, selects = tokenized, [select]
+
+    def judged(made: PartStage) -> Tokenize:
+        selects.append(_select(recipe, made.scope, (made,), inputs))
+        return _tokenize(made, selects[-1], tokenizer)
+
+    for name in syntheses_of(recipe, "sources"):
+        tokenized = (*tokenized, judged(synthesis(recipe, name, asked, None, tokenizer, inputs)))
     stage1 = _mix(recipe, FIRST_STAGE, tokenized)
-    selects = [select]
-    for name in recipe.synthesize:
-        made = _synthesis(recipe, name, stage1, own)
-        selects.append(_select(recipe, name, (made,), inputs))
-        tokenized = (*tokenized, _tokenize(made, selects[-1], tokenizer))
+    for name in syntheses_of(recipe, "stage1"):
+        tokenized = (*tokenized, judged(synthesis(recipe, name, asked, stage1, tokenizer, inputs)))
     mixes: dict[str, MixStage] = {FIRST_STAGE: stage1}
     for name in list(recipe.mixtures)[1:]:
         mixes[name] = _mix(recipe, name, tokenized, stage1)
@@ -126,12 +131,6 @@ def _without_boilerplate(recipe: Recipe, parts: PartStage) -> PartStage:
         return parts
     recurring = RecurringLines(scope=scope, lines=Lines(scope=scope, parts=parts, config=config))
     return WithoutBoilerplate(scope=scope, parts=parts, recurring=recurring, part_bytes=recipe.part_size)
-
-
-def _synthesis(recipe: Recipe, name: str, about: MixStage, sources: tuple[PartStage, ...]) -> Synthesize:
-    config = recipe.synthesize[name]
-    asked = tuple(parts for parts in sources if parts.domain in config.domains)
-    return Synthesize(scope=name, config=config, about=about, parts=asked, part_bytes=recipe.part_size)
 
 
 def _select(
@@ -289,9 +288,10 @@ def _apart(drawn: HeldOutDraw) -> Apart:
 
 def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     """The fingerprint of those parts of the recipe that decide a stage's shards, which paths do not."""
-    synthesis_matters = stage != FIRST_STAGE and bool(recipe.synthesize)
+    made_before = list(syntheses_of(recipe, "sources"))
+    made = made_before if stage == FIRST_STAGE else list(recipe.synthesize.methods)
     content = recipe.model_dump(mode="json", exclude=_ELSEWHERE)
-    content["synthesize"] = content["synthesize"] if synthesis_matters else {}
+    content["synthesize"] = decisive(recipe.synthesize, made)
     del content["curate"]["signals"]
     del content["tokenizer"]["base"]
     for source in content["sources"].values():
@@ -300,7 +300,7 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
         del content["decontaminate"]["allow"]
         for benchmark in content["decontaminate"]["against"].values():
             del benchmark["path"], benchmark["include"]
-    needed = {stage, FIRST_STAGE} if synthesis_matters else {stage}
+    needed = {stage, FIRST_STAGE} if set(made) - set(made_before) else {stage}
     content["mixtures"] = {
         name: mixture.model_dump(mode="json")
         for name, mixture in recipe.whole_mixtures.items()
@@ -310,7 +310,7 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
 
 
 _ELSEWHERE: Any = {
-    **dict.fromkeys(("train", "evaluate", "description", "executor"), True),
+    **dict.fromkeys(("train", "evaluate", "description", "executor", "synthesize"), True),
     "decontaminate": {
         "semantic": {
             "embedder": {"key"},

@@ -31,6 +31,7 @@ from pipelines.sources.language_model import load_identifier
 from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_model, read_chat_template
 from pipelines.sources.preview import Preview
 from pipelines.sources.word_lists import WordList, read_word_list
+from pipelines.synthesis.prompt import Prompts
 
 PINS = "pins.json"
 REMEMBERED = "inputs.json"
@@ -87,6 +88,10 @@ class Inputs(Protocol):
 
     def embedder(self, config: Embedder) -> EmbedderInput:
         """What tells which passages are near an item of a benchmark."""
+        ...
+
+    def prompts(self, folder: str | None) -> Prompts:
+        """The prompts that models are asked with."""
         ...
 
 
@@ -215,6 +220,11 @@ class LiveInputs(Inputs):
         revision = self.pins.get(_model_key(config.model))
         identity = fingerprint([config.model, revision, config.prefix])
         return EmbedderInput(identity, location=config.model, revision=revision, prefix=config.prefix)
+
+    @override
+    def prompts(self, folder: str | None) -> Prompts:
+        """A folder relative to the recipe's."""
+        return Prompts(self.path(folder) if folder else None)
 
     def pin(self, recipe: Recipe) -> None:
         """Ask the hub for the commit of everything that has none yet.
@@ -362,6 +372,10 @@ class RecordedInputs(Inputs):
     @override
     def embedder(self, config: Embedder) -> EmbedderInput:
         return EmbedderInput(self.settings["item_vectors"]["embedder"])
+
+    @override
+    def prompts(self, folder: str | None) -> Prompts:
+        return Prompts()
 
 
 @dataclass(frozen=True)

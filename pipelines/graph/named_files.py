@@ -37,6 +37,7 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
     _check_classifiers(recipe, inputs, faults)
     if recipe.decontaminate and recipe.decontaminate.semantic:
         _check_semantic(recipe.decontaminate.semantic, inputs, faults)
+    _check_synthesis(recipe, inputs, faults)
     if recipe.evaluate:
         for folder in recipe.evaluate.include:
             with faults.noted("evaluate.include"):
@@ -95,6 +96,20 @@ def _check_semantic(config: Semantic, inputs: LiveInputs, faults: Faults) -> Non
         require_model(embedder.model, path)
         if path.is_dir():
             read_layout(path)
+
+
+def _check_synthesis(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:
+    """The prompts of what asks a model, the key of its endpoint, the program that serves it."""
+    config = recipe.synthesize
+    for name, method in config.asking.items():
+        with faults.noted(f"synthesize.{name}"):
+            inputs.prompts(config.prompts).hashes(method.method)
+    if config.prompts:
+        with faults.noted("synthesize.prompts"):
+            _require_folder(inputs.path(config.prompts))
+    if config.asking and config.endpoint:
+        with faults.noted("synthesize.endpoint"):
+            EndpointClient(config.endpoint)
 
 
 def _require_fasttext(name: str, config: FastTextClassifier, inputs: LiveInputs) -> None:

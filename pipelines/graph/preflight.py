@@ -205,7 +205,7 @@ def _with_conversations(recipe: Recipe, looked: Preflight) -> list[str]:
         for name in recipe.own_sources
         if getattr(recipe.sources[name], "messages", None) or name in looked.recognised
     ]
-    return [*sources, *recipe.synthesize]
+    return [*sources, *recipe.synthesize.methods]
 
 
 def _chat_encoder(files: TokenizerFiles, talking: list[str]) -> ChatEncoder:

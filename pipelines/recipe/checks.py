@@ -6,6 +6,7 @@ from mixers.budget import vanishing_groups
 from pipelines.recipe.classify_checks import classifier_problems
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
 from pipelines.settings import Name, Problem
+from pipelines.synthesis.docstring_qa import DocstringQuestions
 from trainers.config import stage_before
 
 
@@ -24,7 +25,7 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
 
 
 def _unknown_sources(recipe: Recipe) -> list[Problem]:
-    synthesised = tuple(recipe.synthesize)
+    synthesised = tuple(recipe.synthesize.methods)
     named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]] = [
         *((("curate", "edit", i), edits.sources, ()) for i, edits in enumerate(recipe.curate.edit)),
         *((("dedup", "boilerplate"), b.sources, ()) for b in (recipe.dedup.boilerplate,) if b),
@@ -88,17 +89,21 @@ def _boilerplate_problems(recipe: Recipe) -> list[Problem]:
 
 def _unfed_groups(recipe: Recipe) -> list[Problem]:
     fed = {recipe.for_source(source).domain for source in recipe.own_sources} | recipe.relabelled
-    synthetic = set(recipe.synthesize)
+    methods = recipe.synthesize.methods
+    synthetic = {recipe.synthesize.domain_of(name) for name in methods}
+    early = {
+        recipe.synthesize.domain_of(name) for name, method in methods.items() if method.about == "sources"
+    }
     compared_with = {
         recipe.for_source(source).domain for source in recipe.dedup.against if source in recipe.sources
     }
     found: list[Problem] = []
     for stage, mixture in recipe.whole_mixtures.items():
-        available = fed if stage == FIRST_STAGE else fed | synthetic
+        available = fed | early if stage == FIRST_STAGE else fed | synthetic
         for group in mixture.weights.keys() - mixture.groups.keys():
             if group not in available:
                 why = (
-                    "synthesised documents enter after stage1"
+                    "what is made about documents of stage1 enters after it"
                     if group in synthetic
                     else "the sources that feed it are only compared with (`dedup.against`)"
                     if group in compared_with
@@ -120,22 +125,27 @@ def weight_problems(recipe: Recipe) -> list[Problem]:
 
 
 def _synthesis_problems(recipe: Recipe) -> list[Problem]:
-    known = {recipe.for_source(source).domain for source in recipe.own_sources}
-    return [
-        (
-            ("synthesize", name, "domains"),
-            f"no source has the domain `{domain}` (there are: {', '.join(sorted(known))})",
-        )
-        for name, synthesis in recipe.synthesize.items()
-        for domain in synthesis.domains
-        if domain not in known
-    ]
+    known = {recipe.for_source(source).domain for source in recipe.own_sources} | recipe.relabelled
+    found: list[Problem] = []
+    for name, method in recipe.synthesize.methods.items():
+        place = ("synthesize", name)
+        asked = set(method.domains) if isinstance(method, DocstringQuestions) else set(method.asked)
+        groups = {} if isinstance(method, DocstringQuestions) else method.groups
+        key = "domains" if method.domains else "weights"
+        found += [
+            ((*place, key), f"no source has the domain `{domain}` (there are: {', '.join(sorted(known))})")
+            for domain in sorted(asked - known - groups.keys())
+        ]
+    for name in recipe.synthesize.asking if recipe.synthesize.model is None else ():
+        message = "a model is asked, and neither `synthesize.endpoint` nor `synthesize.serve` says which"
+        found.append((("synthesize", name, "method"), message))
+    return found
 
 
 def _name_clashes(recipe: Recipe) -> list[Problem]:
     return [
         (("synthesize", name), f"`{name}` is the name of a source as well; choose another")
-        for name in recipe.synthesize
+        for name in recipe.synthesize.methods
         if name in recipe.sources
     ]
 

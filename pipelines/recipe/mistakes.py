@@ -39,6 +39,7 @@ SCALAR = str | int | float | bool
 TAGGED = {
     "reader": "a source needs `reader`",
     "model": "a classifier needs `model`",
+    "method": "a synthesis needs `method`",
 }
 
 

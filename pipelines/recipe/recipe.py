@@ -29,7 +29,7 @@ from pipelines.recipe.curate import Curate, edits_of
 from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
-from pipelines.recipe.synthesize import SynthesisConfig
+from pipelines.recipe.synthesize import Synthesize
 from pipelines.settings import STRICT, Name, Share
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.python_environment import PythonEnvironmentConfig
@@ -164,9 +164,9 @@ class Recipe(BaseModel):
         None, description="Documents with items of benchmarks; null: nobody looks for them."
     )
     held_out: HeldOut = HeldOut()
-    synthesize: dict[Name, SynthesisConfig] = Field(
-        default_factory=dict,
-        description="New documents made from selected ones, by name; the name is their domain.",
+    synthesize: Synthesize = Field(
+        default_factory=Synthesize,
+        description="New documents made from selected ones, by name, and the model that makes them.",
     )
     tokenizer: Tokenizer = Tokenizer()
     mixtures: dict[Name, Mixture] = Field(
@@ -253,7 +253,9 @@ class Recipe(BaseModel):
         edits = (edits for edits in self.curate.edit if edits.sources is None or name in edits.sources)
         language, boilerplate, config = self.curate.language, self.dedup.boilerplate, self.sources.get(name)
         return SourceSettings(
-            domain=(config.domain if config else None) or name,
+            domain=self.synthesize.domain_of(name)
+            if name in self.synthesize.methods
+            else (config.domain if config else None) or name,
             priority=config.priority if config else 0,
             edits=edits_of(edits),
             boilerplate=boilerplate.without_sources()

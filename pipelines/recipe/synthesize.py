@@ -1,20 +1,66 @@
-"""The `synthesize:` section of a recipe: one model for each method of making documents."""
+"""The `synthesize:` section of a recipe: the model that is asked, and what it makes, by name."""
 
-from typing import Literal
+from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from pipelines.settings import Name
+from pipelines.synthesis.docstring_qa import DocstringQuestions
+from pipelines.synthesis.method import Method
+from pipelines.synthesis.model import ModelEndpoint
+from pipelines.synthesis.qa import Questions
+from pipelines.synthesis.rephrase import Rephrase
+from pipelines.synthesis.server import Serve
+
+SynthesisConfig = Annotated[DocstringQuestions | Questions | Rephrase, Field(discriminator="method")]
+_NAME = TypeAdapter(Name)
 
 
-class DocstringQuestions(BaseModel):
-    """Question-answer pairs from the docstrings of Python code, made without a model."""
+class Synthesize(BaseModel):
+    """The model that is asked, and under a name of your own how each set of new documents is made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, SynthesisConfig] = Field(init=False)
 
-    method: Literal["docstrings"] = Field(description="Functions are asked about, their docstrings answer.")
-    about: Literal["stage1"] = Field(
-        "stage1", alias="from", description="Only documents that this stage contains are asked about."
+    endpoint: ModelEndpoint | None = Field(
+        None, description="The model behind an OpenAI-compatible endpoint: {base_url, model, key}."
     )
-    domains: list[str] = Field(min_length=1, description="The groups whose documents are asked about.")
+    serve: Serve | None = Field(None, description="Or the model that `vllm serve` serves on this machine.")
+    prompts: str | None = Field(
+        None,
+        min_length=1,
+        description="A folder with prompts of your own, which take the place of those that ship; its path "
+        "begins at the recipe's folder.",
+    )
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.endpoint and self.serve:
+            raise ValueError("give `endpoint` or `serve`, not both: one model is asked")
+        for name in self.methods:
+            try:
+                _NAME.validate_python(name)
+            except ValidationError as error:
+                raise ValueError(f"`{name}` is no name: small letters, digits and _ make one") from error
+        return self
 
-SynthesisConfig = DocstringQuestions
+    @property
+    def methods(self) -> dict[str, SynthesisConfig]:
+        """How documents are made, by name."""
+        return self.__pydantic_extra__
+
+    @property
+    def asking(self) -> dict[str, Method]:
+        """Those of them that ask a model."""
+        return {name: method for name, method in self.methods.items() if isinstance(method, Method)}
+
+    @property
+    def model(self) -> ModelEndpoint | Serve | None:
+        """The model that is asked."""
+        return self.endpoint or self.serve
+
+    def domain_of(self, name: str) -> str:
+        """The group of what is made under a name."""
+        return self.methods[name].domain or name

@@ -10,6 +10,9 @@ from pipelines.sources.base import BadRecord
 from pipelines.sources.passed_over import PassedOver, describe
 from pipelines.stages.set_aside import ReadingStage, losses_of, quarantined
 
+MOSTLY = 0.8
+"""Of a group more synthetic text than this is worth a warning."""
+
 
 def losses(stage: ReadingStage, workdir: Path) -> dict[str, Any]:
     """What the files that a stage reads hold that became no document, JSON-able."""
@@ -40,7 +43,13 @@ def set_aside_lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def warnings(report: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each source of a report that gave little, or says what its chat template leaves out."""
+    """A sentence for each thing in a report that its reader should know of."""
+    yield from _little_warnings(report)
+    yield from _synthetic_warnings(report)
+
+
+def _little_warnings(report: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each source that gave little, or says what its chat template leaves out."""
     for source in report["sources"]:
         for field, number in source["left_out_by_template"].items():
             yield (
@@ -57,6 +66,18 @@ def warnings(report: dict[str, Any]) -> Iterator[str]:
         elif kept < documents / 2:
             dropped = f"{documents - kept:,} of {documents:,} documents of the source `{name}` were dropped"
             yield dropped + _mainly(source["dropped"])
+
+
+def _synthetic_warnings(report: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each group that is nearly all synthetic text without anybody having asked for it."""
+    for stage, groups in report["synthetic"].items():
+        for group, entry in groups.items():
+            if entry["share"] > MOSTLY and not entry["asked"]:
+                yield (
+                    f"{entry['share']:.0%} of the group `{group}` of {stage} is synthetic text; give it real "
+                    f"documents, or say that it is meant: `mixtures.{stage}.synthetic: {{{group}: "
+                    f"{entry['share']:.0%}}}`"
+                )
 
 
 def _mainly(reasons: dict[str, int]) -> str:

@@ -27,6 +27,7 @@ from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
 from pipelines.report.losses import losses
+from pipelines.report.synthetic_share import synthetic_shares
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
 from pipelines.stages.ingest import Ingest, passed_over
@@ -98,6 +99,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
             for name, mix in graph.mixes.items()
             if mix in done
         },
+        "synthetic": synthetic_shares(graph, done),
         "training": _training(graph, done),
         "evaluation": _evaluation(graph, done),
         "stages": [_stage(stage, done) for stage in graph.stages()],
@@ -143,7 +145,8 @@ def _records(parts: PartStage, done: Finished) -> dict[str, Any]:
     if not all(stage in done for stage in stages):
         return {"records": None, "set_aside": {}, "documents": None, "text_bytes": None}
     origin, *cleaned = (stage.manifest(done.workdir).counts for stage in stages)
-    read = origin.flows.get("records") or origin.flows.get("questions") or Flow()
+    flows = (origin.flows.get(unit) for unit in ("records", "questions", "drafts"))
+    read = next(filter(None, flows), Flow())
     set_aside = sum((counts.dropped("documents") for counts in cleaned), start=read.dropped)
     return {
         "records": read.entered,

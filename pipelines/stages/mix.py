@@ -44,6 +44,7 @@ FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
 )  # fmt: skip
 TOKENS_A_BATCH = 1 << 24
 NOWHERE = "no text before its first answer is found in the rendering without doubt"
+TOKENS_USED, SYNTHETIC_TOKENS_USED = "tokens_used", "synthetic_tokens_used"
 GAP = ("gap_start", "gap")
 COLUMNS = (
     *("position", "row", "source", "tokens", "bytes", "indivisible", "loss_tokens"),
@@ -108,6 +109,9 @@ class MixStage(SingleTaskStage):
         """What a plan is made from, besides groups."""
         return read_arrow(corpus).select(["tokens", "bytes", "indivisible", *GAP, "loss_tokens"])
 
+    def count_tokens(self, corpus: Path, plan: MixturePlan, output: TaskOutput) -> None:
+        """Count what a plan has tokens of, besides its ledger."""
+
     def known_from_training(self, workdir: Path) -> Counter[str]:
         """For each group the documents that are not used because training has passages of them."""
         return Counter()
@@ -134,6 +138,7 @@ class MixStage(SingleTaskStage):
             plan = self._plan(corpus, mapped_arrays(output.folder), workdir)
             _write_batches(output, DOCUMENTS, _with_use(open_arrow(corpus), plan.use_of_document))
             nowhere = self._cannot_be_shortened(corpus, plan)
+            self.count_tokens(corpus, plan, output)
         starts = range(0, max(len(plan), 1), self.rows_a_batch)
         for name, between in ((SEGMENTS, plan.segments_between), (ROWS, plan.rows_between)):
             _write_batches(output, name, (between(start, start + self.rows_a_batch) for start in starts))
@@ -275,7 +280,7 @@ class Mix(MixStage):
     """The mixture of a training stage."""
 
     name: ClassVar[str] = "mix"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     mixture: Mixture
     about: MixStage | None
 
@@ -326,6 +331,17 @@ class Mix(MixStage):
     @override
     def plan(self, documents: pa.Table, allocate: Allocate) -> MixturePlan:
         return plan_mixture(documents, self.mixture, self.seed, allocate)
+
+    @override
+    def count_tokens(self, corpus: Path, plan: MixturePlan, output: TaskOutput) -> None:
+        """For each group the tokens of the documents that are used, and of the synthetic ones of them."""
+        used = (plan.use_of_document != UNUSED) & (plan.documents.group >= 0)
+        synthetic = used & read_arrow(corpus).column("parent_id").is_valid().to_numpy()
+        for what, chosen in ((TOKENS_USED, used), (SYNTHETIC_TOKENS_USED, synthetic)):
+            group, tokens = plan.documents.group[chosen], plan.documents.tokens[chosen]
+            sums = np.bincount(group, tokens, minlength=len(plan.documents.groups))
+            for name, number in zip(plan.documents.groups, sums.tolist(), strict=True):
+                output.counts.add(what, int(number), scope=name)
 
 
 @dataclass(frozen=True, kw_only=True)

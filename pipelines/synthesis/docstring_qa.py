@@ -9,11 +9,14 @@ import re
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 import orjson
 import pyarrow as pa
 import xxhash
+from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.settings import Name
 from pipelines.sources.base import Labels, part_table
 from pipelines.sources.conversation_text import rendered
 from pipelines.sources.python_code import Documented, documented, is_public, parse_python
@@ -59,6 +62,19 @@ _ELSEWHERE = re.compile(
 )
 _SENTENCE = re.compile(r"[A-Z`\"'*].*[.!?:)`]", re.DOTALL)
 _TEST_PATH = re.compile(r"(^|[/_.])tests?[/_.]|conftest")
+
+
+class DocstringQuestions(BaseModel):
+    """Question-answer pairs from the docstrings of Python code, made without a model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    method: Literal["docstrings"] = Field(description="Functions are asked about, their docstrings answer.")
+    about: Literal["stage1"] = Field(
+        "stage1", alias="from", description="Only documents that this stage contains are asked about."
+    )
+    domains: list[str] = Field(min_length=1, description="The groups whose documents are asked about.")
+    domain: Name | None = Field(None, description="The group of the new documents; null: the entry's name.")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mixers.budget import domain_is
 from mixers.quantity import Quantity
 from pipelines.settings import Name
 from pipelines.synthesis.ask import Making
@@ -21,6 +22,7 @@ class Method(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    method: str
     VERSION: ClassVar[int]
     """To be raised when the same answers give other drafts."""
     related: ClassVar[int] = 0
@@ -71,6 +73,11 @@ class Method(BaseModel, ABC):
     def asked(self) -> dict[str, float]:
         """The groups that are asked about, and their relative weights."""
         return self.weights or dict.fromkeys(self.domains, 1.0)
+
+    @property
+    def predicates(self) -> dict[str, str]:
+        """For each of these groups the SQL predicate of its documents."""
+        return {group: self.groups.get(group, domain_is(group)) for group in self.asked}
 
     @abstractmethod
     def build(self, prompts: Prompts) -> Making:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+VERSION = 1
+"""To be raised when others are related."""
 LEAST = 0.05
 """Likeness below which two passages have nothing to do with each other."""
 _STEM = 6

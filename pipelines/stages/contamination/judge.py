@@ -7,10 +7,9 @@ loses no more than the calls that were under way.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.recipe.decontaminate import SAMPLING
 from pipelines.sources.endpoint import EndpointClient, Messages
+from pipelines.synthesis.json_answers import parse_objects
 
 SYSTEM = """\
 You compare a passage of a text with an item of a test. Decide whether the passage contains the same item: \
@@ -124,7 +124,7 @@ _THOUGHT = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
 def parse_judgement(answer: str) -> Judgement | None:
     """The last judgement in an answer, whatever stands around it; None where there is none."""
     found = None
-    for value in _objects(_THOUGHT.sub("", answer)):
+    for value in parse_objects(_THOUGHT.sub("", answer)):
         same = value.get("same")
         if isinstance(same, str):
             same = {"true": True, "false": False}.get(same.strip().lower())
@@ -132,20 +132,6 @@ def parse_judgement(answer: str) -> Judgement | None:
             why = value.get("why")
             found = Judgement(same, why if isinstance(why, str) else "")
     return found
-
-
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects in a text, none of them inside another."""
-    decoder = json.JSONDecoder(strict=False)
-    at = text.find("{")
-    while at >= 0:
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
-        else:
-            yield value
-        at = text.find("{", end)
 
 
 class _Ledger:

@@ -1,4 +1,4 @@
-"""Synthesize: new documents about the documents that Stage 1 contains, each with its parent's id."""
+"""Docstrings: questions about the code that Stage 1 contains, answered by its documentation."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from typing_extensions import override
 from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
-from pipelines.recipe.synthesize import SynthesisConfig
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages.mix import MixStage
 from pipelines.stages.parts import PartStage, text_size, write_parts
 from pipelines.synthesis import docstring_qa
+from pipelines.synthesis.docstring_qa import DocstringQuestions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Synthesize(PartStage):
+class AskedDocstrings(PartStage):
     """One task a part of the sources asked about. Output: parts of PART_SCHEMA."""
 
     name: ClassVar[str] = "synthesize"
     version: ClassVar[int] = 1
-    config: SynthesisConfig
+    config: DocstringQuestions
     about: MixStage
     parts: tuple[PartStage, ...]
+    group: str
     part_bytes: int
 
     @property
@@ -40,7 +41,8 @@ class Synthesize(PartStage):
     @override
     def settings(self) -> dict[str, Any]:
         return {
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json", exclude={"domain"}),
+            "group": self.group,
             "part_size": self.part_bytes,
             "questions": docstring_qa.VERSION,
         }
@@ -48,7 +50,7 @@ class Synthesize(PartStage):
     @property
     @override
     def domain(self) -> str:
-        return self.scope
+        return self.group
 
     @override
     def tasks(self, workdir: Path) -> list[Task]:

@@ -1,0 +1,218 @@
+"""Synthesize: what a model makes of the documents that are asked about, each with its parent's id."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from typing_extensions import override
+
+from pipelines.execution.output import Output, Task, TaskOutput
+from pipelines.execution.run_stage import LOGS
+from pipelines.execution.stage import Stage
+from pipelines.sources.endpoint import EndpointClient
+from pipelines.sources.language_model import load_identifier
+from pipelines.sources.models import ModelInput
+from pipelines.stages.parts import PartStage, write_parts
+from pipelines.stages.synthesis.account import (
+    FOLDER,
+    UNANSWERED,
+    Account,
+    Pace,
+    Rejections,
+    drafts_of,
+)
+from pipelines.stages.synthesis.asked_documents import AskedDocuments
+from pipelines.stages.synthesis.document_table import document_table, plain_text
+from pipelines.stages.synthesis.passages import PassageReader
+from pipelines.stages.tokenize import encoders_of
+from pipelines.stages.tokenizer import Tokenizer, encoding_versions
+from pipelines.synthesis import chunks, topics
+from pipelines.synthesis.answers import Answers
+from pipelines.synthesis.checks import checks
+from pipelines.synthesis.checks.checked import checked
+from pipelines.synthesis.checks.near_duplicates import SeenQuestions
+from pipelines.synthesis.draft import Draft, Rejection, Result
+from pipelines.synthesis.method import Method
+from pipelines.synthesis.model import ModelEndpoint
+from pipelines.synthesis.outcomes import Outcome, outcomes
+from pipelines.synthesis.passage import Passage
+from pipelines.synthesis.prompt import Prompts
+from pipelines.synthesis.server import Serve, served, stop_server
+
+ANSWERS = "answers"
+"""In the folder of a run: what a model answered stays, whatever becomes of the stages."""
+REPEATED = "repeated_question"
+OUTCOMES_A_TABLE = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeDocuments(PartStage):
+    """Output: parts of PART_SCHEMA, and `rejected/TASK.parquet` (REJECTIONS): what became no document.
+
+    Passages are asked about in the order of `asked` until the tokens that are wanted are there. Every answer
+    is kept in the run's folder as it comes: work that is done again asks for none of them twice.
+    """
+
+    name: ClassVar[str] = "synthesize"
+    version: ClassVar[int] = 1
+    asked: AskedDocuments
+    parts: tuple[PartStage, ...]
+    tokenizer: Tokenizer
+    language_model: ModelInput
+    method: Method
+    model: ModelEndpoint | Serve
+    prompts: Prompts
+    group: str
+    part_bytes: int
+
+    @property
+    @override
+    def inputs(self) -> tuple[Stage, ...]:
+        return (self.asked, *self.parts, self.tokenizer)
+
+    @property
+    @override
+    def settings(self) -> dict[str, Any]:
+        """Where the model is decides nothing that it said."""
+        return {
+            "method": self.method.model_dump(mode="json", exclude={"about", "domains", "weights", "groups"}),
+            "model": self.model.model,
+            "prompts": self.prompts.hashes(self.method.method),
+            "tasks": self._tasks,
+            "group": self.group,
+            "part_size": self.part_bytes,
+            "language_model": self.language_model.identity,
+            "versions": {
+                "method": self.method.VERSION,
+                "checks": checks.VERSION,
+                "chunks": chunks.VERSION,
+                "encoding": encoding_versions(),
+                **({"topics": topics.VERSION} if self.method.related else {}),
+            },
+        }
+
+    @property
+    @override
+    def domain(self) -> str:
+        return self.group
+
+    @property
+    def _tasks(self) -> int:
+        return self.model.nodes if isinstance(self.model, Serve) else 1
+
+    @override
+    def tasks(self, workdir: Path) -> list[Task]:
+        return [{"first": number, "every": self._tasks} for number in range(self._tasks)]
+
+    @override
+    def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
+        wanted = None if self.method.tokens is None else -(-self.method.tokens // task["every"])
+        passages = self.passages(workdir, task["first"], task["every"])
+        account = Account()
+        with (
+            closing(self.outcomes(workdir, passages, f"{self.scope}-{output.task:05d}")) as found,
+            Rejections(output) as rejections,
+        ):
+            pace = Pace(account, wanted, output.tell)
+            taken = self._until_enough(workdir, found, wanted, account, pace)
+            write_parts(self._tables(taken, rejections), output, self.part_bytes)
+        account.count(output, wanted)
+
+    @override
+    def finish(self, workdir: Path, output: Output) -> None:
+        """Free the accelerators of this machine for what comes next."""
+        if isinstance(self.model, Serve):
+            stop_server(self.model)
+
+    @override
+    def lacking(self, workdir: Path) -> str:
+        unanswered = self.manifest(workdir).counts.number(UNANSWERED)
+        if not unanswered:
+            return ""
+        return f"{unanswered:,} requests of {self.scope} were not answered; the next run asks again"
+
+    def passages(self, workdir: Path, first: int = 0, every: int = 1) -> Iterator[Passage]:
+        """What is asked about, in order; of the documents those from `first` on, one of every so many."""
+        stages = {stage.scope: stage for stage in self.parts}
+        files = [(stages[source], part) for source, part in self.asked.files(workdir)]
+        order = self.asked.order(workdir)
+        places = pa.array(range(first, order.num_rows, every), pa.int64())
+        return PassageReader(workdir, files, self.method).passages(order.take(places))
+
+    def outcomes(
+        self, workdir: Path, passages: Iterable[Passage], name: str
+    ) -> Generator[Outcome, None, None]:
+        """What the model makes of passages, checked, in their order; answers are kept under `name`."""
+        identifier = load_identifier(self.language_model.location)
+        make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
+        with self._endpoint(workdir) as endpoint:
+            answers = Answers(workdir / ANSWERS, name)
+            yield from outcomes(passages, make, EndpointClient(endpoint), answers, self.method.sampling)
+
+    def _endpoint(self, workdir: Path) -> AbstractContextManager[ModelEndpoint]:
+        if isinstance(self.model, Serve):
+            return served(self.model, workdir / LOGS)
+        return nullcontext(self.model)
+
+    def _until_enough(
+        self,
+        workdir: Path,
+        found: Iterator[Outcome],
+        wanted: int | None,
+        account: Account,
+        pace: Pace,
+    ) -> Iterator[Outcome]:
+        """The outcomes up to the one that brings the tokens wanted; no question is in them twice."""
+        encoder = encoders_of(self.tokenizer.whole_folder(workdir)).text
+        seen = SeenQuestions()
+        while wanted is None or account.tokens < wanted:
+            outcome = next(found, None)
+            if outcome is None:
+                return
+            outcome = without_repeated(outcome, seen)
+            texts = pa.chunked_array(
+                [pa.array(map(plain_text, drafts_of(outcome.results)), pa.large_string())]
+            )
+            account.add(outcome, len(encoder.encode(texts).ids))
+            pace.tell()
+            yield outcome
+
+    def _tables(self, found: Iterator[Outcome], rejections: Rejections) -> Iterator[pa.Table]:
+        while some := list(islice(found, OUTCOMES_A_TABLE)):
+            rejections.add(some)
+            if drafts := [
+                (each.passage, number, draft)
+                for each in some
+                for number, draft in enumerate(drafts_of(each.results), 1)
+            ]:
+                yield document_table(drafts, self.scope, self.group, self.made_by)
+
+    @property
+    def made_by(self) -> dict[str, str]:
+        """What the metadata of every document says of the way it was made."""
+        return {"method": self.method.method, "model": self.model.model}
+
+    def rejected(self, workdir: Path) -> Iterator[pa.Table]:
+        """What became no document, a table a task (REJECTIONS)."""
+        for name in self.manifest(workdir).part_names(".parquet"):
+            if name.startswith(f"{FOLDER}/"):
+                yield pq.read_table(self.path(workdir, name))
+
+
+def without_repeated(outcome: Outcome, seen: SeenQuestions) -> Outcome:
+    """The outcome with a rejection in place of each draft whose question was asked before."""
+    parent = outcome.passage.parent_id
+
+    def once(result: Result) -> Result:
+        if isinstance(result, Draft) and result.question and not seen.is_new(result.question, parent):
+            return Rejection.of(REPEATED, result.question)
+        return result
+
+    return replace(outcome, results=tuple(map(once, outcome.results)))

@@ -1,0 +1,64 @@
+"""The prose of a text: what is left without code, formulas and addresses, which have no language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_FENCE = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})")
+_SPANS = re.compile(
+    r"""
+    (?<!`)(?P<ticks>`{1,2})(?!`)[^`\n]{1,400}(?P=ticks)(?!`)  # `inline code`
+    | \$\$[^$]{1,2000}\$\$
+    | \$(?=\S)[^$\n]{0,200}[\\^_={}<>+][^$\n]{0,200}\$  # $x^2$, but not $5 and $6
+    | \\\( [^\n]{1,400}? \\\)
+    | \\\[ .{1,2000}? \\\]
+    | \\begin\{(?P<name>\w{1,20}\*?)\} .{0,4000}? \\end\{(?P=name)\}
+    | \b(?:https?|ftp)://[^\s<>"')\]]{1,2000}
+    | \bwww\.[^\s<>"')\]]{1,2000}
+    | [\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}
+    | </?[a-zA-Z][^<>\n]{0,200}>
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_JSON = re.compile(r"\s*[\[{]\s*[\[{]?\s*\"")
+_STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)(?:\"|$)(\s{0,3}:)?")
+_GAP = " \u2026 "
+"""Stands where a span was, so that its neighbours do not become one phrase."""
+
+
+def prose(text: str) -> str:
+    """The text without code blocks (an unclosed one goes to the end), inline code, formulas and addresses.
+
+    Of JSON, in a code block or by itself, the strings stay that are no keys.
+    """
+    if "```" in text or "~~~" in text:
+        text = "\n".join(_outside_fences(text.split("\n")))
+    elif _JSON.match(text):
+        text = _strings(text)
+    return _SPANS.sub(_GAP, text)
+
+
+def _outside_fences(lines: list[str]) -> Iterator[str]:
+    fence, inside = "", list[str]()
+    for line in lines:
+        mark = _FENCE.match(line)
+        if not fence and mark:
+            fence = mark[1]
+        elif not fence:
+            yield line
+        elif mark and mark[1].startswith(fence) and not line.strip(" \t`~"):
+            yield _strings_of_json(inside)
+            fence, inside = "", []
+        else:
+            inside.append(line)
+    yield _strings_of_json(inside)
+
+
+def _strings_of_json(lines: list[str]) -> str:
+    block = "\n".join(lines)
+    return _strings(block) if _JSON.match(block) else ""
+
+
+def _strings(json: str) -> str:
+    return "\n".join(found[1] for found in _STRING.finditer(json) if not found[2])
