@@ -75,7 +75,7 @@ def recipe(tokens: int, seed: int, options: argparse.Namespace) -> dict:
         "name": "augmentation",
         "seed": seed,
         "sources": sources,
-        "held_out": None,
+        "held_out": {"share": 0},
         "tokenizer": {"train": {"vocabulary_size": 4096}},
         "mixtures": mixtures,
         "train": {
