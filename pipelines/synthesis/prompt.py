@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -82,18 +82,18 @@ class Prompt:
         return tuple(line.strip() for line in lines if line.strip() and "{{" not in line and "{%" not in line)
 
 
-@lru_cache(maxsize=1_000)
-def _template(text: str) -> Template:
-    return _JINJA.from_string(text)
-
-
 def _fill(template: str, values: Mapping[str, Any], name: str) -> str:
     try:
-        return _template(template).render(values).strip()
+        return _compiled(template).render(values).strip()
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise UserError(
             f"the prompt cannot be filled: {error}", file=name, hint="Mend it, or take the shipped one."
         ) from error
+
+
+@lru_cache(maxsize=256)
+def _compiled(template: str) -> Template:
+    return _JINJA.from_string(template)
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,11 @@ class Prompts:
     """The prompts of a recipe: the shipped ones, and those that take their place."""
 
     own: Path | None = None
-    _found: dict[tuple[str, str], Prompt] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def get(self, name: str, language: str) -> Prompt:
         """The prompt `METHOD/NAME` in a language, or in English. Raises UserError where there is none."""
-        if (name, language) not in self._found:
-            self._found[name, language] = self._find(name, language)
-        return self._found[name, language]
-
-    def _find(self, name: str, language: str) -> Prompt:
-        for code in (language, FALLBACK):
-            for text, place in self._texts(f"{name}.{code}.yaml") if _CODE.fullmatch(code) else ():
+        for code in filter(_CODE.fullmatch, (language, FALLBACK)):
+            for text, place in self._texts(f"{name}.{code}.yaml"):
                 return Prompt(place, code, _parse(text, place))
         raise UserError(
             f"there is no prompt {name}", place="synthesize.prompts", hint=f"Write {name}.en.yaml."
@@ -145,6 +139,7 @@ def _read(place: Traversable) -> str:
         raise UserError(f"this prompt cannot be read: {error}", file=str(place)) from error
 
 
+@lru_cache(maxsize=256)
 def _parse(text: str, place: str) -> PromptFile:
     try:
         return PromptFile.model_validate(yaml.safe_load(text))
