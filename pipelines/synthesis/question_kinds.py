@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipelines.synthesis.chunks import fenced_blocks
 from pipelines.synthesis.code_in_text import code_lines
 from pipelines.synthesis.draft import RejectedError, Rejection
 from pipelines.synthesis.json_answers import restore_commands
@@ -60,6 +61,10 @@ class Written:
     turns: Turns
     question: str
     claims: str | None
+    quoted: str = ""
+    """Code that must stand in the passage line by line."""
+    needs_passage: bool = False
+    """Whether nobody can answer who does not see the passage."""
 
 
 def _pair(question: str, answer: str) -> Turns:
@@ -132,6 +137,13 @@ def _plain(fields: _Fields) -> Written:
     return Written(_pair(question, answer), question, answer)
 
 
+def _explained(fields: _Fields) -> Written:
+    """An explanation has other words than the code, so that what must be grounded is the code it is about."""
+    question, answer = fields.text("question"), fields.text("answer")
+    quoted = "\n".join(fenced_blocks(question))
+    return Written(_pair(question, answer), question, None, quoted, needs_passage=not quoted)
+
+
 def _joined(fields: _Fields) -> Written:
     """The facts that an answer joins must be grounded as it must."""
     facts = fields.texts("facts", 2)
@@ -163,7 +175,7 @@ def _talked(fields: _Fields) -> Written:
 
 def _refused(fields: _Fields) -> Written:
     question, answer = fields.text("question"), fields.text("answer")
-    return Written(_pair(question, answer), question, None)
+    return Written(_pair(question, answer), question, None, needs_passage=True)
 
 
 def _is_prose(passage: Passage) -> bool:
@@ -197,7 +209,7 @@ KINDS: Mapping[KindName, Kind] = {
     ),
     "definition": Kind(_PAIR, _plain, _is_prose),
     "summary": Kind(_PAIR, _plain, lambda passage: _is_long(passage) and _is_prose(passage), most=2),
-    "code_explanation": Kind(_PAIR, _plain, _has_code),
+    "code_explanation": Kind(_PAIR, _explained, _has_code),
     "code_exercise": Kind({"task": _STRING, "solution": _STRING}, _programmed, _has_code, most=2),
     "maths": Kind(_STEPS, _solved, lambda passage: _has_numbers(passage) and _is_prose(passage), most=4),
     "dialogue": Kind({"turns": _list(_object(_PAIR), 2, 6)}, _talked, _is_long, most=2),

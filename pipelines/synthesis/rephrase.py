@@ -12,6 +12,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from pipelines.synthesis.ask import Ask, Making, each
+from pipelines.synthesis.checks.checks import Checks
 from pipelines.synthesis.chunks import fenced_blocks
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection, Result
 from pipelines.synthesis.method import Method
@@ -42,6 +43,10 @@ class Rephrase(Method):
         ge=200,
         description="Longer documents are cut at paragraphs into passages of at most so many: of long ones "
         "a model keeps less.",
+    )
+    checks: Checks = Field(
+        default_factory=lambda: Checks(grounded_words=0.25),
+        description="What new text must pass; other words are wanted here, so fewer must be the passage's.",
     )
 
     @override

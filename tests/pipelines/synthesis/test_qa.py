@@ -80,6 +80,24 @@ def test_new_code_needs_no_ground():
     assert draft.claims is None
 
 
+def about_code(question: str) -> str:
+    return answered({"question": question, "answer": "It multiplies."})
+
+
+def test_code_that_is_asked_about_must_be_that_of_the_passage():
+    quoted = "```\ndef area(width, height):\n    ...\n    return size\n```\n\nWhat does `area` return?"
+    (draft,) = results("code_explanation", about_code(quoted))
+    assert draft.messages[0]["content"] == draft.question == quoted
+    assert draft.claims is None
+    (rejection,) = results("code_explanation", about_code(quoted.replace("size", "width")))
+    assert rejection.reason == "ungrounded_code"
+
+
+def test_a_question_about_code_that_it_does_not_quote_shows_the_passage():
+    (draft,) = results("code_explanation", about_code("What does `area` return?"))
+    assert draft.messages[0]["content"] == f"{CODE.strip()}\n\nWhat does `area` return?"
+
+
 def test_all_turns_of_a_dialogue_count():
     (draft,) = results("dialogue", answered(GOOD["dialogue"]))
     assert draft.question == PAIR["question"] + "\nWhat for?"
