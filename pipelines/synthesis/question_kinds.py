@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipelines.synthesis.arithmetic import wrong_calculations
 from pipelines.synthesis.chunks import fenced_blocks
 from pipelines.synthesis.code_in_text import code_lines
 from pipelines.synthesis.draft import RejectedError, Rejection
@@ -36,6 +37,8 @@ PLENTY = 4
 """Different numbers, years not counted, from which on a passage gives problems to solve."""
 _NUMBER = re.compile(r"\d++(?:[.,]\d++)*+")
 _YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
+WRONG_ARITHMETIC = "wrong_arithmetic"
+"""The reason of a solution whose calculations are wrong."""
 
 Schema = dict[str, Any]
 _STRING: Schema = {"type": "string"}
@@ -155,6 +158,8 @@ def _solved(fields: _Fields) -> Written:
     """What a problem gives must be grounded; what follows from it is in no passage."""
     question = fields.text("question")
     answer = "\n".join([*fields.texts("steps", 1), fields.text("result")])
+    if wrong_calculations(answer):
+        raise RejectedError(Rejection.of(WRONG_ARITHMETIC, answer))
     return Written(_pair(question, answer), question, question)
 
 

@@ -75,6 +75,11 @@ def test_of_a_problem_only_what_is_given_must_be_grounded():
     assert draft.claims == GOOD["maths"]["question"]
 
 
+def test_a_solution_with_a_wrong_calculation_is_none():
+    (rejection,) = results("maths", answered({**GOOD["maths"], "steps": ["40 * 2 = 90"]}))
+    assert rejection.reason == "wrong_arithmetic"
+
+
 def test_new_code_needs_no_ground():
     (draft,) = results("code_exercise", answered(GOOD["code_exercise"]))
     assert draft.claims is None
