@@ -14,9 +14,59 @@ ENGLISH_RUSSIAN = Languages("en", "ru")
 randoms = st.randoms(use_true_random=False)
 sloppy = st.lists(
     st.sampled_from(
-        ["`", "``", "```", "~~~", "$", "$$", "\\(", "\\)", "\\[", "\\]", "\\begin{a}", "\\end{a}", "{", "}", '{"a": ']
-        + ["[", "]", "](", ")", "<a", "<pre>", "</pre>", "<!--", "-->", "http://a", "⟦1⟧", "⟦", "⟧", "\\", '"', "'"]
-        + [" ", "    ", "\n", "\n\n", "\t", "> ", "- ", "1. ", "| ", "|-", "# ", "word", "two words", "слово", "5", "%s"]
+        [
+            "`",
+            "``",
+            "```",
+            "~~~",
+            "$",
+            "$$",
+            "\\(",
+            "\\)",
+            "\\[",
+            "\\]",
+            "\\begin{a}",
+            "\\end{a}",
+            "{",
+            "}",
+            '{"a": ',
+        ]
+        + [
+            "[",
+            "]",
+            "](",
+            ")",
+            "<a",
+            "<pre>",
+            "</pre>",
+            "<!--",
+            "-->",
+            "http://a",
+            "⟦1⟧",
+            "⟦",
+            "⟧",
+            "\\",
+            '"',
+            "'",
+        ]
+        + [
+            " ",
+            "    ",
+            "\n",
+            "\n\n",
+            "\t",
+            "> ",
+            "- ",
+            "1. ",
+            "| ",
+            "|-",
+            "# ",
+            "word",
+            "two words",
+            "слово",
+            "5",
+            "%s",
+        ]
     ),
     max_size=40,
 ).map("".join)
@@ -120,7 +170,13 @@ def test_damage_of_one_item_is_found(r: random.Random, damage) -> None:
 @settings(deadline=None)
 @given(randoms)
 def test_two_items_of_different_blocks_cannot_change_places(r: random.Random) -> None:
-    blocks = ["See `a` and\n\n", "- with `b` in\n- then `c`\n\n", "```\nd\n```\n\n", "| `e` | more |\n|---|---|\n\n", "    f\n\n"]
+    blocks = [
+        "See `a` and\n\n",
+        "- with `b` in\n- then `c`\n\n",
+        "```\nd\n```\n\n",
+        "| `e` | more |\n|---|---|\n\n",
+        "    f\n\n",
+    ]
     r.shuffle(blocks)
     whole = masked("Text\n\n" + "".join(blocks))
     one, other = r.sample(sorted(whole.items), 2)
@@ -210,4 +266,3 @@ def test_long_runs_are_read(run: str) -> None:
     text = run * (1_000_000 // len(run))
     whole = masked(text)
     assert whole.restored(whole.text) == text
-

@@ -54,7 +54,9 @@ INLINE: tuple[Callable[[random.Random], str], ...] = (
     lambda r: f"[{_pick(r).upper()}]",
     lambda r: f"<{_pick(r)}>",
     lambda r: f'<a href="{_pick(r)}">',
-    lambda r: f'{{"{_pick(r)}": "{_pick(r)} {_pick(r)}", "{_pick(r)}": [{r.randint(1, 9)}, {{"text": null}}]}}',
+    lambda r: (
+        f'{{"{_pick(r)}": "{_pick(r)} {_pick(r)}", "{_pick(r)}": [{r.randint(1, 9)}, {{"text": null}}]}}'
+    ),
     lambda r: f"src/{_pick(r)}/{_pick(r)}.py",
     lambda r: f"/usr/{_pick(r)}/{_pick(r)}",
     lambda r: f"v{r.randint(1, 9)}.{r.randint(0, 20)}.{r.randint(0, 20)}",
@@ -64,7 +66,9 @@ INLINE: tuple[Callable[[random.Random], str], ...] = (
 
 
 def _fenced(r: random.Random, mark: str, info: str = "") -> str:
-    code = "\n".join(f"{'    ' * r.randint(0, 1)}{_pick(r)}({_pick(r)}, {r.randint(1, 99)})" for _ in range(3))
+    code = "\n".join(
+        f"{'    ' * r.randint(0, 1)}{_pick(r)}({_pick(r)}, {r.randint(1, 99)})" for _ in range(3)
+    )
     return f"{mark}{info}\n{code}\n\n{_pick(r)} {_pick(r)}\n{mark}"
 
 
@@ -125,7 +129,9 @@ def _numbered(r: random.Random, document: Written, name: str) -> str:
 
 
 def _table(r: random.Random, document: Written, name: str) -> str:
-    rows = [[_words(r, 2), _inline(r, document, r"[|\n]"), str(r.randint(1, 999))] for _ in range(r.randint(1, 3))]
+    rows = [
+        [_words(r, 2), _inline(r, document, r"[|\n]"), str(r.randint(1, 999))] for _ in range(r.randint(1, 3))
+    ]
     lines = [f"| {' | '.join(row)} |" for row in ([name or _pick(r), _pick(r), _pick(r)], ["---"] * 3, *rows)]
     return "\n".join(lines)
 
@@ -167,3 +173,35 @@ def _pick(r: random.Random) -> str:
 
 def _letter(r: random.Random) -> str:
     return r.choice("abcxyz")
+
+
+def asked_for(messages: list[dict[str, str]]) -> str:
+    """The text that a prompt asks to translate."""
+    return messages[-1]["content"].rpartition("\n<text>\n")[2].removesuffix("\n</text>")
+
+
+DAMAGES: dict[str, Callable[[str, str], str]] = {
+    "dropped": lambda text, mark: text.replace(mark, "", 1),
+    "doubled": lambda text, mark: text.replace(mark, f"{mark} {mark}", 1),
+    "mangled": lambda text, mark: text.replace(mark, mark[:-1], 1),
+    "renumbered": lambda text, mark: text.replace(mark, f"⟦{int(mark[1:-1]) + 1000}⟧", 1),
+    "translated": lambda text, mark: text.replace(mark, "`код`", 1),
+    "moved": lambda text, mark: f"{text.replace(mark, '', 1)}\n\n{mark}",
+    "number": lambda text, mark: re.sub(
+        r"(?<!\d)\d+(?![\d⟧])", lambda found: str(int(found[0]) + 1), text, count=1
+    ),
+}
+"""Ways in which a model damages one item: from a translation and one of its marks to what it says."""
+
+
+def damaged(translation: str, r: random.Random) -> str | None:
+    """A translation with one item damaged, None where it has none."""
+    marks = re.findall(r"⟦\d+⟧", translation)
+    if not marks:
+        return None
+    kinds = list(DAMAGES)
+    r.shuffle(kinds)
+    mark = r.choice(marks)
+    return next(
+        new for kind in kinds if (new := DAMAGES[kind](translation, mark)).split() != translation.split()
+    )
