@@ -243,17 +243,6 @@ def test_a_problem_without_a_solution_is_a_rejection(said: str):
     assert reasons(augmented(passage(1, ADA), ScriptedModel({"maths": said}), how=["maths"])) == ["unparsed"]
 
 
-def test_numbers_of_list_items_need_no_ground():
-    said = "Steps:\n1. Take 5 eggs.\n2) Wait 12 minutes.\n  10. Eat.\n**3.** End."
-    [draft] = augmented(passage(1, ADA), ScriptedModel({"tutorial": said}), how=["tutorial"])
-    assert isinstance(draft, Draft)
-    assert draft.text == said
-    claims = draft.claims or ""
-    assert "5 eggs" in claims
-    assert "12 minutes" in claims
-    assert not any(number in claims for number in ("1. ", "2)", "10.", "3."))
-
-
 def test_a_rejection_of_the_server_counts_for_each_call():
     results = augmented(passage(1, ADA), ScriptedModel({}), how=["faq", "table", "study"])
     assert reasons(results) == ["no_answer"] * 3
