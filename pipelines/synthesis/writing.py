@@ -36,13 +36,17 @@ class Writing:
         return self.prompts.get(f"{self.method}/{name}", self.passage.language)
 
     async def answer(
-        self, prompt: Prompt, values: Mapping[str, Any], schema: Mapping[str, Any] | None = None
+        self,
+        prompt: Prompt,
+        values: Mapping[str, Any],
+        schema: Mapping[str, Any] | None = None,
+        draw: int = 0,
     ) -> Answer:
         """The answer to a prompt that is filled with the passage and `values`. Raises RejectedError."""
         same = prompt.language == self.passage.language
         language = "" if same else language_name(self.passage.language)
         values = {"passage": self.passage.text, "language": language, **values}
-        return await self.ask(prompt, values, schema=schema)
+        return await self.ask(prompt, values, schema=schema, draw=draw)
 
     async def text(
         self, kind: str, *, after: str = "", passages: tuple[str, ...] = (), **values: Any
