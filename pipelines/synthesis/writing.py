@@ -19,7 +19,7 @@ CUT_SHORT = "cut_short"
 """The reason of what the limit of tokens cut off in the middle."""
 UNPARSED = "unparsed"
 """The reason of what is not the JSON that was asked for."""
-_ITEM_NUMBERS = re.compile(r"^([ \t>#*]*)\d{1,3}(?=[.)][\s*])", re.MULTILINE)
+_ITEM_NUMBERS = re.compile(r"^([ \t>#*]*)\d{1,3}[.)](?=[\s*])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
