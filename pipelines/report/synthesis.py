@@ -148,7 +148,9 @@ def _diversity(
 ) -> dict[str, Any]:
     """How varied the first documents are, and how much of them stands in their passages."""
     sample = sample_words([made.text for made in documents])
-    copied = [copied_share(made.text, [passages.get(each, "") for each in made.passages]) for made in compared]
+    copied = [
+        copied_share(made.text, [passages.get(each, "") for each in made.passages]) for made in compared
+    ]
     return {
         "words": sum(map(len, sample)),
         "distinct_2grams": distinct_ngrams(sample, 2),

@@ -57,7 +57,9 @@ def first_documents(stage: MadeDocuments, workdir: Path) -> list[Made]:
 def _documents(stage: MadeDocuments, workdir: Path) -> Iterator[Made]:
     for name in stage.part_names(workdir):
         with pq.ParquetFile(stage.path(workdir, name)) as file:
-            for batch in file.iter_batches(batch_size=256, columns=["doc_id", "text", "messages", "metadata"]):
+            for batch in file.iter_batches(
+                batch_size=256, columns=["doc_id", "text", "messages", "metadata"]
+            ):
                 yield from map(_made, batch.to_pylist())
 
 

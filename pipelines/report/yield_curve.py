@@ -18,7 +18,7 @@ from pipelines.report.log_linear import fit
 from pipelines.report.shards_now import shards_fingerprint
 from pipelines.report.trained_synthetic import synthetic_until
 from pipelines.report.training import same_documents
-from trainers.scores import Evaluation, GroupScore
+from trainers.scores import Evaluation
 
 BITS, ALL = "bits per byte", "all"
 CAVEAT = (
@@ -109,8 +109,9 @@ def _curves(lineage: Sequence[TrainedStage], graph: Graph, synthetic: Collection
     measured = _measured_alike(lineage)
     before = 0
     for stage in lineage:
-        until = synthetic_until(stage, graph.mixes[stage.name]) if stage.name in synthetic else {}
-        for evaluation in measured.get(stage.name, ()):
+        mix = graph.mixes[stage.name]
+        until = synthetic_until(stage, mix) if stage.name in synthetic else {}
+        for evaluation in measured[stage.name]:
             tokens = before + until.get(evaluation.step, 0)
             for group, value in _bits(evaluation):
                 add(group, BITS, Point(stage.name, evaluation.step, tokens, value))
@@ -136,8 +137,7 @@ def _measured_alike(lineage: Sequence[TrainedStage]) -> dict[str, list[Evaluatio
 
 
 def _bits(evaluation: Evaluation) -> Iterator[tuple[str, float]]:
-    scores: dict[str, GroupScore] = dict(sorted(evaluation.groups.items()))
-    for group, score in (*scores.items(), *([(ALL, evaluation.total)] if len(scores) > 1 else [])):
+    for group, score in (*sorted(evaluation.groups.items()), (ALL, evaluation.total)):
         if score.bits_per_byte is not None:
             yield group, score.bits_per_byte
 

@@ -46,7 +46,10 @@ def answer(request: Request) -> Reply:
     (passage,) = PASSAGE.findall(request.body["messages"][-1]["content"])
     words = passage.split()
     questions = [
-        {"question": f"What comes after {' '.join(words[:6])}?", "answer": f"{' '.join(words[6:12])} {HOSTILE}"},
+        {
+            "question": f"What comes after {' '.join(words[:6])}?",
+            "answer": f"{' '.join(words[6:12])} {HOSTILE}",
+        },
         {"question": f"What comes before {' '.join(words[-6:])}?", "answer": "word"},
     ]
     message = {"role": "assistant", "content": json.dumps({"questions": questions})}
@@ -56,12 +59,11 @@ def answer(request: Request) -> Reply:
     return Reply(body=json.dumps(body).encode())
 
 
-def write_recipe(folder: Path, url: str) -> Path:
+def write_recipe(path: Path, url: str) -> None:
     """The recipe and its documents."""
+    folder = path.parent
     rng = random.Random(5)
     for name, number in (("prose", 100), ("law", 80)):
-        rows = [{"id": str(i), "text": f"{HOSTILE}\n{document(rng, 16)}"} for i in range(number)]
+        rows = [{"id": str(i), "text": f"{document(rng, 16)}\n{HOSTILE}"} for i in range(number)]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    path = folder / "told.yaml"
     path.write_text(RECIPE.format(folder=folder, url=url, model=MODEL))
-    return path
