@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pyarrow.parquet as pq
@@ -149,8 +150,6 @@ def test_the_dataset_card_says_what_a_model_wrote(told, made):
 
 
 def test_a_damaged_trial_is_named(told, tmp_path, coupage):
-    import shutil
-
     run = shutil.copytree(told, tmp_path / "run", symlinks=True)
     (run / "synthesis_trial.json").write_text("{")
     refused = coupage("report", run, "--json", code=1).stderr
