@@ -32,7 +32,7 @@ class LogLinear:
 
 
 def fit(tokens: Sequence[float], scores: Sequence[float]) -> LogLinear | None:
-    """The line through the points that have tokens; None for fewer than `FEWEST` different numbers of them."""
+    """The line through the points that have tokens; None for fewer than `FEWEST` different numbers."""
     pairs = [(math.log(x), y) for x, y in zip(tokens, scores, strict=True) if x > 0]
     if len({x for x, _ in pairs}) < FEWEST:
         return None

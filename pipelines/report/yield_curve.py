@@ -35,7 +35,7 @@ class Point:
     stage: str
     step: int
     synthetic_tokens: int
-    """That the model had been trained on until then, in all stages that led to it, each as often as it was."""
+    """That the model had been trained on until then, in all stages that led to it."""
     score: float
 
 
@@ -109,8 +109,7 @@ def _curves(lineage: Sequence[TrainedStage], graph: Graph, synthetic: Collection
     measured = _measured_alike(lineage)
     before = 0
     for stage in lineage:
-        mix = graph.mixes[stage.name]
-        until = synthetic_until(stage, mix) if stage.name in synthetic else {}
+        until = synthetic_until(stage, graph.mixes[stage.name]) if stage.name in synthetic else {}
         for evaluation in measured[stage.name]:
             tokens = before + until.get(evaluation.step, 0)
             for group, value in _bits(evaluation):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -78,6 +80,15 @@ class Method(BaseModel, ABC):
     def predicates(self) -> dict[str, str]:
         """For each of these groups the SQL predicate of its documents."""
         return {group: self.groups.get(group, domain_is(group)) for group in self.asked}
+
+    def located(self, path: Callable[[str], Path]) -> Self:
+        """The method with the paths that it names as `path` understands them."""
+        return self
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Of each setting that names a file the hash of what that says. Raises UserError."""
+        return {}
 
     @abstractmethod
     def build(self, prompts: Prompts) -> Making:

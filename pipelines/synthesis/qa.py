@@ -73,9 +73,7 @@ class Questions(Method):
                 return [Rejection.of(NO_KIND, passage.text)]
             writing = Writing("qa", passage, ask, prompts)
             results = await each(self._asked(writing, kind, draw) for kind, draw in calls)
-            return [
-                one for found in results for one in ([found] if isinstance(found, Rejection) else found)
-            ]
+            return [one for found in results for one in ([found] if isinstance(found, Rejection) else found)]
 
         return make
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 from typing_extensions import override
@@ -64,6 +64,16 @@ class Translate(Method):
         default_factory=partial(Checks, min_words=1, max_words=1_000_000),
         description="What translations must pass besides.",
     )
+
+    @override
+    def located(self, path: Callable[[str], Path]) -> Self:
+        glossary = self.glossary and path(str(self.glossary))
+        return self.model_copy(update={"glossary": glossary})
+
+    @property
+    @override
+    def files(self) -> dict[str, str]:
+        return {"glossary": Glossary.read(self.glossary).hash} if self.glossary else {}
 
     @override
     def build(self, prompts: Prompts) -> Making:
