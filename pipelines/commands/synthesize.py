@@ -22,6 +22,7 @@ from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.build import Graph
 from pipelines.plain import json_bytes, print_json
 from pipelines.recipe.mistakes import nearest
+from pipelines.report.synthesis_trial import TRIAL
 from pipelines.stages.synthesis.account import storable
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments
@@ -29,8 +30,6 @@ from pipelines.synthesis.draft import Draft
 from pipelines.synthesis.outcomes import Outcome
 from pipelines.synthesis.passage import Passage
 
-TRIAL = "synthesis_trial.json"
-"""In the folder of a run: the last trial, which the report shows."""
 SHOWN = 1_200
 """Characters of a passage, or of what came back, on a terminal."""
 KEPT = "kept"
