@@ -79,6 +79,11 @@ class Method(BaseModel, ABC):
         """For each of these groups the SQL predicate of its documents."""
         return {group: self.groups.get(group, domain_is(group)) for group in self.asked}
 
+    @property
+    def calls_a_passage(self) -> float:
+        """How many calls a passage of average size takes, as far as one can tell before any was made."""
+        return 1.0
+
     @abstractmethod
     def build(self, prompts: Prompts) -> Making:
         """The method at work."""
