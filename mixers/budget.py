@@ -70,7 +70,7 @@ class Mixture(BaseModel):
     synthetic: dict[str, Share] = Field(
         default_factory=dict,
         description="Group to the share of it that is synthetic text: 30% makes two groups of it, NAME and "
-        "NAME_synthetic; 100% says that it has no other. A group that is not named takes of both what it has.",
+        "NAME_synthetic; 100% says that it has no other. A group not named takes of both what it has.",
     )
     qa_about: str | None = Field(
         None, description="A stage: synthetic documents are kept only if that stage contains their parent."

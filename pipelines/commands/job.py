@@ -56,7 +56,7 @@ def run_job(job: Job, output: Path, workers: int | None, console: Console) -> di
     if (done := _summary(output, job)) is not None:
         return done
     with only_run_in(output / WORK), Progress(console) as progress:
-        with WorkerPool(workers or os.cpu_count() or 1, progress.warn, progress.compiling) as pool:
+        with WorkerPool(workers or os.cpu_count() or 1, progress.warn, progress.hear) as pool:
             run_stages(job.stages, output / WORK, pool, progress)
         _remove(output, job.results)
         summary = {

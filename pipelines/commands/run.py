@@ -5,7 +5,7 @@ What is finished is kept, every sum is checked, the run is sealed at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,33 @@ def run(
         UserError: The recipe or an input is wrong.
         WorkError: The work failed.
     """
+    def chosen(graph: Graph) -> list[Stage]:
+        return _until(list(graph.stages()), until)
+
+    return run_stages_of(
+        recipe,
+        chosen,
+        workdir=workdir,
+        executor=executor,
+        workers=workers,
+        settings=settings,
+        whole=until is None,
+        console=console,
+    )
+
+
+def run_stages_of(
+    recipe: str | Path,
+    choose: Callable[[Graph], list[Stage]],
+    *,
+    workdir: str | Path | None = None,
+    executor: str = "local",
+    workers: int | None = None,
+    settings: Sequence[str] = (),
+    whole: bool = False,
+    console: Console = SILENT,
+) -> Run:
+    """Run those stages of a recipe that are chosen, each after its inputs; `whole` publishes the results."""
     loaded = load_recipe(str(recipe), settings)
     folder = Path(workdir) if workdir else default_workdir(loaded)
     recipe_folder = find_recipe(str(recipe)).parent
@@ -128,18 +155,18 @@ def run(
     for line in preflight(loaded, inputs, folder, executor).recognised_in_words:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
-        tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.compiling)
+        tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.hear)
         with only_run_in(folder), tasks:
             inputs.pin(loaded)
             graph = build_graph(loaded, inputs)
-            stages = _until(list(graph.stages()), until)
+            stages = choose(graph)
             record = RunRecord.of(loaded.model_dump_json(indent=2), recipe_folder, graph.stages(), folder)
             for stage in stages:
                 if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)
             _begin(folder, record, graph)
             inputs.remember(folder)
-            conclude = partial(publish, graph, record, folder) if until is None else None
+            conclude = partial(publish, graph, record, folder) if whole else None
             run_stages(stages, folder, tasks, progress, conclude)
     return Run(folder, graph)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from rich.table import Table
 
 from mixers.files import write_bytes
 from pipelines.commands.console import SILENT, PlainConsole
-from pipelines.commands.run import run
+from pipelines.commands.run import run, run_stages_of
 from pipelines.errors import UserError
 from pipelines.execution.lock import only_run_in
+from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.build import Graph
 from pipelines.plain import json_bytes, print_json
 from pipelines.recipe.mistakes import nearest
 from pipelines.stages.synthesis.account import storable
-from pipelines.stages.synthesis.asked_documents import AskedDocuments
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.synthesis.draft import Draft
@@ -50,9 +51,7 @@ def synthesize_recipe(
             raise UserError("--only goes with --sample", hint="`coupage run` makes what the recipe names.")
         run(name, workdir=workdir, until=MadeDocuments.name, settings=assignments, console=progress)
         return
-    trial = try_synthesis(
-        name, sample, only=only, workdir=workdir, settings=assignments, console=progress
-    )
+    trial = try_synthesis(name, sample, only=only, workdir=workdir, settings=assignments, console=progress)
     if json:
         print_json(trial)
         return
@@ -82,15 +81,20 @@ def try_synthesis(
         console: Where progress is shown.
 
     Returns:
-        JSON-able: `methods`, each with `name`, `method`, `model`, sums, and `passages`, each with its text and
-        what came of it.
+        JSON-able: `methods`, each with `name`, `method`, `model`, sums, and `passages`, each with its text
+        and what came of it.
 
     Raises:
         UserError: The recipe or an input is wrong, or it makes nothing with a model.
         WorkError: The work failed, or the model does not answer.
     """
-    made = run(recipe, workdir=workdir, until=AskedDocuments.name, settings=settings, console=console)
-    stages = _wanted(made.graph, only)
+    stages: list[MadeDocuments] = []
+
+    def before_asking(graph: Graph) -> list[Stage]:
+        stages.extend(map(_without_others, _wanted(graph, only)))
+        return list(inputs_first(before for stage in stages for before in stage.inputs))
+
+    made = run_stages_of(recipe, before_asking, workdir=workdir, settings=settings, console=console)
     with only_run_in(made.folder):
         trial = {"methods": [_try(stage, made.folder, sample) for stage in stages]}
         write_bytes(made.folder / TRIAL, json_bytes(trial))
@@ -103,7 +107,7 @@ def _wanted(graph: Graph, only: str | None) -> list[MadeDocuments]:
         raise UserError(
             "the recipe makes nothing with a model",
             place="synthesize",
-            hint="Add an entry such as `questions: {method: qa, domains: [law]}`, and the endpoint of a model.",
+            hint="Add an entry such as `questions: {method: qa, domains: [law]}`, and a model's endpoint.",
         )
     chosen = [stage for stage in stages if only in (None, stage.scope)]
     if not chosen:
@@ -114,6 +118,13 @@ def _wanted(graph: Graph, only: str | None) -> list[MadeDocuments]:
             hint=f"Did you mean `{near}`?" if near else f"There are: {', '.join(names)}.",
         )
     return chosen
+
+
+def _without_others(stage: MadeDocuments) -> MadeDocuments:
+    """The stage, asking about all kept documents where Stage 1 waits for what other entries are to make."""
+    if any(isinstance(before, MadeDocuments) for before in inputs_first(stage.inputs)):
+        return replace(stage, asked=replace(stage.asked, about=None))
+    return stage
 
 
 def _try(stage: MadeDocuments, workdir: Path, sample: int) -> dict[str, Any]:
@@ -165,13 +176,14 @@ def _show(trial: dict[str, Any], console: Console) -> None:
     for passage in trial["passages"]:
         asked = f"{passage['passage']}\n\n{_cut(passage['text'])}"
         for result in passage["results"] or [{"verdict": "nothing", "kind": None, "text": ""}]:
-            table.add_row(asked, _cut(result["text"]), " ".join(filter(None, (result["verdict"], result["kind"]))))
+            verdict = " ".join(filter(None, (result["verdict"], result["kind"])))
+            table.add_row(asked, _cut(result["text"]), verdict)
             asked = ""
     console.print(table)
     verdicts = ", ".join(f"{name} {number:,}" for name, number in trial["verdicts"].items())
     console.print(
-        f"{len(trial['passages']):,} passages, {trial['calls']:,} calls, {trial['input_tokens']:,} tokens in, "
-        f"{trial['output_tokens']:,} out: {verdicts or 'nothing'}",
+        f"{len(trial['passages']):,} passages, {trial['calls']:,} calls, {trial['input_tokens']:,} tokens "
+        f"in, {trial['output_tokens']:,} out: {verdicts or 'nothing'}",
         soft_wrap=True,
     )
 

@@ -25,6 +25,7 @@ from pipelines.execution.manifest import (
     read_sealed,
     write_sealed,
 )
+from pipelines.plain import complain
 
 Task = dict[str, Any]
 TASKS = "tasks.json"
@@ -83,9 +84,11 @@ class Output:
 class TaskOutput(Output):
     """Where a task writes and counts; its receipt comes last."""
 
-    def __init__(self, folder: Path, task: int) -> None:
+    def __init__(self, folder: Path, task: int, tell: Callable[[str], None] = complain) -> None:
         super().__init__(folder)
         self.task = task
+        self.tell = tell
+        """Says on the way how far it has come."""
         self.counts = Counts()
         self._started = time.monotonic()
 

@@ -22,6 +22,7 @@ from rich.progress import Progress as RichProgress
 
 from mixers.printable import printable
 from pipelines.execution.counts import Counts
+from pipelines.execution.executors.base import COMPILING, Told
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.stage import Stage
 
@@ -90,13 +91,14 @@ class Progress:
         resumed = f", {self._done} of them done before" if self._done else ""
         self._say(f"{self._place(stage)}{stage.label}: {tasks} tasks{resumed}")
 
-    def compiling(self) -> None:
-        """The time goes into compiling kernels, which is kept for later runs."""
-        if not self._compiles:
-            self._compiles = True
-            self._say(f"{self._label}: compiling kernels; the next run finds them compiled")
-            if self._bar is not None:
-                self._bars.update(self._bar, rate="compiling kernels")
+    def hear(self, told: Told) -> None:
+        """A task says how far it has come; that it compiles kernels is said once a stage."""
+        if told == COMPILING and self._compiles:
+            return
+        self._compiles |= told == COMPILING
+        self._say(f"{self._label}: {told.line}")
+        if self._bar is not None:
+            self._bars.update(self._bar, rate=told.line.partition(";")[0])
 
     def advance(self, receipt: Receipt) -> None:
         """A task ended."""

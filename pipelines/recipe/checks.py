@@ -91,7 +91,9 @@ def _unfed_groups(recipe: Recipe) -> list[Problem]:
     fed = {recipe.for_source(source).domain for source in recipe.own_sources} | recipe.relabelled
     methods = recipe.synthesize.methods
     synthetic = {recipe.synthesize.domain_of(name) for name in methods}
-    early = {recipe.synthesize.domain_of(name) for name, method in methods.items() if method.about == "sources"}
+    early = {
+        recipe.synthesize.domain_of(name) for name, method in methods.items() if method.about == "sources"
+    }
     compared_with = {
         recipe.for_source(source).domain for source in recipe.dedup.against if source in recipe.sources
     }

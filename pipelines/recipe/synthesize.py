@@ -8,15 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from pipelines.settings import Name
 from pipelines.synthesis.docstring_qa import DocstringQuestions
-from pipelines.synthesis.model import ModelEndpoint
 from pipelines.synthesis.method import Method
+from pipelines.synthesis.model import ModelEndpoint
 from pipelines.synthesis.qa import Questions
 from pipelines.synthesis.rephrase import Rephrase
 from pipelines.synthesis.server import Serve
 
-SynthesisConfig = Annotated[
-    DocstringQuestions | Questions | Rephrase, Field(discriminator="method")
-]
+SynthesisConfig = Annotated[DocstringQuestions | Questions | Rephrase, Field(discriminator="method")]
 _NAME = TypeAdapter(Name)
 
 

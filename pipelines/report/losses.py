@@ -10,7 +10,6 @@ from pipelines.sources.base import BadRecord
 from pipelines.sources.passed_over import PassedOver, describe
 from pipelines.stages.set_aside import ReadingStage, losses_of, quarantined
 
-
 MOSTLY = 0.8
 """Of a group more synthetic text than this is worth a warning."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any
 
 
-def from_another_thread(work: Callable[[Callable[[Any], None]], Awaitable[None]]) -> Iterator[Any]:
+def from_another_thread(
+    work: Callable[[Callable[[Any], None]], Awaitable[None]],
+) -> Generator[Any, None, None]:
     """What an asynchronous function puts, as it comes; the function is cancelled when nobody wants more."""
     results: queue.SimpleQueue[Any] = queue.SimpleQueue()
     end = object()
@@ -32,6 +34,7 @@ def from_another_thread(work: Callable[[Callable[[Any], None]], Awaitable[None]]
         except BaseException as error:
             raised.append(_first(error))
         finally:
+            started.cancel()  # where it could not even start
             results.put(end)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -40,8 +43,8 @@ def from_another_thread(work: Callable[[Callable[[Any], None]], Awaitable[None]]
         while (result := results.get()) is not end:
             yield result
     finally:
-        loop, task = started.result()
-        with suppress(RuntimeError):  # the loop is closed: the function has ended
+        with suppress(CancelledError, RuntimeError):  # there is no loop, or no longer
+            loop, task = started.result()
             loop.call_soon_threadsafe(task.cancel)
         thread.join()
     if raised:

@@ -7,6 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -104,6 +105,7 @@ class EndpointSession:
         self._patience = patience
         self._sent = sent
         self._turn = asyncio.Semaphore(concurrency)
+        self._looking = asyncio.Lock()
         self._proxy = _proxy(base_url)
         self._answered = 0.0
         """When the server last gave an answer, by the monotonic clock."""
@@ -173,8 +175,7 @@ class EndpointSession:
             return RefusedError(what, hint=hint)
         if last.scope == "moment":
             self.in_vain += 1
-            others_answered = self._answered >= began
-            if self.in_vain < IN_VAIN and (others_answered or await self._runs()):
+            if self.in_vain < IN_VAIN and await self._runs(since=began):
                 return NoAnswerError(what, hint=hint)
         self._dead = self._dead or WorkError(what, hint=hint)
         return self._dead
@@ -183,13 +184,15 @@ class EndpointSession:
         self._answered = time.monotonic()
         self.in_vain = 0
 
-    async def _runs(self) -> bool:
-        """Whether the server answers the least that can be asked of it: which models there are."""
-        try:
-            status, _, _ = await self._answer("GET", f"{self._base_url}/models", None)
-        except FailedError:
-            return False
-        return status < 500
+    async def _runs(self, since: float) -> bool:
+        """Whether the server has answered anything since then, or says now which models it has."""
+        async with self._looking:
+            if self._answered < since and not self._dead:
+                with suppress(FailedError):
+                    status, _, _ = await self._answer("GET", f"{self._base_url}/models", None)
+                    if status < 500:
+                        self._answered = time.monotonic()
+            return self._answered >= since
 
     async def _wait_for_leave(self) -> None:
         """Wait as long as the server has asked for. Raises WorkError once it is given up."""

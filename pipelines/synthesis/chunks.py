@@ -7,6 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
+VERSION = 1
+"""To be raised when texts are cut elsewhere."""
+
 _FENCE = re.compile(r"(`{3,}+)[^`]*+|(~{3,}+).*+", re.DOTALL)
 _SENTENCE_END = re.compile(r"""(?<=[.!?…])["'»”’)\]]*+\s++|[。！？][」』”]*+""")
 _SPACE = re.compile(r"\s++")

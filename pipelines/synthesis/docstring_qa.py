@@ -16,11 +16,11 @@ import pyarrow as pa
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.settings import Name
 from pipelines.sources.base import Labels, part_table
 from pipelines.sources.conversation_text import rendered
 from pipelines.sources.python_code import Documented, documented, is_public, parse_python
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
-from pipelines.settings import Name
 from pipelines.synthesis.docstring_sections import split_docstring
 
 VERSION = 2

@@ -49,7 +49,7 @@ def _value(text: str) -> dict[str, Any] | None:
         except ValueError:
             continue
         writable = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-        return json.loads(writable)
+        return dict(json.loads(writable))
     return None
 
 

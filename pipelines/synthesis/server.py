@@ -25,7 +25,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.execution.executors.base import ONE_THREAD
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.settings import STRICT
-from pipelines.sources.endpoint import Patience
+from pipelines.sources.endpoint_session import Patience
 from pipelines.synthesis import server_watch
 from pipelines.synthesis.model import ModelEndpoint, Price
 from pipelines.synthesis.server_watch import LEASE, POLL, STOP, WATCHER, State, answers, try_lock

@@ -47,7 +47,10 @@ def test_a_group_of_one_kind_keeps_its_name(share, law):
 
 
 def test_a_predicate_of_the_groups_own_holds_for_both_parts():
-    parted = whole(synthetic={"law": "30%"}, groups={"law": "domain = 'web' or domain = 'law'", "web": "domain = 'other'"})
+    parted = whole(
+        synthetic={"law": "30%"},
+        groups={"law": "domain = 'web' or domain = 'law'", "web": "domain = 'other'"},
+    )
     assert groups_of(parted) == ["law", "law_synthetic", "law", "law_synthetic"]
 
 

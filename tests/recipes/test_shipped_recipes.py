@@ -61,6 +61,8 @@ KINDS = {
     "maths_qa": "conversations",
     "docstring_qa": "conversations",
     "medical_qa": "conversations",
+    "questions": "conversations",
+    "translated": "conversations",
     "maths": "maths",
     "science": "science",
     "parallel": "parallel",

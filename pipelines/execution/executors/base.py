@@ -11,12 +11,13 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from pipelines.errors import CoupageError, WorkError
 from pipelines.execution.manifest import Damaged, Receipt
 from pipelines.execution.output import TASKS, TaskOutput, read_receipt, read_tasks
 from pipelines.execution.stage import Stage
+from pipelines.plain import complain
 from tokenizer_tools.backends import SINGLE_THREAD
 
 ATTEMPTS = 3
@@ -30,6 +31,16 @@ ONE_THREAD = SINGLE_THREAD | {
 """The environment of a task: tasks are processes, so each of them uses one thread; a panic is short."""
 
 Report = Callable[[str], None]
+
+
+class Told(NamedTuple):
+    """What a task says on the way."""
+
+    line: str
+
+
+COMPILING = Told("compiling kernels; the next run finds them compiled")
+"""That its time goes into compiling kernels."""
 
 
 class Executor(Protocol):
@@ -58,7 +69,7 @@ def missing_tasks(folder: Path, tasks: int) -> list[int]:
     return [task for task in range(tasks) if read_receipt(folder, task) is None]
 
 
-def run_task(stage: Stage, workdir: Path, number: int) -> None:
+def run_task(stage: Stage, workdir: Path, number: int, tell: Callable[[str], None] = complain) -> None:
     """Do a task of `stage`, unless its receipt says that it is done. The receipt is written last."""
     folder = stage.folder(workdir)
     if read_receipt(folder, number) is None:
@@ -66,7 +77,7 @@ def run_task(stage: Stage, workdir: Path, number: int) -> None:
         if tasks is None:
             raise Damaged("the list of tasks is gone", file=str(folder / TASKS))
         task = tasks[number]
-        output = TaskOutput(folder, number)
+        output = TaskOutput(folder, number, tell)
         stage.run_task(workdir, task, output)
         output.write_receipt()
 

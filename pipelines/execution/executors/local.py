@@ -22,13 +22,21 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipelines.errors import WorkError
-from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, missing_tasks, portable, run_task
+from pipelines.execution.executors.base import (
+    ATTEMPTS,
+    COMPILING,
+    ONE_THREAD,
+    Told,
+    missing_tasks,
+    portable,
+    run_task,
+)
 from pipelines.execution.manifest import Receipt
 from pipelines.execution.output import read_receipt
 from pipelines.execution.stage import Stage
 
-DONE, COMPILING = "done", "compiling"
-"""What a worker says."""
+DONE = "done"
+"""What a worker says when its task is."""
 
 
 @dataclass
@@ -42,11 +50,11 @@ class WorkerPool:
     """Worker processes that serve one stage after the other. Use as a context manager."""
 
     def __init__(
-        self, workers: int, report: Callable[[str], None], compiling: Callable[[], None] = lambda: None
+        self, workers: int, report: Callable[[str], None], hear: Callable[[Told], None] = lambda told: None
     ) -> None:
         self.size = workers
         self._report = report
-        self._compiling = compiling
+        self._hear = hear
         self._workers: list[_Worker] = []
         self._context = multiprocessing.get_context("spawn")
 
@@ -85,8 +93,8 @@ class WorkerPool:
                     if rank is None:
                         continue
                     answer = self._answer(worker)
-                    if answer == COMPILING:
-                        self._compiling()
+                    if isinstance(answer, Told):
+                        self._hear(answer)
                         continue
                     if answer is None:
                         attempts[rank] += 1
@@ -146,11 +154,11 @@ class WorkerPool:
         ready = set(wait(handles))
         return [w for w in busy if w.connection in ready or w.process.sentinel in ready]
 
-    def _answer(self, worker: _Worker) -> str | BaseException | None:
+    def _answer(self, worker: _Worker) -> str | Told | BaseException | None:
         """What the worker said, or None when it died without a word."""
         try:
             if worker.connection.poll():
-                answer: str | BaseException = worker.connection.recv()
+                answer: str | Told | BaseException = worker.connection.recv()
                 return answer
         except (EOFError, ConnectionResetError):
             pass
@@ -195,7 +203,7 @@ def _work(connection: Connection) -> None:
             if "numba" in sys.modules and not tells:  # the stage has brought it into this process
                 tells = True
                 _tell_of_compiling(connection)
-            run_task(stage, workdir, task)
+            run_task(stage, workdir, task, lambda line: connection.send(Told(line)))
             connection.send(DONE)
         except BaseException as error:
             connection.send(portable(error))

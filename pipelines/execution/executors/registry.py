@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 
 from pipelines.errors import UserError
-from pipelines.execution.executors.base import Executor, Report
+from pipelines.execution.executors.base import Executor, Report, Told
 from pipelines.execution.executors.config import ExecutorSettings
 
 EXECUTORS = ("local", "slurm", "ray")
 
 
 def make_executor(
-    name: str, settings: ExecutorSettings, workers: int | None, report: Report, compiling: Callable[[], None]
+    name: str, settings: ExecutorSettings, workers: int | None, report: Report, hear: Callable[[Told], None]
 ) -> Executor:
     """The executor called `name`; `workers` limits its tasks at a time, None leaves that to the executor.
 
@@ -22,7 +22,7 @@ def make_executor(
     if name == "local":
         from pipelines.execution.executors.local import WorkerPool
 
-        return WorkerPool(workers or os.cpu_count() or 1, report, compiling)
+        return WorkerPool(workers or os.cpu_count() or 1, report, hear)
     if name == "slurm":
         from pipelines.execution.executors.slurm import SlurmExecutor
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -28,6 +29,7 @@ REJECTIONS = pa.schema(
 UNANSWERED, TOKENS_MADE, CALLS = "unanswered", "tokens_made", "calls"
 INPUT_TOKENS, OUTPUT_TOKENS, WANTED = "input_tokens", "output_tokens", "tokens_wanted"
 PASSAGE_CHARACTERS = "passage_characters"
+SECONDS_BETWEEN_LINES = 30
 
 
 @dataclass
@@ -59,7 +61,9 @@ class Account:
         if kinds:
             self.fruitful += 1
         else:
-            self.fruitless[min(reasons, key=lambda reason: (-reasons[reason], reason), default="nothing")] += 1
+            self.fruitless[
+                min(reasons, key=lambda reason: (-reasons[reason], reason), default="nothing")
+            ] += 1
         self.tokens += tokens
         self.calls += outcome.calls
         self.input_tokens += outcome.input_tokens
@@ -95,6 +99,30 @@ class Account:
             counts.add(what, number)
 
 
+class Pace:
+    """Says now and then how far the work has come."""
+
+    def __init__(self, account: Account, wanted: int | None, tell: Callable[[str], None]) -> None:
+        self._account, self._wanted, self._tell = account, wanted, tell
+        self._told, self._tokens = time.monotonic(), 0
+
+    def tell(self) -> None:
+        """Say it, if it was not said just now."""
+        seconds = time.monotonic() - self._told
+        if seconds < SECONDS_BETWEEN_LINES:
+            return
+        account = self._account
+        rate = (account.tokens - self._tokens) / seconds
+        passages = account.fruitful + account.fruitless.total()
+        of = f" of {self._wanted:,}" if self._wanted else ""
+        left = (self._wanted - account.tokens) / rate if self._wanted and rate else 0
+        self._tell(
+            f"{passages:,} passages, {account.kept.total():,} documents, {account.tokens:,}{of} tokens, "
+            f"{rate:,.0f} tokens/s{f', about {left / 60:,.0f} min left' if left > 0 else ''}"
+        )
+        self._told, self._tokens = time.monotonic(), account.tokens
+
+
 class Rejections:
     """The file of a task's rejections, where there are any. A context manager."""
 
@@ -102,7 +130,7 @@ class Rejections:
         self._output = output
         self._stack = ExitStack()
         self._rows = 0
-        self._write = None
+        self._write: Callable[[pa.Table], None] | None = None
 
     def __enter__(self) -> Self:
         """The file is made when there is something for it."""

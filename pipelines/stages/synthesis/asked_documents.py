@@ -73,7 +73,9 @@ class AskedDocuments(SingleTaskStage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         files = list(self._files(workdir))
         tables = [self._askable(workdir, number, *file) for number, file in enumerate(files)]
-        documents = pa.concat_tables([ASKED.empty_table().append_column("key", pa.array([], pa.uint64())), *tables])
+        documents = pa.concat_tables(
+            [ASKED.empty_table().append_column("key", pa.array([], pa.uint64())), *tables]
+        )
         documents = documents.unify_dictionaries().combine_chunks()
         order = weighted_order(documents, self.weights)
         output.write_json(FILES, [[stage.scope, part] for stage, part, _ in files])
@@ -154,6 +156,8 @@ def weighted_order(documents: pa.Table, weights: Mapping[str, float]) -> npt.NDA
 
 
 def _tokens_by_group(documents: pa.Table) -> dict[str, int]:
-    sums = pa.table([documents.column("group").cast(pa.string()), documents.column("tokens")], ["group", "tokens"])
+    sums = pa.table(
+        [documents.column("group").cast(pa.string()), documents.column("tokens")], ["group", "tokens"]
+    )
     sums = sums.group_by("group").aggregate([("tokens", "sum")])
     return dict(zip(sums["group"].to_pylist(), sums["tokens_sum"].to_pylist(), strict=True))

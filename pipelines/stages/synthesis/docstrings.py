@@ -13,11 +13,11 @@ from typing_extensions import override
 from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import Stage
-from pipelines.synthesis.docstring_qa import DocstringQuestions
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages.mix import MixStage
 from pipelines.stages.parts import PartStage, text_size, write_parts
 from pipelines.synthesis import docstring_qa
+from pipelines.synthesis.docstring_qa import DocstringQuestions
 
 
 @dataclass(frozen=True, kw_only=True)

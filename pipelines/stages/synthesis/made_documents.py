@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,6 +24,7 @@ from pipelines.stages.synthesis.account import (
     FOLDER,
     UNANSWERED,
     Account,
+    Pace,
     Rejections,
     drafts_of,
 )
@@ -119,7 +120,8 @@ class MadeDocuments(PartStage):
             closing(self.outcomes(workdir, passages, f"{self.scope}-{output.task:05d}")) as found,
             Rejections(output) as rejections,
         ):
-            taken = self._until_enough(workdir, found, wanted, account)
+            pace = Pace(account, wanted, output.tell)
+            taken = self._until_enough(workdir, found, wanted, account, pace)
             write_parts(self._tables(taken, rejections), output, self.part_bytes)
         account.count(output, wanted)
 
@@ -144,7 +146,9 @@ class MadeDocuments(PartStage):
         places = pa.array(range(first, order.num_rows, every), pa.int64())
         return PassageReader(workdir, files, self.method).passages(order.take(places))
 
-    def outcomes(self, workdir: Path, passages: Iterable[Passage], name: str) -> Iterator[Outcome]:
+    def outcomes(
+        self, workdir: Path, passages: Iterable[Passage], name: str
+    ) -> Generator[Outcome, None, None]:
         """What the model makes of passages, checked, in their order; answers are kept under `name`."""
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
@@ -158,7 +162,12 @@ class MadeDocuments(PartStage):
         return nullcontext(self.model)
 
     def _until_enough(
-        self, workdir: Path, found: Iterator[Outcome], wanted: int | None, account: Account
+        self,
+        workdir: Path,
+        found: Iterator[Outcome],
+        wanted: int | None,
+        account: Account,
+        pace: Pace,
     ) -> Iterator[Outcome]:
         """The outcomes up to the one that brings the tokens wanted; no question is in them twice."""
         encoder = encoders_of(self.tokenizer.whole_folder(workdir)).text
@@ -172,6 +181,7 @@ class MadeDocuments(PartStage):
                 [pa.array(map(plain_text, drafts_of(outcome.results)), pa.large_string())]
             )
             account.add(outcome, len(encoder.encode(texts).ids))
+            pace.tell()
             yield outcome
 
     def _tables(self, found: Iterator[Outcome], rejections: Rejections) -> Iterator[pa.Table]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from pipelines.synthesis.topics import related
 
 BLOCK = 512
 """Documents that are read together: their parts are opened once for all of them."""
+PIECES_NEAR = 8
+"""So many of the nearest passages may be pieces of the same document."""
 READ = ["doc_id", "text", "source", "license", "messages", "template_fields"]
 
 
@@ -80,11 +83,15 @@ class PassageReader:
     def _with_related(self, passages: list[Passage]) -> list[Passage]:
         if not self.method.related:
             return passages
-        nearest = related([passage.text for passage in passages], self.method.related)
+        nearest = related([passage.text for passage in passages], PIECES_NEAR + self.method.related)
         return [
-            passage.with_related(tuple(passages[other] for other in others))
+            passage.with_related(tuple(self._of_others(passage, (passages[other] for other in others))))
             for passage, others in zip(passages, nearest, strict=True)
         ]
+
+    def _of_others(self, passage: Passage, near: Iterable[Passage]) -> Iterator[Passage]:
+        """Those that are of other documents, as many as the method wants."""
+        return islice((each for each in near if each.parent_id != passage.parent_id), self.method.related)
 
 
 def _rows(path: Path, rows: np.ndarray[Any, np.dtype[np.int64]]) -> list[dict[str, Any]]:

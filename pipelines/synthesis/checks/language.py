@@ -9,7 +9,7 @@ quotation marks or where the passage has the word.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ from filters.language.identify import LanguageIdentifier
 from filters.language.language_codes import language_code
 from filters.quality.scripts import SCRIPTS, script_table
 from pipelines.synthesis.checks.prose import prose
-from pipelines.synthesis.checks.terms import SPOKEN_OF, TERMS
+from pipelines.synthesis.checks.terms import SHORT, SPOKEN_OF, TERMS
 from pipelines.synthesis.draft import Rejection
 
 WRONG, SWAP = "wrong_language", "language_swap"
@@ -41,6 +41,8 @@ _LETTERS_OF = {
 }  # fmt: skip
 """The scripts that are told apart, by their names in ISO 15924."""
 _IN_TWO_SCRIPTS = {"sr", "sh", "bs", "uz", "kk", "az", "tg", "tk", "ku"}
+_SHARED_SCRIPTS = {"latin", "cyrillic", "arabic", "devanagari"}
+"""Scripts of many languages; the others tell their language by themselves."""
 _CLOSE = (
     {"id", "ms", "jv", "su", "min"}, {"zh", "wuu", "yue"}, {"no", "nn", "da"}, {"sr", "hr", "bs", "sh"},
     {"ar", "arz"}, {"hi", "mr", "ne", "bh", "mai", "sa", "new"}, {"fa", "mzn", "glk", "lrc"},
@@ -130,14 +132,12 @@ def _script_reason(
 ) -> tuple[str, str] | None:
     """Letters that the language does not have."""
     foreign = letters.total() - letters.of(scripts) - letters.counts["latin"] * ("latin" not in scripts)
+    if "kana" in scripts and not letters.counts["kana"] and letters.counts["han"] >= _WHOLE_LETTERS:
+        return WRONG, text
     if foreign and (found := _foreign_word(text, scripts, given)):
         wrong = foreign > _OWN_SHARE * letters.total()
         return (WRONG, text) if wrong else (SWAP, found)
-    if (
-        letters.counts["latin"]
-        and letters.counts["cyrillic"]
-        and (found := _mixed_word(text, given))
-    ):
+    if letters.counts["latin"] and letters.counts["cyrillic"] and (found := _mixed_word(text, given)):
         return SWAP, found
     if "latin" not in scripts and letters.counts["latin"]:
         return _latin_reason(text, letters, scripts, given)
@@ -212,10 +212,10 @@ def _small_word(text: str, given: _Given) -> str | None:
     """The first small word, such as `important`, that is no term and no part of a name or of code."""
     for found in _LATIN_WORD.finditer(text):
         word = found[0]
-        if len(word) < 4 or not word.islower() or word in TERMS or given.has(word):
+        if not word.islower() or (len(word) < 4 and word not in SHORT) or word in TERMS or given.has(word):
             continue
         before, after = text[max(0, found.start() - 24) : found.start()], text[found.end() : found.end() + 2]
-        if before[-1:] in _JOINED_BEFORE and before or after[:1] in _JOINED_AFTER and after:
+        if (before[-1:] in _JOINED_BEFORE and before) or (after[:1] in _JOINED_AFTER and after):
             continue
         if after[:1] in ".:" and after[1:].isalnum():
             continue
@@ -233,15 +233,14 @@ def _identified_reason(
     given: _Given,
 ) -> tuple[str, str] | None:
     """What lid.176 says of the whole and of its lines and sentences."""
-    if letters.total() < _WHOLE_LETTERS:
+    if letters.total() < _WHOLE_LETTERS or not _SHARED_SCRIPTS & set(scripts):
         return None
-    lines = [line for line in _SEGMENT.split(text) if line and _tells(line, scripts)]
-    texts = [text, *lines]
+    texts = [text, *_lines(text)]
     identified = identifier.identify(pa.array(texts, pa.large_string()))
     found = list(zip(texts, *(column.to_pylist() for column in identified.columns), strict=True))
     accepted = {language}.union(*(group for group in _CLOSE if language in group))
     _, whole, score = found[0]
-    if whole not in accepted and score >= _WHOLE_SCORE and _tells(text, scripts) and not given.has(text):
+    if whole not in accepted and score >= _WHOLE_SCORE and _tells(text) and not given.has(text):
         return WRONG, text
     for line, other, sure in found[1:]:
         if other not in accepted and sure >= _LINE_SCORE and not given.has(line):
@@ -249,13 +248,27 @@ def _identified_reason(
     return None
 
 
-def _tells(line: str, scripts: tuple[str, ...]) -> bool:
+def _lines(text: str) -> Iterator[str]:
+    """Lines and sentences that are long enough to tell their language; short ones are joined until they are."""
+    short: list[str] = []
+    for line in _SEGMENT.split(text):
+        if not line:
+            continue
+        short.append(line)
+        joined = " ".join(short)
+        if len(joined) >= _LINE_LETTERS:
+            if _tells(joined):
+                yield joined
+            short.clear()
+
+
+def _tells(line: str) -> bool:
     """Whether a line has enough words that are no names for its language to be told."""
-    if {"han", "kana", "thai"} & set(scripts):
-        return len(line) >= _LINE_LETTERS // 2
     words = _LETTER_RUN.findall(line)
     small = [word for word in words if not word[0].isupper()]
-    return len(words) >= _LINE_WORDS and 2 * len(small) >= len(words) and sum(map(len, words)) >= _LINE_LETTERS
+    return (
+        len(words) >= _LINE_WORDS and 2 * len(small) >= len(words) and sum(map(len, words)) >= _LINE_LETTERS
+    )
 
 
 def _around(text: str, at: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _FENCE = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})")
 _SPANS = re.compile(
@@ -20,28 +21,44 @@ _SPANS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_JSON = re.compile(r"\s*[\[{]\s*[\[{]?\s*\"")
+_STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)(?:\"|$)(\s{0,3}:)?")
 _GAP = " \u2026 "
 """Stands where a span was, so that its neighbours do not become one phrase."""
 
 
 def prose(text: str) -> str:
-    """The text without code blocks (an unclosed one goes to the end), inline code, formulas and addresses."""
-    return _SPANS.sub(_GAP, _without_fences(text))
+    """The text without code blocks (an unclosed one goes to the end), inline code, formulas and addresses.
+
+    Of JSON, in a code block or by itself, the strings stay that are no keys.
+    """
+    if "```" in text or "~~~" in text:
+        text = "\n".join(_outside_fences(text.split("\n")))
+    elif _JSON.match(text):
+        text = _strings(text)
+    return _SPANS.sub(_GAP, text)
 
 
-def _without_fences(text: str) -> str:
-    if "```" not in text and "~~~" not in text:
-        return text
-    kept: list[str] = []
-    fence = ""
-    for line in text.split("\n"):
+def _outside_fences(lines: list[str]) -> Iterator[str]:
+    fence, inside = "", list[str]()
+    for line in lines:
         mark = _FENCE.match(line)
-        if fence:
-            if mark and mark[1].startswith(fence) and not line.strip(" \t`~"):
-                fence = ""
-        elif mark:
+        if not fence and mark:
             fence = mark[1]
-            kept.append("")
+        elif not fence:
+            yield line
+        elif mark and mark[1].startswith(fence) and not line.strip(" \t`~"):
+            yield _strings_of_json(inside)
+            fence, inside = "", []
         else:
-            kept.append(line)
-    return "\n".join(kept)
+            inside.append(line)
+    yield _strings_of_json(inside)
+
+
+def _strings_of_json(lines: list[str]) -> str:
+    block = "\n".join(lines)
+    return _strings(block) if _JSON.match(block) else ""
+
+
+def _strings(json: str) -> str:
+    return "\n".join(found[1] for found in _STRING.finditer(json) if not found[2])

@@ -31,6 +31,12 @@ TERMS = frozenset(
 )
 """Names of tools, words of programming languages, and Latin that is cited everywhere."""
 
+SHORT = frozenset(
+    "all and any are but can did for get had has her him his how its may new not now off old one our out own she "
+    "the too two use was way who why you".split()
+)
+"""English words of three letters that are no terms."""
+
 SPOKEN_OF = re.compile(
     r"(?:функци|метод|команд|библиотек|модул|пакет|класс|параметр|аргумент|переменн|операто?р|пол[ея]|столб|тег|атрибут"
     r"|свойств|файл|слов|термин|ключ|опци|флаг|тип|объект|утилит|формат|фреймворк|инструмент|библиотечн|програм"

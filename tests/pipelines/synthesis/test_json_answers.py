@@ -78,8 +78,10 @@ def test_halves_of_characters_become_question_marks():
 @pytest.mark.parametrize("start", ["", '{"a": [', '{"a": "'])
 @pytest.mark.parametrize(
     "piece",
-    ["{", "[", '{"', '{"a":', '{"a":[', '{"a":"', '{"a":1,', '"', '\\"{', '{"\\', " ", "{ ", "{-", "{0"]
-    + ['{"a":{"a":1', '{","', "\\", '\\"', "{}", "{},", '{"a":{"b":1},', "{[", '{"a":[1],', "{\n"],
+    [
+        *("{", "[", '{"', '{"a":', '{"a":[', '{"a":"', '{"a":1,', '"', '\\"{', '{"\\', " ", "{ ", "{-", "{0"),
+        *('{"a":{"a":1', '{","', "\\", '\\"', "{}", "{},", '{"a":{"b":1},', "{[", '{"a":[1],', "{\n"),
+    ],
 )
 def test_hostile_answers_are_read_in_linear_time(start, piece):
     """Such an answer would take hours if each brace were tried to the end of the text."""
