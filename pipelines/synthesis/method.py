@@ -15,6 +15,8 @@ from pipelines.synthesis.checks.checks import Checks
 from pipelines.synthesis.prompt import Prompts
 
 SAMPLING: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "max_tokens": 2048}
+ANSWER_TOKENS = 400
+"""Of an answer: a few questions with theirs, or a few paragraphs. A guess, until a trial measures it."""
 
 
 class Method(BaseModel, ABC):
@@ -83,6 +85,13 @@ class Method(BaseModel, ABC):
     def calls_a_passage(self) -> float:
         """How many calls a passage of average size takes, as far as one can tell before any was made."""
         return 1.0
+
+    def tokens_a_passage(self, passage: float) -> tuple[float, float]:
+        """What the calls about a passage of so many tokens carry besides prompts, and what comes back.
+
+        As far as one can tell before any was made.
+        """
+        return self.calls_a_passage * passage, self.calls_a_passage * ANSWER_TOKENS
 
     @abstractmethod
     def build(self, prompts: Prompts) -> Making:
