@@ -140,7 +140,9 @@ class StrongModel:
     def _paraphrase(self, asked: str, facts: list[Fact], chance: random.Random) -> str:
         """The same facts in the same order and direction, in other words."""
         said = [
-            _sentence(chance.choice(SAID[fact.attribute]), fact, PRONOUNS[fact.kind] if number else fact.subject)
+            _sentence(
+                chance.choice(SAID[fact.attribute]), fact, PRONOUNS[fact.kind] if number else fact.subject
+            )
             for number, fact in enumerate(facts)
         ]
         return " ".join(said)
@@ -199,7 +201,9 @@ class StrongModel:
 
 def _about(named: Sequence[str], facts: list[Fact], chance: random.Random) -> str:
     """Facts about named entities, each from both sides."""
-    found = [fact for fact in facts if fact.value in named] or [fact for fact in facts if fact.subject in named]
+    found = [fact for fact in facts if fact.value in named] or [
+        fact for fact in facts if fact.subject in named
+    ]
     both = [say(fact, chance) for fact in found for say in (_forward, _back)]
     return " ".join(chance.sample(both, len(both)))
 
@@ -266,7 +270,10 @@ def served(model: StrongModel) -> Iterator[str]:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"

@@ -7,7 +7,9 @@ TRADES = """
 glassmaker surveyor botanist printer notary carpenter physician astronomer translator beekeeper engraver ropemaker
 locksmith cartographer pharmacist bookbinder weaver stonemason brewer clockmaker
 """.split()
-INSTRUMENTS = "cello oboe zither bassoon mandolin harp clarinet accordion viola trombone lute dulcimer".split()
+INSTRUMENTS = (
+    "cello oboe zither bassoon mandolin harp clarinet accordion viola trombone lute dulcimer".split()
+)
 PRODUCTS = """
 kettles lanterns umbrellas barometers bricks candles saddles turbines compasses mirrors pianos ploughs gloves anchors
 bells carpets typewriters microscopes kites spectacles
@@ -103,17 +105,19 @@ class World:
         ]
         self.companies = {company.name: company for company in companies}
         order = self._random.sample(self.entities, len(self.entities))
-        self.shown = [question for entity in order[::2] for question in self.questions(entity)]
-        self.asked = [question for entity in order[1::2] for question in self.questions(entity)]
+        self.shown, self.asked = (
+            [question for entity in half for question in self._questions(entity, half)]
+            for half in (order[::2], order[1::2])
+        )
 
-    def questions(self, entity: Entity) -> list[Question]:
+    def _questions(self, entity: Entity, half: list[Entity]) -> list[Question]:
         found = []
         for attribute, value in entity.facts.items():
-            values = {other.facts[attribute] for other in self.entities if attribute in other.facts}
+            values = {other.facts[attribute] for other in half if attribute in other.facts}
             text = FORWARD[attribute].format(name=entity.name)
             found.append(self._question("forward", text, value, values))
             if attribute in UNIQUE:
-                names = {other.name for other in self.entities if other.kind == entity.kind}
+                names = {other.name for other in half if other.kind == entity.kind}
                 text = REVERSED[attribute].format(value=value)
                 found.append(self._question("reversed", text, entity.name, names))
         if entity.kind == "person":

@@ -30,12 +30,13 @@ LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer. Those of 32 texts' vectors with 8,192 dimensions are 6 million."""
 KEPT_OPEN = 4
 """Seconds that an idle connection is used again; uvicorn, which vLLM runs on, closes it after 5."""
-IN_VAIN = 50
+IN_VAIN = 16
 """Requests in a row that outlived all tries, after which a server is given up though it says it runs."""
 REPEATED = {408, 409, 425, 429}
 """Statuses below 500 that a repetition can mend."""
 OF_SERVER = {*range(300, 400), 401, 402, 403, 404, 405}
 """Statuses that every other request would get too."""
+NOT_IMPLEMENTED = 501
 EXCERPT = 300
 """Characters of a server's answer that an error shows."""
 
@@ -175,7 +176,7 @@ class EndpointSession:
             return RefusedError(what, hint=hint)
         if last.scope == "moment":
             self.in_vain += 1
-            if self.in_vain < IN_VAIN and await self._runs(since=began):
+            if self.in_vain < IN_VAIN and await self._runs(began, spoke=bool(last.status)):
                 return NoAnswerError(what, hint=hint)
         self._dead = self._dead or WorkError(what, hint=hint)
         return self._dead
@@ -184,13 +185,16 @@ class EndpointSession:
         self._answered = time.monotonic()
         self.in_vain = 0
 
-    async def _runs(self, since: float) -> bool:
-        """Whether the server has answered anything since then, or says now which models it has."""
+    async def _runs(self, since: float, spoke: bool) -> bool:
+        """Whether the server has answered anything since then, or says now which models it has.
+
+        One that does not know such a question runs if it `spoke` when it failed.
+        """
         async with self._looking:
             if self._answered < since and not self._dead:
                 with suppress(FailedError):
                     status, _, _ = await self._answer("GET", f"{self._base_url}/models", None)
-                    if status < 500:
+                    if status < 500 or (spoke and status == NOT_IMPLEMENTED):
                         self._answered = time.monotonic()
             return self._answered >= since
 

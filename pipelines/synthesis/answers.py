@@ -23,7 +23,7 @@ from pipelines.synthesis.answer_index import AnswerIndex, Digits, Offsets
 
 _KEY = slice(8, 40)
 _CHECK = slice(51, 67)
-_REST = slice(68, None)
+_REST = slice(69, None)
 _HEAD = b'{"key":"%s","check":"%s",'
 _BLOCK = 8 * 1024 * 1024
 _FIRST_READ = 16 * 1024

@@ -46,7 +46,7 @@ class _Breaks:
         self._text = text
         lines = text.splitlines(keepends=True)
         self._ends = list(accumulate(map(len, lines)))
-        self._inside = list(_inside_fence(lines))
+        self._inside = list(inside_fence(lines))
         kinds = list(zip(self._ends, self._inside, (not line.strip() for line in lines), strict=True))
         self._lines = [end for end, inside, _ in kinds if not inside]
         self._paragraphs = [end for end, inside, blank in kinds if blank and not inside]
@@ -84,7 +84,7 @@ def _last(places: Sequence[int], low: int, high: int) -> int:
     return places[index - 1] if index and places[index - 1] > low else 0
 
 
-def _inside_fence(lines: Iterable[str]) -> Iterator[bool]:
+def inside_fence(lines: Iterable[str]) -> Iterator[bool]:
     """Of each line, whether its end is within a fenced code block (CommonMark 4.5, at any indentation)."""
     fence = ""
     for line in lines:
@@ -95,3 +95,17 @@ def _inside_fence(lines: Iterable[str]) -> Iterator[bool]:
         elif opening := _FENCE.fullmatch(stripped):
             fence = opening[1] or opening[2]
         yield bool(fence)
+
+
+def fenced_blocks(text: str) -> list[str]:
+    """The code in the fenced blocks of a text, without the fences; of an unclosed one, all that follows."""
+    blocks: list[list[str]] = []
+    lines = text.splitlines(keepends=True)
+    was_inside = False
+    for line, inside in zip(lines, inside_fence(lines), strict=True):
+        if inside and was_inside:
+            blocks[-1].append(line)
+        elif inside:
+            blocks.append([])
+        was_inside = inside
+    return ["".join(block) for block in blocks]

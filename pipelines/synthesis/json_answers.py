@@ -30,6 +30,8 @@ _FOLLOWS = {
 """What JSON's grammar allows after what."""
 _CLOSES = {"}": "{", "]": "["}
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
+_LOST_BACKSLASH = re.compile(r"[\b\f](?=[a-z])|\t(?=imes|ext|heta|frac)|\r(?=ho\b|ight)|\n(?=eq\b|abla)")
+_LETTERS = {"\b": "b", "\f": "f", "\t": "t", "\r": "r", "\n": "n"}
 
 
 def parse_objects(text: str) -> list[dict[str, Any]]:
@@ -40,6 +42,14 @@ def parse_objects(text: str) -> list[dict[str, Any]]:
     halves of characters, which UTF-8 cannot write, become question marks. Takes time linear in the text.
     """
     return [value for start, end in _spans(text) if (value := _value(text[start:end])) is not None]
+
+
+def restore_commands(text: str) -> str:
+    """The text of a string with the commands of LaTeX whose single backslash JSON took for an escape.
+
+    `"\\frac"` without a second backslash is read as a form feed and `rac`.
+    """
+    return _LOST_BACKSLASH.sub(lambda found: f"\\{_LETTERS[found[0]]}", text)
 
 
 def _value(text: str) -> dict[str, Any] | None:

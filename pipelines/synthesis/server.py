@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import socket
 import stat
@@ -55,8 +56,9 @@ APART = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
 """Variables of the environment: processes that differ in one have no server in common."""
 STARTS = 3
 """How often a watcher is started that is killed before its server is ready."""
-LOG_LINES = 20
-"""Lines of a server's log that an error shows."""
+LOG_LINES = 12
+"""Lines from the end of a server's log that an error shows."""
+_ERROR = re.compile(r"^(?:.*?\] +)?([A-Za-z.]+(?:Error|Exception): .*)", re.MULTILINE)
 
 
 class Serve(BaseModel):
@@ -261,10 +263,12 @@ def _environment() -> dict[str, str]:
 
 
 def _failure(state: State) -> WorkError:
-    lines = Path(state.log).read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
-    shown = "".join(f"\n    {printable(line)}" for line in lines)
+    """Why a server was given up, with the first error of its log, mostly the cause, and the last lines."""
+    log = printable(Path(state.log).read_text("utf-8", "replace"))
+    first = _ERROR.search(log)
+    shown = [*([first[1], "..."] if first else []), *log.splitlines()[-LOG_LINES:]]
     return WorkError(
-        f"the server gave up: {state.why}; its last lines:{shown}",
+        f"the server gave up: {state.why}",
         file=state.log,
-        hint="The log says why, often some way above its end.",
+        hint="\n    ".join(["Its log says:", *shown]),
     )

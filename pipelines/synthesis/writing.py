@@ -19,7 +19,7 @@ CUT_SHORT = "cut_short"
 """The reason of what the limit of tokens cut off in the middle."""
 UNPARSED = "unparsed"
 """The reason of what is not the JSON that was asked for."""
-_ITEM_NUMBERS = re.compile(r"^([ \t>#*]*)\d{1,3}(?=[.)][\s*])", re.MULTILINE)
+_ITEM_NUMBERS = re.compile(r"^([ \t>#*]*)\d{1,3}[.)](?=[\s*])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,17 @@ class Writing:
         return self.prompts.get(f"{self.method}/{name}", self.passage.language)
 
     async def answer(
-        self, prompt: Prompt, values: Mapping[str, Any], schema: Mapping[str, Any] | None = None
+        self,
+        prompt: Prompt,
+        values: Mapping[str, Any],
+        schema: Mapping[str, Any] | None = None,
+        draw: int = 0,
     ) -> Answer:
         """The answer to a prompt that is filled with the passage and `values`. Raises RejectedError."""
         same = prompt.language == self.passage.language
         language = "" if same else language_name(self.passage.language)
         values = {"passage": self.passage.text, "language": language, **values}
-        return await self.ask(prompt, values, schema=schema)
+        return await self.ask(prompt, values, schema=schema, draw=draw)
 
     async def text(
         self, kind: str, *, after: str = "", passages: tuple[str, ...] = (), **values: Any
