@@ -65,6 +65,11 @@ class Questions(Method):
         "alone; unanswerable ones always show it.",
     )
 
+    @property
+    @override
+    def calls_a_passage(self) -> float:
+        return self.per_passage
+
     @override
     def build(self, prompts: Prompts) -> Making:
         async def make(passage: Passage, ask: Ask) -> list[Result]:

@@ -65,6 +65,21 @@ class Translate(Method):
         description="What translations must pass besides.",
     )
 
+    @property
+    @override
+    def calls_a_passage(self) -> float:
+        """A question and its answer, and both again where they are translated back."""
+        return 2.0 * self._ways
+
+    @override
+    def tokens_a_passage(self, passage: float) -> tuple[float, float]:
+        """Each call has a piece of the document, and a translation is about as long."""
+        return self._ways * passage, self._ways * passage
+
+    @property
+    def _ways(self) -> int:
+        return 1 if self.round_trip is None else 2
+
     @override
     def build(self, prompts: Prompts) -> Making:
         glossary = Glossary() if self.glossary is None else Glossary.read(self.glossary)
