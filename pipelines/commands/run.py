@@ -121,6 +121,7 @@ def run(
         UserError: The recipe or an input is wrong.
         WorkError: The work failed.
     """
+
     def chosen(graph: Graph) -> list[Stage]:
         return _until(list(graph.stages()), until)
 

@@ -106,6 +106,7 @@ def _check_synthesis(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None
     for name, method in config.asking.items():
         with faults.noted(f"synthesize.{name}"):
             inputs.prompts(config.prompts).hashes(method.method)
+            assert method.located(inputs.path).files is not None
     if config.prompts:
         with faults.noted("synthesize.prompts"):
             _require_folder(inputs.path(config.prompts))

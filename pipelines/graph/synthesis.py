@@ -66,7 +66,7 @@ def synthesis(
         parts=tuple(each.parts for each in asked),
         tokenizer=tokenizer,
         language_model=inputs.language_model(recipe.curate.language),
-        method=method,
+        method=method.located(inputs.path),
         model=model,
         prompts=inputs.prompts(recipe.synthesize.prompts),
         group=group,

@@ -24,13 +24,17 @@ from pipelines.stages.synthesis.trial import read_trial
 from pipelines.stages.tokenize import encoders_of
 from pipelines.synthesis.answers import busy_seconds, stored_answers
 from pipelines.synthesis.method import Method
-from pipelines.synthesis.prompt import FALLBACK
+from pipelines.synthesis.prompt import FALLBACK, PromptFile, Prompts
 
 CHARACTERS_A_TOKEN = 4
 """Where no tokenizer has encoded the text: what OpenAI's guide to tokens says of English."""
 KEPT_SHARE = 0.7
 """Of what a model writes, what becomes new text: the rest is JSON, thoughts and drafts that are rejected. A
 guess, until a trial measures it."""
+JUDGE = "judge"
+"""The folder of the judge's prompts."""
+JUDGEMENT_TOKENS = 100
+"""Of a judge's answer: its reason has at most 400 characters."""
 TOKENS_A_SECOND = 1_000
 """By which seconds are told where no speed was measured: as a unit, not as what any server does."""
 
@@ -164,9 +168,9 @@ def _asked(
     feeding = [each for each in sources if each.source in names]
     if stage.asked.is_finished(workdir):
         tokens = stage.asked.order(workdir).column("tokens").to_numpy()
-        passages = _cut(tokens * _characters_a_token(feeding, rates), stage.method)
-        return _Asked(int(passages.sum()), int(tokens.sum()))
-    passages = tokens = 0.0
+        pieces = _cut(tokens * _characters_a_token(feeding, rates), stage.method)
+        return _Asked(int(pieces.sum()), int(tokens.sum()))
+    passages = total = 0.0
     for group in stage.method.asked:
         if group in stage.method.groups or group in recipe.relabelled:
             return None
@@ -178,8 +182,8 @@ def _asked(
             size = each.tokens / max(1, each.documents) * _characters_a_token([each], rates)
             used = share * each.usable
             passages += used * each.documents * float(_cut(np.array([size]), stage.method)[0])
-            tokens += used * each.tokens
-    return _Asked(round(passages), round(tokens))
+            total += used * each.tokens
+    return _Asked(round(passages), round(total))
 
 
 def _share_in_stage1(group: str, recipe: Recipe, feeding: Sequence[SourceEstimate]) -> float:
@@ -259,8 +263,9 @@ def _measured(
     """The rates of so many passages; None where nothing was counted, as by servers that count no tokens."""
     if not (passages and calls and output_tokens):
         return None
-    numbers = (calls, input_tokens, output_tokens, made)
-    return _Rates(*(number / passages for number in numbers), rests_on)
+    return _Rates(
+        calls / passages, input_tokens / passages, output_tokens / passages, made / passages, rests_on
+    )
 
 
 def _assumed(stage: MadeDocuments, asked: _Asked | None) -> _Rates:
@@ -271,27 +276,35 @@ def _assumed(stage: MadeDocuments, asked: _Asked | None) -> _Rates:
         passage = asked.tokens / asked.passages
     calls = method.calls_a_passage
     sent, written = method.tokens_a_passage(passage)
-    return _Rates(
-        calls, calls * _prompt_tokens(stage) + sent, written, written * KEPT_SHARE, rests_on="assumptions"
-    )
+    sent += calls * _prompt_tokens(stage.prompts, method.method)
+    made = written * KEPT_SHARE
+    if method.checks.judge:
+        drafts = method.drafts_a_passage
+        calls += drafts
+        sent += drafts * (passage + _prompt_tokens(stage.prompts, JUDGE))
+        written += drafts * JUDGEMENT_TOKENS
+    return _Rates(calls, sent, written, made, rests_on="assumptions")
 
 
-def _prompt_tokens(stage: MadeDocuments) -> float:
-    """The average length of the method's English prompts, their examples counted."""
-    method, ending = stage.method.method, f".{FALLBACK}.yaml"
-    lengths = []
-    for name in stage.prompts.hashes(method):
-        if name.endswith(ending):
-            file = stage.prompts.get(f"{method}/{name.removesuffix(ending)}", FALLBACK).file
-            said = [value for each in file.examples for value in (*each.values.values(), each.answer)]
-            lengths.append(len(file.system) + len(file.user) + sum(len(str(value)) for value in said))
+def _prompt_tokens(prompts: Prompts, method: str) -> float:
+    """The average length of a method's English prompts; each of their examples is a turn."""
+    ending = f".{FALLBACK}.yaml"
+    names = [name.removesuffix(ending) for name in prompts.hashes(method) if name.endswith(ending)]
+    lengths = [_characters(prompts.get(f"{method}/{name}", FALLBACK).file) for name in names]
     return sum(lengths) / len(lengths) / CHARACTERS_A_TOKEN if lengths else 0.0
+
+
+def _characters(file: PromptFile) -> int:
+    values = [str(value) for each in file.examples for value in (*each.values.values(), each.answer)]
+    return len(file.system) + len(file.user) * (1 + len(file.examples)) + sum(map(len, values))
 
 
 def _stored(stage: MadeDocuments, workdir: Path) -> _Stored:
     """What this model answered here before."""
     folder = workdir / ANSWERS
-    prompts = set(stage.prompts.hashes(stage.method.method).values())
+    prompts = {
+        hashed for method in (stage.method.method, JUDGE) for hashed in stage.prompts.hashes(method).values()
+    }
     number = tokens = 0
     began, ended = array("d"), array("d")
     for path in (folder / f"trial-{stage.scope}.jsonl", *folder.glob(f"{stage.scope}-*.jsonl")):

@@ -159,7 +159,7 @@ class EndpointClient:
             what = "does not take the key" if self.endpoint.key else "wants a key"
             raise UserError(f"{url} {what} (status {status})", hint=KEY_HINT)
         if status == 429 or (status >= 500 and status != NOT_THERE):
-            raise WorkError(f"{url}: status {status}", hint="Check that the server runs and is not overloaded.")
+            raise WorkError(f"{url}: status {status}", hint="Check that it runs and is not overloaded.")
         return _read_models(content) if status == 200 else []
 
     def session(self) -> ChatSession:

@@ -70,6 +70,11 @@ class Questions(Method):
     def calls_a_passage(self) -> float:
         return self.per_passage
 
+    @property
+    @override
+    def drafts_a_passage(self) -> float:
+        return self.per_passage * self.per_call
+
     @override
     def build(self, prompts: Prompts) -> Making:
         async def make(passage: Passage, ask: Ask) -> list[Result]:
@@ -78,9 +83,7 @@ class Questions(Method):
                 return [Rejection.of(NO_KIND, passage.text)]
             writing = Writing("qa", passage, ask, prompts)
             results = await each(self._asked(writing, kind, draw) for kind, draw in calls)
-            return [
-                one for found in results for one in ([found] if isinstance(found, Rejection) else found)
-            ]
+            return [one for found in results for one in ([found] if isinstance(found, Rejection) else found)]
 
         return make
 

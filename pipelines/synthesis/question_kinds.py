@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipelines.synthesis.code_in_text import code_share, has_code
@@ -201,9 +201,7 @@ KINDS: Mapping[KindName, Kind] = {
     "summary": Kind(_PAIR, _plain, lambda passage: _is_long(passage) and _is_prose(passage), most=2),
     "code_explanation": Kind(_PAIR, _plain, _has_code),
     "code_exercise": Kind({"task": _STRING, "solution": _STRING}, _programmed, _has_code, most=2),
-    "maths": Kind(
-        _STEPS, _solved, lambda passage: _has_numbers(passage) and _is_prose(passage), most=4
-    ),
+    "maths": Kind(_STEPS, _solved, lambda passage: _has_numbers(passage) and _is_prose(passage), most=4),
     "dialogue": Kind({"turns": _list(_object(_PAIR), 2, 6)}, _talked, _is_long, most=2),
     "unanswerable": Kind(_PAIR, _refused, _is_prose, refuses=True),
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 from typing_extensions import override
@@ -71,6 +71,11 @@ class Translate(Method):
         """A question and its answer, and both again where they are translated back."""
         return 2.0 * self._ways
 
+    @property
+    @override
+    def drafts_a_passage(self) -> float:
+        return 1.0
+
     @override
     def tokens_a_passage(self, passage: float) -> tuple[float, float]:
         """Each call has a piece of the document, and a translation is about as long."""
@@ -79,6 +84,16 @@ class Translate(Method):
     @property
     def _ways(self) -> int:
         return 1 if self.round_trip is None else 2
+
+    @override
+    def located(self, path: Callable[[str], Path]) -> Self:
+        glossary = self.glossary and path(str(self.glossary))
+        return self.model_copy(update={"glossary": glossary})
+
+    @property
+    @override
+    def files(self) -> dict[str, str]:
+        return {"glossary": Glossary.read(self.glossary).hash} if self.glossary else {}
 
     @override
     def build(self, prompts: Prompts) -> Making:

@@ -81,10 +81,14 @@ class MadeDocuments(PartStage):
     @override
     def settings(self) -> dict[str, Any]:
         """Where the model is decides nothing that it said."""
+        files = self.method.files
+        of_others = {"about", "domains", "weights", "groups", "domain", *files}
+        judge = self.prompts.hashes("judge") if self.method.checks.judge else {}
         return {
-            "method": self.method.model_dump(mode="json", exclude={"about", "domains", "weights", "groups"}),
+            "method": self.method.model_dump(mode="json", exclude=of_others),
+            "files": files,
             "model": self.model.model,
-            "prompts": self.prompts.hashes(self.method.method),
+            "prompts": {**self.prompts.hashes(self.method.method), **judge},
             "tasks": self._tasks,
             "group": self.group,
             "part_size": self.part_bytes,
@@ -171,7 +175,7 @@ class MadeDocuments(PartStage):
     ) -> Iterator[Outcome]:
         """The outcomes up to the one that brings the tokens wanted; no question is in them twice."""
         encoder = encoders_of(self.tokenizer.whole_folder(workdir)).text
-        seen = SeenQuestions()
+        seen = SeenQuestions(self.method.checks.alike_questions)
         while wanted is None or account.tokens < wanted:
             outcome = next(found, None)
             if outcome is None:
