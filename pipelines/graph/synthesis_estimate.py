@@ -19,7 +19,7 @@ from pipelines.graph.source_estimate import SourceEstimate
 from pipelines.graph.token_rate import TokenRate
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
 from pipelines.stages.synthesis.account import CALLS, INPUT_TOKENS, OUTPUT_TOKENS, TOKENS_MADE
-from pipelines.stages.synthesis.made_documents import ANSWERS, MadeDocuments
+from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.synthesis.trial import read_trial
 from pipelines.stages.tokenize import encoders_of
 from pipelines.synthesis.answers import busy_seconds, stored_answers
@@ -56,7 +56,7 @@ class SynthesisEstimate:
     wanted: int | None
     """Tokens of new text that the recipe asks for."""
     answered: int
-    """Answers of this model to these prompts that the run's folder holds."""
+    """Of its questions, those whose answers the run's folder holds already."""
     calls: int | None
     input_tokens: int | None
     output_tokens: int | None
@@ -301,16 +301,13 @@ def _characters(file: PromptFile) -> int:
 
 def _stored(stage: MadeDocuments, workdir: Path) -> _Stored:
     """What this model answered here before."""
-    folder = workdir / ANSWERS
-    prompts = {
-        hashed for method in (stage.method.method, JUDGE) for hashed in stage.prompts.hashes(method).values()
-    }
+    own, others = stage.answers_before(workdir)
     number = tokens = 0
     began, ended = array("d"), array("d")
-    for path in (folder / f"trial-{stage.scope}.jsonl", *folder.glob(f"{stage.scope}-*.jsonl")):
+    for path in (*own, *others):
         for answer in stored_answers(path):
             if answer.model == stage.model.model:
-                number += answer.prompt_hash in prompts
+                number += path in own
                 tokens += answer.output_tokens
                 began.append(answer.began)
                 ended.append(answer.ended)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.output import Output, Task, TaskOutput
 from pipelines.execution.run_stage import LOGS
 from pipelines.execution.stage import Stage
@@ -142,6 +143,20 @@ class MadeDocuments(PartStage):
             return ""
         return f"{unanswered:,} requests of {self.scope} were not answered; the next run asks again"
 
+    @property
+    def asking(self) -> str:
+        """Names what decides its questions, in the names of files of answers: those of others are no use."""
+        decisive = {name: self.settings[name] for name in ("method", "files", "model", "prompts")}
+        decisive["method"] = {**decisive["method"], "checks": None, "tokens": None}
+        return fingerprint(decisive)[:8]
+
+    def answers_before(self, workdir: Path) -> tuple[list[Path], list[Path]]:
+        """The files with answers to its questions, also of trials, and those to questions of other settings."""
+        folder = workdir / ANSWERS
+        files = [*folder.glob(f"{self.scope}-*.jsonl"), *folder.glob(f"trial-{self.scope}-*.jsonl")]
+        own = [path for path in files if path.stem.endswith(f"-{self.asking}")]
+        return own, [path for path in files if path not in own]
+
     def passages(self, workdir: Path, first: int = 0, every: int = 1) -> Iterator[Passage]:
         """What is asked about, in order; of the documents those from `first` on, one of every so many."""
         stages = {stage.scope: stage for stage in self.parts}
@@ -157,7 +172,7 @@ class MadeDocuments(PartStage):
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
         with self._endpoint(workdir) as endpoint:
-            answers = Answers(workdir / ANSWERS, name)
+            answers = Answers(workdir / ANSWERS, f"{name}-{self.asking}")
             yield from outcomes(passages, make, EndpointClient(endpoint), answers, self.method.sampling)
 
     def _endpoint(self, workdir: Path) -> AbstractContextManager[ModelEndpoint]:
