@@ -147,7 +147,7 @@ class EndpointSession:
         try:
             status, _, content = await self._answer("GET", url, None)
         except FailedError as failure:
-            raise WorkError(f"{url}: {failure.what}", hint=_hint(failure)) from failure
+            raise WorkError(f"{url}: {failure.what}", hint="Check that the server runs.") from failure
         return status, content
 
     async def _post(self, url: str, body: bytes, parse: Callable[[Any], Parsed]) -> Parsed:

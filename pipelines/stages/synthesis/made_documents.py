@@ -146,14 +146,14 @@ class MadeDocuments(PartStage):
     @property
     def asking(self) -> str:
         """Names what decides its questions, in the names of files of answers: those of others are no use."""
-        decisive = {name: self.settings[name] for name in ("method", "files", "model", "prompts")}
-        decisive["method"] = {**decisive["method"], "checks": None, "tokens": None}
-        return fingerprint(decisive)[:8]
+        settings, prompts = self.settings, self.prompts.hashes(self.method.method)
+        method = {**settings["method"], "checks": None, "tokens": None}
+        return fingerprint([method, settings["files"], settings["model"], prompts])[:8]
 
     def answers_before(self, workdir: Path) -> tuple[list[Path], list[Path]]:
-        """The files with answers to its questions, also of trials, and those to questions of other settings."""
+        """The files of answers to its questions, also of trials, and those to questions of other settings."""
         folder = workdir / ANSWERS
-        files = [*folder.glob(f"{self.scope}-*.jsonl"), *folder.glob(f"trial-{self.scope}-*.jsonl")]
+        files = [*folder.glob(f"{self.scope}-[0-9]*.jsonl"), *folder.glob(f"trial-{self.scope}-*.jsonl")]
         own = [path for path in files if path.stem.endswith(f"-{self.asking}")]
         return own, [path for path in files if path not in own]
 
