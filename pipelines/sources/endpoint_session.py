@@ -143,6 +143,15 @@ class EndpointSession:
         async with self._turn:
             return await self._post(f"{self._base_url}/{path}", _encoded(body), parse)
 
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status and content of one answer, asked for once. Raises WorkError where there is none."""
+        url = f"{self._base_url}/{path}"
+        try:
+            status, _, content = await self._answer("GET", url, None)
+        except FailedError as failure:
+            raise WorkError(f"{url}: {failure.what}", hint="Check that the server runs.") from failure
+        return status, content
+
     async def _post(self, url: str, body: bytes, parse: Callable[[Any], Parsed]) -> Parsed:
         began = time.monotonic()
         for attempt in range(1, self._patience.tries + 1):

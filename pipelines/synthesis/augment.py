@@ -69,6 +69,16 @@ class Augment(Method):
 
         return make
 
+    @property
+    @override
+    def calls_a_passage(self) -> float:
+        most = max(self.how.values())
+        texts = {"relations": self.pairs + self.triples, "walks": self.walks, "study": 1 + self.steps}
+        lists_entities = self.sides > 1 or {"relations", "walks"} & self.how.keys()
+        return bool(lists_entities) + sum(
+            weight / most * texts.get(name, self.sides) for name, weight in self.how.items()
+        )
+
     def chosen(self, passage: Passage) -> list[How]:
         """The ways that are used on a passage, always the same."""
         most = max(self.how.values())

@@ -180,7 +180,7 @@ def _dashed(name: str) -> str:
 def _folder(config: Serve) -> Path:
     """What all who want this server share, made if it is not there."""
     identity = [
-        _program(config),
+        program(config),
         config.arguments(),
         socket.gethostname(),
         [os.environ.get(name) for name in APART],
@@ -190,7 +190,7 @@ def _folder(config: Serve) -> Path:
     return folder
 
 
-def _program(config: Serve) -> str:
+def program(config: Serve) -> str:
     """The path of vLLM's program. Raises UserError where there is none."""
     path = shutil.which(os.path.expanduser(config.command))
     if path is None:
@@ -245,7 +245,7 @@ def _start_watcher(config: Serve, folder: Path, logs: Path, lock: int) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     path = logs.resolve() / f"vllm-{socket.gethostname()}-{datetime.now():%Y%m%d-%H%M%S}.log"
     options = ["--folder", str(folder), "--log", str(path), "--start-within", str(config.start_within)]
-    command = [_program(config), *config.arguments()]
+    command = [program(config), *config.arguments()]
     with path.open("ab") as log:
         subprocess.run(
             [sys.executable, "-P", server_watch.__file__, *options, "--", *command],

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.output import Output, Task, TaskOutput
 from pipelines.execution.run_stage import LOGS
 from pipelines.execution.stage import Stage
@@ -142,6 +143,20 @@ class MadeDocuments(PartStage):
             return ""
         return f"{unanswered:,} requests of {self.scope} were not answered; the next run asks again"
 
+    @property
+    def asking(self) -> str:
+        """Names what decides its questions, in the names of files of answers: those of others are no use."""
+        settings, prompts = self.settings, self.prompts.hashes(self.method.method)
+        method = {**settings["method"], "checks": None, "tokens": None}
+        return fingerprint([method, settings["files"], settings["model"], prompts])[:8]
+
+    def answers_before(self, workdir: Path) -> tuple[list[Path], list[Path]]:
+        """The files of answers to its questions, also of trials, and those to questions of other settings."""
+        folder = workdir / ANSWERS
+        files = [*folder.glob(f"{self.scope}-[0-9]*.jsonl"), *folder.glob(f"trial-{self.scope}-*.jsonl")]
+        own = [path for path in files if path.stem.endswith(f"-{self.asking}")]
+        return own, [path for path in files if path not in own]
+
     def passages(self, workdir: Path, first: int = 0, every: int = 1) -> Iterator[Passage]:
         """What is asked about, in order; of the documents those from `first` on, one of every so many."""
         order = self.asked.order(workdir)
@@ -166,7 +181,8 @@ class MadeDocuments(PartStage):
         """
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
-        answers, sampling = Answers(workdir / ANSWERS, name), self.method.sampling
+        answers = Answers(workdir / ANSWERS, f"{name}-{self.asking}")
+        sampling = self.method.sampling
         rest = iter(passages)
         first = yield from stored_outcomes(rest, make, self.model.model, answers, sampling)
         if first is not None:
