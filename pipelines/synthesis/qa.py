@@ -68,6 +68,16 @@ class Questions(Method):
         "alone; unanswerable ones, and ones about code that they do not quote, always show it.",
     )
 
+    @property
+    @override
+    def calls_a_passage(self) -> float:
+        return self.per_passage
+
+    @property
+    @override
+    def drafts_a_passage(self) -> float:
+        return self.per_passage * self.per_call
+
     @override
     def build(self, prompts: Prompts) -> Making:
         async def make(passage: Passage, ask: Ask) -> list[Result]:

@@ -49,6 +49,16 @@ class Rephrase(Method):
         description="What new text must pass; other words are wanted here, so fewer must be the passage's.",
     )
 
+    @property
+    @override
+    def calls_a_passage(self) -> float:
+        return len(set(self.styles))
+
+    @override
+    def tokens_a_passage(self, passage: float) -> tuple[float, float]:
+        """A text of each style is about as long as its passage."""
+        return self.calls_a_passage * passage, self.calls_a_passage * passage
+
     @override
     def build(self, prompts: Prompts) -> Making:
         async def make(passage: Passage, ask: Ask) -> list[Result]:
