@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, Field, ValidationError
 
@@ -81,11 +81,16 @@ class Prompt:
 
 def _fill(template: str, values: Mapping[str, Any], name: str) -> str:
     try:
-        return _JINJA.from_string(template).render(values).strip()
+        return _compiled(template).render(values).strip()
     except TemplateError as error:
         raise UserError(
             f"the prompt cannot be filled: {error}", file=name, hint="Mend it, or take the shipped one."
         ) from error
+
+
+@lru_cache
+def _compiled(template: str) -> Template:
+    return _JINJA.from_string(template)
 
 
 @dataclass(frozen=True)
