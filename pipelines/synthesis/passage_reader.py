@@ -1,4 +1,4 @@
-"""Passages for an event loop, read in a thread: slow reading holds up nothing, and fast reading is bounded."""
+"""Passages for an event loop, read in a thread: slow reading holds up nothing, fast reading is bounded."""
 
 from __future__ import annotations
 
