@@ -126,6 +126,8 @@ def _language_fault(draft: Draft, seen: _Seen, identifier: LanguageIdentifier) -
         if fault := language_fault(text, draft.language, identifier, known):
             return fault
     for text in seen.asked:
+        if text == draft.question:
+            continue
         fault = language_fault(text, draft.language, identifier, known)
         if fault is not None and fault.reason == WRONG:
             return fault

@@ -57,7 +57,7 @@ _LATIN_RUN = re.compile(r"[A-Za-z\u00c0-\u024f][A-Za-z\u00c0-\u024f'’,;: -]*")
 _LETTER_RUN = re.compile(r"[^\W\d_]+")
 _LATIN_AND_CYRILLIC = re.compile(r"[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
 _ASIDE = re.compile(r"[(（\[«\"“„「『《][^()（）\[\]«»\"“”\n]{1,80}[)）\]»\"”“」』》]")
-_JOINED_BEFORE, _JOINED_AFTER = frozenset("./\\@#_-$&=<%:+0123456789"), frozenset("/\\@#_-$&=(<+0123456789")
+_JOINED_BEFORE, _JOINED_AFTER = frozenset("./\\@#_-$&=<%:+{0123456789"), frozenset("/\\@#_-$&=(<+0123456789")
 
 
 def language_fault(

@@ -100,6 +100,13 @@ _SPEAKS_OF_SOURCE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """What a text must not say that may speak of itself as "this article"."""
+_SPOKEN_OF = re.compile(
+    r"passage|text|excerpt|article|document|paragraph|snippet|extract|abstract|context|author|writer|above|below|earlier"
+    r"|previously|information|material|текст|отрыв|фрагмент|абзац|пассаж|документ|стать|параграф|контекст|автор|выше|ниже"
+    r"|ранее|abschnitt|artikel|auszug|extrait|texto|pasaje|artículo|fragmento|文|材料|段落|النص|المقطع|للنص|للمقطع",
+    re.IGNORECASE,
+)
+"""A quick look at whether there is anything to look for."""
 _SPACE = re.compile(r"\s+")
 
 
@@ -108,6 +115,8 @@ def reference_fault(text: str, *, of_itself: bool = False) -> Rejection | None:
 
     `of_itself` says that it may speak of itself, as an article does.
     """
+    if not _SPOKEN_OF.search(text):
+        return None
     line = _SPACE.sub(" ", text)
     found = (_SPEAKS_OF_SOURCE if of_itself else _REFERS).search(line)
     return Rejection.of("refers_to_text", line[max(0, found.start() - 100) :]) if found else None
