@@ -190,7 +190,7 @@ def _latin_reason(
     """What Latin letters say in a language that is not written with them."""
     outside = _ASIDE.sub(" ; ", text)
     strange = [word for word in _LATIN_WORD.findall(outside) if not given.has(word)]
-    small = [word for word in strange if word.islower() and len(word) > 1]
+    small = [word for word in strange if word.islower() and (len(word) > 3 or word in SHORT)]
     if letters.of(scripts) < _OWN_SHARE * letters.total():
         several = len(strange) >= _LINE_WORDS or len(small) >= 2
         return (WRONG, text) if several or (small and not letters.of(scripts)) else None

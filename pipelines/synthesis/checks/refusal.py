@@ -38,9 +38,9 @@ _CANNOT = r"""
         |give|offer|access|translate|produce|find|see|information|context|details|data|ability|capability
           |knowledge|support|do\ (?:that|this)|to\b)
     | i['’]?m\ (?:unable|not\ able)\ to | i\ am\ (?:unable|not\ able)\ to
-    | (?:unfortunately,?\ )?(?:there\ (?:is|isn['’]t)|the\ (?:passage|text|article|document|context
-      |excerpt)\ (?:does\ not|doesn['’]t))
-      \ (?:not\ enough|no|insufficient|enough|any|mention|provide|contain|specify|say|include|state|give)\b
+    | (?:unfortunately,?\ )?(?:the|this)\ (?:\w+\ )?(?:passage|text|article|document|context|excerpt)
+      \ (?:does\ not|doesn['’]t)\ (?:\w+\ )?(?:mention|provide|contain|specify|say|include|state|give|answer)\b
+    | (?:unfortunately,?\ )?there\ (?:is|isn['’]t)\ (?:not\ enough|no|insufficient|enough|any)\b
       (?=[^.\n]{0,80}\b(?:information|mention|passage|text|answer|question|provide|specify|context|data
         |detail))
     | (?:к\ сожалению,?\ )?(?:но\ )?я\ не\ имею\ (?:возможности|доступа|права|информации)
