@@ -101,13 +101,14 @@ def _found(
 ) -> Iterator[Rejection | None]:
     """What each check finds, the quickest first; each looks when it is asked for."""
     whole = draft.text is not None
+    about = draft.claims is not None or draft.question is not None
     yield from (length_fault(answer, checks.min_words, checks.max_words) for answer in seen.answers)
     if checks.refusals and not draft.refuses:
         yield from map(refusal_fault, seen.answers)
     if checks.copied_prompt:
         for answer in seen.answers:
-            yield copied_fault(answer, draft.instructions, seen.passage, turn=not whole)
-    if checks.stands_alone and not seen.shown and (draft.claims is not None or draft.question is not None):
+            yield copied_fault(answer, draft.instructions, seen.passage, turn=not whole, about=about)
+    if checks.stands_alone and not seen.shown and about:
         yield from (reference_fault(text, of_itself=whole) for text in (*seen.asked, *seen.answers))
     if checks.repetition:
         yield from map(repetition_fault, seen.answers)
@@ -125,6 +126,8 @@ def _language_fault(draft: Draft, seen: _Seen, identifier: LanguageIdentifier) -
         if fault := language_fault(text, draft.language, identifier, known):
             return fault
     for text in seen.asked:
+        if text == draft.question:
+            continue
         fault = language_fault(text, draft.language, identifier, known)
         if fault is not None and fault.reason == WRONG:
             return fault
