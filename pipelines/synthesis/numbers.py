@@ -7,6 +7,7 @@ from collections import Counter
 
 _SPACES = " \u00a0\u202f\u2009"
 _GROUPED = re.compile(rf"(?<!\d)\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?!\d)")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _NUMBER = re.compile(r"\d+(?:[.,'\u2019\u066b\u066c]\d+)*")
 _STYLES = (
     re.compile(r"(?P<whole>\d{1,3}(?:[,'\u2019\u066c]\d{3})+|\d+)(?:[.\u066b](?P<part>\d+))?"),
@@ -50,7 +51,7 @@ def same_numbers(source: str, translation: str, language: str) -> bool:
 
 def _numbers(text: str) -> Counter[str]:
     """The numbers of a text as they are written, in European digits; what follows no style is several."""
-    text = "".join(str(int(char)) if char.isdecimal() and not char.isascii() else char for char in text)
+    text = _OTHER_DIGIT.sub(lambda found: str(int(found[0])), text)
     joined = _GROUPED.sub(lambda found: re.sub(f"[{_SPACES}]", "\u2019", found[0]), text)
     found: Counter[str] = Counter()
     for number in _NUMBER.findall(joined):

@@ -101,7 +101,10 @@ def block_parser() -> MarkdownIt:
 
 
 def _indented(lines: list[str]) -> list[tuple[int, int]]:
-    tokens = block_parser().parse("\n".join(lines))
+    text = "\n".join(lines)
+    if "    " not in text and "\t" not in text:
+        return []
+    tokens = block_parser().parse(text)
     found = [token.map for token in tokens if token.type == "code_block" and token.map]
     return [(first, last) for first, last in found]
 
@@ -267,7 +270,7 @@ _INLINE = re.compile(
     | (?<!\w)__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__(?!\w)
     | (?<![\w@])@[A-Za-z0-9_]{{2,}}
     | \\[ntr](?![a-z])                                        # an escape, a command of LaTeX
-    | \\(?:begin|end|\w{{0,6}}ref|cite\w{{0,8}}|label|url|href|input|include\w{{0,8}}|usepackage|documentclass)
+    | \\(?:begin|end|\w{{0,6}}ref|cite\w{{0,8}}|label|url|input|include\w{{0,8}}|usepackage|documentclass)
         \*?(?:\[[^\[\]\n]{{0,200}}+\])?\{{[^{{}}\n]{{0,200}}+\}}
     | \\[A-Za-z]++\*?\{{?
     | [A-Za-z]:\\[^\s<>"|?*:;,{OPEN}{CLOSE}]*+                  # a path of Windows
