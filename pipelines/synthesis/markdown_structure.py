@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pipelines.synthesis.protected import block_parser
 
+_LINE_END = re.compile(r"\r\n?|\n")
 WRAPPED = 50
 """Characters of a line that was broken because it was full, at least."""
 
@@ -29,7 +31,7 @@ def units(text: str) -> list[Unit]:
     """The units of a text, as CommonMark with tables has them."""
     found: list[Unit] = []
     inside: list[str] = []
-    lines = text.split("\n")
+    lines = _LINE_END.split(text)
     for token in block_parser().parse(text):
         if token.nesting > 0:
             inside.append(token.tag)

@@ -101,7 +101,7 @@ def block_parser() -> MarkdownIt:
 
 
 def _indented(lines: list[str]) -> list[tuple[int, int]]:
-    text = "\n".join(lines)
+    text = "\n".join(lines).replace("\r", " ")
     if "    " not in text and "\t" not in text:
         return []
     tokens = block_parser().parse(text)
@@ -132,7 +132,7 @@ def _code_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 _BACKTICKS = re.compile("`++")
-_BLANK = re.compile(r"\n[ \t]*+\n")
+_BLANK = re.compile(r"\n[ \t\r]*+\n")
 
 
 def _paragraphs(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -142,7 +142,7 @@ def _paragraphs(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 _OBJECT = re.compile(r"""\{\s*+(?:"[^"\n]*+"|'[^'\n]*+')\s*+:""")
 _OBJECT_PART = re.compile(
-    r"""(?P<open>[{\[])|(?P<close>[}\]])|(?P<blank>\n[ \t]*+\n)
+    r"""(?P<open>[{\[])|(?P<close>[}\]])|(?P<blank>\n[ \t\r]*+\n)
     |"(?:[^"\\\n]|\\.)*+(?:"|(?=\n)|\Z)|'(?:[^'\\\n]|\\.)*+(?:'|(?=\n)|\Z)""",
     re.VERBOSE,
 )
@@ -208,7 +208,7 @@ _DELIMITERS = (
     re.compile(r"(?P<open>\\{1,2}\[)|(?P<close>\\{1,2}\])|\\."),
     re.compile(r"(?P<both>\$\$)|\\."),
 )
-_DOLLAR = re.compile(r"(?P<dollar>\$)|(?P<blank>\n[ \t]*+\n)|\\.")
+_DOLLAR = re.compile(r"(?P<dollar>\$)|(?P<blank>\n[ \t\r]*+\n)|\\.")
 _OPENS = re.compile(r"\$(?![\s$])")
 _CLOSES = re.compile(r"(?<=[^\s\\/,($])\$(?![0-9A-Z_$])")
 _OF_FORMULAS = re.compile(r"[\\^_={}<>+|]")
