@@ -65,6 +65,26 @@ class Translate(Method):
         description="What translations must pass besides.",
     )
 
+    @property
+    @override
+    def calls_a_passage(self) -> float:
+        """A question and its answer, and both again where they are translated back."""
+        return 2.0 * self._ways
+
+    @property
+    @override
+    def drafts_a_passage(self) -> float:
+        return 1.0
+
+    @override
+    def tokens_a_passage(self, passage: float) -> tuple[float, float]:
+        """Each call has a piece of the document, and a translation is about as long."""
+        return self._ways * passage, self._ways * passage
+
+    @property
+    def _ways(self) -> int:
+        return 1 if self.round_trip is None else 2
+
     @override
     def located(self, path: Callable[[str], Path]) -> Self:
         glossary = self.glossary and path(str(self.glossary))
