@@ -76,6 +76,11 @@ def without_marks(text: str) -> str:
     return MARK.sub(_GAP, text)
 
 
+def unprotected(text: str) -> str:
+    """The text with a gap in place of all that is protected."""
+    return without_marks(masked(text).text)
+
+
 def _places(units: list[Unit]) -> list[list[str]]:
     return [sorted(MARK.findall(unit.text)) for unit in units]
 

@@ -66,6 +66,7 @@ PIECES = [
         "слово",
         "5",
     ),
+    *("\r", "\r\n", "\x0b", "\x0c", "\x00", "\u2028", "\ufeff"),
 ]
 sloppy = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 

@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from pipelines.errors import UserError
 from pipelines.sources.endpoint import EndpointClient, Patience
+from pipelines.sources.language_model import bundled_model, load_identifier
 from pipelines.synthesis.answers import Answers
 from pipelines.synthesis.ask import Answer
+from pipelines.synthesis.checks.checked import checked
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection
 from pipelines.synthesis.model import ModelEndpoint
 from pipelines.synthesis.outcomes import outcomes
@@ -280,6 +282,36 @@ def test_a_translation_back_must_be_like_the_original() -> None:
     assert "into English" in same.prompts[1]
     other = Toy({"Та": ["Somebody else wrote about things that nobody knows, and quite other ones at that."]})
     assert made(passage(LONG), other, round_trip=0.5).reason == "round_trip"
+
+
+def test_a_good_translation_passes_the_checks() -> None:
+    code = "    # then write the letters to the old people\n    and print the list of the first friends"
+    data = '{"text": "the small river carries grain and salt past the old mills"}'
+    asked = "How do I write a letter to every friend on my list when it snows?"
+    answered = (
+        f"Read the list first, and then write to everybody:\n\n{code}\n\nIt prints {data} for each friend."
+    )
+    turns = (
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": ""},
+        {"role": "tool", "content": "The weather is cold, and snow falls on all the mills."},
+        {"role": "assistant", "content": answered},
+    )
+    toy = Toy(
+        {
+            asked: ["Как написать письмо каждому другу из моего списка, когда идёт снег?"],
+            "Read": [
+                "Сначала прочитайте список, а затем напишите всем:\n\n⟦1⟧\n\nДля каждого друга выводится ⟦2⟧."
+            ],
+        }
+    )
+    method = Translate(domains=["d"], to="ru")
+    identifier = load_identifier(str(bundled_model()))
+    make = checked(method.build(Prompts()), method.checks, Prompts(), identifier)
+    [draft] = asyncio.run(make(passage("\n\n".join([asked, answered]), messages=turns), toy))
+    assert isinstance(draft, Draft), draft
+    assert code in draft.messages[-1]["content"]
+    assert data in draft.messages[-1]["content"]
 
 
 def test_the_prompt_shows_the_question_as_a_text() -> None:
