@@ -291,7 +291,7 @@ _NAME = re.compile(
     rf"""
     [\w.+-]+@[\w-]+(?:\.[\w-]+)+                              # an e-mail address
     | (?:~|\.{{1,2}})?(?:/[\w.+@~%-]+)+/?                     # a path
-    | (?:[\w.+@~-]+/)*[\w.+@~-]*\.(?i:{_EXTENSIONS})          # a file
+    | (?:[\w.+@~-]+/)*[\w.+@~-]*\.(?:{_EXTENSIONS}|{_EXTENSIONS.upper()})  # a file
     | (?:[\w-]+\.)+(?:{_DOMAINS})(?:/[\w./+@~%-]*)?           # a domain
     | [A-Za-z0-9]*(?:_[A-Za-z0-9]+)+_*                        # an identifier
     | [A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\(\)
