@@ -19,6 +19,7 @@ from pipelines.synthesis.checks.references import is_shown, reference_fault
 from pipelines.synthesis.checks.refusal import refusal_fault
 from pipelines.synthesis.checks.repetition import repetition_fault
 from pipelines.synthesis.draft import Draft, Rejection, Result
+from pipelines.synthesis.masking import unprotected
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 
@@ -121,14 +122,15 @@ def _found(
 
 def _language_fault(draft: Draft, seen: _Seen, identifier: LanguageIdentifier) -> Rejection | None:
     """Answers and the question must be in the language throughout, other turns of the user on the whole."""
+    said = unprotected if draft.keeps_protected else str
     known = seen.passage if seen.same_language else ""
     for text in (*seen.answers, draft.question or ""):
-        if fault := language_fault(text, draft.language, identifier, known):
+        if fault := language_fault(said(text), draft.language, identifier, known):
             return fault
     for text in seen.asked:
         if text == draft.question:
             continue
-        fault = language_fault(text, draft.language, identifier, known)
+        fault = language_fault(said(text), draft.language, identifier, known)
         if fault is not None and fault.reason == WRONG:
             return fault
     return None
