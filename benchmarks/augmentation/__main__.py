@@ -17,8 +17,8 @@ form. The model is then asked about the other half, without any text: forward ("
 X works, another where that is). Its answer counts if it is right to the letter (free), or if it finds it
 likelier than nine others (choice).
 
-Printed are also the diversity of the new texts. The result has means over seeds, and for the step from each arm to the next the mean of the paired differences
-with its 95 % interval (Student's t over seeds).
+Printed is also the diversity of what each arm reads. The result has means over seeds, and for the step from
+each arm to the next the mean of the paired differences with its 95 % interval (Student's t over seeds).
 """
 
 import argparse
