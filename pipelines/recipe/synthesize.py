@@ -7,14 +7,19 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from pipelines.settings import Name
+from pipelines.synthesis.augment import Augment
 from pipelines.synthesis.docstring_qa import DocstringQuestions
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.model import ModelEndpoint
 from pipelines.synthesis.qa import Questions
 from pipelines.synthesis.rephrase import Rephrase
 from pipelines.synthesis.server import Serve
+from pipelines.synthesis.translate import Translate
 
-SynthesisConfig = Annotated[DocstringQuestions | Questions | Rephrase, Field(discriminator="method")]
+SynthesisConfig = Annotated[
+    DocstringQuestions | Questions | Translate | Augment | Rephrase,
+    Field(discriminator="method"),
+]
 _NAME = TypeAdapter(Name)
 
 

@@ -30,12 +30,13 @@ LONGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer. Those of 32 texts' vectors with 8,192 dimensions are 6 million."""
 KEPT_OPEN = 4
 """Seconds that an idle connection is used again; uvicorn, which vLLM runs on, closes it after 5."""
-IN_VAIN = 50
+IN_VAIN = 16
 """Requests in a row that outlived all tries, after which a server is given up though it says it runs."""
 REPEATED = {408, 409, 425, 429}
 """Statuses below 500 that a repetition can mend."""
 OF_SERVER = {*range(300, 400), 401, 402, 403, 404, 405}
 """Statuses that every other request would get too."""
+NOT_IMPLEMENTED = 501
 EXCERPT = 300
 """Characters of a server's answer that an error shows."""
 
@@ -98,6 +99,8 @@ class EndpointSession:
     ) -> None:
         self.in_vain = 0
         """Requests in a row that outlived all tries; for a caller to set back who knows of answers."""
+        self.ends = False
+        """Whether no request more is to be sent; for a caller to set."""
         self._base_url = base_url
         self._key = key
         self._concurrency = concurrency
@@ -140,10 +143,21 @@ class EndpointSession:
         async with self._turn:
             return await self._post(f"{self._base_url}/{path}", _encoded(body), parse)
 
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status and content of one answer, asked for once. Raises WorkError where there is none."""
+        url = f"{self._base_url}/{path}"
+        try:
+            status, _, content = await self._answer("GET", url, None)
+        except FailedError as failure:
+            raise WorkError(f"{url}: {failure.what}", hint="Check that the server runs.") from failure
+        return status, content
+
     async def _post(self, url: str, body: bytes, parse: Callable[[Any], Parsed]) -> Parsed:
         began = time.monotonic()
         for attempt in range(1, self._patience.tries + 1):
             await self._wait_for_leave()
+            if self.ends:
+                raise asyncio.CancelledError
             try:
                 result = await self._once(url, body, parse)
             except FailedError as failure:
@@ -166,7 +180,7 @@ class EndpointSession:
             return RefusedError(what, hint=hint)
         if last.scope == "moment":
             self.in_vain += 1
-            if self.in_vain < IN_VAIN and await self._runs(since=began):
+            if self.in_vain < IN_VAIN and await self._runs(began, spoke=bool(last.status)):
                 return NoAnswerError(what, hint=hint)
         self._dead = self._dead or WorkError(what, hint=hint)
         return self._dead
@@ -175,13 +189,16 @@ class EndpointSession:
         self._answered = time.monotonic()
         self.in_vain = 0
 
-    async def _runs(self, since: float) -> bool:
-        """Whether the server has answered anything since then, or says now which models it has."""
+    async def _runs(self, since: float, spoke: bool) -> bool:
+        """Whether the server has answered anything since then, or says now which models it has.
+
+        One that does not know such a question runs if it `spoke` when it failed.
+        """
         async with self._looking:
             if self._answered < since and not self._dead:
                 with suppress(FailedError):
                     status, _, _ = await self._answer("GET", f"{self._base_url}/models", None)
-                    if status < 500:
+                    if status < 500 or (spoke and status == NOT_IMPLEMENTED):
                         self._answered = time.monotonic()
             return self._answered >= since
 

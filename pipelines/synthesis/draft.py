@@ -24,6 +24,8 @@ class Draft:
     """The hash of the prompt, or prompts, that it comes from."""
     text: str | None = None
     messages: Turns | None = None
+    template_fields: str | None = None
+    """What a chat template gets besides the messages, as in a corpus part: JSON or None."""
     question: str | None = None
     """What must not be asked twice."""
     claims: str | None = None

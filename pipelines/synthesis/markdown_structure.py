@@ -35,7 +35,8 @@ def units(text: str) -> list[Unit]:
         elif token.nesting < 0:
             inside.pop()
         else:
-            found.append(Unit(" ".join([*inside, token.tag if token.type != "inline" else ""]), token.content))
+            kind = inside if token.type == "inline" else [*inside, token.type]
+            found.append(Unit(" ".join(kind), token.content))
     return found
 
 

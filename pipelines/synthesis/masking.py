@@ -34,7 +34,7 @@ class Masked:
         return MARK.sub(lambda found: self.items.get(found[0], found[0]), lines)
 
     def has_the_same(self, source: str, translation: str) -> bool:
-        """Whether a translation has each mark of a part of the masked text as often, and nothing more of the kind.
+        """Whether a translation has each mark of a part of the masked text as often, and nothing added.
 
         Marks of whole lines stand alone on their lines and in their order.
         """

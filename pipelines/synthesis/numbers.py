@@ -10,41 +10,46 @@ _GROUPED = re.compile(rf"(?<!\d)\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?!\d)")
 _NUMBER = re.compile(r"\d+(?:[.,'\u2019\u066b\u066c]\d+)*")
 _STYLES = (
     re.compile(r"(?P<whole>\d{1,3}(?:[,'\u2019\u066c]\d{3})+|\d+)(?:[.\u066b](?P<part>\d+))?"),
-    re.compile(r"(?P<whole>\d{1,3}(?:\.\d{3})+|\d+)(?:,(?P<part>\d+))?"),
+    re.compile(r"(?P<whole>\d{1,3}(?:[.'\u2019]\d{3})+|\d+)(?:,(?P<part>\d+))?"),
 )
 """How a number is read: with a decimal point, as in English, and with a decimal comma."""
+_WITH_COMMA = frozenset(
+    "az be bg ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk lt lv mk nl no pl pt ro ru sk "
+    "sl sq sr sv tr uk uz vi".split()
+)
+"""Languages with a decimal comma (CLDR)."""
 _ROMAN = re.compile(r"\b[XVI]+\b")
 _VALUES = {"I": 1, "V": 5, "X": 10}
 
-Readings = frozenset[str]
-"""The values that a number may have, as `1234.50`."""
 
-
-def same_numbers(source: str, translation: str) -> bool:
+def same_numbers(source: str, translation: str, language: str) -> bool:
     """Whether a translation has the numbers of its source, in any order, and no others.
 
     `1,234.5` may come back as `1 234,5`, `1.234,5` or in other digits, and the 19th century as the XIX.
+
+    Args:
+        source: A text.
+        translation: Its translation.
+        language: The language of the source, which tells how its numbers are read.
     """
     missing, added = _numbers(source), _numbers(translation)
     common = missing & added
     missing, added = missing - common, added - common
-    romans = Counter(map(_roman_value, _ROMAN.findall(translation))) - Counter(
-        map(_roman_value, _ROMAN.findall(source))
-    )
-    for number, times in missing.items():
-        for _ in range(times):
-            like = next((other for other in added if added[other] and _readings(other) & _readings(number)), None)
-            if like is not None:
-                added[like] -= 1
-            elif number.isdecimal() and romans[int(number[:3])] > 0 and len(number) < 3:
-                romans[int(number)] -= 1
-            else:
-                return False
+    romans = _romans(translation) - _romans(source)
+    for number in missing.elements():
+        meant = _meant(number, language)
+        like = next((other for other in added if added[other] and meant in _readings(other)), None)
+        if like is not None:
+            added[like] -= 1
+        elif romans[meant]:
+            romans[meant] -= 1
+        else:
+            return False
     return not +added
 
 
 def _numbers(text: str) -> Counter[str]:
-    """The numbers of a text as they are written, in European digits; what is no number in any style is several."""
+    """The numbers of a text as they are written, in European digits; what follows no style is several."""
     text = "".join(str(int(char)) if char.isdecimal() and not char.isascii() else char for char in text)
     joined = _GROUPED.sub(lambda found: re.sub(f"[{_SPACES}]", "\u2019", found[0]), text)
     found: Counter[str] = Counter()
@@ -53,9 +58,16 @@ def _numbers(text: str) -> Counter[str]:
     return found
 
 
-def _readings(number: str) -> Readings:
+def _readings(number: str) -> list[str]:
+    """The values that a number may have, as `1234.50`, by the styles that it follows."""
     read = (style.fullmatch(number) for style in _STYLES)
-    return frozenset(_value(found["whole"], found["part"]) for found in read if found)
+    return [_value(found["whole"], found["part"]) for found in read if found]
+
+
+def _meant(number: str, language: str) -> str:
+    """The value of a number in its language."""
+    readings = _readings(number)
+    return readings[-1 if language in _WITH_COMMA else 0]
 
 
 def _value(whole: str, part: str | None) -> str:
@@ -63,6 +75,11 @@ def _value(whole: str, part: str | None) -> str:
     return f"{digits}.{part}" if part else digits
 
 
+def _romans(text: str) -> Counter[str]:
+    return Counter(str(_roman_value(numeral)) for numeral in _ROMAN.findall(text))
+
+
 def _roman_value(numeral: str) -> int:
     values = [_VALUES[letter] for letter in numeral]
-    return sum(-one if one < following else one for one, following in zip(values, [*values[1:], 0], strict=True))
+    pairs = zip(values, [*values[1:], 0], strict=True)
+    return sum(-one if one < following else one for one, following in pairs)

@@ -1,9 +1,9 @@
 """What a translation must not change: code, formulas, addresses, placeholders, data, names of files.
 
-Blocks of code are found as CommonMark has them, and more forgivingly where texts are sloppy: a fence may stand
-at any depth of a list, and what is inside it need not be as deep. One that is not closed goes to the end, or
-to the end of its quotation. An object of JSON is protected as a whole, its values too: they are data that a
-program reads, and half of an object in another language is right for nobody.
+Blocks of code are found as CommonMark has them, and more forgivingly where texts are sloppy: a fence may
+stand at any depth of a list, and what is inside it need not be as deep. One that is not closed goes to the
+end, or to the end of its quotation. An object of JSON is protected as a whole, with its values: they are
+data that a program reads, and half of an object in another language is right for nobody.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def protected(text: str) -> list[Span]:
     blocks = code_blocks(text)
     spans = [Span(start, end, True) for start, end in blocks]
     for start, end in _gaps(blocks, 0, len(text)):
-        wholes = _leftmost([*_code_spans(text, start, end), *_objects(text, start, end), *_elements(text, start, end)])
+        wholes = _leftmost(
+            [*_code_spans(text, start, end), *_objects(text, start, end), *_elements(text, start, end)]
+        )
         found = list(wholes)
         for inner, stop in _gaps(wholes, start, end):
             found += [*_formulas(text, inner, stop), *_inline(text, inner, stop)]
@@ -179,8 +181,9 @@ def _formulas(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 _ENVIRONMENT = re.compile(r"\\(?P<what>begin|end)\{(?P<name>[A-Za-z]{1,30}\*?)\}")
 _OF_PROSE = frozenset(
-    "document abstract itemize enumerate description quote quotation center flushleft flushright figure table minipage "
-    "theorem lemma proof definition corollary proposition remark example frame block titlepage letter".split()
+    "document abstract itemize enumerate description quote quotation center flushleft flushright "
+    "figure table minipage theorem lemma proof definition corollary proposition remark example frame "
+    "block letter".split()
 )
 """Environments of LaTeX that hold text to translate."""
 
@@ -212,7 +215,11 @@ _TWO_WORDS = re.compile(r"[^\W\d_]{2,}+[ \t]++[^\W\d_]{2,}")
 def _delimited(text: str, start: int, end: int, tokens: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     opened: re.Match[str] | None = None
     for token in tokens.finditer(text, start, end):
-        if opened and token.lastgroup in ("close", "both") and _is_formula(text[opened.end() : token.start()]):
+        if (
+            opened
+            and token.lastgroup in ("close", "both")
+            and _is_formula(text[opened.end() : token.start()])
+        ):
             yield opened.start(), token.end()
             opened = None
         elif token.lastgroup in ("open", "both"):
@@ -260,8 +267,9 @@ _INLINE = re.compile(
     | (?<!\w)__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__(?!\w)
     | (?<![\w@])@[A-Za-z0-9_]{{2,}}
     | \\[ntr](?![a-z])                                        # an escape, a command of LaTeX
-    | \\(?:begin|end)\{{[A-Za-z]{{1,30}}\*?\}}
-    | \\[A-Za-z]++\*?
+    | \\(?:begin|end|\w{{0,6}}ref|cite\w{{0,8}}|label|url|href|input|include\w{{0,8}}|usepackage|documentclass)
+        \*?(?:\[[^\[\]\n]{{0,200}}+\])?\{{[^{{}}\n]{{0,200}}+\}}
+    | \\[A-Za-z]++\*?\{{?
     | [A-Za-z]:\\[^\s<>"|?*:;,{OPEN}{CLOSE}]*+                  # a path of Windows
     | [{OPEN}{CLOSE}]++
     """,
@@ -269,10 +277,11 @@ _INLINE = re.compile(
 )
 _ASCII_WORD = re.compile(r"(?<![A-Za-z0-9_./+@~%-])[A-Za-z0-9_./+@~%-]++(?:\(\))?")
 _EXTENSIONS = (
-    "py pyi ipynb js mjs ts tsx jsx json jsonl yaml yml toml ini cfg conf md rst txt csv tsv xml html htm css scss sh "
-    "bash zsh bat ps1 c h cc cpp hpp cs java kt go rs rb php pl lua swift sql r jl m scala tex bib log lock env pdf doc "
-    "docx xls xlsx ppt pptx odt png jpg jpeg gif svg webp bmp ico mp3 mp4 wav ogg avi mov mkv zip gz tar tgz bz2 xz 7z rar "
-    "exe dll so dylib bin iso img apk jar war whl deb rpm parquet db sqlite bak tmp onnx pt pth safetensors gguf"
+    "py pyi ipynb js mjs ts tsx jsx json jsonl yaml yml toml ini cfg conf md rst txt csv tsv xml html "
+    "htm css scss sh bash zsh bat ps1 c h cc cpp hpp cs java kt go rs rb php pl lua swift sql r jl m "
+    "scala tex bib log lock env pdf doc docx xls xlsx ppt pptx odt png jpg jpeg gif svg webp bmp ico "
+    "mp3 mp4 wav ogg avi mov mkv zip gz tar tgz bz2 xz 7z rar exe dll so dylib bin iso img apk jar "
+    "war whl deb rpm parquet db sqlite bak tmp onnx pt pth safetensors gguf"
 ).replace(" ", "|")
 _DOMAINS = "com|org|net|edu|gov|io|ai|dev|info|ru|de|fr|uk|co|eu|jp|cn|ua|me|app|tv|рф"
 _NAME = re.compile(

@@ -57,7 +57,8 @@ def _turns(messages: Turns | None) -> list[dict[str, str]] | None:
 
 
 def _metadata(passage: Passage, draft: Draft, made_by: dict[str, str]) -> str:
-    about: dict[str, str | list[str]] = {**made_by, "kind": draft.kind, "prompt": draft.prompt, "passage": passage.id}
+    about: dict[str, str | list[str]] = {**made_by, "kind": draft.kind, "prompt": draft.prompt}
+    about["passage"] = passage.id
     if draft.passages:
         about["passages"] = list(draft.passages)
     return orjson.dumps(about).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.output import Output, Task, TaskOutput
 from pipelines.execution.run_stage import LOGS
 from pipelines.execution.stage import Stage
@@ -41,7 +42,7 @@ from pipelines.synthesis.checks.near_duplicates import SeenQuestions
 from pipelines.synthesis.draft import Draft, Rejection, Result
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import Outcome, outcomes
+from pipelines.synthesis.outcomes import Outcome, outcomes, stored_outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.server import Serve, served, stop_server
@@ -81,10 +82,14 @@ class MadeDocuments(PartStage):
     @override
     def settings(self) -> dict[str, Any]:
         """Where the model is decides nothing that it said."""
+        files = self.method.files
+        of_others = {"about", "domains", "weights", "groups", "domain", *files}
+        judge = self.prompts.hashes("judge") if self.method.checks.judge else {}
         return {
-            "method": self.method.model_dump(mode="json", exclude={"about", "domains", "weights", "groups"}),
+            "method": self.method.model_dump(mode="json", exclude=of_others),
+            "files": files,
             "model": self.model.model,
-            "prompts": self.prompts.hashes(self.method.method),
+            "prompts": {**self.prompts.hashes(self.method.method), **judge},
             "tasks": self._tasks,
             "group": self.group,
             "part_size": self.part_bytes,
@@ -138,23 +143,51 @@ class MadeDocuments(PartStage):
             return ""
         return f"{unanswered:,} requests of {self.scope} were not answered; the next run asks again"
 
+    @property
+    def asking(self) -> str:
+        """Names what decides its questions, in the names of files of answers: those of others are no use."""
+        settings, prompts = self.settings, self.prompts.hashes(self.method.method)
+        method = {**settings["method"], "checks": None, "tokens": None}
+        return fingerprint([method, settings["files"], settings["model"], prompts])[:8]
+
+    def answers_before(self, workdir: Path) -> tuple[list[Path], list[Path]]:
+        """The files of answers to its questions, also of trials, and those to questions of other settings."""
+        folder = workdir / ANSWERS
+        files = [*folder.glob(f"{self.scope}-[0-9]*.jsonl"), *folder.glob(f"trial-{self.scope}-*.jsonl")]
+        own = [path for path in files if path.stem.endswith(f"-{self.asking}")]
+        return own, [path for path in files if path not in own]
+
     def passages(self, workdir: Path, first: int = 0, every: int = 1) -> Iterator[Passage]:
         """What is asked about, in order; of the documents those from `first` on, one of every so many."""
-        stages = {stage.scope: stage for stage in self.parts}
-        files = [(stages[source], part) for source, part in self.asked.files(workdir)]
         order = self.asked.order(workdir)
         places = pa.array(range(first, order.num_rows, every), pa.int64())
-        return PassageReader(workdir, files, self.method).passages(order.take(places))
+        return self._reader(workdir).passages(order.take(places))
+
+    def passages_of(self, workdir: Path, doc_ids: Iterable[str]) -> list[Passage]:
+        """The passages of a few documents that are asked about, without related ones."""
+        return self._reader(workdir).alone(self.asked.places_of(workdir, doc_ids))
+
+    def _reader(self, workdir: Path) -> PassageReader:
+        stages = {stage.scope: stage for stage in self.parts}
+        files = [(stages[source], part) for source, part in self.asked.files(workdir)]
+        return PassageReader(workdir, files, self.method)
 
     def outcomes(
         self, workdir: Path, passages: Iterable[Passage], name: str
     ) -> Generator[Outcome, None, None]:
-        """What the model makes of passages, checked, in their order; answers are kept under `name`."""
+        """What the model makes of passages, checked, in their order; answers are kept under `name`.
+
+        The model is asked, and served, only from the first passage on of which not all was answered before.
+        """
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
-        with self._endpoint(workdir) as endpoint:
-            answers = Answers(workdir / ANSWERS, name)
-            yield from outcomes(passages, make, EndpointClient(endpoint), answers, self.method.sampling)
+        answers = Answers(workdir / ANSWERS, f"{name}-{self.asking}")
+        sampling = self.method.sampling
+        rest = iter(passages)
+        first = yield from stored_outcomes(rest, make, self.model.model, answers, sampling)
+        if first is not None:
+            with self._endpoint(workdir) as endpoint:
+                yield from outcomes(chain([first], rest), make, EndpointClient(endpoint), answers, sampling)
 
     def _endpoint(self, workdir: Path) -> AbstractContextManager[ModelEndpoint]:
         if isinstance(self.model, Serve):
@@ -171,16 +204,18 @@ class MadeDocuments(PartStage):
     ) -> Iterator[Outcome]:
         """The outcomes up to the one that brings the tokens wanted; no question is in them twice."""
         encoder = encoders_of(self.tokenizer.whole_folder(workdir)).text
-        seen = SeenQuestions()
+        seen = SeenQuestions(self.method.checks.alike_questions)
+
+        def tokens_of(texts: Iterable[str]) -> int:
+            return len(encoder.encode(pa.chunked_array([pa.array(texts, pa.large_string())])).ids)
+
         while wanted is None or account.tokens < wanted:
             outcome = next(found, None)
             if outcome is None:
                 return
             outcome = without_repeated(outcome, seen)
-            texts = pa.chunked_array(
-                [pa.array(map(plain_text, drafts_of(outcome.results)), pa.large_string())]
-            )
-            account.add(outcome, len(encoder.encode(texts).ids))
+            made = tokens_of(map(plain_text, drafts_of(outcome.results)))
+            account.add(outcome, made, tokens_of([outcome.passage.text]))
             pace.tell()
             yield outcome
 
@@ -199,11 +234,12 @@ class MadeDocuments(PartStage):
         """What the metadata of every document says of the way it was made."""
         return {"method": self.method.method, "model": self.model.model}
 
-    def rejected(self, workdir: Path) -> Iterator[pa.Table]:
-        """What became no document, a table a task (REJECTIONS)."""
+    def rejected(self, workdir: Path) -> Iterator[pa.RecordBatch]:
+        """What became no document (REJECTIONS), some at a time, in the order in which it came."""
         for name in self.manifest(workdir).part_names(".parquet"):
             if name.startswith(f"{FOLDER}/"):
-                yield pq.read_table(self.path(workdir, name))
+                with pq.ParquetFile(self.path(workdir, name)) as file:
+                    yield from file.iter_batches()
 
 
 def without_repeated(outcome: Outcome, seen: SeenQuestions) -> Outcome:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from pipelines.settings import STRICT
+from pipelines.settings import STRICT, Share
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same drafts pass or fail otherwise."""
+
+
+class MeaningCheck(BaseModel):
+    """A model that compares an answer with its passage."""
+
+    model_config = STRICT
+
+    model: str = Field(description="A folder, or a model of the hub.")
+    least: float = Field(0.5, ge=-1, le=1, description="What fits less is rejected.")
 
 
 class Checks(BaseModel):
@@ -15,5 +24,33 @@ class Checks(BaseModel):
 
     model_config = STRICT
 
-    min_words: int = Field(3, ge=0, description="Words of an answer, or of a text, at least.")
+    min_words: int = Field(1, ge=0, description="Words of an answer, or of a text, at least.")
     max_words: int = Field(4_000, ge=1, description="At most.")
+    language: bool = Field(True, description="Whether it must be in the language that was asked for.")
+    repetition: bool = Field(True, description="Whether loops are rejected.")
+    refusals: bool = Field(True, description="Whether refusals are rejected where none was asked for.")
+    copied_prompt: bool = Field(True, description="Whether the prompt's words must not come back.")
+    stands_alone: bool = Field(
+        True, description="Whether `the text above` is rejected where the reader sees no text."
+    )
+    grounded_words: Share | None = Field(
+        0.5,
+        description="More than this share of an answer's content words must stand in its passage, all "
+        "numbers besides; null: nothing must.",
+    )
+    grounded_names: Share = Field(
+        0.8, description="At least this share of an answer's names must stand there."
+    )
+    grounded_question: Share = Field(0.2, description="At least this share of the question's content words.")
+    alike_questions: Share = Field(
+        0.65, gt=0, description="Questions about a document whose words are so much alike are one (Jaccard)."
+    )
+    embedding: MeaningCheck | None = Field(
+        None, description="An embedding model: the similarity of question and answer to the passage."
+    )
+    nli: MeaningCheck | None = Field(
+        None, description="A model of inference (NLI): how probably the passage entails the answer."
+    )
+    judge: bool = Field(
+        False, description="Whether the same model is asked if each answer is right and supported."
+    )

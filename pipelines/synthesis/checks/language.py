@@ -27,7 +27,7 @@ WRONG, SWAP = "wrong_language", "language_swap"
 
 _WHOLE_LETTERS, _WHOLE_SCORE = 20, 0.5
 """Letters that a text needs before its language is identified, and the score to believe another one."""
-_LINE_LETTERS, _LINE_WORDS, _LINE_SCORE = 25, 5, 0.6
+_LINE_LETTERS, _LINE_WORDS, _LINE_SCORE = 20, 5, 0.6
 """The same of a line or a sentence."""
 _OWN_SHARE = 0.5
 """Of the letters so many must be of the language's script."""
@@ -36,7 +36,7 @@ _PHRASE = 3
 
 _LETTERS_OF = {
     "Cyrl": ("cyrillic",), "Grek": ("greek",), "Hani": ("han",), "Jpan": ("han", "kana"),
-    "Hang": ("hangul", "han"), "Arab": ("arabic",), "Hebr": ("hebrew",), "Deva": ("devanagari",),
+    "Hang": ("hangul",), "Arab": ("arabic",), "Hebr": ("hebrew",), "Deva": ("devanagari",),
     "Thai": ("thai",), "Latn": ("latin",),
 }  # fmt: skip
 """The scripts that are told apart, by their names in ISO 15924."""
@@ -163,7 +163,8 @@ def _foreign_run(scripts: tuple[str, ...]) -> re.Pattern[str]:
     three = {"greek": "\u0370-\u03e1\u1f00-\u1fff"}
     one = {
         "han": "\u3400-\u4dbf\u4e00-\u9fff", "kana": "\u3041-\u3096\u30a1-\u30fa", "hangul": "\uac00-\ud7a3",
-        "devanagari": "\u0904-\u0939", "thai": "\u0e01-\u0e30", "other": "\u0980-\u0dff\u0e81-\u109f\u10a0-\u10ff\u0530-\u058f",
+        "devanagari": "\u0904-\u0939", "thai": "\u0e01-\u0e30",
+        "other": "\u0980-\u0dff\u0e81-\u109f\u10a0-\u10ff\u0530-\u058f",
     }  # fmt: skip
     parts = [
         f"[{''.join(chosen)}]{{{least},}}"
@@ -249,7 +250,7 @@ def _identified_reason(
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Lines and sentences that are long enough to tell their language; short ones are joined until they are."""
+    """Lines and sentences that are long enough to tell their language, short ones joined."""
     short: list[str] = []
     for line in _SEGMENT.split(text):
         if not line:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 _FENCE = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})")
+_INLINE_CODE = re.compile(r"(?<!`)(`{1,2})(?!`)[^`\n]{1,400}\1(?!`)")
 _SPANS = re.compile(
     r"""
-    (?<!`)(?P<ticks>`{1,2})(?!`)[^`\n]{1,400}(?P=ticks)(?!`)  # `inline code`
-    | \$\$[^$]{1,2000}\$\$
+      \$\$[^$]{1,2000}\$\$
     | \$(?=\S)[^$\n]{0,200}[\\^_={}<>+][^$\n]{0,200}\$  # $x^2$, but not $5 and $6
     | \\\( [^\n]{1,400}? \\\)
     | \\\[ .{1,2000}? \\\]
@@ -32,11 +32,16 @@ def prose(text: str) -> str:
 
     Of JSON, in a code block or by itself, the strings stay that are no keys.
     """
+    return _SPANS.sub(_GAP, without_code(text))
+
+
+def without_code(text: str) -> str:
+    """The text without code blocks and inline code; see `prose`."""
     if "```" in text or "~~~" in text:
         text = "\n".join(_outside_fences(text.split("\n")))
     elif _JSON.match(text):
         text = _strings(text)
-    return _SPANS.sub(_GAP, text)
+    return _INLINE_CODE.sub(_GAP, text) if "`" in text else text
 
 
 def _outside_fences(lines: list[str]) -> Iterator[str]:

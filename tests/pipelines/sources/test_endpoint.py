@@ -16,6 +16,8 @@ from pydantic import ValidationError
 
 from pipelines.errors import UserError, WorkError
 from pipelines.sources.endpoint import Endpoint, EndpointClient, Patience
+from pipelines.sources.endpoint import Reply as AnswerOfChat
+from pipelines.sources.endpoint_session import NoAnswerError, RefusedError
 from tests.pipelines.sources.model_server import DROP, ModelServer, Reply, Request, embeds, says
 
 QUICK = Patience(tries=4, first_wait=0.01, longest_wait=0.02)
@@ -298,6 +300,126 @@ def test_a_variable_without_a_key_is_named_and_its_value_is_not(monkeypatch, val
 def test_what_is_no_address_or_holds_a_secret_is_refused(url):
     with pytest.raises(ValidationError):
         Endpoint(base_url=url, model="m")
+
+
+def chat_in_session(asked: EndpointClient, conversations: list[list[dict[str, str]]], **sampling) -> list:
+    """What a session gives for each conversation, all at the same time: a reply or an error."""
+
+    async def inside() -> list:
+        async with asked.session() as session:
+            chats = [session.chat(messages, **sampling) for messages in conversations]
+            return await asyncio.gather(*chats, return_exceptions=True)
+
+    return asyncio.run(inside())
+
+
+def test_a_session_chats_with_what_an_answer_took():
+    body = (
+        b'{"choices": [{"message": {"content": "yes"}, "finish_reason": "length"}],'
+        b' "usage": {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}}'
+    )
+    with ModelServer(lambda request: Reply(200, body)) as server:
+        assert chat_in_session(client(server), [HELLO], top_p=0.5) == [("yes", "length", 12, 3)]
+    assert server.requests[0].body == {"model": "m", "messages": HELLO, "top_p": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("message", "rest", "reply"),
+    [
+        ('{"content": "a"}', "", ("a", "", 0, 0)),
+        ('{"content": null}', ', "finish_reason": "length"', ("", "length", 0, 0)),
+        ('{"content": null, "refusal": "No."}', "", ("No.", "", 0, 0)),
+        ('{"content": "\\ud83d \\ud83d\\ude00"}', "", ("\ufffd \U0001f600", "", 0, 0)),
+        ('{"content": "a"}', ', "finish_reason": 7', ("a", "", 0, 0)),
+    ],
+)
+@pytest.mark.parametrize(
+    "usage", ["null", "[]", '{"prompt_tokens": null, "completion_tokens": -1}', '{"prompt_tokens": "9"}']
+)
+def test_a_session_takes_answers_as_they_are(message, rest, reply, usage):
+    body = f'{{"choices": [{{"message": {message}{rest}}}], "usage": {usage}}}'.encode()
+    with ModelServer(lambda request: Reply(200, body)) as server:
+        assert chat_in_session(client(server), [HELLO]) == [reply]
+
+
+def test_a_session_tells_whose_trouble_it_is():
+    def answer(request: Request) -> Reply:
+        number = int(request.body["messages"][0]["content"])
+        return {1: Reply(413, b"too large"), 2: Reply(500), 3: Reply(200, b"{")}.get(number) or echo(request)
+
+    with ModelServer(answer) as server:
+        found = chat_in_session(client(server, concurrency=2), numbered(30))
+    kinds = [type(each) for each in found[:4]]
+    assert kinds == [AnswerOfChat, RefusedError, NoAnswerError, NoAnswerError]
+    assert all(type(each) is AnswerOfChat for each in found[4:])
+
+
+def test_a_session_keeps_the_bound_on_requests_at_the_same_time():
+    def slowly(request: Request) -> Reply:
+        time.sleep(0.02)
+        return echo(request)
+
+    with ModelServer(slowly) as server:
+        assert len(chat_in_session(client(server, concurrency=3), numbered(20))) == 20
+    assert 1 < server.most_at_once <= 3
+
+
+def test_a_dead_server_ends_all_chats_of_a_session():
+    with ModelServer(lambda request: DROP) as server:
+        found = chat_in_session(client(server, concurrency=4), numbered(500))
+    assert {type(each) for each in found} == {WorkError}
+    assert len(server.requests) <= 4 * QUICK.tries * 2
+
+
+def test_a_redirection_is_not_followed_and_ends_all():
+    reply = Reply(307, b"", (("location", "https://example.com/v1/chat/completions"),))
+    with ModelServer(lambda request: reply) as server:
+        found = chat_in_session(client(server, concurrency=1), numbered(20))
+    assert all(type(each) is WorkError and "base_url" in each.hint for each in found)
+    assert len(server.requests) == 1
+
+
+def test_an_answer_without_end_is_not_kept():
+    sent = 0
+
+    def pour(listening: socket.socket) -> None:
+        nonlocal sent
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                with suppress(OSError):
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+                    while True:
+                        sent += 1
+                        connection.sendall(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=pour, args=(listening,), daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        asked = EndpointClient(Endpoint(base_url=url, model="m"), Patience(tries=1))
+        with pytest.raises(WorkError, match="longer than"):
+            asked.chat(HELLO)
+    assert sent < 100
+
+
+def test_halves_of_characters_may_be_asked():
+    with ModelServer(echo) as server:
+        client(server).chat([{"role": "user", "content": "\ud83d"}])
+    assert server.requests[0].body["messages"][0]["content"] == "\ud83d"
+
+
+def test_the_proxy_of_the_environment_is_asked(monkeypatch):
+    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with ModelServer(echo) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        endpoint = Endpoint(base_url="http://model.invalid/v1", model="m")
+        assert EndpointClient(endpoint, QUICK).chat(HELLO) == "You said: Hello"
+        monkeypatch.setenv("no_proxy", "model.invalid")
+        with pytest.raises(WorkError, match="the connection failed"):
+            EndpointClient(endpoint, QUICK).chat(HELLO)
+    assert proxy.requests[0].path == "http://model.invalid/v1/chat/completions"
 
 
 def vector(text: str) -> list[float]:
