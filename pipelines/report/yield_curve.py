@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
-from itertools import chain, takewhile
+from itertools import takewhile
 from typing import Any
 
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
@@ -82,9 +82,9 @@ def yield_curves(graph: Graph, done: Finished, synthetic: Set[str]) -> list[dict
         curves = _curves(current, graph, synthetic)
         found.append(_entry(lineage, curves, lineage[len(current) :], OF_ONE_MODEL))
     for models in _from_one_start(taught):
-        current = [model for model in models if known[id(model)] == model]
-        curves = _of_ends([_curves(model, graph, synthetic) for model in _measured_as_the_last(current)])
-        earlier = [model[-1] for model in models if model not in current]
+        measurable = [model for model in models if known[id(model)] == model]
+        curves = _of_ends(_measured_as_the_last(measurable), graph, synthetic)
+        earlier = [model[-1] for model in models if model not in measurable]
         found.append(_entry([model[-1] for model in models], curves, earlier, OF_SEVERAL_MODELS))
     return found
 
@@ -134,12 +134,14 @@ def _measured_as_the_last(models: Sequence[Lineage]) -> list[Lineage]:
     ]
 
 
-def _of_ends(models: Sequence[Sequence[Curve]]) -> list[Curve]:
-    """For each score a curve of the last points of several models."""
+def _of_ends(models: Sequence[Lineage], graph: Graph, synthetic: Set[str]) -> list[Curve]:
+    """For each score a curve of what several models had at their ends."""
     ends: dict[tuple[str, str], Curve] = {}
-    for curve in chain.from_iterable(models):
-        found = ends.setdefault((curve.score, curve.unit), Curve(curve.score, curve.unit))
-        found.points.append(curve.points[-1])
+    for model in models:
+        for curve in _curves(model, graph, synthetic):
+            if curve.points[-1].stage == model[-1].name:
+                found = ends.setdefault((curve.score, curve.unit), Curve(curve.score, curve.unit))
+                found.points.append(curve.points[-1])
     return list(ends.values())
 
 
