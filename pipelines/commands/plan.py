@@ -19,6 +19,7 @@ from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.plan import PlannedStage, make_plan
 from pipelines.graph.preflight import look_before
 from pipelines.graph.source_estimate import SourceEstimate
+from pipelines.graph.synthesis_estimate import SynthesisEstimate
 from pipelines.plain import print_json
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
@@ -84,13 +85,14 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
     console.print(f"{len(made.stages) - len(running)} stages cached, {len(running)} to run")
     console.print(_sources(made.estimate.sources))
     console.print(_groups(made.estimate.groups))
-    for line in (*_costs(made.estimate), *_training(made.estimate), *_few_held_out(made.estimate)):
+    told = made.estimate
+    for line in (*_costs(told), *_synthesis(told), *_training(told), *_few_held_out(told)):
         console.print(line, soft_wrap=True)
     for ingest in graph.ingests:
         if passed_over := ingest.source.passed_over():
             console.print(f"{ingest.scope}: {describe(passed_over)}", soft_wrap=True)
-    for told in made.recognised:
-        console.print(told, soft_wrap=True, markup=False, highlight=False)
+    for recognised in made.recognised:
+        console.print(recognised, soft_wrap=True, markup=False, highlight=False)
     for error in made.unreachable:
         console.print(f"not looked at: {error}", style="yellow", soft_wrap=True)
 
@@ -210,6 +212,31 @@ def _costs(made: Estimate) -> Iterator[Text]:
         seconds = sum(step.seconds for step in made.steps)
         steps = ", ".join(map(_step, made.steps))
         yield Text(f"Time: about {_duration(seconds)} ({steps}), without deduplication and mixing")
+
+
+def _synthesis(made: Estimate) -> Iterator[Text]:
+    for each in made.synthesis:
+        yield Text(f"Synthesis {each.name}: {_asked(each)}")
+        if each.is_short:
+            yield Text(
+                f"Synthesis {each.name}: the {each.passages:,} passages that there are give about "
+                f"{_count(each.tokens or 0)} of the {_count(each.wanted or 0)} tokens that are wanted",
+                "yellow",
+            )
+
+
+def _asked(each: SynthesisEstimate) -> str:
+    """What a model is still asked, and what that takes."""
+    before = f", {each.answered:,} answered before" if each.answered else ""
+    if each.calls is None or each.input_tokens is None or each.output_tokens is None or each.seconds is None:
+        return f"an unknown number of calls to {each.model}{before}; how much is asked about is known later"
+    measured = "measured here" if each.speed_measured else "not measured here"
+    money = "" if each.money is None else f", {each.money:,.2f} by your prices"
+    return (
+        f"about {each.calls:,} calls to {each.model}{before}, {_count(each.input_tokens)} tokens in, "
+        f"{_count(each.output_tokens)} out, {_duration(each.seconds)} at {each.tokens_a_second:,.0f} output "
+        f"tokens/s ({measured}){money}; by {each.rests_on}"
+    )
 
 
 def _training(made: Estimate) -> Iterator[Text]:

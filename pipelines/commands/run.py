@@ -154,8 +154,12 @@ def run_stages_of(
     folder = Path(workdir) if workdir else default_workdir(loaded)
     recipe_folder = find_recipe(str(recipe)).parent
     inputs = LiveInputs.for_run(recipe_folder, folder)
-    for line in preflight(loaded, inputs, folder, executor).recognised_in_words:
+    looked = preflight(loaded, inputs, folder, executor)
+    for line in looked.recognised_in_words:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for error in looked.unreachable:
+        line = f"warning: not looked at: {error}"
+        console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
         tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.hear)
         with only_run_in(folder), tasks:

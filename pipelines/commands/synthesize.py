@@ -13,26 +13,25 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mixers.files import write_bytes
 from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.run import run, run_stages_of
 from pipelines.errors import UserError
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.build import Graph
-from pipelines.plain import json_bytes, print_json
+from pipelines.plain import print_json
 from pipelines.recipe.mistakes import nearest
 from pipelines.report.synthesis_trial import TRIAL
 from pipelines.stages.synthesis.account import storable
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments
+from pipelines.stages.synthesis.trial import KEPT, write_trial
 from pipelines.synthesis.draft import Draft
 from pipelines.synthesis.outcomes import Outcome
 from pipelines.synthesis.passage import Passage
 
 SHOWN = 1_200
 """Characters of a passage, or of what came back, on a terminal."""
-KEPT = "kept"
 
 
 def synthesize_recipe(
@@ -96,7 +95,7 @@ def try_synthesis(
     made = run_stages_of(recipe, before_asking, workdir=workdir, settings=settings, console=console)
     with only_run_in(made.folder):
         trial = {"methods": [_try(stage, made.folder, sample) for stage in stages]}
-        write_bytes(made.folder / TRIAL, json_bytes(trial))
+        write_trial(made.folder, trial)
     return trial
 
 

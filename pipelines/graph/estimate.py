@@ -16,6 +16,7 @@ from pipelines.graph.build import Graph
 from pipelines.graph.plan import section_of
 from pipelines.graph.preflight import Preflight
 from pipelines.graph.source_estimate import SourceEstimate
+from pipelines.graph.synthesis_estimate import SynthesisEstimate, synthesis_estimates
 from pipelines.graph.token_rate import TokenRate, token_rates
 from pipelines.graph.training_estimate import (
     HeldOutEstimate,
@@ -97,6 +98,8 @@ class Estimate:
     groups: list[GroupEstimate]
     held_out: list[HeldOutEstimate]
     training: list[TrainingEstimate]
+    synthesis: list[SynthesisEstimate]
+    """What asks a model and is not finished."""
     disk_bytes: int
     """That are still to be written."""
     free_bytes: int
@@ -122,6 +125,7 @@ def estimate(graph: Graph, workdir: Path, looked: Preflight) -> Estimate:
         groups,
         held_out,
         list(training_estimates(graph, workdir, sources, held_out)),
+        list(synthesis_estimates(graph, workdir, sources, rates)),
         _disk_bytes(graph, workdir, sources, rates),
         shutil.disk_usage(_existing(workdir)).free,
         [step for kind in MB_A_SECOND if (step := _step(kind, graph, workdir, sources)).text_bytes],

@@ -13,12 +13,14 @@ from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.classify import Ensemble, FastTextClassifier, LabelledFile, TransformerClassifier
 from pipelines.recipe.decontaminate import Semantic
 from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.synthesize import Synthesize
 from pipelines.sources.embedders import read_layout, require_libraries
 from pipelines.sources.endpoint import EndpointClient
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.formats import RecordOptions
 from pipelines.sources.preview import Preview
 from pipelines.sources.refusals import missing_field, refusal
+from pipelines.synthesis.server import Serve, program
 from tokenizer_tools.load import HUB_ID
 
 WEIGHTS = ".safetensors"
@@ -99,7 +101,7 @@ def _check_semantic(config: Semantic, inputs: LiveInputs, faults: Faults) -> Non
 
 
 def _check_synthesis(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:
-    """The prompts of what asks a model, the key of its endpoint, the program that serves it."""
+    """The prompts of what asks a model, and the key of its endpoint."""
     config = recipe.synthesize
     for name, method in config.asking.items():
         with faults.noted(f"synthesize.{name}"):
@@ -111,6 +113,24 @@ def _check_synthesis(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None
     if config.asking and config.endpoint:
         with faults.noted("synthesize.endpoint"):
             EndpointClient(config.endpoint)
+
+
+def check_model(config: Synthesize, executor: str, faults: Faults) -> None:
+    """The model that is asked for new text: the server has it, or the program that serves it is here."""
+    if config.endpoint:
+        with faults.noted("synthesize.endpoint"):
+            EndpointClient(config.endpoint).require_model()
+    if config.serve and executor == "local":
+        with faults.noted("synthesize.serve.command"):
+            _require_program(config.serve)
+
+
+def _require_program(config: Serve) -> None:
+    """Raise WorkError where it is not here yet: until it is needed it can still be installed."""
+    try:
+        program(config)
+    except UserError as error:
+        raise WorkError(error.message, hint=error.hint) from error
 
 
 def _require_fasttext(name: str, config: FastTextClassifier, inputs: LiveInputs) -> None:

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.executors.registry import require_executor
-from pipelines.graph.build import ingest_of
+from pipelines.graph.build import build_graph, ingest_of
 from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
-from pipelines.graph.named_files import check_named_files
+from pipelines.graph.named_files import check_model, check_named_files
 from pipelines.graph.training import check_training
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.config import SourceConfig
@@ -29,6 +29,7 @@ from pipelines.sources.quarantine import formats_in_words
 from pipelines.sources.refusals import refusal
 from pipelines.stages.mix import COLUMNS
 from pipelines.stages.set_aside import recognised_formats
+from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.tokenize import conversations_of
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, UnreachableError, load_tokenizer
@@ -97,9 +98,19 @@ def look_before(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str
     _check_tokenizer(recipe, inputs, looked)
     check_named_files(recipe, inputs, looked.unasked)
     check_training(recipe, looked.tokenizer, looked.unasked)
+    if recipe.synthesize.asking and _may_ask(recipe, inputs, workdir, looked):
+        check_model(recipe.synthesize, executor, looked.unasked)
     looked.faults.found += looked.unasked.found
     looked.faults.check()
     return looked
+
+
+def _may_ask(recipe: Recipe, inputs: LiveInputs, workdir: Path, looked: Preflight) -> bool:
+    """Whether a model is still to be asked for new text, as far as can be told."""
+    if looked.faults.found or looked.unasked.found or looked.unreachable:
+        return True
+    stages = build_graph(recipe, inputs).stages()
+    return any(isinstance(stage, MadeDocuments) and not stage.is_finished(workdir) for stage in stages)
 
 
 def _look_at_source(

@@ -35,6 +35,8 @@ class TokenRate:
     tokens: float
     loss_tokens: float
     id_bytes: int
+    characters: float = 1.0
+    """For each byte of text."""
 
 
 UNKNOWN = TokenRate(TOKENS_A_BYTE, TOKENS_A_BYTE, 4)
@@ -135,7 +137,12 @@ def _rate(sample: _Sample, encoders: Encoders) -> TokenRate:
         of_text * (by_text + sample.documents_a_byte) + of_chats * by_chat,
         of_text * by_text + of_chats * learnt,
         2 if encoders.text.max_id < NARROW_IDS else 4,
+        _characters_a_byte([*texts, *sample.chats.column("text").to_pylist()]),
     )
+
+
+def _characters_a_byte(texts: list[str]) -> float:
+    return sum(map(len, texts)) / max(1, sum(len(text.encode()) for text in texts))
 
 
 def _bytes(texts: pa.ChunkedArray) -> int:

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from mixers.printable import one_line
 from pipelines.errors import UserError, WorkError
 from pipelines.sources.background import from_another_thread
 from pipelines.sources.endpoint_session import EndpointSession, FailedError, Patience
@@ -28,6 +30,14 @@ Given = TypeVar("Given")
 
 TEXTS_A_REQUEST = 32
 """Texts in one request for embeddings: what text-embeddings-inference takes unless told otherwise."""
+
+LOOKS_FOR = 5
+"""Seconds that a server has to say which models it has, before a run."""
+SHOWN_MODELS = 10
+"""Names of models that an error lists."""
+NOT_THERE = 501
+"""The status of servers that know no such request; others say 404 or 405."""
+KEY_HINT = "Check the key: `key` names the environment variable that holds it."
 
 
 def _is_an_address(value: str) -> str:
@@ -117,6 +127,41 @@ class EndpointClient:
             raise WorkError(f"{self.endpoint.base_url}/embeddings gives vectors of different lengths")
         return np.concatenate(found) if found else np.empty((0, 0), np.float32)
 
+    def require_model(self) -> None:
+        """Ask the server whether it has the model; one that does not say which models it has is in order.
+
+        Raises:
+            UserError: It does not take the key, or has only other models.
+            WorkError: It does not answer within seconds.
+        """
+        names = self._models()
+        if names and not any(_names(name, self.endpoint.model) for name in names):
+            there = ", ".join(map(one_line, names[:SHOWN_MODELS]))
+            more = f" and {len(names) - SHOWN_MODELS:,} more" if len(names) > SHOWN_MODELS else ""
+            raise UserError(
+                f"{self.endpoint.base_url} has no model `{self.endpoint.model}`",
+                hint=f"Set `model` to one of those that it has: {there}{more}.",
+            )
+
+    def _models(self) -> list[str]:
+        """The names of the server's models; none where it does not say."""
+
+        async def ask(session: EndpointSession, path: str) -> tuple[int, bytes]:
+            return await session.get(path)
+
+        once = self.endpoint.model_copy(update={"timeout": min(LOOKS_FOR, self.endpoint.timeout)})
+        _, found = next(EndpointClient(once)._all(ask, ["models"]))
+        if isinstance(found, WorkError):
+            raise found
+        status, content = found
+        url = f"{self.endpoint.base_url}/models"
+        if status in (401, 403):
+            what = "does not take the key" if self.endpoint.key else "wants a key"
+            raise UserError(f"{url} {what} (status {status})", hint=KEY_HINT)
+        if status == 429 or (status >= 500 and status != NOT_THERE):
+            raise WorkError(f"{url}: status {status}", hint="Check that it runs and is not overloaded.")
+        return _read_models(content) if status == 200 else []
+
     def session(self) -> ChatSession:
         """Chats with the model, to be opened in an event loop."""
         return ChatSession(self.endpoint.model, self._session())
@@ -183,6 +228,10 @@ class ChatSession:
         body = {"model": self._model, "messages": list(messages), **sampling}
         return await self._session.post("chat/completions", body, _read_reply)
 
+    def send_no_more(self) -> None:
+        """Send no request more; those that wait for their turn, or to be repeated, are cancelled."""
+        self._session.ends = True
+
     def knows_answers(self) -> None:
         """Be told that the server has answered others: it is not given up for those that it does not."""
         self._session.in_vain = 0
@@ -199,6 +248,25 @@ def _read_key(variable: str | None) -> str | None:
             hint=f"export {variable}=..., or leave `key` out for a server that wants none.",
         )
     return key
+
+
+def _read_models(content: bytes) -> list[str]:
+    """The names in a list of models; none where it is no list, or only the beginning of one."""
+    try:
+        answer = orjson.loads(content)
+        names = [] if answer.get("has_more") else [model["id"] for model in answer["data"]]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
+    return names if all(isinstance(name, str) for name in names) else []
+
+
+def _names(listed: str, model: str) -> bool:
+    """Whether a name in a list stands for the model.
+
+    Ollama lists `llama3:latest` and answers to `llama3` too, Gemini `models/gemini-2.5-flash`; a proxy's
+    `openai/*` may stand for anything.
+    """
+    return "*" in listed or listed in (model, f"{model}:latest") or listed.endswith(f"/{model}")
 
 
 def _read_text(answer: Any) -> str:

@@ -99,6 +99,8 @@ class EndpointSession:
     ) -> None:
         self.in_vain = 0
         """Requests in a row that outlived all tries; for a caller to set back who knows of answers."""
+        self.ends = False
+        """Whether no request more is to be sent; for a caller to set."""
         self._base_url = base_url
         self._key = key
         self._concurrency = concurrency
@@ -141,10 +143,21 @@ class EndpointSession:
         async with self._turn:
             return await self._post(f"{self._base_url}/{path}", _encoded(body), parse)
 
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status and content of one answer, asked for once. Raises WorkError where there is none."""
+        url = f"{self._base_url}/{path}"
+        try:
+            status, _, content = await self._answer("GET", url, None)
+        except FailedError as failure:
+            raise WorkError(f"{url}: {failure.what}", hint="Check that the server runs.") from failure
+        return status, content
+
     async def _post(self, url: str, body: bytes, parse: Callable[[Any], Parsed]) -> Parsed:
         began = time.monotonic()
         for attempt in range(1, self._patience.tries + 1):
             await self._wait_for_leave()
+            if self.ends:
+                raise asyncio.CancelledError
             try:
                 result = await self._once(url, body, parse)
             except FailedError as failure:

@@ -155,7 +155,7 @@ def usage(paths: Iterable[Path]) -> Usage:
             outputs += answer.output_tokens
             began.append(answer.began)
             ended.append(answer.ended)
-    return Usage(len(began), inputs, outputs, _busy(np.array(began), np.array(ended)))
+    return Usage(len(began), inputs, outputs, busy_seconds(np.array(began), np.array(ended)))
 
 
 def stored_answers(path: Path) -> Iterator[StoredAnswer]:
@@ -171,7 +171,7 @@ def stored_answers(path: Path) -> Iterator[StoredAnswer]:
         raise _unreadable(path, error) from error
 
 
-def _busy(began: np.ndarray[Any, Any], ended: np.ndarray[Any, Any]) -> float:
+def busy_seconds(began: np.ndarray[Any, Any], ended: np.ndarray[Any, Any]) -> float:
     """The length of the union of intervals."""
     if not len(began):
         return 0.0

@@ -17,6 +17,8 @@ from pipelines.synthesis.checks.checks import Checks
 from pipelines.synthesis.prompt import Prompts
 
 SAMPLING: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "max_tokens": 2048}
+ANSWER_TOKENS = 400
+"""Of an answer: a few questions with theirs, or a few paragraphs. A guess, until a trial measures it."""
 
 
 class Method(BaseModel, ABC):
@@ -80,6 +82,23 @@ class Method(BaseModel, ABC):
     def predicates(self) -> dict[str, str]:
         """For each of these groups the SQL predicate of its documents."""
         return {group: self.groups.get(group, domain_is(group)) for group in self.asked}
+
+    @property
+    def calls_a_passage(self) -> float:
+        """How many calls a passage of average size takes, as far as one can tell before any was made."""
+        return 1.0
+
+    @property
+    def drafts_a_passage(self) -> float:
+        """How many drafts come of it, which a judge is asked about one by one."""
+        return self.calls_a_passage
+
+    def tokens_a_passage(self, passage: float) -> tuple[float, float]:
+        """What the calls about a passage of so many tokens carry besides prompts, and what comes back.
+
+        As far as one can tell before any was made.
+        """
+        return self.calls_a_passage * passage, self.calls_a_passage * ANSWER_TOKENS
 
     def located(self, path: Callable[[str], Path]) -> Self:
         """The method with the paths that it names as `path` understands them."""

@@ -39,6 +39,8 @@ SPECULATIVE = {
     "suffix": {"method": "suffix"},
 }
 """What vLLM's `--speculative-config` takes (vllm/config/speculative.py, 0.32)."""
+QUIET = "--disable-uvicorn-access-log"
+"""Otherwise the log has a line for each of millions of requests."""
 OWN_OPTIONS = {
     "api-key": "a key is made for each server",
     "data-parallel-size": "say `data_parallel`",
@@ -101,7 +103,7 @@ class Serve(BaseModel):
 
     def arguments(self) -> list[str]:
         """The arguments of vLLM's program, without the address to listen at."""
-        words = ["serve", self.model, f"--served-model-name={self.model}"]
+        words = ["serve", self.model, f"--served-model-name={self.model}", QUIET]
         words.append(f"--tensor-parallel-size={self.tensor_parallel}")
         words.append(f"--data-parallel-size={self.data_parallel}")
         if self.max_length is not None:
@@ -178,7 +180,7 @@ def _dashed(name: str) -> str:
 def _folder(config: Serve) -> Path:
     """What all who want this server share, made if it is not there."""
     identity = [
-        _program(config),
+        program(config),
         config.arguments(),
         socket.gethostname(),
         [os.environ.get(name) for name in APART],
@@ -188,7 +190,7 @@ def _folder(config: Serve) -> Path:
     return folder
 
 
-def _program(config: Serve) -> str:
+def program(config: Serve) -> str:
     """The path of vLLM's program. Raises UserError where there is none."""
     path = shutil.which(os.path.expanduser(config.command))
     if path is None:
@@ -243,7 +245,7 @@ def _start_watcher(config: Serve, folder: Path, logs: Path, lock: int) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     path = logs.resolve() / f"vllm-{socket.gethostname()}-{datetime.now():%Y%m%d-%H%M%S}.log"
     options = ["--folder", str(folder), "--log", str(path), "--start-within", str(config.start_within)]
-    command = [_program(config), *config.arguments()]
+    command = [program(config), *config.arguments()]
     with path.open("ab") as log:
         subprocess.run(
             [sys.executable, "-P", server_watch.__file__, *options, "--", *command],

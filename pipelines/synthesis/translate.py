@@ -61,9 +61,29 @@ class Translate(Method):
         default_factory=_SAMPLING.copy, description="What goes into each request, such as temperature."
     )
     checks: Checks = Field(
-        default_factory=partial(Checks, min_words=1, max_words=1_000_000),
+        default_factory=partial(Checks, max_words=1_000_000, refusals=False),
         description="What translations must pass besides.",
     )
+
+    @property
+    @override
+    def calls_a_passage(self) -> float:
+        """A question and its answer, and both again where they are translated back."""
+        return 2.0 * self._ways
+
+    @property
+    @override
+    def drafts_a_passage(self) -> float:
+        return 1.0
+
+    @override
+    def tokens_a_passage(self, passage: float) -> tuple[float, float]:
+        """Each call has a piece of the document, and a translation is about as long."""
+        return self._ways * passage, self._ways * passage
+
+    @property
+    def _ways(self) -> int:
+        return 1 if self.round_trip is None else 2
 
     @override
     def located(self, path: Callable[[str], Path]) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,6 @@ CUT_SHORT = "cut_short"
 """The reason of what the limit of tokens cut off in the middle."""
 UNPARSED = "unparsed"
 """The reason of what is not the JSON that was asked for."""
-_ITEM_NUMBERS = re.compile(r"^([ \t>#*]*)\d{1,3}[.)](?=[\s*])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +82,10 @@ class Writing:
             language=self.passage.language,
             prompt=f"{after}+{prompt.hash}" if after else prompt.hash,
             text=text,
-            claims=without_item_numbers(text if claims is None else claims),
+            claims=text if claims is None else claims,
             instructions=prompt.instructions,
             passages=passages,
         )
-
-
-def without_item_numbers(text: str) -> str:
-    """The text without the numbers of its list items, which no passage contains."""
-    return _ITEM_NUMBERS.sub(r"\1", text)
 
 
 def rank(*parts: str) -> str:

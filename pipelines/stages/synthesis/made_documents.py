@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
 
+from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.output import Output, Task, TaskOutput
 from pipelines.execution.run_stage import LOGS
 from pipelines.execution.stage import Stage
@@ -41,7 +42,7 @@ from pipelines.synthesis.checks.near_duplicates import SeenQuestions
 from pipelines.synthesis.draft import Draft, Rejection, Result
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import Outcome, outcomes
+from pipelines.synthesis.outcomes import Outcome, outcomes, stored_outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.server import Serve, served, stop_server
@@ -142,6 +143,20 @@ class MadeDocuments(PartStage):
             return ""
         return f"{unanswered:,} requests of {self.scope} were not answered; the next run asks again"
 
+    @property
+    def asking(self) -> str:
+        """Names what decides its questions, in the names of files of answers: those of others are no use."""
+        settings, prompts = self.settings, self.prompts.hashes(self.method.method)
+        method = {**settings["method"], "checks": None, "tokens": None}
+        return fingerprint([method, settings["files"], settings["model"], prompts])[:8]
+
+    def answers_before(self, workdir: Path) -> tuple[list[Path], list[Path]]:
+        """The files of answers to its questions, also of trials, and those to questions of other settings."""
+        folder = workdir / ANSWERS
+        files = [*folder.glob(f"{self.scope}-[0-9]*.jsonl"), *folder.glob(f"trial-{self.scope}-*.jsonl")]
+        own = [path for path in files if path.stem.endswith(f"-{self.asking}")]
+        return own, [path for path in files if path not in own]
+
     def passages(self, workdir: Path, first: int = 0, every: int = 1) -> Iterator[Passage]:
         """What is asked about, in order; of the documents those from `first` on, one of every so many."""
         order = self.asked.order(workdir)
@@ -160,12 +175,19 @@ class MadeDocuments(PartStage):
     def outcomes(
         self, workdir: Path, passages: Iterable[Passage], name: str
     ) -> Generator[Outcome, None, None]:
-        """What the model makes of passages, checked, in their order; answers are kept under `name`."""
+        """What the model makes of passages, checked, in their order; answers are kept under `name`.
+
+        The model is asked, and served, only from the first passage on of which not all was answered before.
+        """
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
-        with self._endpoint(workdir) as endpoint:
-            answers = Answers(workdir / ANSWERS, name)
-            yield from outcomes(passages, make, EndpointClient(endpoint), answers, self.method.sampling)
+        answers = Answers(workdir / ANSWERS, f"{name}-{self.asking}")
+        sampling = self.method.sampling
+        rest = iter(passages)
+        first = yield from stored_outcomes(rest, make, self.model.model, answers, sampling)
+        if first is not None:
+            with self._endpoint(workdir) as endpoint:
+                yield from outcomes(chain([first], rest), make, EndpointClient(endpoint), answers, sampling)
 
     def _endpoint(self, workdir: Path) -> AbstractContextManager[ModelEndpoint]:
         if isinstance(self.model, Serve):

@@ -35,6 +35,12 @@ def says(text: str | None, finish_reason: str = "stop") -> Reply:
     return Reply(body=json.dumps({"object": "chat.completion", "choices": [choice]}).encode())
 
 
+def lists(*names: str) -> Reply:
+    """The answer with the models that there are."""
+    data = [{"object": "model", "id": name} for name in names]
+    return Reply(body=json.dumps({"object": "list", "data": data}).encode())
+
+
 def embeds(vectors: list[list[float]]) -> Reply:
     """The answer with embeddings, the last first: the protocol has an index for the order."""
     data = [{"object": "embedding", "index": i, "embedding": list(v)} for i, v in enumerate(vectors)]
@@ -44,9 +50,13 @@ def embeds(vectors: list[list[float]]) -> Reply:
 class ModelServer:
     """Answers each request by a function, on a free port of the loopback interface."""
 
-    def __init__(self, answer: Callable[[Request], Reply]) -> None:
+    def __init__(self, answer: Callable[[Request], Reply], models: Reply | None = None) -> None:
+        """`models` answers to GET /models; without it the server knows no GET."""
         self.requests: list[Request] = []
         self.most_at_once = 0
+        self.models = models
+        self.looked = 0
+        """Requests for the list of models."""
         self._answer = answer
         self._at_once = 0
         self._lock = threading.Lock()
@@ -82,6 +92,10 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
 
         def log_message(self, *args: object) -> None:
             pass
+
+        def do_GET(self) -> None:
+            server.looked += 1
+            self.send(server.models or Reply(501))
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
