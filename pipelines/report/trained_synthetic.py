@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,8 @@ def synthetic_until(stage: TrainedStage, mix: MixStage) -> dict[int, int]:
 def tokens_by_row(mix: MixStage, workdir: Path) -> tuple[Sums, Sums]:
     """For each row of a plan, in training order, its tokens, and those of documents with a parent."""
     is_synthetic = _synthetic_documents(mix, workdir)
-    tokens, synthetic = [], []
+    tokens: list[npt.NDArray[Any]] = []
+    synthetic: list[npt.NDArray[Any]] = []
     batches = mix.batches(workdir, SEGMENTS)
     for number in range(batches.num_record_batches):
         batch = batches.get_batch(number)
@@ -63,7 +65,7 @@ def _synthetic_documents(mix: MixStage, workdir: Path) -> npt.NDArray[np.bool_]:
     return np.concatenate(found)
 
 
-def _joined(sums: list[npt.NDArray[np.float64]]) -> Sums:
+def _joined(sums: list[npt.NDArray[Any]]) -> Sums:
     return np.concatenate([np.zeros(0), *sums]).astype(np.int64)
 
 

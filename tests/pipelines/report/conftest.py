@@ -14,13 +14,13 @@ def told_recipe(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def told(told_recipe, coupage) -> Path:
-    """A run with a trial, new documents and two trained stages. Tests that change it take a copy."""
+    """A run with a trial, new documents and three trained stages. Tests that change it take a copy."""
     workdir = told_recipe.parent / "run"
     with ModelServer(answer) as server:
         write_recipe(told_recipe, server.url)
         coupage("synthesize", told_recipe, "--workdir", workdir, "--sample", 2)
         printed = coupage("run", told_recipe, "--workdir", workdir).stdout
     (told_recipe.parent / "printed.txt").write_text(printed)
-    for stage in ("stage1", "stage2"):
+    for stage in ("stage1", "stage2", "more"):
         coupage("train", workdir, "--stage", stage)
     return workdir

@@ -34,10 +34,12 @@ tokenizer: {{train: {{vocabulary_size: 700}}}}
 mixtures:
   stage1: {{tokens: 20k, sequence_length: 256, weights: {{prose: 50, law: 50}}}}
   stage2: {{tokens: 6k, sequence_length: 256, weights: {{questions: 50, law: 50}}}}
+  more: {{tokens: 4k, sequence_length: 256, weights: {{questions: 80, law: 20}}}}
 train:
   model: {{hidden_size: 32, layers: 2, heads: 2, kv_heads: 1, intermediate_size: 64}}
   stage1: {{rows_per_step: 8, max_steps: 4}}
   stage2: {{rows_per_step: 2, evaluate_every: 3}}
+  more: {{from: stage1, rows_per_step: 2, evaluate_every: 0}}
 """
 
 

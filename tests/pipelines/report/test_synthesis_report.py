@@ -165,3 +165,17 @@ def test_a_run_without_synthesis_says_nothing_of_it(finished):
 
 def test_hostile_text_is_there_to_be_escaped(made):
     assert any(HOSTILE in turn["content"] for each in made["examples"] for turn in each["turns"])
+
+
+def test_where_no_draft_became_a_document_the_report_says_so(told, told_recipe, tmp_path, coupage):
+    run = shutil.copytree(told, tmp_path / "run", symlinks=True)
+    strict = ["--set", "synthesize.questions.checks.min_words=500"]
+    printed = coupage("run", told_recipe, "--workdir", run, "--until", "synthesize", *strict).stdout
+    assert "questions: 0 documents with 0 tokens" in " ".join(printed.split())
+    coupage("report", run)
+    (made,) = json.loads((run / "report.json").read_text())["synthesis"]
+    asked = made["passages"]["asked"]
+    assert (made["kept"], made["examples"]) == ({}, [])
+    assert made["passages"]["without"] == {"too_short": asked}
+    assert [(each["reason"], each["number"]) for each in made["rejected"]] == [("too_short", 2 * asked)]
+    assert "no document: too_short" in (run / "report.html").read_text()

@@ -85,14 +85,15 @@ def test_a_picture_holds_all_its_points(pairs):
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in (*drawn.points, *ends))
 
 
-def curves(run):
-    (model,) = json.loads((run / "report.json").read_text())["yield_curves"]
+def curves(run, *stages):
+    found = json.loads((run / "report.json").read_text())["yield_curves"]
+    (model,) = (each for each in found if each["stages"] == list(stages))
     return model, {(curve["score"], curve["unit"]): curve for curve in model["curves"]}
 
 
 def test_points_are_the_evaluations_over_the_synthetic_tokens_trained_until_then(told):
-    model, by_score = curves(told)
-    assert model["stages"] == ["stage1", "stage2"]
+    model, by_score = curves(told, "stage1", "stage2")
+    assert model["one_model"]
     result = TrainedStage(told, "stage2").result
     segments = pq.read_table(told / "shards" / "stage2" / "segments.parquet")
     synthetic = segments.filter(pc.starts_with(segments["doc_id"], "questions/"))
@@ -114,11 +115,15 @@ def test_points_are_the_evaluations_over_the_synthetic_tokens_trained_until_then
 
 def test_the_page_has_a_table_and_a_picture_of_each(told):
     page = (told / "report.html").read_text()
-    _, by_score = curves(told)
-    assert page.count("<svg") == len(by_score)
-    assert page.count("<circle") == sum(
-        point["synthetic_tokens"] > 0 for curve in by_score.values() for point in curve["points"]
-    )
+    models = json.loads((told / "report.json").read_text())["yield_curves"]
+    tokens = [
+        [point["synthetic_tokens"] for point in curve["points"] if point["synthetic_tokens"]]
+        for model in models
+        for curve in model["curves"]
+    ]
+    drawn = [each for each in tokens if len(set(each)) > 1]
+    assert len(drawn) > 3 and page.count("<svg") == len(drawn)
+    assert page.count("<circle") == sum(map(len, drawn))
 
 
 def test_benchmarks_are_points_at_the_ends_of_stages(told, tmp_path, coupage):
@@ -128,7 +133,7 @@ def test_benchmarks_are_points_at_the_ends_of_stages(told, tmp_path, coupage):
         scores = {"model": {"name": "m", "harness": {"exam": task}}}
         TrainedStage(run, stage).write_scores(scores, {})
     coupage("report", run)
-    _, by_score = curves(run)
+    _, by_score = curves(run, "stage1", "stage2")
     exam = by_score["exam", "acc"]
     last = by_score["law", BITS]["points"][-1]
     assert [(p["stage"], p["score"]) for p in exam["points"]] == [("stage1", 0.25), ("stage2", 0.5)]
@@ -141,6 +146,18 @@ def test_of_a_stage_that_was_trained_on_earlier_shards_nothing_is_claimed(
 ):
     run = shutil.copytree(told, tmp_path / "run", symlinks=True)
     coupage("run", told_recipe, "--workdir", run, "--set", "mixtures.stage2.tokens=3k")
-    model, by_score = curves(run)
+    model, by_score = curves(run, "stage1", "stage2")
     assert {p["stage"] for curve in by_score.values() for p in curve["points"]} == {"stage1"}
-    assert "stage2 was trained on earlier shards" in model["notes"][0]
+    assert "stage2: trained on earlier shards" in model["notes"][0]
+    model, by_score = curves(run, "stage2", "more")
+    assert {p["stage"] for curve in by_score.values() for p in curve["points"]} == {"more"}
+    assert "stage2: trained on earlier shards" in model["notes"][0]
+
+
+def test_models_from_one_start_are_points_of_one_curve(told):
+    model, by_score = curves(told, "stage2", "more")
+    assert not model["one_model"] and "learning rates" in model["notes"][-1]
+    for group in ("law", "prose", "all"):
+        ends = [curves(told, "stage1", name)[1][group, BITS]["points"][-1] for name in ("stage2", "more")]
+        assert by_score[group, BITS]["points"] == ends
+        assert ends[0]["synthetic_tokens"] != ends[1]["synthetic_tokens"]
