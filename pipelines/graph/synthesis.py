@@ -84,6 +84,6 @@ def about_stage1(stages: Iterable[Stage]) -> Iterator[PartStage]:
 def decisive(config: Synthesize, names: Iterable[str]) -> dict[str, Any]:
     """What of the section decides the documents that are made under some names."""
     names = list(names)
-    made = {name: config.methods[name].model_dump(mode="json", by_alias=True) for name in names}
+    made = {name: config.methods[name].model_dump(mode="json", exclude={"glossary"}) for name in names}
     asking = any(name in config.asking for name in names)
     return {**made, "model": config.model.model} if asking and config.model else made

@@ -228,6 +228,10 @@ class ChatSession:
         body = {"model": self._model, "messages": list(messages), **sampling}
         return await self._session.post("chat/completions", body, _read_reply)
 
+    def send_no_more(self) -> None:
+        """Send no request more; those that wait for their turn, or to be repeated, are cancelled."""
+        self._session.ends = True
+
     def knows_answers(self) -> None:
         """Be told that the server has answered others: it is not given up for those that it does not."""
         self._session.in_vain = 0

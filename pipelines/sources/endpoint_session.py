@@ -99,6 +99,8 @@ class EndpointSession:
     ) -> None:
         self.in_vain = 0
         """Requests in a row that outlived all tries; for a caller to set back who knows of answers."""
+        self.ends = False
+        """Whether no request more is to be sent; for a caller to set."""
         self._base_url = base_url
         self._key = key
         self._concurrency = concurrency
@@ -154,6 +156,8 @@ class EndpointSession:
         began = time.monotonic()
         for attempt in range(1, self._patience.tries + 1):
             await self._wait_for_leave()
+            if self.ends:
+                raise asyncio.CancelledError
             try:
                 result = await self._once(url, body, parse)
             except FailedError as failure:

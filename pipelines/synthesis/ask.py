@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -59,13 +59,18 @@ class Making(Protocol):
         ...
 
 
-async def each(calls: Iterable[Awaitable[Given]]) -> list[Given | Rejection]:
+async def each(calls: Iterable[Coroutine[Any, Any, Given]]) -> list[Given | Rejection]:
     """The results of calls at the same time, with the rejection of each that has none."""
 
-    async def caught(call: Awaitable[Given]) -> Given | Rejection:
+    async def caught(call: Coroutine[Any, Any, Given]) -> Given | Rejection:
         try:
             return await call
         except RejectedError as error:
             return error.rejection
 
-    return await asyncio.gather(*map(caught, calls))
+    begun = list(calls)
+    try:
+        return await asyncio.gather(*map(caught, begun))
+    finally:
+        for call in begun:  # one that was cancelled before it began would complain that nobody awaited it
+            call.close()

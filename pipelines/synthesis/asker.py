@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import override
+
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.sources.endpoint import ChatSession, EndpointClient
@@ -37,7 +39,36 @@ class Question:
     passage: Passage
 
 
-class Questions:
+class NotStoredError(Exception):
+    """Raised where a question was not answered before."""
+
+
+class StoredQuestions:
+    """What was answered before: nothing is sent.
+
+    Args:
+        model: The model's name.
+        answers: Where answers are looked for.
+        sampling: What went into each request.
+    """
+
+    def __init__(self, model: str, answers: Answers, sampling: Mapping[str, Any]) -> None:
+        self._model = model
+        self._answers = answers
+        self._sampling = dict(sampling)
+
+    def key(self, question: Question) -> str:
+        """The name of a question: whatever decides about its answer."""
+        return fingerprint([self._model, question.messages, self._sampling, question.schema, question.draw])
+
+    async def answer(self, key: str, question: Question) -> StoredAnswer | Rejection:
+        """The answer to a question. Raises NotStoredError where there is none."""
+        if found := self._answers.get(key):
+            return found
+        raise NotStoredError(key)
+
+
+class Questions(StoredQuestions):
     """What a run asks its model.
 
     Args:
@@ -57,19 +88,14 @@ class Questions:
         group: asyncio.TaskGroup,
     ) -> None:
         endpoint = client.endpoint
-        self._model = endpoint.model
+        super().__init__(endpoint.model, answers, sampling)
         self._guided = isinstance(endpoint, ModelEndpoint) and endpoint.guided
         self._session = session
-        self._answers = answers
-        self._sampling = dict(sampling)
         self._group = group
         self._under_way: dict[str, asyncio.Task[StoredAnswer | Rejection]] = {}
         self._refused = 0
 
-    def key(self, question: Question) -> str:
-        """The name of a question: whatever decides about its answer."""
-        return fingerprint([self._model, question.messages, self._sampling, question.schema, question.draw])
-
+    @override
     async def answer(self, key: str, question: Question) -> StoredAnswer | Rejection:
         """The answer to a question, or why there is none. Raises WorkError where that ends the run."""
         if found := self._answers.get(key):
@@ -82,6 +108,12 @@ class Questions:
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Wait for the answers of what is under way, and send nothing more: they are paid for."""
+        self._session.send_no_more()
+        if self._under_way:
+            await asyncio.wait(list(self._under_way.values()))
 
     async def _send(self, key: str, question: Question) -> StoredAnswer | Rejection:
         began = time.time()
@@ -127,7 +159,7 @@ class Questions:
 class Asker:
     """Asks about one passage: the `Ask` that methods see."""
 
-    def __init__(self, passage: Passage, questions: Questions) -> None:
+    def __init__(self, passage: Passage, questions: StoredQuestions) -> None:
         self.used: dict[str, StoredAnswer] = {}
         """What was answered, by key."""
         self._passage = passage

@@ -6,8 +6,8 @@ that is repeated (Allen-Zhu & Li 2023, "Physics of language models: part 3.1", a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
-from typing import Annotated, ClassVar, Literal, get_args
+from collections.abc import Coroutine, Iterator
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 from typing_extensions import override
@@ -105,7 +105,7 @@ async def _augmented(config: Augment, writing: Writing) -> list[Result]:
 
 def _ways(
     config: Augment, chosen: list[How], writing: Writing, entities: Entities | None
-) -> Iterator[Awaitable[list[Result]]]:
+) -> Iterator[Coroutine[Any, Any, list[Result]]]:
     """What each chosen way writes; those that need entities write nothing without them."""
     names = entities.names if entities else ()
     for name in chosen:

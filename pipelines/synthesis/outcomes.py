@@ -13,7 +13,7 @@ from pipelines.sources.background import from_another_thread
 from pipelines.sources.endpoint import EndpointClient
 from pipelines.synthesis.answers import Answers
 from pipelines.synthesis.ask import Making
-from pipelines.synthesis.asker import Asker, Questions
+from pipelines.synthesis.asker import Asker, NotStoredError, Questions, StoredQuestions
 from pipelines.synthesis.draft import RejectedError, Result
 from pipelines.synthesis.passage import Passage
 
@@ -41,7 +41,9 @@ def outcomes(
     answers: Answers,
     sampling: Mapping[str, Any],
 ) -> Generator[Outcome, None, None]:
-    """The outcome of each passage, in their order. Closing the iterator stops what is under way.
+    """The outcome of each passage, in their order.
+
+    Closing the iterator sends nothing more and waits for what is under way: its answers are stored.
 
     Args:
         passages: Read as they are needed, in a thread of their own.
@@ -60,18 +62,45 @@ def outcomes(
         taken.loop = asyncio.get_running_loop()
         begun: asyncio.Queue[Awaitable[Outcome] | None] = asyncio.Queue()
         with ThreadPoolExecutor(1) as reader:
-            async with client.session() as session, asyncio.TaskGroup() as group:
-                questions = Questions(client, session, answers, sampling, group)
-                group.create_task(_hand_out(begun, put))
-                rest = iter(passages)
-                while await taken.room() and (passage := await _next(reader, rest)) is not None:
-                    begun.put_nowait(group.create_task(_outcome(passage, make, questions)))
-                begun.put_nowait(None)
+            async with client.session() as session, asyncio.TaskGroup() as requests:
+                questions = Questions(client, session, answers, sampling, requests)
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(_hand_out(begun, put))
+                        rest = iter(passages)
+                        while await taken.room() and (passage := await _next(reader, rest)) is not None:
+                            begun.put_nowait(group.create_task(_outcome(passage, make, questions)))
+                        begun.put_nowait(None)
+                except asyncio.CancelledError:
+                    await questions.settle()
+                    raise
 
     with closing(from_another_thread(work)) as found:
         for outcome in found:
             yield outcome
             taken.one()
+
+
+def stored_outcomes(
+    passages: Iterator[Passage],
+    make: Making,
+    model: str,
+    answers: Answers,
+    sampling: Mapping[str, Any],
+) -> Generator[Outcome, None, Passage | None]:
+    """The outcomes of passages about which all was answered before, up to the first of which it was not.
+
+    Returns that passage, which is taken from `passages`; None where they end before. The arguments are those
+    of `outcomes`; no server is needed.
+    """
+    questions = StoredQuestions(model, answers, sampling)
+    for passage in passages:
+        try:
+            outcome = asyncio.run(_outcome(passage, make, questions))
+        except NotStoredError:
+            return passage
+        yield outcome
+    return None
 
 
 class _Taken:
@@ -96,7 +125,7 @@ async def _next(reader: ThreadPoolExecutor, passages: Iterator[Passage]) -> Pass
     return await asyncio.get_running_loop().run_in_executor(reader, next, passages, None)
 
 
-async def _outcome(passage: Passage, make: Making, questions: Questions) -> Outcome:
+async def _outcome(passage: Passage, make: Making, questions: StoredQuestions) -> Outcome:
     ask = Asker(passage, questions)
     try:
         results = tuple(await make(passage, ask))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,7 +42,7 @@ from pipelines.synthesis.checks.near_duplicates import SeenQuestions
 from pipelines.synthesis.draft import Draft, Rejection, Result
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import Outcome, outcomes
+from pipelines.synthesis.outcomes import Outcome, outcomes, stored_outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.server import Serve, served, stop_server
@@ -168,12 +168,19 @@ class MadeDocuments(PartStage):
     def outcomes(
         self, workdir: Path, passages: Iterable[Passage], name: str
     ) -> Generator[Outcome, None, None]:
-        """What the model makes of passages, checked, in their order; answers are kept under `name`."""
+        """What the model makes of passages, checked, in their order; answers are kept under `name`.
+
+        The model is asked, and served, only from the first passage on of which not all was answered before.
+        """
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
-        with self._endpoint(workdir) as endpoint:
-            answers = Answers(workdir / ANSWERS, f"{name}-{self.asking}")
-            yield from outcomes(passages, make, EndpointClient(endpoint), answers, self.method.sampling)
+        answers = Answers(workdir / ANSWERS, f"{name}-{self.asking}")
+        sampling = self.method.sampling
+        rest = iter(passages)
+        first = yield from stored_outcomes(rest, make, self.model.model, answers, sampling)
+        if first is not None:
+            with self._endpoint(workdir) as endpoint:
+                yield from outcomes(chain([first], rest), make, EndpointClient(endpoint), answers, sampling)
 
     def _endpoint(self, workdir: Path) -> AbstractContextManager[ModelEndpoint]:
         if isinstance(self.model, Serve):
