@@ -22,8 +22,6 @@ with its 95 % interval (Student's t over seeds).
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,11 +29,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+import coupage
 from benchmarks.augmentation.closed_book import ClosedBook
 from benchmarks.augmentation.texts import arms, write_jsonl
 from benchmarks.augmentation.world import FORMS, World
-
-import coupage
 
 NEW_WEIGHT = {"raw": 0, "paraphrased": 60, "augmented": 60}
 """Of each arm the share of new text; 25 are questions, the rest is raw text."""

@@ -68,7 +68,7 @@ class ClosedBook:
     def _likelihood(self, pairs: Sequence[tuple[Question, str]]) -> list[float]:
         end = self._tokenizer.eos_token_id
         asked = [self._tokenizer.encode(question.asked) for question, _ in pairs]
-        ids = [self._tokenizer.encode(f"{question.asked} {choice}") + [end] for question, choice in pairs]
+        ids = [[*self._tokenizer.encode(f"{question.asked} {choice}"), end] for question, choice in pairs]
         longest = max(map(len, ids))
         inputs = torch.tensor([one + [end] * (longest - len(one)) for one in ids])
         logs = self._model(input_ids=inputs).logits[:, :-1].float().log_softmax(-1)

@@ -4,15 +4,15 @@ import random
 from dataclasses import dataclass, field
 
 TRADES = """
-glassmaker surveyor botanist printer notary carpenter physician astronomer translator beekeeper engraver ropemaker
-locksmith cartographer pharmacist bookbinder weaver stonemason brewer clockmaker
+glassmaker surveyor botanist printer notary carpenter physician astronomer translator beekeeper engraver
+ropemaker locksmith cartographer pharmacist bookbinder weaver stonemason brewer clockmaker
 """.split()
 INSTRUMENTS = (
     "cello oboe zither bassoon mandolin harp clarinet accordion viola trombone lute dulcimer".split()
 )
 PRODUCTS = """
-kettles lanterns umbrellas barometers bricks candles saddles turbines compasses mirrors pianos ploughs gloves anchors
-bells carpets typewriters microscopes kites spectacles
+kettles lanterns umbrellas barometers bricks candles saddles turbines compasses mirrors pianos ploughs gloves
+anchors bells carpets typewriters microscopes kites spectacles
 """.split()
 ONSETS = "b br d dr f g gr h k kl l m n p pr r s st t tr v w z".split()
 VOWELS = "a e i o u ai ei ou".split()
@@ -25,8 +25,8 @@ KINDS = {
 UNIQUE = ("birthplace", "seat", "founder")
 """Attributes whose value belongs to one entity alone: they can be asked about from the value."""
 DOCUMENTS = {
-    "person": "{name} was born in {birthplace}. They are a {trade} by trade. They work for {employer}. In the "
-    "evenings they play the {instrument}.",
+    "person": "{name} was born in {birthplace}. They are a {trade} by trade. They work for {employer}. In "
+    "the evenings they play the {instrument}.",
     "company": "{name} has its seat in {seat}. It makes {product}. It was founded by {founder}.",
 }
 FORWARD = {

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mixers.files import write_bytes
-from mixers.shards import Shards
 from pipelines.evaluation.tables import models_of, sheets
 from pipelines.execution.counts import Counts, Flow
 from pipelines.execution.stage import Stage, distinct
@@ -27,9 +26,14 @@ from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
 from pipelines.report.losses import losses
+from pipelines.report.plot import plot
+from pipelines.report.shards_now import shards_fingerprint
+from pipelines.report.synthesis import synthesis_report
+from pipelines.report.synthesis_trial import trial_report
 from pipelines.report.synthetic_share import synthetic_shares
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
+from pipelines.report.yield_curve import yield_curves
 from pipelines.stages.ingest import Ingest, passed_over
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
@@ -65,6 +69,7 @@ def pages(content: dict[str, Any]) -> dict[str, str]:
             lstrip_blocks=True,
         )
         environment.filters["count"] = _count
+        environment.filters["plot"] = plot
         found[name] = environment.get_template(template).render(content, evaluation_tables=tables)
     return found
 
@@ -99,8 +104,11 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
             for name, mix in graph.mixes.items()
             if mix in done
         },
-        "synthetic": synthetic_shares(graph, done),
+        "synthesis": synthesis_report(graph, done),
+        "synthesis_trial": trial_report(workdir),
+        "synthetic": (synthetic := synthetic_shares(graph, done)),
         "training": _training(graph, done),
+        "yield_curves": yield_curves(graph, done, {name for name, groups in synthetic.items() if groups}),
         "evaluation": _evaluation(graph, done),
         "stages": [_stage(stage, done) for stage in graph.stages()],
     }
@@ -232,7 +240,8 @@ def _training(graph: Graph, done: Finished) -> dict[str, Any]:
     for stage in trained_stages(done.workdir, stages):
         table = score_table(stage.lineage(stages))
         training[stage.name] = stage.result | {
-            "of_these_shards": stage.result["shards_fingerprint"] == _shards(graph, stage.name, done),
+            "of_these_shards": stage.result["shards_fingerprint"]
+            == shards_fingerprint(graph, stage.name, done),
             "scores": asdict(table) if table else None,
         }
     return training
@@ -254,12 +263,4 @@ def _evaluation(graph: Graph, done: Finished) -> dict[str, Any]:
 def _of_held_out(scores: dict[str, Any], graph: Graph, done: Finished) -> bool | None:
     """Whether scores are of the documents that are held out now; None where they are of none."""
     fingerprint = scores.get("shards_fingerprint")
-    return None if fingerprint is None else fingerprint == _shards(graph, HELD_OUT, done)
-
-
-def _shards(graph: Graph, name: str, done: Finished) -> str | None:
-    """The fingerprint of the shards as they are now; None where there are none."""
-    shards = graph.shards.get(name)
-    if shards is None or shards not in done:
-        return None
-    return Shards.open(shards.dataset(done.workdir)).fingerprint
+    return None if fingerprint is None else fingerprint == shards_fingerprint(graph, HELD_OUT, done)

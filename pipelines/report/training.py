@@ -28,7 +28,7 @@ def score_table(lineage: Sequence[TrainedStage]) -> ScoreTable | None:
     measured: list[tuple[str, list[Evaluation]]] = []
     for stage in reversed(lineage):
         evaluations = [Evaluation.from_json(value) for value in stage.result["evaluations"]]
-        if not evaluations or (measured and _documents(evaluations[-1]) != _documents(measured[0][1][0])):
+        if not evaluations or (measured and not same_documents(evaluations[-1], measured[0][1][0])):
             break
         measured.insert(0, (stage.name, evaluations))
     if not measured:
@@ -41,6 +41,11 @@ def score_table(lineage: Sequence[TrainedStage]) -> ScoreTable | None:
         {group: [score.loss for score in found] for group, found in scores.items()},
         {group: [score.bits_per_byte for score in found] for group, found in scores.items()},
     )
+
+
+def same_documents(one: Evaluation, other: Evaluation) -> bool:
+    """Whether two evaluations are of the same held-out documents, as far as their sizes tell."""
+    return _documents(one) == _documents(other)
 
 
 def _documents(evaluation: Evaluation) -> dict[str, tuple[int, int]]:

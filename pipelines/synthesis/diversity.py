@@ -13,7 +13,7 @@ import xxhash
 from pipelines.sources.endpoint import Vectors
 
 SAMPLE_WORDS = 100_000
-"""Words that are looked at: more text has fewer distinct n-grams a word, so only samples of a size compare."""
+"""Words that are looked at: more text has fewer distinct n-grams a word, so samples of one size compare."""
 _WORD = re.compile(r"\w+")
 
 

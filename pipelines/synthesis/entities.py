@@ -7,10 +7,9 @@ pairs and triples of a document's entities tell its knowledge from many sides.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 from pipelines.synthesis.draft import RejectedError, Rejection
@@ -79,14 +78,19 @@ def groups(names: Sequence[str], size: int, most: int, key: str) -> list[tuple[s
 
     Always the same for a `key`, the id of a passage; a larger `most` adds to the groups of a smaller one.
     """
-    left = sorted(combinations(names, size), key=lambda group: rank(key, *group))
-    used: Counter[str] = Counter()
-    chosen: list[tuple[str, ...]] = []
-    while left and len(chosen) < most:
-        place = min(range(len(left)), key=lambda place: sum(used[name] for name in left[place]))
-        chosen.append(left.pop(place))
-        used.update(chosen[-1])
-    return chosen
+    return list(islice(_all_groups(sorted(names, key=lambda name: rank(key, name)), size), most))
+
+
+def _all_groups(names: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
+    """Names in a ring, and from each one those that are some distances on; disjoint groups come first."""
+    starts = sorted(range(len(names)), key=lambda start: (start % size, start))
+    seen = set()
+    for distances in combinations(range(1, len(names)), size - 1):
+        for start in starts:
+            group = (names[start], *(names[(start + distance) % len(names)] for distance in distances))
+            if frozenset(group) not in seen:
+                seen.add(frozenset(group))
+                yield group
 
 
 def _names(objects: Sequence[dict[str, Any]]) -> list[str]:

@@ -45,9 +45,9 @@ def parse_objects(text: str) -> list[dict[str, Any]]:
 
 
 def restore_commands(text: str) -> str:
-    """The text of a string with the commands of LaTeX whose single backslash JSON took for an escape.
+    r"""The text of a string with the commands of LaTeX whose single backslash JSON took for an escape.
 
-    `"\\frac"` without a second backslash is read as a form feed and `rac`.
+    `"\frac"` without a second backslash is read as a form feed and `rac`.
     """
     return _LOST_BACKSLASH.sub(lambda found: f"\\{_LETTERS[found[0]]}", text)
 

@@ -8,17 +8,19 @@ the place of the shipped one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
@@ -28,6 +30,7 @@ SHIPPED = "pipelines.synthesis"
 FOLDER = "prompts"
 FALLBACK = "en"
 """The language of the prompts that are used where there are none in a passage's language."""
+_CODE = re.compile(r"[A-Za-z0-9-]+")
 _JINJA = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
@@ -82,7 +85,7 @@ class Prompt:
 def _fill(template: str, values: Mapping[str, Any], name: str) -> str:
     try:
         return _compiled(template).render(values).strip()
-    except TemplateError as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise UserError(
             f"the prompt cannot be filled: {error}", file=name, hint="Mend it, or take the shipped one."
         ) from error
@@ -101,7 +104,7 @@ class Prompts:
 
     def get(self, name: str, language: str) -> Prompt:
         """The prompt `METHOD/NAME` in a language, or in English. Raises UserError where there is none."""
-        for code in dict.fromkeys((language, FALLBACK)):
+        for code in filter(_CODE.fullmatch, (language, FALLBACK)):
             for text, place in self._texts(f"{name}.{code}.yaml"):
                 return Prompt(place, code, _parse(text, place))
         raise UserError(
@@ -114,20 +117,33 @@ class Prompts:
         names = {each.name for folder in folders if folder.is_dir() for each in folder.iterdir()}
         found = {}
         for name in sorted(name for name in names if name.endswith(".yaml")):
-            stem, language, _ = name.rsplit(".", 2)
+            stem, _, language = name.removesuffix(".yaml").rpartition(".")
+            if not stem:
+                raise UserError(
+                    f"the prompt {method}/{name} names no language",
+                    place="synthesize.prompts",
+                    hint=f"Call it {language}.{FALLBACK}.yaml, or move it elsewhere.",
+                )
             found[name] = self.get(f"{method}/{stem}", language).hash
         return found
 
     def _texts(self, file: str) -> list[tuple[str, str]]:
         places = [*([self.own / file] if self.own else []), files(SHIPPED) / FOLDER / file]
-        return [(place.read_text("utf-8"), str(place)) for place in places if place.is_file()]
+        return [(_read(place), str(place)) for place in places if place.is_file()]
+
+
+def _read(place: Traversable) -> str:
+    try:
+        return place.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"this prompt cannot be read: {error}", file=str(place)) from error
 
 
 @lru_cache(maxsize=256)
 def _parse(text: str, place: str) -> PromptFile:
     try:
         return PromptFile.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(
             f"this is no prompt: {error}", file=place, hint="It holds `system`, `user` and `examples`."
         ) from error

@@ -267,8 +267,9 @@ _INLINE = re.compile(
     | (?<!\w)__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__(?!\w)
     | (?<![\w@])@[A-Za-z0-9_]{{2,}}
     | \\[ntr](?![a-z])                                        # an escape, a command of LaTeX
-    | \\(?:begin|end)\{{[A-Za-z]{{1,30}}\*?\}}
-    | \\[A-Za-z]++\*?
+    | \\(?:begin|end|\w{{0,6}}ref|cite\w{{0,8}}|label|url|href|input|include\w{{0,8}}|usepackage|documentclass)
+        \*?(?:\[[^\[\]\n]{{0,200}}+\])?\{{[^{{}}\n]{{0,200}}+\}}
+    | \\[A-Za-z]++\*?\{{?
     | [A-Za-z]:\\[^\s<>"|?*:;,{OPEN}{CLOSE}]*+                  # a path of Windows
     | [{OPEN}{CLOSE}]++
     """,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -20,6 +21,8 @@ from pipelines.synthesis.writing import CUT_SHORT, UNPARSED, Writing, rank
 
 NO_KIND = "no_kind_fits"
 """The reason of a passage about which nothing of what is wanted can be asked."""
+UNGROUNDED = "ungrounded_code"
+"""The reason of a question about code that is not that of the passage."""
 WRAPPER = "questions"
 """The field of an answer that holds the questions."""
 _RANKS = 16**32
@@ -54,15 +57,15 @@ class Questions(Method):
     ] = Field(
         default_factory=DEFAULT_KINDS.copy,
         description="A list of kinds, or relative weights of them. A passage is only asked for what it can "
-        "give: code_explanation and code_exercise where it contains code, maths where it has several numbers, "
-        "multi_hop, summary and dialogue where it is long.",
+        "give: code_explanation and code_exercise where it contains code, maths where it has several "
+        "numbers, multi_hop, summary and dialogue where it is long.",
     )
     per_passage: int = Field(2, ge=1, description="Calls about a passage; each asks for another kind.")
     per_call: int = Field(4, ge=1, le=20, description="Questions that a call asks for.")
     with_passage: Share = Field(
         0,
         description="The share of questions that show the passage (reading comprehension). The rest stand "
-        "alone; unanswerable ones always show it.",
+        "alone; unanswerable ones, and ones about code that they do not quote, always show it.",
     )
 
     @property
@@ -126,8 +129,9 @@ class Questions(Method):
             written = KINDS[kind].written(item)
         except RejectedError as error:
             return error.rejection
-        refuses = KINDS[kind].refuses
-        shown = refuses or _chance(passage.id, kind, written.question) < self.with_passage
+        if not _stands_in(written.quoted, passage.text):
+            return Rejection.of(UNGROUNDED, written.question)
+        shown = written.needs_passage or _chance(passage.id, kind, written.question) < self.with_passage
         return Draft(
             kind=kind,
             language=passage.language,
@@ -135,7 +139,7 @@ class Questions(Method):
             messages=_showing(passage, written.turns) if shown else written.turns,
             question=written.question,
             claims=written.claims,
-            refuses=refuses,
+            refuses=KINDS[kind].refuses,
             instructions=prompt.instructions,
         )
 
@@ -145,6 +149,12 @@ def _items(objects: list[dict[str, Any]]) -> Iterator[Any]:
     for found in objects:
         inner = found.get(WRAPPER, [found])
         yield from inner if isinstance(inner, list) else [inner]
+
+
+def _stands_in(code: str, text: str) -> bool:
+    """Whether each line that says something is one of the text's."""
+    lines = {line.strip() for line in text.splitlines()}
+    return all(line.strip() in lines for line in code.splitlines() if re.search(r"\w", line))
 
 
 def _showing(passage: Passage, turns: Turns) -> Turns:

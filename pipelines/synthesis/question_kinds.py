@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.synthesis.code_in_text import code_share, has_code
+from pipelines.synthesis.arithmetic import wrong_calculations
+from pipelines.synthesis.chunks import fenced_blocks
+from pipelines.synthesis.code_in_text import code_lines
 from pipelines.synthesis.draft import RejectedError, Rejection
 from pipelines.synthesis.json_answers import restore_commands
 from pipelines.synthesis.passage import Passage, Turns
@@ -29,14 +31,14 @@ MISSING_FIELD = "missing_field"
 EMPTY = "empty"
 """The reason of an object that has nothing in a field."""
 
-MOSTLY_CODE = 0.6
-"""The share of lines from which on a passage is code, about which no prose is asked."""
 LONG = 800
 """Characters from which on a passage can hold facts to be joined, or a talk."""
 PLENTY = 4
 """Different numbers, years not counted, from which on a passage gives problems to solve."""
 _NUMBER = re.compile(r"\d++(?:[.,]\d++)*+")
 _YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
+WRONG_ARITHMETIC = "wrong_arithmetic"
+"""The reason of a solution whose calculations are wrong."""
 
 Schema = dict[str, Any]
 _STRING: Schema = {"type": "string"}
@@ -62,6 +64,10 @@ class Written:
     turns: Turns
     question: str
     claims: str | None
+    quoted: str = ""
+    """Code that must stand in the passage line by line."""
+    needs_passage: bool = False
+    """Whether nobody can answer who does not see the passage."""
 
 
 def _pair(question: str, answer: str) -> Turns:
@@ -134,6 +140,13 @@ def _plain(fields: _Fields) -> Written:
     return Written(_pair(question, answer), question, answer)
 
 
+def _explained(fields: _Fields) -> Written:
+    """An explanation has other words than the code, so that what must be grounded is the code it is about."""
+    question, answer = fields.text("question"), fields.text("answer")
+    quoted = "\n".join(fenced_blocks(question))
+    return Written(_pair(question, answer), question, None, quoted, needs_passage=not quoted)
+
+
 def _joined(fields: _Fields) -> Written:
     """The facts that an answer joins must be grounded as it must."""
     facts = fields.texts("facts", 2)
@@ -145,6 +158,8 @@ def _solved(fields: _Fields) -> Written:
     """What a problem gives must be grounded; what follows from it is in no passage."""
     question = fields.text("question")
     answer = "\n".join([*fields.texts("steps", 1), fields.text("result")])
+    if wrong_calculations(answer):
+        raise RejectedError(Rejection.of(WRONG_ARITHMETIC, answer))
     return Written(_pair(question, answer), question, question)
 
 
@@ -165,11 +180,11 @@ def _talked(fields: _Fields) -> Written:
 
 def _refused(fields: _Fields) -> Written:
     question, answer = fields.text("question"), fields.text("answer")
-    return Written(_pair(question, answer), question, None)
+    return Written(_pair(question, answer), question, None, needs_passage=True)
 
 
 def _is_prose(passage: Passage) -> bool:
-    return code_share(passage.text) < MOSTLY_CODE
+    return not code_lines(passage.text).are_most
 
 
 def _is_long(passage: Passage) -> bool:
@@ -177,7 +192,7 @@ def _is_long(passage: Passage) -> bool:
 
 
 def _has_code(passage: Passage) -> bool:
-    return has_code(passage.text)
+    return code_lines(passage.text).are_some
 
 
 def _has_numbers(passage: Passage) -> bool:
@@ -199,7 +214,7 @@ KINDS: Mapping[KindName, Kind] = {
     ),
     "definition": Kind(_PAIR, _plain, _is_prose),
     "summary": Kind(_PAIR, _plain, lambda passage: _is_long(passage) and _is_prose(passage), most=2),
-    "code_explanation": Kind(_PAIR, _plain, _has_code),
+    "code_explanation": Kind(_PAIR, _explained, _has_code),
     "code_exercise": Kind({"task": _STRING, "solution": _STRING}, _programmed, _has_code, most=2),
     "maths": Kind(_STEPS, _solved, lambda passage: _has_numbers(passage) and _is_prose(passage), most=4),
     "dialogue": Kind({"turns": _list(_object(_PAIR), 2, 6)}, _talked, _is_long, most=2),

@@ -1,4 +1,7 @@
-"""What a passage says, written anew in another style (Maini et al. 2024, "Rephrasing the web", 2401.16380)."""
+"""What a passage says, written anew in another style.
+
+After Maini et al. 2024, "Rephrasing the web" (arXiv 2401.16380).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from pipelines.synthesis.ask import Ask, Making, each
+from pipelines.synthesis.checks.checks import Checks
 from pipelines.synthesis.chunks import fenced_blocks
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection, Result
 from pipelines.synthesis.method import Method
@@ -19,7 +23,7 @@ from pipelines.synthesis.writing import Writing
 Style = Literal["textbook", "encyclopaedia", "dialogue"]
 LOST = "lost_code"
 """The reason of a text that lacks a code block or a formula of its passage."""
-_FORMULA = re.compile(r"\$\$[^$]++\$\$|\\\[(?:[^\\]|\\[^\]]){1,2000}+\\\]")
+_FORMULA = re.compile(r"\$\$[^$]++\$\$|\\\[(?:[^\\]|\\[^\[\]]){1,2000}+\\\]")
 
 
 class Rephrase(Method):
@@ -28,8 +32,8 @@ class Rephrase(Method):
     VERSION: ClassVar[int] = 1
 
     method: Literal["rephrase"] = "rephrase"
-    styles: list[Style] = Field(
-        default_factory=lambda: ["textbook", "encyclopaedia"],
+    styles: tuple[Style, ...] = Field(
+        ("textbook", "encyclopaedia"),
         min_length=1,
         description="A text of each is written about each passage: textbook explains, encyclopaedia states, "
         "dialogue lets two people talk.",
@@ -39,6 +43,10 @@ class Rephrase(Method):
         ge=200,
         description="Longer documents are cut at paragraphs into passages of at most so many: of long ones "
         "a model keeps less.",
+    )
+    checks: Checks = Field(
+        default_factory=lambda: Checks(grounded_words=0.25),
+        description="What new text must pass; other words are wanted here, so fewer must be the passage's.",
     )
 
     @property

@@ -39,6 +39,8 @@ SPECULATIVE = {
     "suffix": {"method": "suffix"},
 }
 """What vLLM's `--speculative-config` takes (vllm/config/speculative.py, 0.32)."""
+QUIET = "--disable-uvicorn-access-log"
+"""Otherwise the log has a line for each of millions of requests."""
 OWN_OPTIONS = {
     "api-key": "a key is made for each server",
     "data-parallel-size": "say `data_parallel`",
@@ -101,7 +103,7 @@ class Serve(BaseModel):
 
     def arguments(self) -> list[str]:
         """The arguments of vLLM's program, without the address to listen at."""
-        words = ["serve", self.model, f"--served-model-name={self.model}"]
+        words = ["serve", self.model, f"--served-model-name={self.model}", QUIET]
         words.append(f"--tensor-parallel-size={self.tensor_parallel}")
         words.append(f"--data-parallel-size={self.data_parallel}")
         if self.max_length is not None:

@@ -61,7 +61,7 @@ class Translate(Method):
         default_factory=_SAMPLING.copy, description="What goes into each request, such as temperature."
     )
     checks: Checks = Field(
-        default_factory=partial(Checks, min_words=1, max_words=1_000_000),
+        default_factory=partial(Checks, max_words=1_000_000, refusals=False),
         description="What translations must pass besides.",
     )
 

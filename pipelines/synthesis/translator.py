@@ -11,7 +11,7 @@ from pipelines.synthesis.chunks import chunk_spans
 from pipelines.synthesis.draft import NO_ANSWER, RejectedError, Rejection
 from pipelines.synthesis.faithful import ROUND_TRIP, Languages, fault, similarity
 from pipelines.synthesis.glossary import Glossary
-from pipelines.synthesis.languages import language_name
+from pipelines.synthesis.languages import NAMES, language_name
 from pipelines.synthesis.masking import MARK, Masked, masked, without_marks
 from pipelines.synthesis.prompt import Prompt
 
@@ -105,7 +105,8 @@ class Translator:
         return (wrapped[1] if wrapped else answer.text).strip()
 
     def _names(self, languages: Languages) -> dict[str, str]:
-        return {"source": language_name(languages.source), "language": language_name(languages.to)}
+        to = NAMES.get(languages.to, f"the language whose code is {languages.to}")
+        return {"source": language_name(languages.source), "language": to}
 
 
 def _end(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import xxhash
 
 from pipelines.synthesis.ask import Answer, Ask
+from pipelines.synthesis.bare_text import bare_text
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection
 from pipelines.synthesis.languages import language_name
 from pipelines.synthesis.passage import Passage
@@ -19,7 +19,6 @@ CUT_SHORT = "cut_short"
 """The reason of what the limit of tokens cut off in the middle."""
 UNPARSED = "unparsed"
 """The reason of what is not the JSON that was asked for."""
-_ITEM_NUMBERS = re.compile(r"^([ \t>#*]*)\d{1,3}[.)](?=[\s*])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Writing:
         answer = await self.answer(prompt, values)
         if answer.finish_reason == "length":
             raise RejectedError(Rejection.of(CUT_SHORT, answer.text))
-        return self.draft(kind, answer.text.strip(), prompt, after=after, passages=passages)
+        return self.draft(kind, bare_text(answer.text), prompt, after=after, passages=passages)
 
     def draft(
         self,
@@ -84,15 +83,10 @@ class Writing:
             language=self.passage.language,
             prompt=f"{after}+{prompt.hash}" if after else prompt.hash,
             text=text,
-            claims=without_item_numbers(text if claims is None else claims),
+            claims=text if claims is None else claims,
             instructions=prompt.instructions,
             passages=passages,
         )
-
-
-def without_item_numbers(text: str) -> str:
-    """The text without the numbers of its list items, which no passage contains."""
-    return _ITEM_NUMBERS.sub(r"\1", text)
 
 
 def rank(*parts: str) -> str:

@@ -28,7 +28,7 @@ REJECTIONS = pa.schema(
 )
 UNANSWERED, TOKENS_MADE, CALLS = "unanswered", "tokens_made", "calls"
 INPUT_TOKENS, OUTPUT_TOKENS, WANTED = "input_tokens", "output_tokens", "tokens_wanted"
-PASSAGE_CHARACTERS = "passage_characters"
+PASSAGE_CHARACTERS, PASSAGE_TOKENS = "passage_characters", "passage_tokens"
 SECONDS_BETWEEN_LINES = 30
 
 
@@ -43,6 +43,7 @@ class Account:
     output_tokens: int = 0
     characters: int = 0
     """Of the passages."""
+    passage_tokens: int = 0
     kept: Counter[str] = field(default_factory=Counter)
     """Drafts that became documents, by kind."""
     rejected: Counter[str] = field(default_factory=Counter)
@@ -52,8 +53,8 @@ class Account:
     fruitless: Counter[str] = field(default_factory=Counter)
     """Passages that gave none, by the reason that most of their drafts were rejected for."""
 
-    def add(self, outcome: Outcome, tokens: int) -> None:
-        """Take in an outcome, whose drafts have so many tokens."""
+    def add(self, outcome: Outcome, tokens: int, passage_tokens: int) -> None:
+        """Take in an outcome, whose drafts have so many tokens, and its passage too."""
         reasons = Counter(each.reason for each in rejections_of(outcome.results))
         kinds = Counter(draft.kind for draft in drafts_of(outcome.results))
         self.kept += kinds
@@ -69,6 +70,7 @@ class Account:
         self.input_tokens += outcome.input_tokens
         self.output_tokens += outcome.output_tokens
         self.characters += len(outcome.passage.text)
+        self.passage_tokens += passage_tokens
 
     def count(self, output: TaskOutput, wanted: int | None) -> None:
         """Write the sums to a task's counts; `wanted` are the tokens that it was to make."""
@@ -93,6 +95,7 @@ class Account:
             (INPUT_TOKENS, self.input_tokens),
             (OUTPUT_TOKENS, self.output_tokens),
             (PASSAGE_CHARACTERS, self.characters),
+            (PASSAGE_TOKENS, self.passage_tokens),
             (UNANSWERED, self.rejected[NO_ANSWER]),
             (WANTED, wanted or 0),
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -125,6 +125,18 @@ class AskedDocuments(SingleTaskStage):
     def order(self, workdir: Path) -> pa.Table:
         """The documents in the order in which they are asked about (ASKED), memory-mapped."""
         return read_arrow(self.path(workdir, ORDER))
+
+    def places_of(self, workdir: Path, doc_ids: Iterable[str]) -> pa.Table:
+        """Those of these documents that are asked about (ASKED)."""
+        wanted = pa.array(sorted(set(doc_ids)), pa.string())
+        stages, order = {stage.scope: stage for stage in self.tokenized}, self.order(workdir)
+        chosen = pa.chunked_array([pa.repeat(False, order.num_rows)])
+        for number, (source, part) in enumerate(self.files(workdir)):
+            ids = read_arrow(stages[source].path(workdir, part.replace(".parquet", ".arrow")))
+            if rows := ids.column("row").filter(pc.is_in(ids.column("doc_id"), wanted)):
+                here = pc.and_(pc.equal(order.column("file"), number), pc.is_in(order.column("row"), rows))
+                chosen = pc.or_(chosen, here)
+        return order.filter(chosen)
 
 
 def _as(values: pa.ChunkedArray | pa.Array, kind: pa.DataType) -> pa.Array:

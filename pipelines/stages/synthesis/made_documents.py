@@ -159,11 +159,18 @@ class MadeDocuments(PartStage):
 
     def passages(self, workdir: Path, first: int = 0, every: int = 1) -> Iterator[Passage]:
         """What is asked about, in order; of the documents those from `first` on, one of every so many."""
-        stages = {stage.scope: stage for stage in self.parts}
-        files = [(stages[source], part) for source, part in self.asked.files(workdir)]
         order = self.asked.order(workdir)
         places = pa.array(range(first, order.num_rows, every), pa.int64())
-        return PassageReader(workdir, files, self.method).passages(order.take(places))
+        return self._reader(workdir).passages(order.take(places))
+
+    def passages_of(self, workdir: Path, doc_ids: Iterable[str]) -> list[Passage]:
+        """The passages of a few documents that are asked about, without related ones."""
+        return self._reader(workdir).alone(self.asked.places_of(workdir, doc_ids))
+
+    def _reader(self, workdir: Path) -> PassageReader:
+        stages = {stage.scope: stage for stage in self.parts}
+        files = [(stages[source], part) for source, part in self.asked.files(workdir)]
+        return PassageReader(workdir, files, self.method)
 
     def outcomes(
         self, workdir: Path, passages: Iterable[Passage], name: str
@@ -198,15 +205,17 @@ class MadeDocuments(PartStage):
         """The outcomes up to the one that brings the tokens wanted; no question is in them twice."""
         encoder = encoders_of(self.tokenizer.whole_folder(workdir)).text
         seen = SeenQuestions(self.method.checks.alike_questions)
+
+        def tokens_of(texts: Iterable[str]) -> int:
+            return len(encoder.encode(pa.chunked_array([pa.array(texts, pa.large_string())])).ids)
+
         while wanted is None or account.tokens < wanted:
             outcome = next(found, None)
             if outcome is None:
                 return
             outcome = without_repeated(outcome, seen)
-            texts = pa.chunked_array(
-                [pa.array(map(plain_text, drafts_of(outcome.results)), pa.large_string())]
-            )
-            account.add(outcome, len(encoder.encode(texts).ids))
+            made = tokens_of(map(plain_text, drafts_of(outcome.results)))
+            account.add(outcome, made, tokens_of([outcome.passage.text]))
             pace.tell()
             yield outcome
 
@@ -225,11 +234,12 @@ class MadeDocuments(PartStage):
         """What the metadata of every document says of the way it was made."""
         return {"method": self.method.method, "model": self.model.model}
 
-    def rejected(self, workdir: Path) -> Iterator[pa.Table]:
-        """What became no document, a table a task (REJECTIONS)."""
+    def rejected(self, workdir: Path) -> Iterator[pa.RecordBatch]:
+        """What became no document (REJECTIONS), some at a time, in the order in which it came."""
         for name in self.manifest(workdir).part_names(".parquet"):
             if name.startswith(f"{FOLDER}/"):
-                yield pq.read_table(self.path(workdir, name))
+                with pq.ParquetFile(self.path(workdir, name)) as file:
+                    yield from file.iter_batches()
 
 
 def without_repeated(outcome: Outcome, seen: SeenQuestions) -> Outcome:

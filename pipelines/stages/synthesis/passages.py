@@ -42,13 +42,15 @@ class PassageReader:
     def passages(self, order: pa.Table) -> Iterator[Passage]:
         """The passages of documents (ASKED), in their order."""
         for start in range(0, order.num_rows, BLOCK):
-            block = order.slice(start, BLOCK)
-            found = [
-                passage
-                for asked, document in zip(block.to_pylist(), self._documents(block), strict=True)
-                for passage in self._cut(document, asked)
-            ]
-            yield from self._with_related(found)
+            yield from self._with_related(self.alone(order.slice(start, BLOCK)))
+
+    def alone(self, block: pa.Table) -> list[Passage]:
+        """The passages of a few documents (ASKED), without related ones."""
+        return [
+            passage
+            for asked, document in zip(block.to_pylist(), self._documents(block), strict=True)
+            for passage in self._cut(document, asked)
+        ]
 
     def _documents(self, block: pa.Table) -> list[dict[str, Any]]:
         """The documents of a block; every part is opened once."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.synthesis.chunks import chunk_spans
+from pipelines.synthesis.chunks import chunk_spans, fenced_blocks
 
 TEXTS = st.lists(
     st.sampled_from(
@@ -53,6 +53,12 @@ def test_a_block_ends_with_its_own_fence(opening, closing):
     block = f"{opening}\n" + "```x\n~~~ text\n\nmore\n" + f"{closing}\n"
     text = "Prose before it.\n\n" + block + "\nProse after it.\n" * 3
     assert any(block in piece for piece in pieces(text, 60))
+
+
+def test_blocks_are_found_with_all_that_is_in_them():
+    text = "a\n```py\nx\n\n~~~\n```\n```\ny\n```\n~~~~\n~~~\nz\n~~~~ \nb\n  ```\nopen\n"
+    assert fenced_blocks(text) == ["x\n\n~~~\n", "y\n", "~~~\nz\n", "open\n"]
+    assert fenced_blocks("no `code` here") == []
 
 
 def test_a_block_longer_than_a_piece_is_cut_between_its_lines():

@@ -136,6 +136,7 @@ def test_arguments_are_those_of_vllm_serve(world):
         "serve",
         "some/model",
         "--served-model-name=some/model",
+        "--disable-uvicorn-access-log",
         "--tensor-parallel-size=2",
         "--data-parallel-size=4",
         "--max-model-len=4096",
