@@ -69,8 +69,12 @@ async def each(calls: Iterable[Coroutine[Any, Any, Given]]) -> list[Given | Reje
             return error.rejection
 
     begun = list(calls)
+    tasks = [asyncio.ensure_future(caught(call)) for call in begun]
     try:
-        return await asyncio.gather(*map(caught, begun))
+        return await asyncio.gather(*tasks)
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for call in begun:  # one that was cancelled before it began would complain that nobody awaited it
             call.close()

@@ -16,22 +16,16 @@ from pipelines.synthesis.ask import Ask, Making, each
 from pipelines.synthesis.draft import RejectedError, Rejection, Result
 from pipelines.synthesis.entities import Entities, list_entities
 from pipelines.synthesis.formats import in_format
-from pipelines.synthesis.method import Method
+from pipelines.synthesis.method import Method, as_weights
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.relations import relations
 from pipelines.synthesis.study import study
 from pipelines.synthesis.walks import walk_texts
-from pipelines.synthesis.writing import Writing, rank
+from pipelines.synthesis.writing import Writing, chance
 
 How = Literal["relations", "walks", "study", "faq", "maths", "table", "tutorial"]
 FORMATS: tuple[How, ...] = ("faq", "maths", "table", "tutorial")
-_RANKS = 16**32
-
-
-def _as_weights(value: object) -> object:
-    """A list of names gives each the weight 1."""
-    return dict.fromkeys(value, 1.0) if isinstance(value, (list, tuple)) else value
 
 
 class Augment(Method):
@@ -42,7 +36,7 @@ class Augment(Method):
 
     method: Literal["augment"] = "augment"
     how: Annotated[
-        dict[How, Annotated[float, Field(gt=0)]], BeforeValidator(_as_weights), Field(min_length=1)
+        dict[How, Annotated[float, Field(gt=0)]], BeforeValidator(as_weights), Field(min_length=1)
     ] = Field(
         default_factory=lambda: dict.fromkeys(get_args(How), 1.0),
         description="A list of ways, each used on every passage, or weights: the heaviest is used on every "
@@ -82,11 +76,7 @@ class Augment(Method):
     def chosen(self, passage: Passage) -> list[How]:
         """The ways that are used on a passage, always the same."""
         most = max(self.how.values())
-        return [
-            name
-            for name, weight in self.how.items()
-            if int(rank(passage.id, name), 16) < weight / most * _RANKS or weight == most
-        ]
+        return [name for name, weight in self.how.items() if chance(passage.id, name) < weight / most]
 
 
 async def _augmented(config: Augment, writing: Writing) -> list[Result]:

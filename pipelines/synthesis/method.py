@@ -21,6 +21,11 @@ ANSWER_TOKENS = 400
 """Of an answer: a few questions with theirs, or a few paragraphs. A guess, until a trial measures it."""
 
 
+def as_weights(value: object) -> object:
+    """A list of names, which gives each the weight 1, or weights as they are."""
+    return dict.fromkeys(value, 1.0) if isinstance(value, (list, tuple)) else value
+
+
 class Method(BaseModel, ABC):
     """A way of making new documents from documents, and its settings."""
 

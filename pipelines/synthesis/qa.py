@@ -13,11 +13,11 @@ from pipelines.settings import Share
 from pipelines.synthesis.ask import Answer, Ask, Making, each
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection, Result
 from pipelines.synthesis.json_answers import parse_objects
-from pipelines.synthesis.method import Method
+from pipelines.synthesis.method import Method, as_weights
 from pipelines.synthesis.passage import Passage, Turns
 from pipelines.synthesis.prompt import Prompt, Prompts
 from pipelines.synthesis.question_kinds import EMPTY, KINDS, MISSING_FIELD, KindName
-from pipelines.synthesis.writing import CUT_SHORT, UNPARSED, Writing, rank
+from pipelines.synthesis.writing import CUT_SHORT, UNPARSED, Writing, chance
 
 NO_KIND = "no_kind_fits"
 """The reason of a passage about which nothing of what is wanted can be asked."""
@@ -25,7 +25,6 @@ UNGROUNDED = "ungrounded_code"
 """The reason of a question about code that is not that of the passage."""
 WRAPPER = "questions"
 """The field of an answer that holds the questions."""
-_RANKS = 16**32
 
 DEFAULT_KINDS: dict[KindName, float] = {
     "factual": 3,
@@ -41,11 +40,6 @@ DEFAULT_KINDS: dict[KindName, float] = {
 }
 
 
-def _as_weights(value: object) -> object:
-    """A list of names gives each the weight 1."""
-    return dict.fromkeys(value, 1.0) if isinstance(value, (list, tuple)) else value
-
-
 class Questions(Method):
     """Questions and answers about passages."""
 
@@ -53,7 +47,7 @@ class Questions(Method):
 
     method: Literal["qa"] = "qa"
     kinds: Annotated[
-        dict[KindName, Annotated[float, Field(gt=0)]], BeforeValidator(_as_weights), Field(min_length=1)
+        dict[KindName, Annotated[float, Field(gt=0)]], BeforeValidator(as_weights), Field(min_length=1)
     ] = Field(
         default_factory=DEFAULT_KINDS.copy,
         description="A list of kinds, or relative weights of them. A passage is only asked for what it can "
@@ -98,7 +92,7 @@ class Questions(Method):
         """
         fitting = [kind for kind in self.kinds if KINDS[kind].fits(passage)]
         drawn = sorted(
-            fitting, key=lambda kind: _chance(passage.id, kind) ** (1 / self.kinds[kind]), reverse=True
+            fitting, key=lambda kind: chance(passage.id, kind) ** (1 / self.kinds[kind]), reverse=True
         )
         return [(drawn[n % len(drawn)], n // len(drawn)) for n in range(self.per_passage if drawn else 0)]
 
@@ -131,7 +125,7 @@ class Questions(Method):
             return error.rejection
         if not _stands_in(written.quoted, passage.text):
             return Rejection.of(UNGROUNDED, written.question)
-        shown = written.needs_passage or _chance(passage.id, kind, written.question) < self.with_passage
+        shown = written.needs_passage or chance(passage.id, kind, written.question) < self.with_passage
         return Draft(
             kind=kind,
             language=passage.language,
@@ -161,8 +155,3 @@ def _showing(passage: Passage, turns: Turns) -> Turns:
     """A conversation whose first turn begins with the passage."""
     first: Mapping[str, str] = turns[0]
     return ({**first, "content": f"{passage.text.strip()}\n\n{first['content']}"}, *turns[1:])
-
-
-def _chance(*parts: str) -> float:
-    """A number from 0 up to 1 that is as good as random and always the same."""
-    return int(rank(*parts), 16) / _RANKS

@@ -92,3 +92,8 @@ class Writing:
 def rank(*parts: str) -> str:
     """Puts things in an order that is as good as random and always the same."""
     return xxhash.xxh3_128_hexdigest("\0".join(parts).encode("utf-8", "surrogatepass"))
+
+
+def chance(*parts: str) -> float:
+    """A number from 0 up to 1 that is as good as random and always the same."""
+    return int(rank(*parts), 16) / 16**32

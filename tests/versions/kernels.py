@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,7 +37,20 @@ from pipelines.sources.language_model import bundled_model, load_identifier
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages import hash_sampling
 from pipelines.stages.contamination import item_texts, semantic
-from pipelines.synthesis import docstring_qa
+from pipelines.synthesis import chunks, docstring_qa, topics
+from pipelines.synthesis.ask import Answer
+from pipelines.synthesis.augment import Augment
+from pipelines.synthesis.checks import checks
+from pipelines.synthesis.checks.checked import checked
+from pipelines.synthesis.chunks import chunk_spans
+from pipelines.synthesis.draft import Draft, RejectedError
+from pipelines.synthesis.method import Method
+from pipelines.synthesis.passage import Passage
+from pipelines.synthesis.prompt import Prompts
+from pipelines.synthesis.qa import Questions
+from pipelines.synthesis.rephrase import Rephrase
+from pipelines.synthesis.topics import related
+from pipelines.synthesis.translate import Translate
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.load import TokenizerFiles
 
@@ -288,6 +303,81 @@ def _questions() -> Any:
     return docstring_qa.docstring_questions(documents, source="qa", domain="qa")
 
 
+METHODS: tuple[Method, ...] = (
+    Questions(domains=["d"], per_passage=9),
+    Translate(domains=["d"], to="ru"),
+    Augment(domains=["d"]),
+    Rephrase(domains=["d"], styles=["textbook", "encyclopaedia", "dialogue"]),
+)
+
+
+def _method(method: Method) -> Kernel:
+    file = type(method).__module__.replace(".", "/") + ".py"
+    return Kernel(f"method {method.method}", file, method.VERSION, lambda: _made(method))
+
+
+def _passages() -> list[Passage]:
+    texts = [text for text in (*TEXTS, CODE) if text.strip()]
+    return [
+        Passage(id=f"{n}#0", parent_id=str(n), text=text, language="en", source="s", domain="d")
+        for n, text in enumerate(texts)
+    ]
+
+
+def _made(method: Method) -> list[str]:
+    """What a method makes of texts when the model says what `_says` says."""
+
+    async def make() -> list[str]:
+        making, passages = method.build(Prompts()), _passages()
+        found = []
+        for number, passage in enumerate(passages):
+            try:
+                found += await making(passage.with_related((passages[number - 1],)), _says)
+            except RejectedError as error:
+                found.append(error.rejection)
+        return [
+            repr(replace(each, prompt="", instructions=()) if isinstance(each, Draft) else each)
+            for each in found
+        ]
+
+    return asyncio.run(make())
+
+
+async def _says(prompt: Any, values: Any, *, schema: Any = None, draw: int = 0) -> Answer:
+    """The answer of a model that repeats what it is given, or the beginning, in the form that is wanted."""
+    given = next(value for value in values.values() if isinstance(value, str) and value)
+    said = given.swapcase() if "text" in values else given[: 400 + draw]
+    return Answer(orjson.dumps(_filled(schema, said)).decode() if schema else said, "stop")
+
+
+def _filled(schema: Any, said: str) -> Any:
+    """A value of a JSON schema."""
+    if schema.get("type") == "object":
+        return {name: _filled(each, said) for name, each in schema["properties"].items()}
+    if schema.get("type") == "array":
+        return [_filled(schema["items"], said[start:]) for start in range(schema.get("minItems", 1))]
+    return schema["enum"][0] if "enum" in schema else said
+
+
+def _checked() -> list[str]:
+    """The verdicts on drafts that say what their passage says, what another says, or what was asked."""
+    identifier = load_identifier(str(bundled_model()))
+    passages = _passages()
+
+    async def make(passage: Passage, ask: Any) -> list[Draft]:
+        others = [passage, *passages[:8]]
+        return [
+            Draft(kind="k", language="en", prompt="p", text=each.text[:500], claims=each.text[:500])
+            for each in others
+        ]
+
+    async def verdicts() -> list[str]:
+        making = checked(make, checks.Checks(), Prompts(), identifier)
+        return [getattr(each, "reason", "") for passage in passages for each in await making(passage, _says)]
+
+    return asyncio.run(verdicts())
+
+
 @cache
 def _items() -> pa.Table:
     """Items that are in the texts and the code, and one that is not."""
@@ -410,5 +500,9 @@ KERNELS: dict[str, Kernel] = {
         _module("files", formats, _files),
         _module("python environment", python_environment, _python_code),
         _module("questions from docstrings", docstring_qa, _questions),
+        _module("pieces of texts", chunks, lambda: [chunk_spans(text, 200) for text in (*TEXTS, CODE)]),
+        _module("texts on a topic", topics, lambda: related([*TEXTS, *TEXTS[::-1]], 3)),
+        _module("checks of new text", checks, _checked),
+        *(_method(method) for method in METHODS),
     )
 }

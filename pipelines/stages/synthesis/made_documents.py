@@ -18,6 +18,7 @@ from pipelines.execution.output import Output, Task, TaskOutput
 from pipelines.execution.run_stage import LOGS
 from pipelines.execution.stage import Stage
 from pipelines.sources.endpoint import EndpointClient
+from pipelines.sources.endpoint_session import Patience
 from pipelines.sources.language_model import load_identifier
 from pipelines.sources.models import ModelInput
 from pipelines.stages.parts import PartStage, write_parts
@@ -45,7 +46,7 @@ from pipelines.synthesis.model import ModelEndpoint
 from pipelines.synthesis.outcomes import Outcome, outcomes, stored_outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
-from pipelines.synthesis.server import Serve, served, stop_server
+from pipelines.synthesis.server import Serve, patience, served, stop_server
 
 ANSWERS = "answers"
 """In the folder of a run: what a model answered stays, whatever becomes of the stages."""
@@ -192,7 +193,13 @@ class MadeDocuments(PartStage):
         first = yield from stored_outcomes(rest, make, self.model.model, answers, sampling)
         if first is not None:
             with self._endpoint(workdir) as endpoint:
-                yield from outcomes(chain([first], rest), make, EndpointClient(endpoint), answers, sampling)
+                client = EndpointClient(endpoint, self._patience)
+                yield from outcomes(chain([first], rest), make, client, answers, sampling)
+
+    @property
+    def _patience(self) -> Patience | None:
+        """A server of our own that dies is started again, which takes its time."""
+        return patience(self.model) if isinstance(self.model, Serve) else None
 
     def _endpoint(self, workdir: Path) -> AbstractContextManager[ModelEndpoint]:
         if isinstance(self.model, Serve):
