@@ -12,10 +12,10 @@ and with the answer in another language of XQuAD (`other_language`). Thresholds 
 even number; `held` are the odd ones.
 
 Language confusion: completions of ten models in fifteen languages, labelled by the benchmark's own rule: a
-line whose language is not the prompt's by lid.176 (`line`), or, in languages of other scripts than Latin, a line
-with an English word in small letters (`word`). Held are four of the models. What is rejected of the good,
-and kept of the bad, is shown, because that rule errs too: it takes a list of English song titles for English,
-and does not know `реwiewe` or a Chinese word in Russian.
+line whose language is not the prompt's by lid.176 (`line`), or, in languages of other scripts than Latin, a
+line with an English word in small letters (`word`). Held are four of the models. What is rejected of the
+good, and kept of the bad, is shown, because that rule errs too: it takes a list of English song titles for
+English, and does not know `реwiewe` or a Chinese word in Russian.
 """
 
 from __future__ import annotations
