@@ -7,7 +7,8 @@ strong model: it reads the facts in what it is asked and writes them in other wo
 built by `coupage run` and trained by `coupage train` from new weights, hold the same number of tokens:
 
 raw           the documents, repeated
-paraphrased   the same facts in the same order and direction, in many other words, and the documents
+paraphrased   the same facts in the same order and direction, in many other words, and the documents; like
+              these it names its subject once and then says `they`
 augmented     what `augment` makes (relations, walks, study, FAQ, tables, tutorials), and the documents
 
 A quarter of the tokens of every arm are questions, with answers, about half of the entities; so all know the
@@ -16,8 +17,8 @@ form. The model is then asked about the other half, without any text: forward ("
 X works, another where that is). Its answer counts if it is right to the letter (free), or if it finds it
 likelier than nine others (choice).
 
-The result has means over seeds, and for the step from each arm to the next the mean of the paired differences
-with its 95 % interval (Student's t over seeds).
+Printed is also the diversity of what each arm reads. The result has means over seeds, and for the step from
+each arm to the next the mean of the paired differences with its 95 % interval (Student's t over seeds).
 """
 
 import argparse
@@ -33,7 +34,9 @@ import coupage
 from benchmarks.augmentation.closed_book import ClosedBook
 from benchmarks.augmentation.texts import arms, write_jsonl
 from benchmarks.augmentation.world import FORMS, World
+from pipelines.synthesis.diversity import compression_ratio, distinct_ngrams, sample_words
 
+SAMPLE_WORDS = 20_000
 NEW_WEIGHT = {"raw": 0, "paraphrased": 60, "augmented": 60}
 """Of each arm the share of new text; 25 are questions, the rest is raw text."""
 STAGES = {arm: f"stage{number}" for number, arm in enumerate(NEW_WEIGHT, 1)}
@@ -88,12 +91,21 @@ def recipe(tokens: int, seed: int, options: argparse.Namespace) -> dict:
     }
 
 
+def variety(texts: list[str]) -> str:
+    sample = sample_words(texts, SAMPLE_WORDS)
+    distinct = " ".join(f"{distinct_ngrams(sample, n) or 0:.3f}" for n in (1, 2, 3))
+    return f"distinct-1, 2, 3: {distinct}, compressed {compression_ratio(sample) or 0:.1f} times"
+
+
 def one_seed(seed: int, folder: Path, options: argparse.Namespace) -> dict:
     world = World(options.people, seed)
     texts = arms(world, folder / "prompts")
     for name, found in {"questions": [q.document for q in world.shown], **texts}.items():
         write_jsonl(folder / f"{name}.jsonl", found)
-        print(f"  {name}: {len(found):,} texts, {sum(map(len, found)):,} characters", flush=True)
+        print(
+            f"  {name}: {len(found):,} texts, {sum(map(len, found)):,} characters, {variety(found)}",
+            flush=True,
+        )
     path = folder / "augmentation.yaml"
     path.write_text(yaml.safe_dump(recipe(options.tokens, seed, options)))
     coupage.run(path, workdir=folder / "run")
@@ -135,14 +147,14 @@ def main() -> None:
     )
     for name, default in (
         ("seeds", 3),
-        ("people", 160),
-        ("tokens", 1_000_000),
-        ("hidden", 128),
-        ("layers", 4),
-        ("rows", 4),
+        ("people", 64),
+        ("tokens", 300_000),
+        ("hidden", 96),
+        ("layers", 3),
+        ("rows", 2),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--arms", nargs="+", choices=list(NEW_WEIGHT), default=list(NEW_WEIGHT))
     parser.add_argument("--work", type=Path, help="keep the runs here")
     options = parser.parse_args()

@@ -21,7 +21,6 @@ from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.build import Graph
 from pipelines.plain import print_json
 from pipelines.recipe.mistakes import nearest
-from pipelines.report.synthesis_trial import TRIAL
 from pipelines.stages.synthesis.account import storable
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments

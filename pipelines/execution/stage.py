@@ -64,6 +64,11 @@ class Stage(ABC):
         """
         return ""
 
+    @property
+    def serves(self) -> bool:
+        """Whether its tasks serve a model, for which they want an accelerator."""
+        return False
+
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """What must have entered this stage, by unit, according to the manifests of its inputs."""
         return {}

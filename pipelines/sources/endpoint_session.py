@@ -18,6 +18,7 @@ import orjson
 
 from mixers.printable import one_line
 from pipelines.errors import WorkError
+from pipelines.sources.gate import Gate
 
 if TYPE_CHECKING:
     import aiohttp
@@ -107,7 +108,7 @@ class EndpointSession:
         self._timeout = timeout
         self._patience = patience
         self._sent = sent
-        self._turn = asyncio.Semaphore(concurrency)
+        self._gate = Gate(concurrency)
         self._looking = asyncio.Lock()
         self._proxy = _proxy(base_url)
         self._answered = 0.0
@@ -140,7 +141,7 @@ class EndpointSession:
             NoAnswerError: This request outlived all tries.
             WorkError: The server is down, or refuses everything; every later request gets this error too.
         """
-        async with self._turn:
+        async with self._gate:
             return await self._post(f"{self._base_url}/{path}", _encoded(body), parse)
 
     async def get(self, path: str) -> tuple[int, bytes]:

@@ -23,9 +23,8 @@ _GOES_ON_AFTER = re.compile(r" *[*/^%×]| *[-+] *\d|\w")
 def wrong_calculations(text: str) -> list[str]:
     """The calculations in a text whose result is not what stands there.
 
-    Looked at are those with numbers and the four signs alone: `240 kg * 6` or `10^3` are passed over. A result
-    may be rounded or cut off. Commas and points may part thousands or fractions: one right reading is
-    enough.
+    Only those of numbers and the four signs are looked at: `240 kg * 6` and `10^3` are passed over. A result
+    may be rounded or cut off. Commas and points may part thousands or fractions: one right reading is enough.
     """
     text = text.translate(_WRITTEN)
     return [found[0] for found in _CALCULATION.finditer(text) if _is_wrong(found, text)]

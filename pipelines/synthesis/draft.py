@@ -32,6 +32,8 @@ class Draft:
     """What must be grounded in the passage; None where nothing must."""
     refuses: bool = False
     """Whether a refusal is what was asked for."""
+    keeps_protected: bool = False
+    """Whether code, formulas, names of files and the like stand in it as they did in the passage."""
     instructions: tuple[str, ...] = ()
     """The prompt's own sentences, which must not come back."""
     passages: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pipelines.synthesis.glossary import Term, has_translation
-from pipelines.synthesis.markdown_structure import same_structure
+from pipelines.synthesis.markdown_structure import same_structure, units
 from pipelines.synthesis.masking import Masked, same_places, without_marks
 from pipelines.synthesis.numbers import same_numbers
 
@@ -15,8 +15,8 @@ PROTECTED, STRUCTURE, NUMBERS = "protected_changed", "structure_changed", "numbe
 LENGTH, UNTRANSLATED, ANSWERED = "length_ratio", "untranslated", "answered"
 GLOSSARY, ROUND_TRIP = "glossary", "round_trip"
 
-SHORTEST, LONGEST, SLACK = 0.4, 2.5, 30
-"""How much shorter or longer a translation is at most, and characters that make no difference."""
+SHORTEST, LONGEST = (0.4, -10), (2.5, 30)
+"""How long a translation is at least and at most: in lengths of its source, and characters besides."""
 DENSE = 3
 """Letters of an alphabet that say as much as a character of Chinese or Japanese."""
 PHRASE, MOST_UNTRANSLATED = 4, 0.3
@@ -44,9 +44,10 @@ def fault(
     """The first reason against a translation of a part of a masked text, or None."""
     if not masked.has_the_same(source, translation):
         return PROTECTED
-    if not same_structure(source, translation):
+    structures = units(source), units(translation)
+    if not same_structure(*structures):
         return STRUCTURE
-    if not same_places(source, translation):
+    if not same_places(*structures):
         return PROTECTED
     before, after = without_marks(source), without_marks(translation)
     if not same_numbers(before, after, languages.source):
@@ -88,8 +89,8 @@ def similarity(text: str, again: str) -> float:
 
 
 def _is_as_long(source: str, translation: str) -> bool:
-    before, after = _weight(source), _weight(translation)
-    return SHORTEST * before - SLACK <= after <= LONGEST * before + SLACK
+    least, most = (times * _weight(source) + more for times, more in (SHORTEST, LONGEST))
+    return least <= _weight(translation) <= most
 
 
 def _weight(text: str) -> int:

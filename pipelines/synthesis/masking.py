@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.synthesis.markdown_structure import units
+from pipelines.synthesis.markdown_structure import Unit
 from pipelines.synthesis.protected import CLOSE, OPEN, protected
 
 MARK = re.compile(f"{OPEN}[0-9]+{CLOSE}")
@@ -66,7 +66,7 @@ def masked(text: str) -> Masked:
     return Masked("".join([*pieces, text[at:]]), items, frozenset(blocks))
 
 
-def same_places(source: str, translation: str) -> bool:
+def same_places(source: list[Unit], translation: list[Unit]) -> bool:
     """Whether each mark stands in the same paragraph, item of a list or cell of a table."""
     return _places(source) == _places(translation)
 
@@ -76,11 +76,18 @@ def without_marks(text: str) -> str:
     return MARK.sub(_GAP, text)
 
 
-def _places(text: str) -> list[list[str]]:
-    return [sorted(MARK.findall(unit.text)) for unit in units(text)]
+def unprotected(text: str) -> str:
+    """The text with a gap in place of all that is protected."""
+    return without_marks(masked(text).text)
+
+
+def _places(units: list[Unit]) -> list[list[str]]:
+    return [sorted(MARK.findall(unit.text)) for unit in units]
 
 
 def _unmistakable(text: str) -> int:
     """How many things a text holds, beside marks, that are code, addresses and the like beyond doubt."""
     text = without_marks(text)
+    if not _UNMISTAKABLE.search(text):
+        return 0
     return sum(bool(_UNMISTAKABLE.search(text, span.start, span.end)) for span in protected(text))

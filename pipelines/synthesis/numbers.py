@@ -7,7 +7,10 @@ from collections import Counter
 
 _SPACES = " \u00a0\u202f\u2009"
 _GROUPED = re.compile(rf"(?<!\d)\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?!\d)")
-_NUMBER = re.compile(r"\d+(?:[.,'\u2019\u066b\u066c]\d+)*")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
+_SIGN = re.compile(r"(?<![^\s(\[=,:;])[-\u2013](?=\d)")
+_MINUS = "\u2212"
+_NUMBER = re.compile(rf"{_MINUS}?\d+(?:[.,'\u2019\u066b\u066c]\d+)*")
 _STYLES = (
     re.compile(r"(?P<whole>\d{1,3}(?:[,'\u2019\u066c]\d{3})+|\d+)(?:[.\u066b](?P<part>\d+))?"),
     re.compile(r"(?P<whole>\d{1,3}(?:[.'\u2019]\d{3})+|\d+)(?:,(?P<part>\d+))?"),
@@ -50,18 +53,20 @@ def same_numbers(source: str, translation: str, language: str) -> bool:
 
 def _numbers(text: str) -> Counter[str]:
     """The numbers of a text as they are written, in European digits; what follows no style is several."""
-    text = "".join(str(int(char)) if char.isdecimal() and not char.isascii() else char for char in text)
+    text = _OTHER_DIGIT.sub(lambda found: str(int(found[0])), text)
     joined = _GROUPED.sub(lambda found: re.sub(f"[{_SPACES}]", "\u2019", found[0]), text)
+    signed = _SIGN.sub(_MINUS, joined)
     found: Counter[str] = Counter()
-    for number in _NUMBER.findall(joined):
+    for number in _NUMBER.findall(signed):
         found.update([number] if _readings(number) else re.findall(r"\d+", number))
     return found
 
 
 def _readings(number: str) -> list[str]:
-    """The values that a number may have, as `1234.50`, by the styles that it follows."""
-    read = (style.fullmatch(number) for style in _STYLES)
-    return [_value(found["whole"], found["part"]) for found in read if found]
+    """The values that a number may have, as `-1234.50`, by the styles that it follows."""
+    sign, digits = ("-", number[1:]) if number[0] == _MINUS else ("", number)
+    read = (style.fullmatch(digits) for style in _STYLES)
+    return [sign + _value(found["whole"], found["part"]) for found in read if found]
 
 
 def _meant(number: str, language: str) -> str:

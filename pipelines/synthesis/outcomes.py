@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from pipelines.synthesis.ask import Making
 from pipelines.synthesis.asker import Asker, NotStoredError, Questions, StoredQuestions
 from pipelines.synthesis.draft import RejectedError, Result
 from pipelines.synthesis.passage import Passage
+from pipelines.synthesis.passage_reader import PassageReader
 
 _LOOK_AHEAD = 4
 """Passages taken and not yet handed out, for each request at the same time: those that were begun in vain
@@ -55,20 +55,17 @@ def outcomes(
     Raises:
         WorkError: The server is down or refuses everything, or answers cannot be stored.
     """
-    limit = _LOOK_AHEAD * client.endpoint.concurrency
-    taken = _Taken(limit)
+    reading = PassageReader(passages, _LOOK_AHEAD * client.endpoint.concurrency)
 
     async def work(put: Callable[[Outcome], None]) -> None:
-        taken.loop = asyncio.get_running_loop()
         begun: asyncio.Queue[Awaitable[Outcome] | None] = asyncio.Queue()
-        with ThreadPoolExecutor(1) as reader:
+        with reading:
             async with client.session() as session, asyncio.TaskGroup() as requests:
                 questions = Questions(client, session, answers, sampling, requests)
                 try:
                     async with asyncio.TaskGroup() as group:
                         group.create_task(_hand_out(begun, put))
-                        rest = iter(passages)
-                        while await taken.room() and (passage := await _next(reader, rest)) is not None:
+                        while (passage := await reading.next()) is not None:
                             begun.put_nowait(group.create_task(_outcome(passage, make, questions)))
                         begun.put_nowait(None)
                 except asyncio.CancelledError:
@@ -78,7 +75,7 @@ def outcomes(
     with closing(from_another_thread(work)) as found:
         for outcome in found:
             yield outcome
-            taken.one()
+            reading.one_is_done()
 
 
 def stored_outcomes(
@@ -101,28 +98,6 @@ def stored_outcomes(
             return passage
         yield outcome
     return None
-
-
-class _Taken:
-    """How many more passages may be begun; the caller, in its thread, says when it has taken an outcome."""
-
-    def __init__(self, limit: int) -> None:
-        self.loop: asyncio.AbstractEventLoop
-        self._free = asyncio.Semaphore(limit)
-
-    async def room(self) -> bool:
-        """Wait until one more may be begun."""
-        return await self._free.acquire()
-
-    def one(self) -> None:
-        """One was taken."""
-        with suppress(RuntimeError):  # the loop is closed: all were begun
-            self.loop.call_soon_threadsafe(self._free.release)
-
-
-async def _next(reader: ThreadPoolExecutor, passages: Iterator[Passage]) -> Passage | None:
-    """The next passage, read in a thread so that requests go on; None at the end."""
-    return await asyncio.get_running_loop().run_in_executor(reader, next, passages, None)
 
 
 async def _outcome(passage: Passage, make: Making, questions: StoredQuestions) -> Outcome:

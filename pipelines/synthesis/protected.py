@@ -101,7 +101,10 @@ def block_parser() -> MarkdownIt:
 
 
 def _indented(lines: list[str]) -> list[tuple[int, int]]:
-    tokens = block_parser().parse("\n".join(lines))
+    text = "\n".join(lines).replace("\r", " ")
+    if "    " not in text and "\t" not in text:
+        return []
+    tokens = block_parser().parse(text)
     found = [token.map for token in tokens if token.type == "code_block" and token.map]
     return [(first, last) for first, last in found]
 
@@ -129,7 +132,7 @@ def _code_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 _BACKTICKS = re.compile("`++")
-_BLANK = re.compile(r"\n[ \t]*+\n")
+_BLANK = re.compile(r"\n[ \t\r]*+\n")
 
 
 def _paragraphs(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -139,7 +142,7 @@ def _paragraphs(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 _OBJECT = re.compile(r"""\{\s*+(?:"[^"\n]*+"|'[^'\n]*+')\s*+:""")
 _OBJECT_PART = re.compile(
-    r"""(?P<open>[{\[])|(?P<close>[}\]])|(?P<blank>\n[ \t]*+\n)
+    r"""(?P<open>[{\[])|(?P<close>[}\]])|(?P<blank>\n[ \t\r]*+\n)
     |"(?:[^"\\\n]|\\.)*+(?:"|(?=\n)|\Z)|'(?:[^'\\\n]|\\.)*+(?:'|(?=\n)|\Z)""",
     re.VERBOSE,
 )
@@ -205,7 +208,7 @@ _DELIMITERS = (
     re.compile(r"(?P<open>\\{1,2}\[)|(?P<close>\\{1,2}\])|\\."),
     re.compile(r"(?P<both>\$\$)|\\."),
 )
-_DOLLAR = re.compile(r"(?P<dollar>\$)|(?P<blank>\n[ \t]*+\n)|\\.")
+_DOLLAR = re.compile(r"(?P<dollar>\$)|(?P<blank>\n[ \t\r]*+\n)|\\.")
 _OPENS = re.compile(r"\$(?![\s$])")
 _CLOSES = re.compile(r"(?<=[^\s\\/,($])\$(?![0-9A-Z_$])")
 _OF_FORMULAS = re.compile(r"[\\^_={}<>+|]")
@@ -267,7 +270,7 @@ _INLINE = re.compile(
     | (?<!\w)__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__(?!\w)
     | (?<![\w@])@[A-Za-z0-9_]{{2,}}
     | \\[ntr](?![a-z])                                        # an escape, a command of LaTeX
-    | \\(?:begin|end|\w{{0,6}}ref|cite\w{{0,8}}|label|url|href|input|include\w{{0,8}}|usepackage|documentclass)
+    | \\(?:begin|end|\w{{0,6}}ref|cite\w{{0,8}}|label|url|input|include\w{{0,8}}|usepackage|documentclass)
         \*?(?:\[[^\[\]\n]{{0,200}}+\])?\{{[^{{}}\n]{{0,200}}+\}}
     | \\[A-Za-z]++\*?\{{?
     | [A-Za-z]:\\[^\s<>"|?*:;,{OPEN}{CLOSE}]*+                  # a path of Windows
@@ -288,7 +291,7 @@ _NAME = re.compile(
     rf"""
     [\w.+-]+@[\w-]+(?:\.[\w-]+)+                              # an e-mail address
     | (?:~|\.{{1,2}})?(?:/[\w.+@~%-]+)+/?                     # a path
-    | (?:[\w.+@~-]+/)*[\w.+@~-]*\.(?i:{_EXTENSIONS})          # a file
+    | (?:[\w.+@~-]+/)*[\w.+@~-]*\.(?:{_EXTENSIONS}|{_EXTENSIONS.upper()})  # a file
     | (?:[\w-]+\.)+(?:{_DOMAINS})(?:/[\w./+@~%-]*)?           # a domain
     | [A-Za-z0-9]*(?:_[A-Za-z0-9]+)+_*                        # an identifier
     | [A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\(\)

@@ -23,7 +23,7 @@ from pipelines.synthesis.writing import Writing
 Style = Literal["textbook", "encyclopaedia", "dialogue"]
 LOST = "lost_code"
 """The reason of a text that lacks a code block or a formula of its passage."""
-_FORMULA = re.compile(r"\$\$[^$]++\$\$|\\\[(?:[^\\]|\\[^\]]){1,2000}+\\\]")
+_FORMULA = re.compile(r"\$\$[^$]++\$\$|\\\[(?:[^\\]|\\[^\[\]]){1,2000}+\\\]")
 
 
 class Rephrase(Method):

@@ -8,6 +8,7 @@ alone: `python server_guard.py PROGRAM ARGUMENT ...`.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import subprocess
@@ -37,9 +38,9 @@ def guard(command: Sequence[str], parent: int) -> None:
     try:
         if os.getppid() == parent:  # which may have ended before the kernel was asked
             server = subprocess.Popen(command, preexec_fn=end_with_parent)
-            print(f"coupage: the server ended, {_status(server.wait())}", flush=True)
+            logging.info("the server ended, %s", _status(server.wait()))
     except OSError as error:
-        print(f"coupage: {command[0]} cannot be run: {error.strerror}", flush=True)
+        logging.error("%s cannot be run: %s", command[0], error.strerror)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if server:
@@ -52,7 +53,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     try:
         server.wait(GRACE)
     except subprocess.TimeoutExpired:
-        print(f"coupage: the server did not end within {GRACE:g} s and is killed", flush=True)
+        logging.warning("the server did not end within %g s and is killed", GRACE)
 
 
 def _status(code: int) -> str:
@@ -60,4 +61,5 @@ def _status(code: int) -> str:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="coupage: %(asctime)s %(message)s", level=logging.INFO)
     guard(sys.argv[2:], int(sys.argv[1]))

@@ -18,6 +18,7 @@ import ctypes
 import fcntl
 import http.client
 import json
+import logging
 import os
 import secrets
 import signal
@@ -145,7 +146,7 @@ class _Watcher:
         except SystemExit:
             why = "its watcher was told to end"
         if why:
-            _say(f"given up: {why}")
+            logging.error("the server is given up: %s", why)
             State("failed", self._state.log, self._state.port, "", why).write(self._folder)
 
     def _serve(self) -> str:
@@ -159,7 +160,7 @@ class _Watcher:
                 why = self._wait_until_ready(server)
                 if not why:
                     self._set("ready")
-                    _say(f"ready after {time.monotonic() - began:.0f} s")
+                    logging.info("the server is ready after %.0f s", time.monotonic() - began)
                     ready = time.monotonic()
                     why = self._wait_until_ended(server)
                     if time.monotonic() - ready > STEADY:
@@ -167,14 +168,14 @@ class _Watcher:
                 elif len(restarts) == len(RESTARTS):
                     return why
             except _UnwantedError:
-                _say("stops: nobody wants it any more")
+                logging.info("the server stops: nobody wants it any more")
                 (self._folder / STATE).unlink()
                 return ""
             finally:
                 server.stop()
             if not restarts:
                 return f"{why}, {len(RESTARTS) + 1} times"
-            _say(f"{why}; starts again in {restarts[0]:g} s")
+            logging.warning("the server: %s; starts again in %g s", why, restarts[0])
             self._pause(restarts.pop(0))
 
     def _wait_until_ready(self, server: _Server) -> str:
@@ -224,10 +225,6 @@ def _free_port() -> int:
         return port
 
 
-def _say(what: str) -> None:
-    print(f"coupage: {time.strftime('%Y-%m-%d %H:%M:%S')} the server {what}", flush=True)
-
-
 def main() -> None:
     """Watch in a process that nobody waits for; the one that was called ends at once."""
     parser = argparse.ArgumentParser()
@@ -238,6 +235,7 @@ def main() -> None:
     given = parser.parse_args()
     if os.fork():
         os._exit(0)
+    logging.basicConfig(format="coupage: %(asctime)s %(message)s", level=logging.INFO)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     _Watcher(given.folder, given.log, given.start_within, given.command).run()

@@ -61,7 +61,7 @@ class Translate(Method):
         default_factory=_SAMPLING.copy, description="What goes into each request, such as temperature."
     )
     checks: Checks = Field(
-        default_factory=partial(Checks, max_words=1_000_000, refusals=False),
+        default_factory=partial(Checks, min_words=0, max_words=1_000_000, refusals=False),
         description="What translations must pass besides.",
     )
 
@@ -117,6 +117,7 @@ class _Translation:
             kind="translation",
             language=self.config.to,
             prompt=self._hash(translator),
+            keeps_protected=True,
             instructions=self.prompt.instructions,
         )
         if passage.messages is None:

@@ -7,9 +7,9 @@ arXiv 2505.00979, found that such walks teach what texts about single documents 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise, permutations
 
 from pipelines.synthesis.ask import each
 from pipelines.synthesis.draft import RejectedError, Rejection, Result
@@ -23,14 +23,11 @@ NOTHING_SHARED = "nothing_shared"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A passage and the entities that it mentions."""
+    """A passage, its entities, and those of all places that it mentions."""
 
     passage: Passage
     names: tuple[str, ...]
-
-    def knows(self, name: str) -> bool:
-        """Whether the passage mentions an entity."""
-        return mentions(self.passage.text.casefold(), name)
+    mentioned: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,55 +42,54 @@ async def walk_texts(writing: Writing, entities: Entities, most: int, hops: int)
     """A text about each of at most `most` walks of at most `hops` steps to related passages."""
     related = writing.passage.related
     lists = await each(list_entities(replace(writing, passage=passage)) for passage in related)
-    places = [
-        Place(passage, found.names)
+    named = [(writing.passage, entities.names)] + [
+        (passage, found.names)
         for passage, found in zip(related, lists, strict=True)
         if isinstance(found, Entities)
     ]
-    chosen = walks(Place(writing.passage, entities.names), places, hops)[:most]
+    chosen = list(islice(walks(_places(named), hops), most))
     if not chosen:
         raise RejectedError(Rejection(NOTHING_SHARED))
     return await each(_text(writing, walk, entities.prompt) for walk in chosen)
 
 
-def walks(start: Place, others: Sequence[Place], hops: int) -> list[Walk]:
-    """All walks of one step, and of two where `hops` says so, in an order as good as random."""
-    found = [walk for end in others for walk in _walks([start, end])]
-    if hops > 1:
-        found += [
-            walk
-            for middle in others
-            for end in others
-            if middle != end
-            for walk in _walks([start, middle, end])
-        ]
-    return sorted(found, key=lambda walk: rank(start.passage.id, *(p.id for p in walk.passages), *walk.names))
+def _places(named: Sequence[tuple[Passage, tuple[str, ...]]]) -> list[Place]:
+    """Passages with their entities, as places."""
+    everywhere = {name for _, names in named for name in names}
+    places = []
+    for passage, names in named:
+        text = passage.text.casefold()
+        places.append(Place(passage, names, frozenset(n for n in everywhere if mentions(text, n))))
+    return places
 
 
-def _walks(places: Sequence[Place]) -> list[Walk]:
-    """The walks through some passages in this order, one for each way to cross over."""
-    first, last = places[0], places[-1]
-    ways = _crossings(places)
-    found = []
-    for way in ways:
-        key = (first.passage.id, last.passage.id, *way)
-        begin = _drawn([name for name in first.names if name not in way and not last.knows(name)], key)
-        end = _drawn([name for name in last.names if name not in way and not first.knows(name)], key)
+def walks(places: Sequence[Place], hops: int) -> Iterator[Walk]:
+    """The walks of at most `hops` steps from the first place to others, in an order as good as random."""
+    start, *others = places
+    routes = [[start, *way] for steps in range(1, hops + 1) for way in permutations(others, steps)]
+    crossed = [(route, names) for route in routes for names in _crossings(route)]
+    for route, names in sorted(crossed, key=lambda one: rank(*_ids(one[0]), *one[1])):
+        first, last = route[0], route[-1]
+        begin = _drawn(set(first.names) - last.mentioned - {*names}, [*_ids(route), *names])
+        end = _drawn(set(last.names) - first.mentioned - {*names}, [*_ids(route), *names])
         if begin and end:
-            found.append(Walk(tuple(place.passage for place in places), (begin, *way, end)))
-    return found
+            yield Walk(tuple(place.passage for place in route), (begin, *names, end))
+
+
+def _ids(places: Sequence[Place]) -> list[str]:
+    return [place.passage.id for place in places]
 
 
 def _crossings(places: Sequence[Place]) -> list[tuple[str, ...]]:
-    """Entities that lead from each passage to the next, none used twice."""
+    """Entities that lead from each place to the next, none used twice."""
     ways: list[tuple[str, ...]] = [()]
     for here, there in pairwise(places):
-        shared = [name for name in here.names if there.knows(name)]
+        shared = [name for name in here.names if name in there.mentioned]
         ways = [(*way, name) for way in ways for name in shared if name not in way]
     return ways
 
 
-def _drawn(names: Sequence[str], key: Sequence[str]) -> str | None:
+def _drawn(names: Collection[str], key: Sequence[str]) -> str | None:
     return min(names, key=lambda name: rank(*key, name), default=None)
 
 

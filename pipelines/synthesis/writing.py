@@ -9,6 +9,7 @@ from typing import Any
 import xxhash
 
 from pipelines.synthesis.ask import Answer, Ask
+from pipelines.synthesis.bare_text import bare_text
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection
 from pipelines.synthesis.languages import language_name
 from pipelines.synthesis.passage import Passage
@@ -64,7 +65,7 @@ class Writing:
         answer = await self.answer(prompt, values)
         if answer.finish_reason == "length":
             raise RejectedError(Rejection.of(CUT_SHORT, answer.text))
-        return self.draft(kind, answer.text.strip(), prompt, after=after, passages=passages)
+        return self.draft(kind, bare_text(answer.text), prompt, after=after, passages=passages)
 
     def draft(
         self,

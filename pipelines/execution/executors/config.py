@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+SERVING: dict[str, str | int] = {"gres": "gpu:1", "mem": "64G"}
 STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -24,6 +25,10 @@ class SlurmSettings(BaseModel):
     sbatch: dict[str, str | int] = Field(
         default_factory=dict, description="Further options of sbatch, e.g. {account: nlp, qos: high}."
     )
+    serving: dict[str, str | int] = Field(
+        default_factory=SERVING.copy,
+        description="Further options of sbatch for tasks that serve a model (`synthesize.serve`).",
+    )
     max_array_size: int = Field(
         1000, ge=1, description="Elements of a job array, at most the cluster's MaxArraySize - 1."
     )
@@ -38,6 +43,9 @@ class RaySettings(BaseModel):
     cpus_per_task: float = Field(1, gt=0, description="CPUs that a task reserves; it computes on one.")
     memory_gb: float | None = Field(
         None, gt=0, description="Memory that a task reserves, in GB; none when left out."
+    )
+    gpus_serving: float = Field(
+        1, ge=0, description="GPUs that a task which serves a model (`synthesize.serve`) reserves."
     )
 
 

@@ -64,7 +64,7 @@ class RayExecutor:
         folder = stage.folder(workdir)
         waiting = deque(missing_tasks(folder, tasks))
         attempts: Counter[int] = Counter()
-        remote = ray.remote(_do_task).options(**self._reservation())
+        remote = ray.remote(_do_task).options(**self._reservation(stage))
         work = ray.put((stage, workdir))
         running: dict[Any, int] = {}
         try:
@@ -90,10 +90,12 @@ class RayExecutor:
             for left in running:
                 ray.cancel(left, force=True)
 
-    def _reservation(self) -> dict[str, Any]:
+    def _reservation(self, stage: Stage) -> dict[str, Any]:
         reserved: dict[str, Any] = {"num_cpus": self.settings.cpus_per_task, "max_retries": 0}
         if self.settings.memory_gb is not None:
             reserved["memory"] = int(self.settings.memory_gb * 2**30)
+        if stage.serves:
+            reserved["num_gpus"] = self.settings.gpus_serving
         return reserved
 
     def _judge(self, stage: Stage, task: int, attempt: int, death: Exception) -> None:

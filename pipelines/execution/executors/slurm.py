@@ -76,7 +76,11 @@ class Launcher(SlurmPipelineExecutor):  # type: ignore[misc]
             job_name=f"coupage-{step.stage.slug}",
             qos=None,
             env_command="\n".join([settings.environment, *exports]),
-            sbatch_args={"mem": f"{settings.memory_gb}G", **settings.sbatch},
+            sbatch_args={
+                "mem": f"{settings.memory_gb}G",
+                **settings.sbatch,
+                **(settings.serving if step.stage.serves else {}),
+            },
             logging_dir=str(folder),
             slurm_logs_folder=str(folder),
             requeue_signals=None,

@@ -109,6 +109,11 @@ class MadeDocuments(PartStage):
         return self.group
 
     @property
+    @override
+    def serves(self) -> bool:
+        return isinstance(self.model, Serve)
+
+    @property
     def _tasks(self) -> int:
         return self.model.nodes if isinstance(self.model, Serve) else 1
 

@@ -19,6 +19,7 @@ from pipelines.synthesis.checks.references import is_shown, reference_fault
 from pipelines.synthesis.checks.refusal import refusal_fault
 from pipelines.synthesis.checks.repetition import repetition_fault
 from pipelines.synthesis.draft import Draft, Rejection, Result
+from pipelines.synthesis.masking import unprotected
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 
@@ -101,13 +102,14 @@ def _found(
 ) -> Iterator[Rejection | None]:
     """What each check finds, the quickest first; each looks when it is asked for."""
     whole = draft.text is not None
+    about = draft.claims is not None or draft.question is not None
     yield from (length_fault(answer, checks.min_words, checks.max_words) for answer in seen.answers)
     if checks.refusals and not draft.refuses:
         yield from map(refusal_fault, seen.answers)
     if checks.copied_prompt:
         for answer in seen.answers:
-            yield copied_fault(answer, draft.instructions, seen.passage, turn=not whole)
-    if checks.stands_alone and not seen.shown and (draft.claims is not None or draft.question is not None):
+            yield copied_fault(answer, draft.instructions, seen.passage, turn=not whole, about=about)
+    if checks.stands_alone and not seen.shown and about:
         yield from (reference_fault(text, of_itself=whole) for text in (*seen.asked, *seen.answers))
     if checks.repetition:
         yield from map(repetition_fault, seen.answers)
@@ -120,12 +122,15 @@ def _found(
 
 def _language_fault(draft: Draft, seen: _Seen, identifier: LanguageIdentifier) -> Rejection | None:
     """Answers and the question must be in the language throughout, other turns of the user on the whole."""
+    said = unprotected if draft.keeps_protected else str
     known = seen.passage if seen.same_language else ""
     for text in (*seen.answers, draft.question or ""):
-        if fault := language_fault(text, draft.language, identifier, known):
+        if fault := language_fault(said(text), draft.language, identifier, known):
             return fault
     for text in seen.asked:
-        fault = language_fault(text, draft.language, identifier, known)
+        if text == draft.question:
+            continue
+        fault = language_fault(said(text), draft.language, identifier, known)
         if fault is not None and fault.reason == WRONG:
             return fault
     return None

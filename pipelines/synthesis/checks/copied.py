@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipelines.synthesis.checks.prose import without_code
 from pipelines.synthesis.checks.words import words
@@ -23,6 +23,8 @@ _MARKS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
+_LEAKED = re.compile(r"(?:[.!?)»\"”*]|^)(?:assistant|user|model)[ \t]*$", re.MULTILINE)
+"""A role at the end of a sentence, where the marks around it were taken for special tokens and dropped."""
 _ROLES = re.compile(
     r"""
     ^\W{0,4}(?:user|assistant|human|system|ai|chatbot|пользователь|ассистент|помощник|система
@@ -32,6 +34,10 @@ _ROLES = re.compile(
 )
 _LABEL = re.compile(
     r"\W{0,4}(?:question|answer|response|q|a|вопрос|ответ|passage|отрывок|text|текст)(?:\s?\d{1,2})?\W{0,3}:",
+    re.IGNORECASE,
+)
+_TRANSLATION = re.compile(
+    r"\W{0,4}(?:[^\n.:]{0,60}\b)?(?:translat(?:ion|ed)|перевод|перев[её]л)\w{0,3}\b[^\n.:]{0,80}:",
     re.IGNORECASE,
 )
 _LEAD_IN = re.compile(
@@ -49,7 +55,9 @@ _LEAD_IN = re.compile(
 )
 
 
-def copied_fault(text: str, instructions: Sequence[str], passage: str, *, turn: bool) -> Rejection | None:
+def copied_fault(
+    text: str, instructions: Sequence[str], passage: str, *, turn: bool, about: bool
+) -> Rejection | None:
     """`copied_prompt` where a text holds what the prompt said to the model, or what servers put around it.
 
     Args:
@@ -57,18 +65,27 @@ def copied_fault(text: str, instructions: Sequence[str], passage: str, *, turn: 
         instructions: The prompt's own lines.
         passage: What it is about; what stands there may stand in the text.
         turn: Whether it is a turn of a conversation, which no role or label begins.
+        about: Whether it was made about the passage and is not the passage itself in another language, which
+            may begin as the passage does.
     """
     plain = without_code(text)
-    found = next((mark for mark in _MARKS.finditer(plain) if mark[0] not in passage), None)
+    found = next(_unknown(_MARKS, plain, passage), None)
     if found is None and turn:
-        found = next((mark for mark in _ROLES.finditer(plain) if mark[0] not in passage), _LABEL.match(plain))
+        found = next(_unknown(_ROLES, plain, passage), None) or _LEAKED.search(plain)
+    if found is None and turn and about:
+        found = _LABEL.match(plain)
     if found is None:
-        found = _LEAD_IN.match(plain)
+        found = (_LEAD_IN if about else _TRANSLATION).match(plain)
     if found is not None:
         return Rejection.of("copied_prompt", plain[max(0, found.start() - 60) :])
     if instructions and _runs(plain) & set().union(*map(_runs, instructions)) - _runs(passage):
         return Rejection.of("copied_prompt", text)
     return None
+
+
+def _unknown(marks: re.Pattern[str], text: str, passage: str) -> Iterator[re.Match[str]]:
+    """The marks of a text that its passage does not have."""
+    return (mark for mark in marks.finditer(text) if mark[0] not in passage)
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:

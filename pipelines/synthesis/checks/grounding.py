@@ -33,7 +33,7 @@ class Grounding:
     """How much must stand in the passage."""
 
     words: float
-    """Share of the answer's content stems: more than this."""
+    """Share of the answer's content stems and numbers: more than this."""
     names: float
     """Share of the answer's names: at least this."""
     question: float
@@ -50,11 +50,11 @@ class _Source:
     initials: str
     """The first letters of its words."""
 
-    def share(self, stems: Collection[str]) -> float:
-        """What share of the stems stand there, of scripts without spaces also within longer runs."""
+    def count(self, stems: Collection[str]) -> int:
+        """How many of the stems stand there, of scripts without spaces also within longer runs."""
         return sum(
             each in self.stems or (bool(_UNSPACED.match(each)) and each in self.folded) for each in stems
-        ) / len(stems)
+        )
 
     def has_name(self, name: str) -> bool:
         """Whether a name stands there in any form, or its letters begin words that stand in a row."""
@@ -78,16 +78,18 @@ def grounding_fault(
     """
     source = _source(passage)
     claimed = without_list_marks(without_code(claims))
-    if missing := _missing_number(claimed, passage, question):
+    numbers = written_numbers(claimed)
+    if missing := _missing_number(numbers, claims, passage, question):
         return Rejection.of("ungrounded_numbers", f"{missing}: {claims}")
     if missing := _missing_names(claimed, source, question, language, bounds.names):
         return Rejection.of("ungrounded_names", f"{missing}: {claims}")
-    stems = _worded(content_stems(claimed)) or set(map(stem, words(claimed)))
-    if stems and source.share(stems) <= bounds.words:
+    stems = _worded(content_stems(claimed)) or ({*map(stem, words(claimed))} if not numbers else set())
+    found = source.count(stems) + len(numbers)
+    if stems and found <= bounds.words * (len(stems) + len(numbers)):
         return Rejection.of("ungrounded_words", claims)
-    topics = _worded(content_stems(question)) - stems
+    topics = _worded(content_stems(question))
     least = bounds.question / 2 if _UNSPACED.search(question) else bounds.question
-    if len(topics) >= _FEW_STEMS and source.share(topics) < least:
+    if len(topics) >= _FEW_STEMS and source.count(topics) < least * len(topics):
         return Rejection.of("ungrounded_question", f"{question}\n{claims}")
     return None
 
@@ -101,14 +103,16 @@ def _source(passage: str) -> _Source:
 
 
 def _worded(stems: Collection[str]) -> set[str]:
-    return {each for each in stems if not each.isdecimal()}
+    return {each for each in stems if not each[0].isdigit()}
 
 
-def _missing_number(claims: str, passage: str, question: str) -> str | None:
+def _missing_number(
+    numbers: list[tuple[str, frozenset[float]]], claims: str, passage: str, question: str
+) -> str | None:
     """The first number in digits that neither passage nor question has in any writing."""
     counts = len(claims) > _LONG
     said: frozenset[float] = frozenset()
-    for written, values in written_numbers(claims):
+    for written, values in numbers:
         if _stands_in(written, passage) or _stands_in(written, question):
             continue
         if counts and values <= _COUNTS:

@@ -57,7 +57,7 @@ _LATIN_RUN = re.compile(r"[A-Za-z\u00c0-\u024f][A-Za-z\u00c0-\u024f'’,;: -]*")
 _LETTER_RUN = re.compile(r"[^\W\d_]+")
 _LATIN_AND_CYRILLIC = re.compile(r"[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
 _ASIDE = re.compile(r"[(（\[«\"“„「『《][^()（）\[\]«»\"“”\n]{1,80}[)）\]»\"”“」』》]")
-_JOINED_BEFORE, _JOINED_AFTER = frozenset("./\\@#_-$&=<%:+0123456789"), frozenset("/\\@#_-$&=(<+0123456789")
+_JOINED_BEFORE, _JOINED_AFTER = frozenset("./\\@#_-$&=<%:+{0123456789"), frozenset("/\\@#_-$&=(<+0123456789")
 
 
 def language_fault(
@@ -190,7 +190,7 @@ def _latin_reason(
     """What Latin letters say in a language that is not written with them."""
     outside = _ASIDE.sub(" ; ", text)
     strange = [word for word in _LATIN_WORD.findall(outside) if not given.has(word)]
-    small = [word for word in strange if word.islower() and len(word) > 1]
+    small = [word for word in strange if word.islower() and (len(word) > 3 or word in SHORT)]
     if letters.of(scripts) < _OWN_SHARE * letters.total():
         several = len(strange) >= _LINE_WORDS or len(small) >= 2
         return (WRONG, text) if several or (small and not letters.of(scripts)) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pipelines.synthesis.checks.words import words
 
@@ -104,7 +105,7 @@ def numbers_said(text: str) -> frozenset[float]:
     for word in words(text):
         value = _BY_WORD.get(word)
         if value is None:
-            value = next((value for pattern, value in _RUSSIAN if pattern.match(word)), None)
+            value = _russian_value(word)
         if value is not None:
             said.add(value)
             if value < before:
@@ -114,9 +115,19 @@ def numbers_said(text: str) -> frozenset[float]:
             said.add(value)
         elif before and word in _SCALES:
             said.add(before * _SCALES[word])
-        said.update(float(month) for month, names in enumerate(_MONTHS, start=1) if word.startswith(names))
+        said.update(_months(word))
         before = value or 0.0
     return frozenset(said)
+
+
+@lru_cache(maxsize=1 << 16)
+def _russian_value(word: str) -> float | None:
+    return next((value for pattern, value in _RUSSIAN if pattern.match(word)), None)
+
+
+@lru_cache(maxsize=1 << 16)
+def _months(word: str) -> tuple[float, ...]:
+    return tuple(float(month) for month, names in enumerate(_MONTHS, start=1) if word.startswith(names))
 
 
 def _unscaled(written: str) -> frozenset[float]:

@@ -10,7 +10,10 @@ from pipelines.synthesis.passage import Turns
 
 _SHOWN = 12
 """Words at the beginning of a passage by which it is known in a turn."""
-_NOUN = r"(?:passages?|texts?|excerpts?|articles?|documents?|paragraphs?|snippets?|extracts?|abstract|author|writer)"
+_NOUN = (
+    r"(?:passages?|texts?|excerpts?|articles?|documents?|paragraphs?|snippets?|extracts?|abstract"
+    r"|author|writer)"
+)
 _WHICH = r"(?:given|provided|above|following|preceding|previous|original|source|present|quoted|entire)"
 _SAYS = (
     r"(?:says?|said|states?|mentions?|describes?|explains?|discuss(?:es)?|suggests?|argues?|notes?|claims?"
@@ -41,7 +44,8 @@ _REFERS = re.compile(
     | \b(?:do|does|did|is|was)\ (?:the|this)\ (?:text|passage|article|document|paragraph|author
       |writer)\ (?:of\ the\ (?:text|passage|article)\ )?
       (?:{_SAYS}|mean|use|call|consider|give|think|believe|want|make|compare|include|try)\b
-    | \bin\ (?:the|this|that)\ (?:text|article|paragraph|document|passage|excerpt)\b(?!\ of\b)
+    | \bin\ (?:the|this|that)\ (?:text|article|paragraph|document|passage|excerpt)\b
+      (?!\ of\b|,?\ (?:we|i|you)\b)
     | \b(?:text|passage|article|document|paragraph|excerpt|information|context)\ (?:above|below|provided
       |given\ above)\b
     | \b(?:the|this)\ (?:text|passage|article|excerpt)['’]s\b
@@ -52,7 +56,8 @@ _REFERS = re.compile(
       \ (?:{_RU_WHICH}\ {_RU_NOUN}\w{{0,4}}{_LAW} | (?:текст|отрывк|фрагмент|пассаж)(?:у|а|ом
         |е)?\b (?!\ \w+(?:а|и|ы|ой|ов|ия)\b))
     | \b(?:согласно|судя\ по)\ (?:тексту|отрывку|статье|документу|фрагменту|абзацу|контексту|автору)\b{_LAW}
-    | \bв\ (?:{_RU_WHICH}\ )(?:тексте|отрывке|статье|фрагменте|абзаце|пассаже|документе)\b{_LAW}
+    | \bв\ (?:{_RU_WHICH}\ )(?:тексте|отрывке|статье|фрагменте|абзаце|пассаже|документе)\b
+      (?!,?\ (?:мы|я|вы)\b){_LAW}
     | \bв\ (?:отрывке|пассаже)\b (?!\ из\b)
     | \bв\ тексте\b (?!\ (?:закона|договора|документа|сообщения|письма|программы|песни|романа|книги
       |конституции|библии|указа|соглашения
@@ -95,6 +100,13 @@ _SPEAKS_OF_SOURCE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """What a text must not say that may speak of itself as "this article"."""
+_SPOKEN_OF = re.compile(
+    r"passage|text|excerpt|article|document|paragraph|snippet|extract|abstract|context|author|writer|above|below|earlier"
+    r"|previously|information|material|текст|отрыв|фрагмент|абзац|пассаж|документ|стать|параграф|контекст|автор|выше|ниже"
+    r"|ранее|abschnitt|artikel|auszug|extrait|texto|pasaje|artículo|fragmento|文|材料|段落|النص|المقطع|للنص|للمقطع",
+    re.IGNORECASE,
+)
+"""A quick look at whether there is anything to look for."""
 _SPACE = re.compile(r"\s+")
 
 
@@ -103,6 +115,8 @@ def reference_fault(text: str, *, of_itself: bool = False) -> Rejection | None:
 
     `of_itself` says that it may speak of itself, as an article does.
     """
+    if not _SPOKEN_OF.search(text):
+        return None
     line = _SPACE.sub(" ", text)
     found = (_SPEAKS_OF_SOURCE if of_itself else _REFERS).search(line)
     return Rejection.of("refers_to_text", line[max(0, found.start() - 100) :]) if found else None

@@ -17,13 +17,14 @@ _START = 400
 """Characters of a longer one that count, as far as its first sentences go."""
 
 _SORRY = r"""
-    (?:i['’]?m|i\ am|we['’]re|we\ are)\ (?:(?:really|very|so|deeply|truly)\ )?sorry\b (?!\ (?:for\ your|to\ hear))
+    (?:i['’]?m|i\ am|we['’]re|we\ are)\ (?:(?:really|very|so|deeply|truly)\ )?sorry\b
+      (?!\ (?:for\ your|to\ hear))
     | (?:i|we|my)\ (?:sincerely\ |deeply\ |must\ )?apologi(?:es|[sz]e)\b
     | sorry\b ,?\ (?:but\b|i\b)
     | извините | простите | прошу\ прощения | приношу\ (?:свои\ )?извинения
     | (?:es\ )?tut\ mir\ (?:sehr\ )?leid | entschuldigung,
     | (?:je\ suis\ )?désolée?\b | lo\ siento\b | lo\ lamento\b | desculpe\b | sinto\ muito | mi\ dispiace
-    | (?:很|非常|十分)?(?:抱歉|对不起) | 申し訳(?:ありません|ございません) 
+    | (?:很|非常|十分)?(?:抱歉|对不起) | 申し訳(?:ありません|ございません)
     | ごめんなさい | 죄송합니다 | عذرا | آسف | أعتذر
 """
 _CANNOT = r"""
@@ -37,16 +38,16 @@ _CANNOT = r"""
         |give|offer|access|translate|produce|find|see|information|context|details|data|ability|capability
           |knowledge|support|do\ (?:that|this)|to\b)
     | i['’]?m\ (?:unable|not\ able)\ to | i\ am\ (?:unable|not\ able)\ to
-    | (?:unfortunately,?\ )?(?:there\ (?:is|isn['’]t)|the\ (?:passage|text|article|document|context
-      |excerpt)\ (?:does\ not|doesn['’]t))
-      \ (?:not\ enough|no|insufficient|enough|any|mention|provide|contain|specify|say|include|state|give)\b
+    | (?:unfortunately,?\ )?(?:the|this)\ (?:\w+\ )?(?:passage|text|article|document|context|excerpt)
+      \ (?:does\ not|doesn['’]t)\ (?:\w+\ )?(?:mention|provide|contain|specify|say|include|state|give|answer)\b
+    | (?:unfortunately,?\ )?there\ (?:is|isn['’]t)\ (?:not\ enough|no|insufficient|enough|any)\b
       (?=[^.\n]{0,80}\b(?:information|mention|passage|text|answer|question|provide|specify|context|data
         |detail))
-    | (?:к\ сожалению,?\ )?(?:но\ )?я\ (?:не\ могу|не\ смогу|не\ в\ состоянии|не\ имею\ (?:возможности
-      |доступа|права|информации)|не\ способ\w+)
-      (?!\ не\b)\ ?(?:вам\ |с\ этим\ |тебе\ |точно\ )?
+    | (?:к\ сожалению,?\ )?(?:но\ )?я\ не\ имею\ (?:возможности|доступа|права|информации)
+    | (?:к\ сожалению,?\ )?(?:но\ )?я\ не\ (?:могу|смогу|в\ состоянии|способ\w+)
+      (?!\ не\b)\ (?:вам\ |с\ этим\ |тебе\ |точно\ )?
       (?:помо|ответ|предостав|выполн|созда|обсужд|напис|продолж|дать|сказать|сгенер|получ|просм|рассказ
-        |доступ|информ|перев|это|этого|поддерж|определ|участв)?
+        |доступ|информ|перев|это|этого|поддерж|определ|участв)
     | к\ сожалению,?\ (?:я|мне|у\ меня|в\ (?:тексте|отрывке|предоставленн\w+)|информац)
     | я\ не\ (?:обладаю|располагаю|знаю\ ответа)
     | у\ меня\ нет\ (?:доступа|информации|данных|возможности|достаточ)
@@ -65,11 +66,12 @@ _CANNOT = r"""
     | لا\ (?:أستطيع|يمكنني)
 """
 _MACHINE = r"""
-    as\ an?\ (?:(?:ai|artificial\ intelligence|large|language)\b|ai-|llm\b)
+    as\ an?\ (?:ai|artificial\ intelligence|(?:large\ )?language\ model|llm)\b [^.\n]{0,60}
+      (?:,\ |\ )(?:i|my|me|it['’]s|it\ is)\b
     | i['’]?(?:m|\ am)\ (?:just\ |only\ |merely\ )?an?\ (?:ai\b|artificial|(?:large\ )?language\ model
       |virtual\ assistant)
     | как\ (?:искусственный\ интеллект|ии\b|ai\b|языковая\ модель|большая\ языковая|нейросеть
-      |виртуальный\ помощник|модель\ (?:ии|искусственного))
+      |виртуальный\ помощник|модель\ (?:ии|искусственного))[^.\n]{0,60} (?:,\ |\ )(?:я|у\ меня|мне|мо[йяие])\b
     | (?:будучи|являясь)\ (?:искусственным\ интеллектом|языковой\ моделью|ии\b)
     | я\ (?:[—–-]\ ?|являюсь\ |всего\ лишь\ |просто\ |только\ )*(?:языков\w+\ модел\w+|ии\b
       |искусственн\w+\ интеллект\w*|нейросет\w+|виртуальн\w+\ (?:помощник|ассистент)\w*)

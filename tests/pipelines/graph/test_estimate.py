@@ -186,7 +186,8 @@ def test_the_table_is_short_and_says_each_reason_once(coupage, folder, tmp_path,
 def test_the_plan_for_programs_holds_the_same(coupage, folder, tmp_path, base_tokenizer):
     recipe = write_recipe(folder, "json.yaml", {"base": str(base_tokenizer)})
     planned = json.loads(coupage("plan", recipe, "--workdir", tmp_path / "run", "--json").stdout)
-    numbers = {"sources", "groups", "held_out", "training", "disk_bytes", "free_bytes", "steps"}
+    numbers = {"sources", "groups", "held_out", "training", "synthesis", "disk_bytes"}
+    numbers |= {"free_bytes", "steps"}
     assert planned.keys() == {"stages", *numbers}
     assert [source["source"] for source in planned["sources"]] == list(DOCUMENTS)
     assert {step["name"] for step in planned["steps"]} == {

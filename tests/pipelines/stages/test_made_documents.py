@@ -71,7 +71,9 @@ def newest(run, stage):
 
 
 def made(run, name):
-    return pa.concat_tables([pq.read_table(path) for path in sorted(newest(run, f"synthesize-{name}").glob("*.parquet"))])
+    return pa.concat_tables(
+        [pq.read_table(path) for path in sorted(newest(run, f"synthesize-{name}").glob("*.parquet"))]
+    )
 
 
 def counts(run, name):
@@ -210,14 +212,18 @@ def test_a_dead_server_fails_the_run_and_says_what_to_do(coupage, corpus, tmp_pa
     assert "run again" in done.stderr
 
 
-def test_a_trial_shows_passages_beside_what_came_back_and_the_run_does_not_ask_again(coupage, corpus, tmp_path):
+def test_a_trial_shows_passages_beside_what_came_back_and_the_run_does_not_ask_again(
+    coupage, corpus, tmp_path
+):
     with ModelServer(answer) as server:
         recipe = write(tmp_path / "recipe.yaml", corpus, server.url)
         run = ("--workdir", tmp_path / "run")
         done = coupage("synthesize", recipe, "--sample", "5", "--only", "retold", *run)
         assert "The station" in done.stdout and "kept" in done.stdout
         assert len(server.requests) == 5
-        trial = json.loads(coupage("synthesize", recipe, "--sample", "5", "--only", "retold", "--json", *run).stdout)
+        trial = json.loads(
+            coupage("synthesize", recipe, "--sample", "5", "--only", "retold", "--json", *run).stdout
+        )
         assert [len(method["passages"]) for method in trial["methods"]] == [5]
         assert len(server.requests) == 5
         coupage("run", recipe, *run)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -259,6 +260,13 @@ def test_walks_go_through_what_passages_share():
             assert ADA in asked
             assert HALDEN in asked
             assert "by way of Halden Works" in asked
+
+
+def test_conversations_are_walked_through_like_texts():
+    turns = ({"role": "user", "content": HALDEN},)
+    talk = replace(NEIGHBOURS[0], messages=turns)
+    results = augmented(passage(1, ADA, talk), how=["walks"])
+    assert kinds(results) == {"walks"}
 
 
 def test_walks_stay_within_their_hops():

@@ -270,6 +270,14 @@ def test_code_of_many_languages_is_code(code):
     assert kinds == {"why", "code_explanation", "code_exercise"}
 
 
+@pytest.mark.parametrize(
+    "piece", ["a", "(", "a ", "if ", "a = ", "import a from ", "def a(", "1 ", "{", "\n"]
+)
+def test_hostile_passages_are_looked_at_in_linear_time(piece):
+    text = piece * (1_000_000 // len(piece))
+    assert len(questions(per_passage=3).calls(passage(text))) == 3
+
+
 def test_a_passage_that_can_give_nothing_of_what_is_wanted_is_told():
     making = questions(kinds=["code_exercise"]).build(PROMPTS)
     ask = StandIn(lambda *_: answered(PAIR))

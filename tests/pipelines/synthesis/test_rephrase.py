@@ -42,6 +42,13 @@ def test_a_style_without_an_answer_leaves_the_others():
     assert isinstance(found[1], Draft)
 
 
+def test_what_a_model_says_around_its_text_is_left_out():
+    (draft,), _ = rephrased(
+        "Here is the text:\n\nSlate left Brenn.\n\nI hope this helps!", styles=["textbook"]
+    )
+    assert draft.text == draft.claims == "Slate left Brenn."
+
+
 def test_half_a_text_is_none():
     found, _ = rephrased(("Slate left Brenn by", "length"), styles=["textbook"])
     assert found == [Rejection("cut_short", "Slate left Brenn by")]

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from pipelines.errors import UserError
 from pipelines.sources.endpoint import EndpointClient, Patience
+from pipelines.sources.language_model import bundled_model, load_identifier
 from pipelines.synthesis.answers import Answers
 from pipelines.synthesis.ask import Answer
+from pipelines.synthesis.checks.checked import checked
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import Outcome, outcomes
+from pipelines.synthesis.outcomes import outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.translate import Translate
@@ -25,6 +27,7 @@ from tests.pipelines.sources.model_server import ModelServer, Reply, Request, sa
 from tests.pipelines.synthesis.toy_translation import Written, asked_for, damaged, translated, written
 
 DOCUMENTS = 300
+ROLES = ("system", "user", "assistant", "user", "assistant")
 
 
 @dataclass
@@ -170,6 +173,7 @@ GOOD = translated(LONG)
         ("Use this:\n\n```\na\n```\n\nThen text.", "Взять это: ⟦1⟧\n\nЗатем текст.", "protected_changed"),
         ("It costs 1,250 in 1994.", "Стоит 1 350 в 1994.", "numbers_changed"),
         ("It costs 1.5 more.", "Стоит 15 больше.", "numbers_changed"),
+        ("It is -5 or (-7).", "Это 5 или (-7).", "numbers_changed"),
         ("It costs more.", "Стоит 3 больше.", "numbers_changed"),
         ("- The river\n- The mills", "- Река, мельницы", "structure_changed"),
         ("# The river\n\nFalls.", "Река\n\nПадает.", "structure_changed"),
@@ -196,6 +200,7 @@ def test_unfaithful_answers_are_rejected_after_two_tries(text: str, answer: str,
         ("It costs 1,250.5 more.", "Стоит на 1\u00a0250,5 больше."),
         ("It costs 12,000,000 more.", "Стоит на 12 000 000 больше."),
         ("In the 19th century of 1,234 mills.", "В XIX веке из 1234 мельниц."),
+        ("It is -5 in 1994-1996.", "Это −5 в 1994–1996 годах."),
         ("On 3/4 of 2 lists, 10% more.", "На 10 % больше из 3/4 2 списков."),
         ("Use `a` then `b`.", "После ⟦1⟧ взять ⟦2⟧."),
         ("Use `a` then `b`.", "<text>\nВзять ⟦1⟧ затем ⟦2⟧.\n</text>"),
@@ -254,8 +259,15 @@ def test_terms_of_the_glossary_are_told_and_checked(tmp_path: Path, name: str) -
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.yaml", "- a"), ("a.yaml", "a: ["), ("a.yaml", "a: [b]"), ("a.yaml", "1: b"), ("a.tsv", "a"), ("a.tsv", "a\tb\tc")],
-)  # fmt: skip
+    [
+        ("a.yaml", "- a"),
+        ("a.yaml", "a: ["),
+        ("a.yaml", "a: [b]"),
+        ("a.yaml", "1: b"),
+        ("a.tsv", "a"),
+        ("a.tsv", "a\tb\tc"),
+    ],
+)
 def test_a_bad_glossary_is_named(tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / name
     path.write_text(text)
@@ -272,6 +284,36 @@ def test_a_translation_back_must_be_like_the_original() -> None:
     assert made(passage(LONG), other, round_trip=0.5).reason == "round_trip"
 
 
+def test_a_good_translation_passes_the_checks() -> None:
+    code = "    # then write the letters to the old people\n    and print the list of the first friends"
+    data = '{"text": "the small river carries grain and salt past the old mills"}'
+    asked = "How do I write a letter to every friend on my list when it snows?"
+    answered = (
+        f"Read the list first, and then write to everybody:\n\n{code}\n\nIt prints {data} for each friend."
+    )
+    turns = (
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": ""},
+        {"role": "tool", "content": "The weather is cold, and snow falls on all the mills."},
+        {"role": "assistant", "content": answered},
+    )
+    toy = Toy(
+        {
+            asked: ["Как написать письмо каждому другу из моего списка, когда идёт снег?"],
+            "Read": [
+                "Сначала прочитайте список, а затем напишите всем:\n\n⟦1⟧\n\nДля каждого друга выводится ⟦2⟧."
+            ],
+        }
+    )
+    method = Translate(domains=["d"], to="ru")
+    identifier = load_identifier(str(bundled_model()))
+    make = checked(method.build(Prompts()), method.checks, Prompts(), identifier)
+    [draft] = asyncio.run(make(passage("\n\n".join([asked, answered]), messages=turns), toy))
+    assert isinstance(draft, Draft), draft
+    assert code in draft.messages[-1]["content"]
+    assert data in draft.messages[-1]["content"]
+
+
 def test_the_prompt_shows_the_question_as_a_text() -> None:
     toy = Toy()
     made(passage("What is the name of the river?"), toy)
@@ -286,7 +328,7 @@ def test_the_language_is_a_code(to: str) -> None:
 
 
 class Translating:
-    """A server that translates by the toy dictionary, and damages an item of the documents with some names."""
+    """A server that translates by the toy dictionary, and damages an item of documents with some names."""
 
     def __init__(self, damaging: set[str]) -> None:
         self.damaging = damaging
@@ -313,9 +355,17 @@ class Document:
         about = {"id": f"{self.name}#0", "parent_id": self.name}
         if not self.is_conversation:
             return passage("\n\n".join(texts), **about)
-        roles = ("system", "user", "assistant", "user", "assistant")
-        turns = tuple({"role": role, "content": text} for role, text in zip(roles, texts, strict=False))
+        turns = tuple({"role": role, "content": text} for role, text in zip(ROLES, texts, strict=False))
         return passage("\n\n".join(texts), messages=turns, **about)
+
+    def is_said_by(self, draft: Draft) -> bool:
+        """Whether a draft is the translation of the document, with its roles and turns."""
+        said = [text.translation for text in self.texts]
+        if not self.is_conversation:
+            return draft.text == "\n\n".join(said)
+        return [dict(turn) for turn in draft.messages] == [
+            {"role": role, "content": text} for role, text in zip(ROLES, said, strict=False)
+        ]
 
 
 def documents() -> Iterator[Document]:
@@ -329,17 +379,10 @@ def documents() -> Iterator[Document]:
         yield Document(name, texts, is_conversation)
 
 
-def structure(text: str) -> list[str]:
-    """What each line begins with, and the cells of rows."""
-    return [
-        re.match(r"[ \t]*(?:#+|[-*+>]|\d+\.)?", line)[0] + "|" * (line.startswith("|") and line.count("|"))
-        for line in text.split("\n")
-    ]
-
-
 def test_every_damage_is_found_and_no_undamaged_document_rejected(tmp_path: Path) -> None:
     known = {document.name: document for document in documents()}
-    translating = Translating({name for number, name in enumerate(known) if number % 10 == 3})
+    with_items = [document.name for document in known.values() if any(text.items for text in document.texts)]
+    translating = Translating(set(with_items[::10]))
     make = Translate(domains=["d"], to="ru", piece_characters=600).build(Prompts())
     with ModelServer(translating) as server, Answers(tmp_path, "a") as answers:
         endpoint = ModelEndpoint(base_url=server.url, model="toy", concurrency=8)
@@ -347,7 +390,7 @@ def test_every_damage_is_found_and_no_undamaged_document_rejected(tmp_path: Path
         asked = (document.passage for document in known.values())
         done = list(outcomes(asked, make, client, answers, {}))
     assert len(done) == DOCUMENTS
-    assert len(translating.damaged) == DOCUMENTS // 10
+    assert translating.damaged == set(with_items[::10])
     for outcome in done:
         document = known[outcome.passage.parent_id]
         [result] = outcome.results
@@ -355,26 +398,5 @@ def test_every_damage_is_found_and_no_undamaged_document_rejected(tmp_path: Path
             assert isinstance(result, Rejection)
             assert result.reason in ("protected_changed", "structure_changed", "numbers_changed")
         else:
-            holds(result, outcome, document)
-
-
-def holds(result: Draft | Rejection, outcome: Outcome, document: Document) -> None:
-    """What must be true of the translation of an undamaged document."""
-    assert isinstance(result, Draft), (result, outcome.passage.text)
-    if document.is_conversation:
-        turns = outcome.passage.messages
-        assert [turn["role"] for turn in result.messages] == [turn["role"] for turn in turns]
-        pairs = zip(
-            [turn["content"] for turn in turns], [turn["content"] for turn in result.messages], strict=True
-        )
-    else:
-        pairs = [(outcome.passage.text, result.text)]
-    items = [text.items for text in document.texts]
-    for (source, translation), planted in zip(
-        pairs, items if document.is_conversation else [sum(items, [])], strict=True
-    ):
-        at = 0
-        for item in planted:
-            at = translation.index(item, at) + len(item)
-        assert structure(translation) == structure(source)
-        assert "река" in translation.lower() or "river" not in source.lower().split()
+            assert isinstance(result, Draft), (result, outcome.passage.text)
+            assert document.is_said_by(result)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 DICTIONARY = {
-    "the": "та", "small": "малый", "river": "река", "carries": "несёт", "grain": "зерно", "and": "и", "salt": "соль",
-    "past": "мимо", "old": "старый", "mills": "мельницы", "people": "люди", "write": "пишут", "letters": "письма",
-    "about": "про", "weather": "погода", "when": "когда", "snow": "снег", "falls": "падает", "they": "они",
-    "call": "зовут", "friends": "друзья", "open": "открыть", "value": "значение", "name": "имя", "text": "текст",
-    "print": "печать", "return": "вернуть", "list": "список", "first": "первый", "then": "затем", "use": "взять",
-    "with": "с", "see": "смотри", "in": "в", "of": "из", "costs": "стоит", "more": "больше", "than": "чем",
+    "the": "та", "small": "малый", "river": "река", "carries": "несёт", "grain": "зерно", "and":
+    "и", "salt": "соль", "past": "мимо", "old": "старый", "mills": "мельницы", "people": "люди",
+    "write": "пишут", "letters": "письма", "about": "про", "weather": "погода", "when": "когда",
+    "snow": "снег", "falls": "падает", "they": "они", "call": "зовут", "friends": "друзья", "open":
+    "открыть", "value": "значение", "name": "имя", "text": "текст", "print": "печать", "return":
+    "вернуть", "list": "список", "first": "первый", "then": "затем", "use": "взять", "with": "с",
+    "see": "смотри", "in": "в", "of": "из", "costs": "стоит", "more": "больше", "than": "чем",
 }  # fmt: skip
 WORDS = sorted(DICTIONARY)
 _MARK_OR_WORD = re.compile(r"⟦\d+⟧|[A-Za-z]+")
@@ -37,6 +38,15 @@ class Written:
     @property
     def text(self) -> str:
         return "\n\n".join(self.blocks)
+
+    @property
+    def translation(self) -> str:
+        """What a perfect model that knows the toy dictionary makes of it."""
+        rest, pieces = self.text, []
+        for item in self.items:
+            before, _, rest = rest.partition(item)
+            pieces += [translated(before), item]
+        return "".join([*pieces, translated(rest)])
 
 
 INLINE: tuple[Callable[[random.Random], str], ...] = (
