@@ -136,10 +136,23 @@ def _synthesis_problems(recipe: Recipe) -> list[Problem]:
             ((*place, key), f"no source has the domain `{domain}` (there are: {', '.join(sorted(known))})")
             for domain in sorted(asked - known - groups.keys())
         ]
+    for name in recipe.synthesize.methods:
+        if not _is_used(recipe, name):
+            group = recipe.synthesize.domain_of(name)
+            message = f"no mixture that may take it has a weight for `{group}`, the group of what it makes"
+            found.append((("synthesize", name), message))
     for name in recipe.synthesize.asking if recipe.synthesize.model is None else ():
         message = "a model is asked, and neither `synthesize.endpoint` nor `synthesize.serve` says which"
         found.append((("synthesize", name, "method"), message))
     return found
+
+
+def _is_used(recipe: Recipe, name: str) -> bool:
+    """Whether a mixture may take what a synthesis makes; predicates may speak of any document."""
+    early, group = recipe.synthesize.methods[name].about == "sources", recipe.synthesize.domain_of(name)
+    stages = recipe.whole_mixtures.items()
+    mixtures = [mixture for stage, mixture in stages if early or stage != FIRST_STAGE]
+    return any(mixture.groups or group in mixture.weights for mixture in mixtures)
 
 
 def _name_clashes(recipe: Recipe) -> list[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mixers.budget import domain_is
 from mixers.quantity import Quantity
@@ -16,6 +16,8 @@ from pipelines.synthesis.ask import Making
 from pipelines.synthesis.checks.checks import Checks
 from pipelines.synthesis.prompt import Prompts
 
+OWN_FIELDS = {"model", "messages", "stream", "n", "response_format"}
+"""Fields of requests that are not for users to set."""
 SAMPLING: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "max_tokens": 2048}
 ANSWER_TOKENS = 400
 """Of an answer: a few questions with theirs, or a few paragraphs. A guess, until a trial measures it."""
@@ -67,6 +69,13 @@ class Method(BaseModel, ABC):
         default_factory=SAMPLING.copy, description="What goes into each request, such as temperature."
     )
     checks: Checks = Field(default_factory=Checks, description="What new text must pass.")
+
+    @field_validator("sampling")
+    @classmethod
+    def _leaves_ours_alone(cls, sampling: dict[str, Any]) -> dict[str, Any]:
+        if taken := sampling.keys() & OWN_FIELDS:
+            raise ValueError(f"`{min(taken)}` is no setting of sampling: each request has its own")
+        return sampling
 
     @model_validator(mode="after")
     def _asks_about_something(self) -> Self:

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
+from pipelines.settings import Share
 from pipelines.synthesis.ask import Ask, Making, each
 from pipelines.synthesis.checks.checks import Checks
 from pipelines.synthesis.chunks import fenced_blocks
@@ -24,6 +25,14 @@ Style = Literal["textbook", "encyclopaedia", "dialogue"]
 LOST = "lost_code"
 """The reason of a text that lacks a code block or a formula of its passage."""
 _FORMULA = re.compile(r"\$\$[^$]++\$\$|\\\[(?:[^\\]|\\[^\[\]]){1,2000}+\\\]")
+
+
+class RephrasingChecks(Checks):
+    """What new text must pass; other words are wanted here, so fewer must be the passage's."""
+
+    grounded_words: Share | None = Field(
+        0.25, description="More than this share of a text's content words must stand in its passage."
+    )
 
 
 class Rephrase(Method):
@@ -44,10 +53,7 @@ class Rephrase(Method):
         description="Longer documents are cut at paragraphs into passages of at most so many: of long ones "
         "a model keeps less.",
     )
-    checks: Checks = Field(
-        default_factory=lambda: Checks(grounded_words=0.25),
-        description="What new text must pass; other words are wanted here, so fewer must be the passage's.",
-    )
+    checks: RephrasingChecks = Field(default_factory=RephrasingChecks, description="What new text must pass.")
 
     @property
     @override

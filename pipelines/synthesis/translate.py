@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -31,6 +30,14 @@ _SAMPLING: dict[str, Any] = {"temperature": 0.3, "top_p": 0.95, "max_tokens": 40
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _OF_TOOLS = ("tool", "function", "ipython", "observation")
 """Roles whose contents are what a program gave."""
+
+
+class TranslationChecks(Checks):
+    """What translations must pass: as long as their originals, whatever these say."""
+
+    min_words: int = Field(0, ge=0, description="Words of an answer, or of a text, at least.")
+    max_words: int = Field(1_000_000, ge=1, description="At most.")
+    refusals: bool = Field(False, description="Whether refusals are rejected.")
 
 
 class Translate(Method):
@@ -60,9 +67,8 @@ class Translate(Method):
     sampling: dict[str, Any] = Field(
         default_factory=_SAMPLING.copy, description="What goes into each request, such as temperature."
     )
-    checks: Checks = Field(
-        default_factory=partial(Checks, min_words=0, max_words=1_000_000, refusals=False),
-        description="What translations must pass besides.",
+    checks: TranslationChecks = Field(
+        default_factory=TranslationChecks, description="What translations must pass besides."
     )
 
     @property

@@ -46,14 +46,16 @@ def document_table(
 
 def plain_text(draft: Draft) -> str:
     """What a draft says, without marks and role names."""
-    said = [turn["content"] for turn in draft.messages or ()]
+    said = [turn["content"] for turn in draft.messages or () if turn["content"]]
     return storable(draft.text or BETWEEN_MESSAGES.join(said))
 
 
 def _turns(messages: Turns | None) -> list[dict[str, str]] | None:
     if messages is None:
         return None
-    return [{"role": turn["role"], "content": storable(turn["content"])} for turn in messages]
+    return [
+        {"role": turn["role"], "content": turn["content"] and storable(turn["content"])} for turn in messages
+    ]
 
 
 def _metadata(passage: Passage, draft: Draft, made_by: dict[str, str]) -> str:

@@ -187,14 +187,13 @@ class MadeDocuments(PartStage):
         """
         identifier = load_identifier(self.language_model.location)
         make = checked(self.method.build(self.prompts), self.method.checks, self.prompts, identifier)
-        answers = Answers(workdir / ANSWERS, f"{name}-{self.asking}")
-        sampling = self.method.sampling
-        rest = iter(passages)
-        first = yield from stored_outcomes(rest, make, self.model.model, answers, sampling)
-        if first is not None:
-            with self._endpoint(workdir) as endpoint:
-                client = EndpointClient(endpoint, self._patience)
-                yield from outcomes(chain([first], rest), make, client, answers, sampling)
+        sampling, rest = self.method.sampling, iter(passages)
+        with Answers(workdir / ANSWERS, f"{name}-{self.asking}") as answers:
+            first = yield from stored_outcomes(rest, make, self.model.model, answers, sampling)
+            if first is not None:
+                with self._endpoint(workdir) as endpoint:
+                    client = EndpointClient(endpoint, self._patience)
+                    yield from outcomes(chain([first], rest), make, client, answers, sampling)
 
     @property
     def _patience(self) -> Patience | None:

@@ -120,7 +120,7 @@ synthesize:
   translated: {{method: translate, from: sources, domains: [web], to: ru, sampling: {sampling}}}
   augmented: {{method: augment, from: sources, domains: [web], how: [relations, faq], pairs: 2, triples: 0,
               sampling: {sampling}, checks: {none}}}
-tokenizer: {{train: {{vocabulary_size: 300}}}}
+tokenizer: {{train: {{vocabulary_size: 600}}}}
 mixtures:
   stage1: {{tokens: 3k, sequence_length: 256, weights: {{web: 1}}, on_shortage: repeat}}
   stage2: {{tokens: 1k, sequence_length: 4096, weights: {{questions: 50, web: 50}}, on_shortage: renormalize}}
