@@ -284,7 +284,9 @@ def _tells(line: str) -> bool:
 
 
 def _tells_little(text: str) -> bool:
-    return sum(word.islower() for word in _LETTER_RUN.findall(text[:1000])) >= _SHORT_WORDS
+    """Whether a short answer is more than a name."""
+    small = [word for word in _LETTER_RUN.findall(text[:1000]) if word.islower()]
+    return len(small) >= _SHORT_WORDS
 
 
 def _around(text: str, at: int) -> str:
