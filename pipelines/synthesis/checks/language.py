@@ -35,6 +35,8 @@ _OWN_SHARE = 0.5
 """Of the letters so many must be of the language's script."""
 _PHRASE = 3
 """Words of Latin letters in a row, two of them small, that are a phrase and not a name."""
+_SENTENCE_IN_BRACKETS = 5
+"""Small Latin words in brackets that are no term: a translation of what was said."""
 
 _LETTERS_OF = {
     "Cyrl": ("cyrillic",), "Grek": ("greek",), "Hani": ("han",), "Jpan": ("han", "kana"),
@@ -58,7 +60,7 @@ _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+(?:['’][A-Za-z]{1,3})?")
 _LATIN_RUN = re.compile(r"[A-Za-z\u00c0-\u024f][A-Za-z\u00c0-\u024f'’,;: -]*")
 _LETTER_RUN = re.compile(r"[^\W\d_]+")
 _LATIN_AND_CYRILLIC = re.compile(r"[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
-_ASIDE = re.compile(r"[(（\[«\"“„「『《][^()（）\[\]«»\"“”\n]{1,80}[)）\]»\"”“」』》]")
+_ASIDE = re.compile(r"[(（\[«\"“„「『《][^()（）\[\]«»\"“”\n]{1,160}[)）\]»\"”“」』》]")
 _JOINED_BEFORE, _JOINED_AFTER = frozenset("./\\@#_-$&=<%:+{0123456789"), frozenset("/\\@#_-$&=(<+0123456789")
 
 
@@ -190,7 +192,7 @@ def _latin_reason(
     text: str, letters: _Letters, scripts: tuple[str, ...], given: _Given
 ) -> tuple[str, str] | None:
     """What Latin letters say in a language that is not written with them."""
-    outside = _ASIDE.sub(" ; ", text)
+    outside = _ASIDE.sub(_without_terms, text)
     strange = [word for word in _LATIN_WORD.findall(outside) if not given.has(word)]
     small = [word for word in strange if word.islower() and (len(word) > 3 or word in SHORT)]
     if letters.of(scripts) < _OWN_SHARE * letters.total():
@@ -200,6 +202,12 @@ def _latin_reason(
         return None
     found = _phrase(outside, given) or _small_word(outside, given)
     return (SWAP, found) if found else None
+
+
+def _without_terms(aside: re.Match[str]) -> str:
+    """Nothing of what stands in brackets or quotes, but for a whole sentence in brackets."""
+    small = sum(word.islower() for word in _LATIN_WORD.findall(aside[0]))
+    return aside[0] if aside[0][0] in "(（" and small >= _SENTENCE_IN_BRACKETS else " ; "
 
 
 def _phrase(text: str, given: _Given) -> str | None:
@@ -276,7 +284,9 @@ def _tells(line: str) -> bool:
 
 
 def _tells_little(text: str) -> bool:
-    return sum(word.islower() for word in _LETTER_RUN.findall(text[:1000])) >= _SHORT_WORDS
+    """Whether a short answer is more than a name."""
+    small = [word for word in _LETTER_RUN.findall(text[:1000]) if word.islower()]
+    return len(small) >= _SHORT_WORDS
 
 
 def _around(text: str, at: int) -> str:

@@ -61,6 +61,7 @@ def test_names_terms_quotations_and_code_are_at_home_in_russian(text: str) -> No
         "Это cтрaна с древней историей, где живут миллионы людей.",
         "Пластиковые пакеты вредят природе. They can accumulate in the oceans for hundreds of years.",
         "Вот ответ на вопрос о погоде в горах.\nHere is the summary of the article in Russian:\nВ горах.",
+        "Кошка спит у окна (the cat is sleeping quietly by the window).",
         "Он помогает получить personalized access to relevant information о товарах.",
         "Это дуже гарне місто, яке ми відвідали минулого року разом із друзями з університету.",
     ],
