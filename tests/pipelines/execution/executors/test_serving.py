@@ -22,7 +22,8 @@ synthesize:
   serve: {{model: toy, command: {program}, nodes: 2, concurrency: 2}}
   retold: {{method: rephrase, from: sources, domains: [web], styles: [textbook], checks: {checks}}}
 tokenizer: {{train: {{vocabulary_size: 600}}}}
-mixtures: {{stage1: {{tokens: 1k, sequence_length: 256, weights: {{web: 1, retold: 1}}, on_shortage: repeat}}}}
+mixtures:
+  stage1: {{tokens: 1k, sequence_length: 256, weights: {{web: 1, retold: 1}}, on_shortage: repeat}}
 executor: {{slurm: {{poll_seconds: 0.2, serving: {{gres: "gpu:2"}}}}}}
 """
 CHECKS = (
