@@ -24,8 +24,15 @@ _NOUNS_ARE_CAPITALISED = {"de", "lb", "als", "bar", "nds"}
 _CAPITALISED = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
 _BEGINS = '.!?…:;\n"“”«»„(（[*_#>|•'
 _ROMAN = re.compile("[IVXLC]+")
+_SHORT_CYRILLIC = re.compile("[а-я]{3,6}")
+_TOO_SHORT = {chr(letter) for letter in range(ord("а"), ord("я") + 1)}
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _NO_NAMES = {"i", "i'm", "i've", "i'd", "i'll", "ok", "a"}
+
+
+def bases(word: str) -> frozenset[str]:
+    """What is left of a short folded Cyrillic word without an ending of one or two letters."""
+    return frozenset({word[:-1], word[:-2]} - _TOO_SHORT) if _SHORT_CYRILLIC.fullmatch(word) else frozenset()
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ class _Source:
     stems: frozenset[str]
     initials: str
     """The first letters of its words."""
+    short_bases: frozenset[str]
+    """The bases of its short Cyrillic words, whose endings are half of them: `Ада`, `Адой`."""
 
     def count(self, stems: Collection[str]) -> int:
         """How many of the stems stand there, of scripts without spaces also within longer runs."""
@@ -58,7 +67,7 @@ class _Source:
 
     def has_name(self, name: str) -> bool:
         """Whether a name stands there in any form, or its letters begin words that stand in a row."""
-        if all(stem(part) in self.stems for part in words(name)):
+        if all(stem(part) in self.stems or self.short_bases & bases(part) for part in words(name)):
             return True
         short = folded(name)
         return name.isupper() and 2 <= len(short) <= 8 and short in self.initials
@@ -99,7 +108,8 @@ def _source(passage: str) -> _Source:
     """A passage is asked about several times in a row."""
     found = words(passage)
     initials = "".join(word[0] for word in found)
-    return _Source(passage, folded(passage), frozenset(map(stem, found)), initials)
+    short = frozenset().union(*map(bases, found))
+    return _Source(passage, folded(passage), frozenset(map(stem, found)), initials, short)
 
 
 def _worded(stems: Collection[str]) -> set[str]:
