@@ -9,9 +9,7 @@ import orjson
 
 from pipelines.errors import WorkError
 from pipelines.report.synthesis_examples import shortened
-
-TRIAL = "synthesis_trial.json"
-"""In the folder of a run."""
+from pipelines.stages.synthesis.trial import FILE
 
 
 def trial_report(workdir: Path) -> list[dict[str, Any]]:
@@ -19,7 +17,7 @@ def trial_report(workdir: Path) -> list[dict[str, Any]]:
 
     Raises WorkError where the file of the trial is damaged.
     """
-    path = workdir / TRIAL
+    path = workdir / FILE
     if not path.is_file():
         return []
     try:
