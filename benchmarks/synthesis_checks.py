@@ -2,8 +2,8 @@
 
     python benchmarks/synthesis_checks.py --data DIR [--part tuned|held] [--show 5]
 
-DIR holds clones of google-deepmind/xquad (CC BY-SA 4.0; Artetxe et al. 2020), as `xquad/xquad.en.json` and so
-on, and of for-ai/language-confusion (Apache 2.0; Marchisio et al. 2024), as `language-confusion/outputs/*.csv`
+DIR holds clones of google-deepmind/xquad (CC BY-SA 4.0; Artetxe et al. 2020), as `xquad/xquad.en.json` and
+so on, and of for-ai/language-confusion (Apache 2.0; Marchisio et al. 2024), as `language-confusion/outputs/`
 and `language-confusion/words`; a set that is not there is left out.
 
 XQuAD: questions with their answers and passages are good; bad are the same with a passage of another article
@@ -11,11 +11,11 @@ XQuAD: questions with their answers and passages are good; bad are the same with
 and with the answer in another language of XQuAD (`other_language`). Thresholds were chosen on the articles of
 even number; `held` are the odd ones.
 
-Language confusion: completions of ten models in fifteen languages, labelled by the benchmark's own rule: a line
-whose language is not the prompt's by lid.176 (`line`), or, in languages of other scripts than Latin, a line
-with an English word in small letters (`word`). Held are four of the models. What is rejected of the good,
-and kept of the bad, is shown, because that rule errs too: it takes a list of English song titles for English,
-and does not know `реwiewe` or a Chinese word in Russian.
+Language confusion: completions of ten models in fifteen languages, labelled by the benchmark's own rule: a
+line whose language is not the prompt's by lid.176 (`line`), or, in languages of other scripts than Latin, a
+line with an English word in small letters (`word`). Held are four of the models. What is rejected of the
+good, and kept of the bad, is shown, because that rule errs too: it takes a list of English song titles for
+English, and does not know `реwiewe` or a Chinese word in Russian.
 """
 
 from __future__ import annotations
@@ -117,9 +117,8 @@ def rejections(pairs: list[Pair], language: str) -> list[Rejection | None]:
 
 
 def report_xquad(folder: Path, held: bool, show: int) -> None:
-    print(
-        "| language | good rejected | swapped rejected | other language rejected | neighbour rejected | ms each |"
-    )
+    columns = ("language", "good rejected", "swapped", "other language", "neighbour", "ms each")
+    print(f"| {' | '.join(columns)} |")
     print("|---|---|---|---|---|---|")
     examples = []
     for path in sorted(folder.glob("xquad.*.json")):

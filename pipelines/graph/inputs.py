@@ -32,6 +32,7 @@ from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_
 from pipelines.sources.preview import Preview
 from pipelines.sources.word_lists import WordList, read_word_list
 from pipelines.synthesis.prompt import Prompts
+from pipelines.synthesis.server import Serve
 
 PINS = "pins.json"
 REMEMBERED = "inputs.json"
@@ -92,6 +93,10 @@ class Inputs(Protocol):
 
     def prompts(self, folder: str | None) -> Prompts:
         """The prompts that models are asked with."""
+        ...
+
+    def served(self, synthesis: str, config: Serve) -> Serve:
+        """The model that is served for a synthesis; a folder's name says which weights it holds."""
         ...
 
     def path(self, name: str) -> Path:
@@ -175,8 +180,7 @@ class LiveInputs(Inputs):
             return self._model_file(place, config.file) if config.file else None
         path = self.path(config.name)
         if path.exists():
-            files = sorted(file for file in path.iterdir() if file.suffix in MODEL_SUFFIXES)
-            return self._model_of(path, files)
+            return self._model_of(path, model_files(path))
         revision = self.pins.get(_model_key(config.name))
         return ModelInput(config.name, revision, f"{config.name}@{revision}")
 
@@ -266,9 +270,28 @@ class LiveInputs(Inputs):
             self.pins[_tokenizer_key(base)] = _tokenizer_commit(base)
 
     @override
+    def served(self, synthesis: str, config: Serve) -> Serve:
+        """Folder and program by paths relative to the recipe's folder, else a hub id and a program's name."""
+        command = str(self.path(config.command)) if "/" in config.command else config.command
+        folder = self.path(str(config.folder or config.model))
+        changes: dict[str, Any] = {"command": command}
+        if config.folder or folder.is_dir():
+            identity = self._model_of(folder, model_files(folder)).identity
+            name = config.model if config.folder else folder.name
+            changes |= {"folder": folder.absolute(), "model": f"{name}@{identity[:12]}"}
+        return config.model_copy(update=changes)
+
+    @override
     def path(self, name: str) -> Path:
         """A path relative to the recipe's folder."""
         return self.base_folder / Path(name).expanduser()
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Of a model's folder the files that are read. Raises UserError where it is none."""
+    if not folder.is_dir():
+        raise UserError("there is no such folder", file=str(folder), hint="Name the folder of a model.")
+    return sorted(file for file in folder.iterdir() if file.suffix in MODEL_SUFFIXES)
 
 
 def _read_pins(workdir: Path) -> dict[str, str]:
@@ -381,6 +404,10 @@ class RecordedInputs(Inputs):
     @override
     def prompts(self, folder: str | None) -> Prompts:
         return Prompts()
+
+    @override
+    def served(self, synthesis: str, config: Serve) -> Serve:
+        return config.model_copy(update={"model": self.settings[f"synthesize {synthesis}"]["model"]})
 
     @override
     def path(self, name: str) -> Path:

@@ -17,6 +17,7 @@ from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer
 from pipelines.synthesis.docstring_qa import DocstringQuestions
+from pipelines.synthesis.server import Serve
 
 
 def syntheses_of(recipe: Recipe, about: str) -> Iterator[str]:
@@ -67,7 +68,7 @@ def synthesis(
         tokenizer=tokenizer,
         language_model=inputs.language_model(recipe.curate.language),
         method=method.located(inputs.path),
-        model=model,
+        model=inputs.served(name, model) if isinstance(model, Serve) else model,
         prompts=inputs.prompts(recipe.synthesize.prompts),
         group=group,
         part_bytes=recipe.part_size,

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pipelines.synthesis.glossary import Term, has_translation
-from pipelines.synthesis.markdown_structure import same_structure, units
+from pipelines.synthesis.markdown_structure import Unit, same_structure, units
 from pipelines.synthesis.masking import Masked, same_places, without_marks
 from pipelines.synthesis.numbers import same_numbers
 
@@ -16,7 +16,7 @@ LENGTH, UNTRANSLATED, ANSWERED = "length_ratio", "untranslated", "answered"
 GLOSSARY, ROUND_TRIP = "glossary", "round_trip"
 
 SHORTEST, LONGEST = (0.4, -10), (2.5, 30)
-"""How long a translation is at least and at most: in lengths of its source, and characters besides."""
+"""How long each unit of a translation is at least and at most: in lengths of its source, and characters."""
 DENSE = 3
 """Letters of an alphabet that say as much as a character of Chinese or Japanese."""
 PHRASE, MOST_UNTRANSLATED = 4, 0.3
@@ -52,7 +52,7 @@ def fault(
     before, after = without_marks(source), without_marks(translation)
     if not same_numbers(before, after, languages.source):
         return NUMBERS
-    if not _is_as_long(before, after):
+    if not all(map(_is_as_long, *structures)):
         return LENGTH
     if untranslated_share(before, after) > MOST_UNTRANSLATED:
         return UNTRANSLATED
@@ -88,12 +88,13 @@ def similarity(text: str, again: str) -> float:
     return (1 + _RECALL**2) * precision * recall / weighted if weighted else 0.0
 
 
-def _is_as_long(source: str, translation: str) -> bool:
+def _is_as_long(source: Unit, translation: Unit) -> bool:
     least, most = (times * _weight(source) + more for times, more in (SHORTEST, LONGEST))
     return least <= _weight(translation) <= most
 
 
-def _weight(text: str) -> int:
+def _weight(unit: Unit) -> int:
+    text = without_marks(unit.text)
     return len(text) + (DENSE - 1) * len(_HAN_OR_KANA.findall(text))
 
 

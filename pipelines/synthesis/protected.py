@@ -158,7 +158,7 @@ def _objects(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             if depth == 0 or part.lastgroup == "blank":
                 at = part.start() if part.lastgroup == "blank" else part.end()
                 break
-        yield found.start(), at
+        yield found.start(), found.start() + len(text[found.start() : at].rstrip())
 
 
 _ELEMENT = re.compile(

@@ -41,7 +41,8 @@ WRONG_ARITHMETIC = "wrong_arithmetic"
 """The reason of a solution whose calculations are wrong."""
 
 Schema = dict[str, Any]
-_STRING: Schema = {"type": "string"}
+_STRING: Schema = {"type": "string", "maxLength": 2_000}
+"""A model that has lost itself does not write for ever."""
 
 
 def _list(items: Schema, least: int, most: int) -> Schema:

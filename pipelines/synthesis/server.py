@@ -69,6 +69,9 @@ class Serve(BaseModel):
     model_config = STRICT
 
     model: str = Field(pattern=r"^[^-]", description="A model of the Hugging Face hub, or a model's folder.")
+    folder: Path | None = Field(
+        None, description="The folder of its weights, where `model` is only a name; null: `model` says it."
+    )
     tensor_parallel: int = Field(1, ge=1, description="GPUs that share one copy of the model.")
     data_parallel: int = Field(1, ge=1, description="Copies of the model on a node.")
     speculative: Literal["ngram", "suffix"] | None = Field(
@@ -103,7 +106,7 @@ class Serve(BaseModel):
 
     def arguments(self) -> list[str]:
         """The arguments of vLLM's program, without the address to listen at."""
-        words = ["serve", self.model, f"--served-model-name={self.model}", QUIET]
+        words = ["serve", str(self.folder or self.model), f"--served-model-name={self.model}", QUIET]
         words.append(f"--tensor-parallel-size={self.tensor_parallel}")
         words.append(f"--data-parallel-size={self.data_parallel}")
         if self.max_length is not None:

@@ -143,14 +143,17 @@ class _Watcher:
         """Serve until nobody wants it any more, or until it fails."""
         try:
             why = self._serve()
+        except _UnwantedError:
+            logging.info("the server has stopped: nobody wants it any more")
+            (self._folder / STATE).unlink()
+            return
         except SystemExit:
             why = "its watcher was told to end"
-        if why:
-            logging.error("the server is given up: %s", why)
-            State("failed", self._state.log, self._state.port, "", why).write(self._folder)
+        logging.error("the server is given up: %s", why)
+        State("failed", self._state.log, self._state.port, "", why).write(self._folder)
 
     def _serve(self) -> str:
-        """Why it failed; nothing where it was not wanted any more."""
+        """Why it failed. Raises _UnwantedError where nobody wants it any more."""
         restarts = list(RESTARTS)
         while True:
             self._set("starting")
@@ -167,10 +170,6 @@ class _Watcher:
                         restarts = list(RESTARTS)
                 elif len(restarts) == len(RESTARTS):
                     return why
-            except _UnwantedError:
-                logging.info("the server stops: nobody wants it any more")
-                (self._folder / STATE).unlink()
-                return ""
             finally:
                 server.stop()
             if not restarts:

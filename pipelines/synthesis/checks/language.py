@@ -27,6 +27,8 @@ WRONG, SWAP = "wrong_language", "language_swap"
 
 _WHOLE_LETTERS, _WHOLE_SCORE = 20, 0.5
 """Letters that a text needs before its language is identified, and the score to believe another one."""
+_SHORT_WORDS, _SHORT_SCORE = 3, 0.8
+"""Of a shorter text the small words that it needs, and the score."""
 _LINE_LETTERS, _LINE_WORDS, _LINE_SCORE = 20, 5, 0.6
 """The same of a line or a sentence."""
 _OWN_SHARE = 0.5
@@ -234,17 +236,18 @@ def _identified_reason(
     given: _Given,
 ) -> tuple[str, str] | None:
     """What lid.176 says of the whole and of its lines and sentences."""
-    if letters.total() < _WHOLE_LETTERS or not _SHARED_SCRIPTS & set(scripts):
+    if letters.total() < _WHOLE_LETTERS / 2 or not _SHARED_SCRIPTS & set(scripts):
         return None
     texts = [text, *_lines(text)]
     identified = identifier.identify(pa.array(texts, pa.large_string()))
     found = list(zip(texts, *(column.to_pylist() for column in identified.columns), strict=True))
     accepted = {language}.union(*(group for group in _CLOSE if language in group))
     _, whole, score = found[0]
-    if whole not in accepted and score >= _WHOLE_SCORE and _tells(text) and not given.has(text):
+    sure_enough = (score >= _WHOLE_SCORE and _tells(text)) or (score >= _SHORT_SCORE and _tells_little(text))
+    if whole not in accepted and sure_enough and not given.has(text):
         return WRONG, text
-    for line, other, sure in found[1:]:
-        if other not in accepted and sure >= _LINE_SCORE and not given.has(line):
+    for line, other, score in found[1:]:
+        if other not in accepted and score >= _LINE_SCORE and not given.has(line):
             return SWAP, line
     return None
 
@@ -270,6 +273,10 @@ def _tells(line: str) -> bool:
     return (
         len(words) >= _LINE_WORDS and 2 * len(small) >= len(words) and sum(map(len, words)) >= _LINE_LETTERS
     )
+
+
+def _tells_little(text: str) -> bool:
+    return sum(word.islower() for word in _LETTER_RUN.findall(text[:1000])) >= _SHORT_WORDS
 
 
 def _around(text: str, at: int) -> str:

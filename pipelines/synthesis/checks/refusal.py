@@ -39,7 +39,8 @@ _CANNOT = r"""
           |knowledge|support|do\ (?:that|this)|to\b)
     | i['’]?m\ (?:unable|not\ able)\ to | i\ am\ (?:unable|not\ able)\ to
     | (?:unfortunately,?\ )?(?:the|this)\ (?:\w+\ )?(?:passage|text|article|document|context|excerpt)
-      \ (?:does\ not|doesn['’]t)\ (?:\w+\ )?(?:mention|provide|contain|specify|say|include|state|give|answer)\b
+      \ (?:does\ not|doesn['’]t)\ (?:\w+\ )?(?:mention|provide|contain|specify|say|include|state|give
+        |answer)\b
     | (?:unfortunately,?\ )?there\ (?:is|isn['’]t)\ (?:not\ enough|no|insufficient|enough|any)\b
       (?=[^.\n]{0,80}\b(?:information|mention|passage|text|answer|question|provide|specify|context|data
         |detail))

@@ -43,16 +43,16 @@ off often on once only or other our out over own per same say see shall she shou
 than that the their them then there these they this those through to too under until up upon us use used
 using very was we well were what when where whether which while who whom whose why will with within without
 would yes yet you your name kind type called
-de del la las el los lo le les un una une uno des du et y e en dans por para con que qui como se su sus es est son al au
-aux il gli di da per che der die das dem den des ein eine einen einem einer und oder mit von vom zu zum zur für auf
-ist sind war im am bei als auch sich nicht wie was wer wo wann do dos das ao na nas
-а без более насколько бы был была были было быть в вам вас ваш весь во вот все всего всех вы где да для до его ее ей
-ему если есть еще же за здесь и из или им их к каждый как какая какие каким каких какое какого какой каком
-какому какую когда которая которого которое которой котором которую которые который которых которым кого кем
-ком кому кто ли либо между меня мне может можно мой мы на над надо нас наш не него нее ней нет ни них но ну
-о об он она они оно от очень перед по под после потом почему при про с сам свой своего своей своих себя
-сколько со так также такой там те тем то тогда того тоже той только том тот ты у уже хотя чего чей чем что
-чтобы эта эти этим этих это этого этой этом этот является являются называется называют
+de del la las el los lo le les un una une uno des du et y e en dans por para con que qui como se su sus es
+est son al au aux il gli di da per che der die das dem den des ein eine einen einem einer und oder mit von
+vom zu zum zur für auf ist sind war im am bei als auch sich nicht wie was wer wo wann do dos das ao na nas
+а без более насколько бы был была были было быть в вам вас ваш весь во вот все всего всех вы где да для до
+его ее ей ему если есть еще же за здесь и из или им их к каждый как какая какие каким каких какое какого
+какой каком какому какую когда которая которого которое которой котором которую которые который которых
+которым кого кем ком кому кто ли либо между меня мне может можно мой мы на над надо нас наш не него нее ней
+нет ни них но ну о об он она они оно от очень перед по под после потом почему при про с сам свой своего
+своей своих себя сколько со так также такой там те тем то тогда того тоже той только том тот ты у уже хотя
+чего чей чем что чтобы эта эти этим этих это этого этой этом этот является являются называется называют
 """
 
 

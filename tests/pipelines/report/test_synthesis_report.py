@@ -170,7 +170,7 @@ def test_hostile_text_is_there_to_be_escaped(made):
 def test_where_no_draft_became_a_document_the_report_says_so(told, told_recipe, tmp_path, coupage):
     run = shutil.copytree(told, tmp_path / "run", symlinks=True)
     strict = ["--set", "synthesize.questions.checks.min_words=500"]
-    printed = coupage("run", told_recipe, "--workdir", run, "--until", "synthesize", *strict).stdout
+    printed = coupage("run", told_recipe, "--workdir", run, "--until", "select", *strict).stdout
     assert "questions: 0 documents with 0 tokens" in " ".join(printed.split())
     coupage("report", run)
     (made,) = json.loads((run / "report.json").read_text())["synthesis"]

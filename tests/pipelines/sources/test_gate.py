@@ -60,3 +60,22 @@ def test_all_turns_can_be_taken_at_once():
         return sum(await asyncio.wait_for(asyncio.gather(*(work() for _ in range(9))), 10))
 
     assert asyncio.run(run()) == 9
+
+
+def test_a_turn_is_not_lost_with_one_that_is_cancelled_as_it_gets_it():
+    async def run() -> None:
+        gate = Gate(1)
+        goes_on = asyncio.Event()
+
+        async def work() -> None:
+            async with gate:
+                await goes_on.wait()
+
+        async with gate:
+            second, third = asyncio.create_task(work()), asyncio.create_task(work())
+            await asyncio.sleep(0)
+        second.cancel()
+        goes_on.set()
+        await asyncio.wait_for(third, 10)
+
+    asyncio.run(run())

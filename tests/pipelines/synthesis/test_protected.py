@@ -202,10 +202,10 @@ def test_a_changed_digit_is_found(r: random.Random) -> None:
 
 @settings(deadline=None)
 @given(randoms)
-def test_a_lost_line_or_block_is_found(r: random.Random) -> None:
+def test_a_lost_line_is_found_where_lines_mean_something(r: random.Random) -> None:
     whole = masked(written(r).text)
     lines = translated(whole.text).split("\n")
-    at = r.choice([number for number, line in enumerate(lines) if line.strip()])
+    at = r.choice([number for number, line in enumerate(lines) if line.strip() and line[0] != ">"])
     del lines[at]
     assert fault(whole.text, "\n".join(lines), whole, ENGLISH_RUSSIAN, ()) is not None
 
@@ -238,7 +238,8 @@ def test_blocks_of_code_are_whole(make, before: str) -> None:
         ("mail <a@b.org> or a@b.org.", ["<a@b.org>", "a@b.org"]),
         ("$$a$$ and $$\nb\n$$", ["$$a$$", "$$\nb\n$$"]),
         ("printf('%5.2f of %-10s') at 50% off", ["%5.2f", "%-10s"]),
-        ("Dear [NAME], your {{order}} of ${item} is %{state}", ["[NAME]", "{{order}}", "${item}", "%{state}"]),
+        ("Dear [NAME], {{order}} of ${item} is %{state}", ["[NAME]", "{{order}}", "${item}", "%{state}"]),
+        ('{"a":\n```\nb\n```', ['{"a":', "```\nb\n```"]),
         ("<b>bold</b> and <|end|> <your name>", ["<b>", "</b>", "<|end|> <your name>"]),
         ("this and/or that, e.g. the U.S. or 3/4 of it", []),
         ("(see https://a.org/b_(c)).", ["https://a.org/b_(c)"]),

@@ -1,6 +1,7 @@
 """A model that this project trains behind a real vLLM: `make vllm` installs one, `make test-vllm` tests."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pipelines.errors import WorkError
 from pipelines.sources.endpoint import EndpointClient
 from pipelines.synthesis.server import Serve, patience, served, stop_server
 from tests.pipelines.command_line import ROOT, run_process
-from tests.pipelines.corpus import write_corpus
+from tests.pipelines.corpus import sentence, write_corpus
 
 pytestmark = pytest.mark.vllm
 
@@ -40,7 +41,7 @@ mixtures:
     sequence_length: 256
     weights: {{web: 1}}
 train:
-  model: {{hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, intermediate_size: 96, positions: 4096}}
+  model: {{hidden_size: 64, layers: 2, heads: 2, kv_heads: 1, intermediate_size: 96, positions: 8192}}
   stage1: {{rows_per_step: 8}}
 """
 
@@ -64,7 +65,7 @@ def serve(model):
     config = Serve(
         model=str(model),
         command=str(PROGRAM),
-        max_length=4096,
+        max_length=8192,
         concurrency=16,
         options={
             "gpu_memory_utilization": 0.2,  # of this machine's memory, when there is no GPU
@@ -105,3 +106,57 @@ def test_a_model_that_is_not_there_is_named(serve, tmp_path):
         pass
     assert "Error: " in caught.value.hint
     assert stop_server(config)
+
+
+NEW_TEXT = """\
+name: new_text
+sources:
+  web: {{reader: files, path: {corpus}/few.jsonl}}
+dedup: {{minhash: null}}
+held_out: {{share: 0}}
+synthesize:
+  serve: {serve}
+  questions: {{method: qa, from: stage1, domains: [web], per_call: 1, sampling: {sampling}, checks: {none}}}
+  translated: {{method: translate, from: sources, domains: [web], to: ru, sampling: {sampling}}}
+  augmented: {{method: augment, from: sources, domains: [web], how: [relations, faq], pairs: 2, triples: 0,
+              sampling: {sampling}, checks: {none}}}
+tokenizer: {{train: {{vocabulary_size: 300}}}}
+mixtures:
+  stage1: {{tokens: 3k, sequence_length: 256, weights: {{web: 1}}, on_shortage: repeat}}
+  stage2: {{tokens: 1k, sequence_length: 4096, weights: {{questions: 50, web: 50}}, on_shortage: renormalize}}
+"""
+NONE = (
+    "{language: false, repetition: false, refusals: false, copied_prompt: false, stands_alone: false, "
+    "grounded_words: null}"
+)
+"""Checks that let the words of a model pass that knows nothing."""
+GUIDED_PROMPTS = ("qa/", "augment/entities")
+
+
+def test_a_run_asks_translates_and_augments(serve, tmp_path):
+    rng = random.Random(5)
+    rows = [{"id": str(n), "text": " ".join(sentence(rng) for _ in range(9))} for n in range(12)]
+    (tmp_path / "few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = NEW_TEXT.format(
+        corpus=tmp_path,
+        serve=json.dumps(serve.model_dump(mode="json", exclude_none=True)),
+        sampling="{temperature: 1.0, max_tokens: 3000}",
+        none=NONE,
+    )
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    for words in (("run", "recipe.yaml", "--workdir", "run"), ("verify", "run")):
+        done = run_process(*words, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    answers = [
+        json.loads(line)
+        for path in (tmp_path / "run" / "answers").glob("*.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    guided = [answer for answer in answers if any(name in answer["prompt"] for name in GUIDED_PROMPTS)]
+    assert len(guided) >= 2 * len(rows)
+    for answer in guided:
+        assert json.loads(answer["text"], strict=False).keys() < {"questions", "entities"}
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    made = {each["name"]: each for each in report["synthesis"]}
+    assert made.keys() == {"questions", "translated", "augmented"}
+    assert all(each["passages"]["asked"] == len(rows) for each in made.values())

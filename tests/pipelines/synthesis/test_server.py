@@ -245,6 +245,16 @@ def test_a_server_that_dies_comes_back_at_its_address(world):
     assert "starts again in 1 s" in world.log()
 
 
+def test_a_server_that_died_is_not_started_for_nobody(world):
+    config = world.config()
+    with served(config, world.logs):
+        os.kill(world.calls()[0]["pid"], signal.SIGKILL)
+        wait_until(lambda: "starts again in 1 s" in world.log())
+    assert stop_server(config)
+    assert not world.alive()
+    assert "nobody wants it any more" in world.log() and "Traceback" not in world.log()
+
+
 def test_a_guard_that_dies_leaves_nothing_behind(world):
     config = world.config()
     with served(config, world.logs) as endpoint:

@@ -184,6 +184,7 @@ GOOD = translated(LONG)
         (f"{LONG} They write.", f"{LONG} Они пишут.", "untranslated"),
         (LONG, GOOD * 4, "length_ratio"),
         (LONG * 2, "Река.", "length_ratio"),
+        (f"- {LONG}\n- {LONG}", f"- {GOOD}\n- Река.", "length_ratio"),
         ("When do mills write?", "Они пишут, когда падает снег.", "answered"),
     ],
 )

@@ -15,7 +15,12 @@ from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompt, Prompts
 from tests.pipelines.synthesis.checks.samples import ENGLISH, IDENTIFIER, RUSSIAN
 
-PASSAGE = Passage(id="a#0", parent_id="a", text=ENGLISH, language="en", source="s", domain="d")
+
+def passage_of(text: str, id: str) -> Passage:
+    return Passage(id=f"{id}#0", parent_id=id, text=text, language="en", source="s", domain="d")
+
+
+PASSAGE = passage_of(ENGLISH, "a")
 
 
 class Judge:
@@ -114,9 +119,7 @@ def test_texts_are_checked_as_conversations_are() -> None:
     text = "In 1628 the warship Vasa sank on her maiden voyage because she was unstable."
     draft = Draft(kind="textbook", language="en", prompt="p", text=text, claims=text)
     assert reason(draft) is None
-    assert reason(
-        draft, passage=Passage(id="b", parent_id="b", text=RUSSIAN, language="en", source="s", domain="d")
-    )
+    assert reason(draft, passage=passage_of(RUSSIAN, "b"))
     assert reason(Draft(kind="textbook", language="ru", prompt="p", text=text)) == "wrong_language"
 
 

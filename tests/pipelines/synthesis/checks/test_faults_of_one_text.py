@@ -88,7 +88,7 @@ def test_refusals_are_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Refusals such as “I cannot help with that” are a part of how language models are trained to be safe.",
+        "Refusals such as “I cannot help with that” are a part of how models are trained.",
         "Отказы вида «Я не могу помочь» модели выучивают на отдельном шаге обучения.",
         "She could not help laughing, and nobody was sorry about it.",
         "Машинное обучение: как искусственный интеллект меняет мир",
