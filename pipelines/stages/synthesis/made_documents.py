@@ -85,12 +85,11 @@ class MadeDocuments(PartStage):
         """Where the model is decides nothing that it said."""
         files = self.method.files
         of_others = {"about", "domains", "weights", "groups", "domain", *files}
-        judge = self.prompts.hashes("judge") if self.method.checks.judge else {}
         return {
             "method": self.method.model_dump(mode="json", exclude=of_others),
             "files": files,
             "model": self.model.model,
-            "prompts": {**self.prompts.hashes(self.method.method), **judge},
+            "prompts": {name: self.prompts.hashes(name) for name in self._prompted},
             "tasks": self._tasks,
             "group": self.group,
             "part_size": self.part_bytes,
@@ -103,6 +102,11 @@ class MadeDocuments(PartStage):
                 **({"topics": topics.VERSION} if self.method.related else {}),
             },
         }
+
+    @property
+    def _prompted(self) -> tuple[str, ...]:
+        """The folders of the prompts that it asks with."""
+        return (self.method.method, *(("judge",) if self.method.checks.judge else ()))
 
     @property
     @override

@@ -123,7 +123,8 @@ synthesize:
 tokenizer: {{train: {{vocabulary_size: 600}}}}
 mixtures:
   stage1: {{tokens: 3k, sequence_length: 256, weights: {{web: 1}}, on_shortage: repeat}}
-  stage2: {{tokens: 1k, sequence_length: 4096, weights: {{questions: 50, web: 50}}, on_shortage: renormalize}}
+  stage2: {{tokens: 1k, sequence_length: 4096, weights: {{questions: 1, translated: 1, augmented: 1, web: 1}},
+           on_shortage: renormalize}}
 """
 NONE = (
     "{language: false, repetition: false, refusals: false, copied_prompt: false, stands_alone: false, "
