@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipelines.commands.open_run import Run, open_run
     from pipelines.commands.plan import plan
     from pipelines.commands.run import run
+    from pipelines.commands.synthesize import try_synthesis
     from pipelines.commands.train import train
     from pipelines.errors import CoupageError, UserError, WorkError
     from pipelines.recipe.recipe import Recipe
@@ -36,6 +37,7 @@ __all__ = [
     "plan",
     "run",
     "train",
+    "try_synthesis",
 ]
 
 _MODULES = {
@@ -52,6 +54,7 @@ _MODULES = {
     "plan": "pipelines.commands.plan",
     "run": "pipelines.commands.run",
     "train": "pipelines.commands.train",
+    "try_synthesis": "pipelines.commands.synthesize",
 }
 
 

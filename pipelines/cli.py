@@ -498,6 +498,14 @@ def recipe_validate(recipe: RecipeName, set_: Settings = [], json: Json = False)
     validate_recipe_file(recipe, set_, json)
 
 
+@recipe_app.command("prompts")
+def recipe_prompts(folder: Annotated[Path, typer.Argument(help="The folder to write.")]) -> None:
+    """Copy the prompts that models are asked with, to be edited and named as `synthesize.prompts`."""
+    from pipelines.commands.recipe import copy_prompts
+
+    copy_prompts(folder)
+
+
 @recipe_app.command("schema")
 def recipe_schema_() -> None:
     """Print the JSON Schema of recipes, for editors."""

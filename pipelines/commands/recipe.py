@@ -1,4 +1,4 @@
-"""`coupage recipe`: list, show, new, validate, schema."""
+"""`coupage recipe`: list, show, new, prompts, validate, schema."""
 
 from __future__ import annotations
 
@@ -64,6 +64,28 @@ def new_recipe(file: Path, like: str) -> None:
 
 def _is_copy(path: Path, source: Path) -> bool:
     return path.is_file() and path.read_bytes() == source.read_bytes()
+
+
+def copy_prompts(folder: Path) -> None:
+    """`coupage recipe prompts`."""
+    from pipelines.synthesis.prompt import prompted_methods, shipped_prompts
+
+    copies = {
+        folder / method / name: text
+        for method in prompted_methods()
+        for name, text in shipped_prompts(method).items()
+    }
+    if there := sorted(path for path in copies if path.exists()):
+        raise UserError(
+            "the file exists already", file=str(there[0]), hint="Choose another folder; nothing was written."
+        )
+    for path, text in copies.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    say(
+        f"{len(copies)} prompts are in {folder}. Keep those that you change, and name the folder as "
+        "`synthesize.prompts`."
+    )
 
 
 def validate_recipe_file(name: str, assignments: list[str], json: bool) -> None:

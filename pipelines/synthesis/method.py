@@ -116,12 +116,12 @@ class Method(BaseModel, ABC):
 
     def located(self, path: Callable[[str], Path]) -> Self:
         """The method with the paths that it names as `path` understands them."""
-        return self
+        return self.model_copy(update={"checks": self.checks.located(path)})
 
     @property
     def files(self) -> dict[str, str]:
-        """Of each setting that names a file the hash of what that says. Raises UserError."""
-        return {}
+        """Of each file or model that is named what it says, by its setting. Raises UserError."""
+        return {f"checks.{name}": check.identity for name, check in self.checks.models.items()}
 
     @abstractmethod
     def build(self, prompts: Prompts) -> Making:

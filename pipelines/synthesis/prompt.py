@@ -115,6 +115,7 @@ class Prompts:
         """The hash of every prompt of a method, by file name: what its documents depend on."""
         folders = [files(SHIPPED) / FOLDER / method, *([self.own / method] if self.own else [])]
         names = {each.name for folder in folders if folder.is_dir() for each in folder.iterdir()}
+        stems = {name.split(".")[0] for name in shipped_prompts(method)}
         found = {}
         for name in sorted(name for name in names if name.endswith(".yaml")):
             stem, _, language = name.removesuffix(".yaml").rpartition(".")
@@ -124,12 +125,29 @@ class Prompts:
                     place="synthesize.prompts",
                     hint=f"Call it {language}.{FALLBACK}.yaml, or move it elsewhere.",
                 )
+            if stem not in stems:
+                raise UserError(
+                    f"nothing asks for the prompt {method}/{name}",
+                    place="synthesize.prompts",
+                    hint=f"There are: {', '.join(sorted(stems))}.",
+                )
             found[name] = self.get(f"{method}/{stem}", language).hash
         return found
 
     def _texts(self, file: str) -> list[tuple[str, str]]:
         places = [*([self.own / file] if self.own else []), files(SHIPPED) / FOLDER / file]
         return [(_read(place), str(place)) for place in places if place.is_file()]
+
+
+def shipped_prompts(method: str) -> dict[str, str]:
+    """The texts of a method's shipped prompts by file name."""
+    folder = files(SHIPPED) / FOLDER / method
+    return {place.name: _read(place) for place in folder.iterdir() if place.name.endswith(".yaml")}
+
+
+def prompted_methods() -> list[str]:
+    """What has shipped prompts."""
+    return sorted(place.name for place in (files(SHIPPED) / FOLDER).iterdir() if place.is_dir())
 
 
 def _read(place: Traversable) -> str:

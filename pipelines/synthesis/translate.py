@@ -94,12 +94,13 @@ class Translate(Method):
     @override
     def located(self, path: Callable[[str], Path]) -> Self:
         glossary = self.glossary and path(str(self.glossary))
-        return self.model_copy(update={"glossary": glossary})
+        return super().located(path).model_copy(update={"glossary": glossary})
 
     @property
     @override
     def files(self) -> dict[str, str]:
-        return {"glossary": Glossary.read(self.glossary).hash} if self.glossary else {}
+        glossary = {"glossary": Glossary.read(self.glossary).hash} if self.glossary else {}
+        return super().files | glossary
 
     @override
     def build(self, prompts: Prompts) -> Making:

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
@@ -39,7 +40,9 @@ from pipelines.synthesis import chunks, topics
 from pipelines.synthesis.answers import Answers
 from pipelines.synthesis.checks import checks
 from pipelines.synthesis.checks.checked import checked
+from pipelines.synthesis.checks.meaning import embedded
 from pipelines.synthesis.checks.near_duplicates import SeenQuestions
+from pipelines.synthesis.diversity import embedding_spread
 from pipelines.synthesis.draft import Draft, Rejection, Result
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.model import ModelEndpoint
@@ -50,7 +53,10 @@ from pipelines.synthesis.server import Serve, patience, served, stop_server
 
 ANSWERS = "answers"
 """In the folder of a run: what a model answered stays, whatever becomes of the stages."""
+DECIDED_ELSEWHERE = {"about", "domains", "weights", "groups", "domain", "glossary"}
+"""Settings of a method that decide other stages, or are paths."""
 REPEATED = "repeated_question"
+SPREAD, SPREAD_SAMPLE = "spread.json", 500
 OUTCOMES_A_TABLE = 256
 
 
@@ -83,11 +89,12 @@ class MadeDocuments(PartStage):
     @override
     def settings(self) -> dict[str, Any]:
         """Where the model is decides nothing that it said."""
-        files = self.method.files
-        of_others = {"about", "domains", "weights", "groups", "domain", *files}
+        method = self.method.model_dump(mode="json", exclude=DECIDED_ELSEWHERE)
+        for name in self.method.checks.models:
+            del method["checks"][name]["model"]
         return {
-            "method": self.method.model_dump(mode="json", exclude=of_others),
-            "files": files,
+            "method": method,
+            "files": self.method.files,
             "model": self.model.model,
             "prompts": {name: self.prompts.hashes(name) for name in self._prompted},
             "tasks": self._tasks,
@@ -142,9 +149,23 @@ class MadeDocuments(PartStage):
 
     @override
     def finish(self, workdir: Path, output: Output) -> None:
-        """Free the accelerators of this machine for what comes next."""
+        """Free the accelerators of this machine for what comes next; measure how far documents lie apart."""
         if isinstance(self.model, Serve):
             stop_server(self.model)
+        if (check := self.method.checks.embedding) is not None:
+            texts = list(islice(self._texts(output.folder), SPREAD_SAMPLE))
+            output.write_json(SPREAD, {"embedding_spread": embedding_spread(embedded(texts, check))})
+
+    def _texts(self, folder: Path) -> Iterator[str]:
+        for path in sorted(folder.glob("*.parquet")):
+            yield from pq.read_table(path, columns=["text"]).column("text").to_pylist()
+
+    def spread(self, workdir: Path) -> float | None:
+        """The mean distance of the first documents by the checks' embedding model, where there is one."""
+        if SPREAD not in self.manifest(workdir).by_name:
+            return None
+        found: float | None = orjson.loads(self.path(workdir, SPREAD).read_bytes())["embedding_spread"]
+        return found
 
     @override
     def lacking(self, workdir: Path) -> str:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
 from pydantic import BaseModel, Field
 
+from mixers.files import known_hash
+from pipelines.execution.fingerprint import fingerprint
 from pipelines.settings import STRICT, Share
 
 VERSION = 2
 """To be raised when the same drafts pass or fail otherwise."""
+
+
+MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+"""Of a model's files those that decide what it says."""
 
 
 class MeaningCheck(BaseModel):
@@ -17,6 +27,14 @@ class MeaningCheck(BaseModel):
 
     model: str = Field(description="A folder, or a model of the hub.")
     least: float = Field(0.5, ge=-1, le=1, description="What fits less is rejected.")
+
+    @property
+    def identity(self) -> str:
+        """Names the model: by its files where it is a folder, else by its name on the hub."""
+        folder = Path(self.model)
+        files = [path for path in sorted(folder.rglob("*")) if path.suffix in MODEL_SUFFIXES]
+        hashes = [[path.relative_to(folder).as_posix(), known_hash(path)] for path in files]
+        return fingerprint(hashes) if folder.is_dir() else self.model
 
 
 class Checks(BaseModel):
@@ -54,3 +72,18 @@ class Checks(BaseModel):
     judge: bool = Field(
         False, description="Whether the same model is asked if each answer is right and supported."
     )
+
+    @property
+    def models(self) -> dict[str, MeaningCheck]:
+        """The models that it asks for what texts mean, by their setting."""
+        named = {"embedding": self.embedding, "nli": self.nli}
+        return {name: check for name, check in named.items() if check is not None}
+
+    def located(self, path: Callable[[str], Path]) -> Self:
+        """The same checks with folders of models as `path` understands them."""
+        changes = {
+            name: check.model_copy(update={"model": str(path(check.model))})
+            for name, check in self.models.items()
+            if path(check.model).is_dir()
+        }
+        return self.model_copy(update=changes)

@@ -7,12 +7,14 @@ et al. 2022, arXiv 2111.09525) without its cutting into sentences.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
 from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.sources.embedders import ModelEmbedder, find_model, require_libraries
+from pipelines.sources.endpoint import Vectors
 from pipelines.synthesis.checks.checks import MeaningCheck
 from pipelines.synthesis.draft import Rejection
 
@@ -22,9 +24,14 @@ _ONE_AT_A_TIME = Lock()
 
 def embedding_fault(claims: str, passage: str, check: MeaningCheck) -> Rejection | None:
     """`ungrounded_embedding` where the cosine of the two texts is less than `check.least`."""
-    with _ONE_AT_A_TIME:
-        first, second = _embedder(check.model).embed([claims, passage])
+    first, second = embedded([claims, passage], check)
     return Rejection.of("ungrounded_embedding", claims) if float(first @ second) < check.least else None
+
+
+def embedded(texts: Sequence[str], check: MeaningCheck) -> Vectors:
+    """The vectors of texts, of length 1: float32, shape (texts, dimensions)."""
+    with _ONE_AT_A_TIME:
+        return _embedder(check.model).embed(texts)
 
 
 def nli_fault(claims: str, passage: str, check: MeaningCheck) -> Rejection | None:

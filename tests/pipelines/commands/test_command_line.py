@@ -129,3 +129,12 @@ def test_train_on_a_folder_of_shards(coupage_process, finished, tmp_path):
     coupage_process("train", shards, "--set", small, "--set", "train.stage1.max_steps=2", cwd=tmp_path)
     (result,) = tmp_path.glob("runs/*/training.json")
     assert json.loads(result.read_text())["steps"] == 2
+
+
+def test_prompts_are_copied_to_be_edited_and_never_over_others(coupage, tmp_path):
+    done = coupage("recipe", "prompts", tmp_path / "mine")
+    assert (tmp_path / "mine" / "qa" / "factual.ru.yaml").read_text("utf-8").count("{{ passage }}") == 1
+    assert "synthesize.prompts" in done.stdout
+    (tmp_path / "mine" / "qa" / "factual.ru.yaml").write_text("user: mine")
+    coupage("recipe", "prompts", tmp_path / "mine", code=2)
+    assert (tmp_path / "mine" / "qa" / "factual.ru.yaml").read_text() == "user: mine"
