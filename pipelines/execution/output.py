@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,23 @@ class Output:
             pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer,
         ):
             yield lambda table: writer.write_table(table, row_group_size=ROW_GROUP)
+
+    @contextmanager
+    def growing_table(self, name: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+        """Give a function that adds a table to the Parquet file `name`, which is made with the first."""
+        rows = 0
+        write: Callable[[pa.Table], None] | None = None
+        with ExitStack() as stack:
+
+            def add(table: pa.Table) -> None:
+                nonlocal rows, write
+                write = write or stack.enter_context(self.tables(name, schema, 0))
+                write(table)
+                rows += table.num_rows
+
+            yield add
+        if rows:
+            self.files[-1].rows = rows
 
     def write_arrow(self, name: str, table: pa.Table) -> None:
         """Write an uncompressed Arrow file, which `read_arrow` maps into memory."""

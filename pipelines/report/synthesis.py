@@ -75,8 +75,7 @@ def _made(stage: MadeDocuments, workdir: Path) -> dict[str, Any]:
         "answers": _answers(stage, workdir),
         "tokens": _tokens(counts),
         "yield": _yield(counts),
-        "diversity": _diversity(documents, compared, texts)
-        | {"embedding_spread": stage.spread(workdir)},
+        "diversity": _diversity(documents, compared, texts) | {"embedding_spread": stage.spread(workdir)},
         "examples": [_example(made, texts) for made in examples],
     }
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -80,24 +79,21 @@ class SetAside:
         self._stage = stage
         self._output = output
         self._whole = whole
-        self._stack = ExitStack()
-        self._write: Callable[[pa.Table], None] | None = None
-        self._rows = 0
+        self._file = output.growing_table(f"{FOLDER}/{output.task:05d}.parquet", QUARANTINE_SCHEMA)
         self.quarantine = Quarantine(self._keep)
         self.input_bytes = 0
         """Bytes of the units that were read; of one that could not be read, what it weighs."""
 
     def __enter__(self) -> Self:
         """Nothing is written before the first bad record."""
+        self._write = self._file.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the file."""
-        self._stack.__exit__(kind, error, trace)
-        if kind is None and self._rows:
-            self._output.files[-1].rows = self._rows
+        self._file.__exit__(kind, error, trace)
 
     def read(self, source: Source, unit: Unit) -> Iterator[pa.Table]:
         """The documents of a unit."""
@@ -123,11 +119,7 @@ class SetAside:
 
     def _keep(self, rows: pa.Table) -> None:
         """Write some bad records. Raises UserError when this task alone has lost too much."""
-        if self._write is None:
-            name = f"{FOLDER}/{self._output.task:05d}.parquet"
-            self._write = self._stack.enter_context(self._output.tables(name, QUARANTINE_SCHEMA, 0))
         self._write(rows)
-        self._rows += rows.num_rows
         lost, limit = self.quarantine.lost_bytes, self._stage.max_share
         # The whole may grow by what was lost: a file that could not be read may weigh more than its size.
         if limit is not None and lost > limit * (self._whole + lost):

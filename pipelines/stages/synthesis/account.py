@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 import pyarrow as pa
 
@@ -126,43 +123,15 @@ class Pace:
         self._told, self._tokens = time.monotonic(), account.tokens
 
 
-class Rejections:
-    """The file of a task's rejections, where there are any. A context manager."""
-
-    def __init__(self, output: TaskOutput) -> None:
-        self._output = output
-        self._stack = ExitStack()
-        self._rows = 0
-        self._write: Callable[[pa.Table], None] | None = None
-
-    def __enter__(self) -> Self:
-        """The file is made when there is something for it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the file."""
-        self._stack.__exit__(kind, error, trace)
-        if kind is None and self._rows:
-            self._output.files[-1].rows = self._rows
-
-    def add(self, some: Sequence[Outcome]) -> None:
-        """Write the rejections of outcomes."""
-        rows = [
-            (each.passage.id, each.passage.parent_id, rejection.reason, storable(rejection.excerpt))
-            for each in some
-            for rejection in rejections_of(each.results)
-        ]
-        if not rows:
-            return
-        if self._write is None:
-            name = f"{FOLDER}/{self._output.task:05d}.parquet"
-            self._write = self._stack.enter_context(self._output.tables(name, REJECTIONS, 0))
-        columns = zip(*rows, strict=True)
-        arrays = [pa.array(column, pa.string()) for column in columns]
-        self._write(pa.table(arrays, schema=REJECTIONS))
-        self._rows += len(rows)
+def rejections_table(some: Sequence[Outcome]) -> pa.Table:
+    """The rejections of outcomes (REJECTIONS)."""
+    rows = [
+        (each.passage.id, each.passage.parent_id, rejection.reason, storable(rejection.excerpt))
+        for each in some
+        for rejection in rejections_of(each.results)
+    ]
+    columns = zip(*rows, strict=True) if rows else [()] * len(REJECTIONS)
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=REJECTIONS)
 
 
 def drafts_of(results: Sequence[Result]) -> list[Draft]:

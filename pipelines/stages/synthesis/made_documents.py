@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -25,11 +25,12 @@ from pipelines.sources.models import ModelInput
 from pipelines.stages.parts import PartStage, write_parts
 from pipelines.stages.synthesis.account import (
     FOLDER,
+    REJECTIONS,
     UNANSWERED,
     Account,
     Pace,
-    Rejections,
     drafts_of,
+    rejections_table,
 )
 from pipelines.stages.synthesis.asked_documents import AskedDocuments
 from pipelines.stages.synthesis.document_table import document_table, plain_text
@@ -140,11 +141,11 @@ class MadeDocuments(PartStage):
         account = Account()
         with (
             closing(self.outcomes(workdir, passages, f"{self.scope}-{output.task:05d}")) as found,
-            Rejections(output) as rejections,
+            output.growing_table(f"{FOLDER}/{output.task:05d}.parquet", REJECTIONS) as reject,
         ):
             pace = Pace(account, wanted, output.tell)
             taken = self._until_enough(workdir, found, wanted, account, pace)
-            write_parts(self._tables(taken, rejections), output, self.part_bytes)
+            write_parts(self._tables(taken, reject), output, self.part_bytes)
         account.count(output, wanted)
 
     @override
@@ -255,9 +256,10 @@ class MadeDocuments(PartStage):
             pace.tell()
             yield outcome
 
-    def _tables(self, found: Iterator[Outcome], rejections: Rejections) -> Iterator[pa.Table]:
+    def _tables(self, found: Iterator[Outcome], reject: Callable[[pa.Table], None]) -> Iterator[pa.Table]:
         while some := list(islice(found, OUTCOMES_A_TABLE)):
-            rejections.add(some)
+            if (rejected := rejections_table(some)).num_rows:
+                reject(rejected)
             if drafts := [
                 (each.passage, number, draft)
                 for each in some
