@@ -34,7 +34,7 @@ from pipelines.stages.synthesis.account import (
 )
 from pipelines.stages.synthesis.asked_documents import AskedDocuments
 from pipelines.stages.synthesis.document_table import document_table, plain_text
-from pipelines.stages.synthesis.passages import PassageReader
+from pipelines.stages.synthesis.passages import DocumentReader
 from pipelines.stages.tokenize import encoders_of
 from pipelines.stages.tokenizer import Tokenizer, encoding_versions
 from pipelines.synthesis import chunks, topics
@@ -199,10 +199,10 @@ class MadeDocuments(PartStage):
         """The passages of a few documents that are asked about, without related ones."""
         return self._reader(workdir).alone(self.asked.places_of(workdir, doc_ids))
 
-    def _reader(self, workdir: Path) -> PassageReader:
+    def _reader(self, workdir: Path) -> DocumentReader:
         stages = {stage.scope: stage for stage in self.parts}
         files = [(stages[source], part) for source, part in self.asked.files(workdir)]
-        return PassageReader(workdir, files, self.method)
+        return DocumentReader(workdir, files, self.method)
 
     def outcomes(
         self, workdir: Path, passages: Iterable[Passage], name: str

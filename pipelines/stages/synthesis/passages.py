@@ -26,8 +26,8 @@ READ = ["doc_id", "text", "source", "license", "messages", "template_fields"]
 
 
 @dataclass(frozen=True)
-class PassageReader:
-    """Reads documents by their place.
+class DocumentReader:
+    """Reads documents by their place, and cuts them.
 
     Attributes:
         workdir: The folder of the run.
