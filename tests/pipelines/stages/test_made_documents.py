@@ -142,12 +142,6 @@ def test_verify_finds_a_question_about_what_stage1_does_not_hold(copied, coupage
     assert f"{len(asked):,} documents that it asks about are not in" in damage.what
 
 
-def asked_of(server, run):
-    before = len(server.requests)
-    yield
-    yield len(server.requests) - before
-
-
 def test_nothing_is_asked_again_when_the_work_is_done_again(copied, coupage, server, corpus, tmp_path):
     before = made(copied, "questions")
     shutil.rmtree(newest(copied, "synthesize-questions"))
@@ -171,6 +165,20 @@ def test_a_larger_budget_asks_only_for_what_is_new(copied, coupage, server, corp
     passages = counts(copied, "questions")["flows"]["passages"]["entered"]
     assert 0 < len(server.requests) - asked < passages
     assert made(copied, "questions").slice(0, before.num_rows).equals(before)
+
+
+def test_groups_may_be_defined_by_predicates(copied, coupage, corpus, server, tmp_path):
+    recipe = write(tmp_path / "recipe.yaml", corpus, server.url)
+    changed = (
+        "synthesize.questions.weights={long: 1}",
+        "synthesize.questions.groups={long: \"source = 'north' and bytes > 306\"}",
+    )
+    coupage("run", recipe, "--workdir", copied, *(word for each in changed for word in ("--set", each)))
+    parents = set(made(copied, "questions")["parent_id"].to_pylist())
+    assert parents and {parent.split("/")[0] for parent in parents} == {"north"}
+    texts = [json.loads(line) for line in (corpus / "north.jsonl").read_text().splitlines()]
+    sizes = {f"north/{row['id']}": len(row["text"]) for row in texts}
+    assert min(sizes.values()) <= 306 < min(sizes[parent] for parent in parents)
 
 
 def test_a_changed_prompt_asks_anew(copied, coupage, server, corpus, tmp_path):
