@@ -59,3 +59,11 @@ def test_tasks_reserve_accelerators_and_share_the_documents(coupage, slurm, reci
     others = [path for path in run.glob("logs/*/*/*.slurm") if path != script]
     assert others and not any("gpu" in path.read_text() for path in others)
     assert list(run.glob("logs/vllm-*.log"))
+
+
+def test_tasks_of_a_node_share_a_server(coupage, ray, recipe, tmp_path):
+    run, own = tmp_path / "run", "executor.ray.gpus_serving=0"  # the cluster of the tests has none
+    coupage("run", recipe, "--workdir", run, "--executor", "ray", "--until", "synthesize", "--set", own)
+    parts = sorted(run.glob("stages/synthesize-retold-*/0000?-*.parquet"))
+    assert [pq.read_table(path).num_rows for path in parts] == [10, 10]
+    assert len((tmp_path / fake_vllm.CALLS).read_text().splitlines()) == 1
