@@ -33,7 +33,7 @@ TELL = Prompt("test/tell", "en", PromptFile(user="{{ what }}"))
 SAMPLING = {"temperature": 0.7, "max_tokens": 50}
 GOOD_DAY = {"trouble": 0.0}
 BAD_DAY = {"trouble": 0.5, "stall": 30.0, "retry_after": 0.05}
-IMPATIENT = 1.5
+IMPATIENT = 3.0
 """Seconds that a client waits for an answer on a bad day; servers that stall take longer."""
 
 
