@@ -140,11 +140,11 @@ def run_outcomes(url: str, requests: int, concurrency: int) -> None:
     import aiohttp  # noqa: F401 - not counted
 
     from pipelines.sources.endpoint import EndpointClient
-    from pipelines.synthesis.answers import Answers
     from pipelines.synthesis.ask import Ask
+    from pipelines.synthesis.asking.answers import Answers
+    from pipelines.synthesis.asking.outcomes import outcomes
     from pipelines.synthesis.draft import Draft
     from pipelines.synthesis.model import ModelEndpoint
-    from pipelines.synthesis.outcomes import outcomes
     from pipelines.synthesis.passage import Passage
     from pipelines.synthesis.prompt import Prompt, PromptFile
 

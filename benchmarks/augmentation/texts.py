@@ -6,15 +6,15 @@ from pathlib import Path
 from benchmarks.augmentation.strong_model import StrongModel, served
 from benchmarks.augmentation.world import World
 from pipelines.sources.endpoint import EndpointClient
-from pipelines.synthesis.answers import Answers
 from pipelines.synthesis.ask import Ask, Making
+from pipelines.synthesis.asking.answers import Answers
+from pipelines.synthesis.asking.outcomes import outcomes
 from pipelines.synthesis.augment import Augment
+from pipelines.synthesis.augmentation.topics import related
 from pipelines.synthesis.draft import Draft
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompt, Prompts
-from pipelines.synthesis.topics import related
 
 PARAPHRASE = """\
 system: You write what a text says in other words, sentence by sentence.

@@ -25,8 +25,8 @@ from pipelines.stages.synthesis.account import storable
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.synthesis.trial import KEPT, write_trial
+from pipelines.synthesis.asking.outcomes import Outcome
 from pipelines.synthesis.draft import Draft
-from pipelines.synthesis.outcomes import Outcome
 from pipelines.synthesis.passage import Passage
 
 SHOWN = 1_200

@@ -32,7 +32,7 @@ from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_
 from pipelines.sources.preview import Preview
 from pipelines.sources.word_lists import WordList, read_word_list
 from pipelines.synthesis.prompt import Prompts
-from pipelines.synthesis.server import Serve
+from pipelines.synthesis.serving.server import Serve
 
 PINS = "pins.json"
 REMEMBERED = "inputs.json"

@@ -20,7 +20,7 @@ from pipelines.sources.files import FilesConfig
 from pipelines.sources.formats import RecordOptions
 from pipelines.sources.preview import Preview
 from pipelines.sources.refusals import missing_field, refusal
-from pipelines.synthesis.server import Serve, program
+from pipelines.synthesis.serving.server import Serve, program
 from tokenizer_tools.load import HUB_ID
 
 WEIGHTS = ".safetensors"

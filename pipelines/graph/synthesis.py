@@ -16,8 +16,8 @@ from pipelines.stages.synthesis.docstrings import AskedDocstrings
 from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer
-from pipelines.synthesis.docstring_qa import DocstringQuestions
-from pipelines.synthesis.server import Serve
+from pipelines.synthesis.questions.docstring_qa import DocstringQuestions
+from pipelines.synthesis.serving.server import Serve
 
 
 def syntheses_of(recipe: Recipe, about: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ from pipelines.stages.synthesis.account import CALLS, INPUT_TOKENS, OUTPUT_TOKEN
 from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.synthesis.trial import read_trial
 from pipelines.stages.tokenize import encoders_of
-from pipelines.synthesis.answers import busy_seconds, stored_answers
+from pipelines.synthesis.asking.answers import busy_seconds, stored_answers
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.prompt import FALLBACK, PromptFile, Prompts
 

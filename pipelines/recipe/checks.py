@@ -6,7 +6,7 @@ from mixers.budget import vanishing_groups
 from pipelines.recipe.classify_checks import classifier_problems
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
 from pipelines.settings import Name, Problem
-from pipelines.synthesis.docstring_qa import DocstringQuestions
+from pipelines.synthesis.questions.docstring_qa import DocstringQuestions
 from trainers.config import stage_before
 
 

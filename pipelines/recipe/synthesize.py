@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from pipelines.settings import Name
 from pipelines.synthesis.augment import Augment
-from pipelines.synthesis.docstring_qa import DocstringQuestions
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.model import ModelEndpoint
 from pipelines.synthesis.qa import Questions
+from pipelines.synthesis.questions.docstring_qa import DocstringQuestions
 from pipelines.synthesis.rephrase import Rephrase
-from pipelines.synthesis.server import Serve
+from pipelines.synthesis.serving.server import Serve
 from pipelines.synthesis.translate import Translate
 
 SynthesisConfig = Annotated[

@@ -20,7 +20,7 @@ from pipelines.report.synthesis_examples import (
 )
 from pipelines.stages.synthesis import account
 from pipelines.stages.synthesis.made_documents import ANSWERS, MadeDocuments
-from pipelines.synthesis.answers import usage
+from pipelines.synthesis.asking.answers import usage
 from pipelines.synthesis.diversity import (
     compression_ratio,
     copied_share,

@@ -13,15 +13,15 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
 from pipelines.synthesis.ask import Ask, Making, each
+from pipelines.synthesis.augmentation.entities import Entities, list_entities
+from pipelines.synthesis.augmentation.formats import in_format
+from pipelines.synthesis.augmentation.relations import relations
+from pipelines.synthesis.augmentation.study import study
+from pipelines.synthesis.augmentation.walks import walk_texts
 from pipelines.synthesis.draft import RejectedError, Rejection, Result
-from pipelines.synthesis.entities import Entities, list_entities
-from pipelines.synthesis.formats import in_format
 from pipelines.synthesis.method import Method, as_weights
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
-from pipelines.synthesis.relations import relations
-from pipelines.synthesis.study import study
-from pipelines.synthesis.walks import walk_texts
 from pipelines.synthesis.writing import Writing, chance
 
 How = Literal["relations", "walks", "study", "faq", "maths", "table", "tutorial"]

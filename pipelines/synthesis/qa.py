@@ -16,7 +16,7 @@ from pipelines.synthesis.json_answers import parse_objects
 from pipelines.synthesis.method import Method, as_weights
 from pipelines.synthesis.passage import Passage, Turns
 from pipelines.synthesis.prompt import Prompt, Prompts
-from pipelines.synthesis.question_kinds import EMPTY, KINDS, MISSING_FIELD, KindName
+from pipelines.synthesis.questions.kinds import EMPTY, KINDS, MISSING_FIELD, KindName
 from pipelines.synthesis.writing import CUT_SHORT, UNPARSED, Writing, chance
 
 NO_KIND = "no_kind_fits"

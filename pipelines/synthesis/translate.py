@@ -16,12 +16,12 @@ from pipelines.settings import Share
 from pipelines.synthesis.ask import Ask, Making
 from pipelines.synthesis.checks.checks import Checks
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection, Result
-from pipelines.synthesis.faithful import UNTRANSLATED, Languages
-from pipelines.synthesis.glossary import Glossary
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.passage import Passage, Turns
 from pipelines.synthesis.prompt import Prompt, Prompts
-from pipelines.synthesis.translator import Translator
+from pipelines.synthesis.translation.faithful import UNTRANSLATED, Languages
+from pipelines.synthesis.translation.glossary import Glossary
+from pipelines.synthesis.translation.translator import Translator
 
 PROMPT = "translate/text"
 OTHER_LANGUAGE = "other_language"

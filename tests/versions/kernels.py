@@ -37,9 +37,11 @@ from pipelines.sources.language_model import bundled_model, load_identifier
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages import hash_sampling
 from pipelines.stages.contamination import item_texts, semantic
-from pipelines.synthesis import chunks, docstring_qa, topics
+from pipelines.synthesis import chunks
 from pipelines.synthesis.ask import Answer
 from pipelines.synthesis.augment import Augment
+from pipelines.synthesis.augmentation import topics
+from pipelines.synthesis.augmentation.topics import related
 from pipelines.synthesis.checks import checks
 from pipelines.synthesis.checks.checked import checked
 from pipelines.synthesis.chunks import chunk_spans
@@ -48,8 +50,8 @@ from pipelines.synthesis.method import Method
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.qa import Questions
+from pipelines.synthesis.questions import docstring_qa
 from pipelines.synthesis.rephrase import Rephrase
-from pipelines.synthesis.topics import related
 from pipelines.synthesis.translate import Translate
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.load import TokenizerFiles

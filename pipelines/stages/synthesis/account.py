@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from pipelines.execution.counts import Count
 from pipelines.execution.output import TaskOutput
+from pipelines.synthesis.asking.outcomes import Outcome
 from pipelines.synthesis.draft import NO_ANSWER, Draft, Rejection, Result
-from pipelines.synthesis.outcomes import Outcome
 
 FOLDER = "rejected"
 REJECTIONS = pa.schema(

@@ -16,8 +16,8 @@ from pipelines.execution.stage import Stage
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages.mix import MixStage
 from pipelines.stages.parts import PartStage, text_size, write_parts
-from pipelines.synthesis import docstring_qa
-from pipelines.synthesis.docstring_qa import DocstringQuestions
+from pipelines.synthesis.questions import docstring_qa
+from pipelines.synthesis.questions.docstring_qa import DocstringQuestions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,8 +37,10 @@ from pipelines.stages.synthesis.document_table import document_table, plain_text
 from pipelines.stages.synthesis.passages import DocumentReader
 from pipelines.stages.tokenize import encoders_of
 from pipelines.stages.tokenizer import Tokenizer, encoding_versions
-from pipelines.synthesis import chunks, topics
-from pipelines.synthesis.answers import Answers
+from pipelines.synthesis import chunks
+from pipelines.synthesis.asking.answers import Answers
+from pipelines.synthesis.asking.outcomes import Outcome, outcomes, stored_outcomes
+from pipelines.synthesis.augmentation import topics
 from pipelines.synthesis.checks import checks
 from pipelines.synthesis.checks.checked import checked
 from pipelines.synthesis.checks.meaning import embedded
@@ -47,10 +49,9 @@ from pipelines.synthesis.diversity import embedding_spread
 from pipelines.synthesis.draft import Draft, Rejection, Result
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import Outcome, outcomes, stored_outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
-from pipelines.synthesis.server import Serve, patience, served, stop_server
+from pipelines.synthesis.serving.server import Serve, patience, served, stop_server
 
 ANSWERS = "answers"
 """In the folder of a run: what a model answered stays, whatever becomes of the stages."""

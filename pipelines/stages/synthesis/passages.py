@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.stages.parts import PartStage
+from pipelines.synthesis.augmentation.topics import related
 from pipelines.synthesis.chunks import chunk_spans
 from pipelines.synthesis.method import Method
 from pipelines.synthesis.passage import Passage
-from pipelines.synthesis.topics import related
 
 BLOCK = 512
 """Documents that are read together: their parts are opened once for all of them."""

@@ -19,9 +19,9 @@ from pipelines.synthesis.checks.references import is_shown, reference_fault
 from pipelines.synthesis.checks.refusal import refusal_fault
 from pipelines.synthesis.checks.repetition import repetition_fault
 from pipelines.synthesis.draft import Draft, Rejection, Result
-from pipelines.synthesis.masking import unprotected
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
+from pipelines.synthesis.translation.masking import unprotected
 
 
 def checked(make: Making, checks: Checks, prompts: Prompts, identifier: LanguageIdentifier) -> Making:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
-from pipelines.synthesis import answer_index, answers
-from pipelines.synthesis.answers import Answers, StoredAnswer, stored_answers, usage
+from pipelines.synthesis.asking import answer_index, answers
+from pipelines.synthesis.asking.answers import Answers, StoredAnswer, stored_answers, usage
 
 TEXTS = st.text(st.characters(exclude_categories=()))
 """Any text, line feeds and halves of characters included."""
@@ -180,7 +180,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from pipelines.errors import WorkError
-from pipelines.synthesis.answers import Answers
+from pipelines.synthesis.asking.answers import Answers
 from tests.pipelines.synthesis.test_answers import answer, key
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.synthesis.arithmetic import wrong_calculations
+from pipelines.synthesis.questions.arithmetic import wrong_calculations
 
 NUMBERS = st.integers(0, 9_999)
 

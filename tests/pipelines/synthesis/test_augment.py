@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from pipelines.synthesis.ask import Ask
 from pipelines.synthesis.augment import FORMATS, Augment, How
+from pipelines.synthesis.augmentation.entities import MOST, groups, mentions
 from pipelines.synthesis.draft import Draft, Rejection
-from pipelines.synthesis.entities import MOST, groups, mentions
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from tests.pipelines.synthesis.scripted_model import ScriptedModel

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pipelines.sources.base import Labels, part_table
 from pipelines.sources.python_code import documented, parse_python
 from pipelines.sources.schema import PART_SCHEMA
-from pipelines.synthesis.docstring_qa import docstring_questions
-from pipelines.synthesis.docstring_sections import split_docstring
+from pipelines.synthesis.questions.docstring_qa import docstring_questions
+from pipelines.synthesis.questions.docstring_sections import split_docstring
 
 MODULE = '''
 class Press:

@@ -18,11 +18,11 @@ import pytest
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.sources.endpoint import EndpointClient, Patience
-from pipelines.synthesis.answers import Answers, stored_answers
 from pipelines.synthesis.ask import Ask, each
+from pipelines.synthesis.asking.answers import Answers, stored_answers
+from pipelines.synthesis.asking.outcomes import Outcome, outcomes
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import Outcome, outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompt, PromptFile
 from tests.pipelines.sources.bad_day_server import BadDayServer, question_of

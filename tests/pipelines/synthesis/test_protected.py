@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.synthesis.faithful import NUMBERS, PROTECTED, STRUCTURE, Languages, fault
-from pipelines.synthesis.masking import MARK, masked
-from pipelines.synthesis.protected import protected
+from pipelines.synthesis.translation.faithful import NUMBERS, PROTECTED, STRUCTURE, Languages, fault
+from pipelines.synthesis.translation.masking import MARK, masked
+from pipelines.synthesis.translation.protected import protected
 from tests.pipelines.synthesis.toy_translation import CODE, INLINE, translated, written
 
 ENGLISH_RUSSIAN = Languages("en", "ru")

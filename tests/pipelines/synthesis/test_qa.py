@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipelines.synthesis.draft import Draft, Rejection
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.qa import Questions
-from pipelines.synthesis.question_kinds import KINDS, KindName
+from pipelines.synthesis.questions.kinds import KINDS, KindName
 from tests.pipelines.synthesis.asking import StandIn, made, passage
 
 PROMPTS = Prompts()

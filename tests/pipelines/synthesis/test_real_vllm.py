@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import WorkError
 from pipelines.sources.endpoint import EndpointClient
-from pipelines.synthesis.server import Serve, patience, served, stop_server
+from pipelines.synthesis.serving.server import Serve, patience, served, stop_server
 from tests.pipelines.command_line import ROOT, run_process
 from tests.pipelines.corpus import sentence, write_corpus
 

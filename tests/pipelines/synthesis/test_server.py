@@ -17,14 +17,14 @@ from pydantic import ValidationError
 
 from pipelines.errors import UserError, WorkError
 from pipelines.sources.endpoint import EndpointClient
-from pipelines.synthesis.server import Serve, patience, served, stop_server
+from pipelines.synthesis.serving.server import Serve, patience, served, stop_server
 from tests.pipelines.command_line import environment
 from tests.pipelines.synthesis import fake_vllm
 
 HOLDER = """\
 import sys, time
 from pathlib import Path
-from pipelines.synthesis.server import Serve, served
+from pipelines.synthesis.serving.server import Serve, served
 
 with served(Serve.model_validate_json(sys.argv[1]), Path(sys.argv[2])) as endpoint:
     print(endpoint.base_url, flush=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.synthesis.topics import related
+from pipelines.synthesis.augmentation.topics import related
 
 WORDS = "tide mill court stone fever lamp river thread copper violin harbour statute".split()
 TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), max_size=30)

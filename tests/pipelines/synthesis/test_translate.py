@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from pipelines.errors import UserError
 from pipelines.sources.endpoint import EndpointClient, Patience
 from pipelines.sources.language_model import bundled_model, load_identifier
-from pipelines.synthesis.answers import Answers
 from pipelines.synthesis.ask import Answer
+from pipelines.synthesis.asking.answers import Answers
+from pipelines.synthesis.asking.outcomes import outcomes
 from pipelines.synthesis.checks.checked import checked
 from pipelines.synthesis.draft import Draft, RejectedError, Rejection
 from pipelines.synthesis.model import ModelEndpoint
-from pipelines.synthesis.outcomes import outcomes
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.translate import Translate

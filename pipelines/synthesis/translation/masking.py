@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.synthesis.markdown_structure import Unit
-from pipelines.synthesis.protected import CLOSE, OPEN, protected
+from pipelines.synthesis.translation.markdown_structure import Unit
+from pipelines.synthesis.translation.protected import CLOSE, OPEN, protected
 
 MARK = re.compile(f"{OPEN}[0-9]+{CLOSE}")
 _BRACKET = re.compile(f"[{OPEN}{CLOSE}]")

@@ -14,13 +14,13 @@ from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.sources.endpoint import ChatSession, EndpointClient
 from pipelines.sources.endpoint_session import NoAnswerError, RefusedError
-from pipelines.synthesis.answers import Answers, StoredAnswer
 from pipelines.synthesis.ask import Answer
+from pipelines.synthesis.asking.answers import Answers, StoredAnswer
+from pipelines.synthesis.asking.thoughts import without_thoughts
 from pipelines.synthesis.draft import NO_ANSWER, RejectedError, Rejection
 from pipelines.synthesis.model import ModelEndpoint
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.prompt import Prompt
-from pipelines.synthesis.thoughts import without_thoughts
 
 REFUSED = "refused_request"
 EMPTY = "empty"

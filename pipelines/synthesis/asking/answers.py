@@ -19,7 +19,7 @@ import orjson
 import xxhash
 
 from pipelines.errors import WorkError
-from pipelines.synthesis.answer_index import AnswerIndex, Digits, Offsets
+from pipelines.synthesis.asking.answer_index import AnswerIndex, Digits, Offsets
 
 _KEY = slice(8, 40)
 _CHECK = slice(51, 67)

@@ -102,7 +102,7 @@ class _Server:
     """A server that runs under a guard, with all processes that it starts."""
 
     def __init__(self, command: Sequence[str], key: str) -> None:
-        guard = str(Path(__file__).with_name("server_guard.py"))
+        guard = str(Path(__file__).with_name("guard.py"))
         self._guard = subprocess.Popen(
             [sys.executable, "-P", guard, str(os.getpid()), *command],
             env=os.environ | {KEY_VARIABLE: key},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipelines.synthesis.protected import block_parser
+from pipelines.synthesis.translation.protected import block_parser
 
 _LINE_END = re.compile(r"\r\n?|\n")
 WRAPPED = 50

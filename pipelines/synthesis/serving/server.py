@@ -27,9 +27,9 @@ from pipelines.execution.executors.base import ONE_THREAD
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.settings import STRICT
 from pipelines.sources.endpoint_session import Patience
-from pipelines.synthesis import server_watch
 from pipelines.synthesis.model import ModelEndpoint, Price
-from pipelines.synthesis.server_watch import LEASE, POLL, STOP, WATCHER, State, answers, try_lock
+from pipelines.synthesis.serving import watch
+from pipelines.synthesis.serving.watch import LEASE, POLL, STOP, WATCHER, State, answers, try_lock
 
 Option = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_.-]*$")]
 """The name of an option of `vllm serve`, without its dashes."""
@@ -243,7 +243,7 @@ def _ready_state(config: Serve, folder: Path, logs: Path) -> State:
 
 def _start_watcher(config: Serve, folder: Path, logs: Path, lock: int) -> None:
     """Start the watcher, which takes over the lock."""
-    for name in (STOP, server_watch.STATE):
+    for name in (STOP, watch.STATE):
         (folder / name).unlink(missing_ok=True)
     logs.mkdir(parents=True, exist_ok=True)
     path = logs.resolve() / f"vllm-{socket.gethostname()}-{datetime.now():%Y%m%d-%H%M%S}.log"
@@ -251,7 +251,7 @@ def _start_watcher(config: Serve, folder: Path, logs: Path, lock: int) -> None:
     command = [program(config), *config.arguments()]
     with path.open("ab") as log:
         subprocess.run(
-            [sys.executable, "-P", server_watch.__file__, *options, "--", *command],
+            [sys.executable, "-P", watch.__file__, *options, "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

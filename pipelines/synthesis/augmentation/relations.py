@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipelines.synthesis.ask import each
+from pipelines.synthesis.augmentation.entities import Entities, groups
 from pipelines.synthesis.draft import RejectedError, Rejection, Result
-from pipelines.synthesis.entities import Entities, groups
 from pipelines.synthesis.writing import Writing
 
 ONE_ALONE = "one_entity"

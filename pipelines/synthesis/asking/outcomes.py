@@ -10,12 +10,12 @@ from typing import Any
 
 from pipelines.sources.background import from_another_thread
 from pipelines.sources.endpoint import EndpointClient
-from pipelines.synthesis.answers import Answers
 from pipelines.synthesis.ask import Making
-from pipelines.synthesis.asker import Asker, NotStoredError, Questions, StoredQuestions
+from pipelines.synthesis.asking.answers import Answers
+from pipelines.synthesis.asking.asker import Asker, NotStoredError, Questions, StoredQuestions
+from pipelines.synthesis.asking.passage_reader import PassageReader
 from pipelines.synthesis.draft import RejectedError, Result
 from pipelines.synthesis.passage import Passage
-from pipelines.synthesis.passage_reader import PassageReader
 
 _LOOK_AHEAD = 4
 """Passages taken and not yet handed out, for each request at the same time: those that were begun in vain

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pipelines.synthesis.ask import Ask
 from pipelines.synthesis.chunks import chunk_spans
 from pipelines.synthesis.draft import NO_ANSWER, RejectedError, Rejection
-from pipelines.synthesis.faithful import ROUND_TRIP, Languages, fault, similarity
-from pipelines.synthesis.glossary import Glossary
 from pipelines.synthesis.languages import NAMES, language_name
-from pipelines.synthesis.masking import MARK, Masked, masked, without_marks
 from pipelines.synthesis.prompt import Prompt
+from pipelines.synthesis.translation.faithful import ROUND_TRIP, Languages, fault, similarity
+from pipelines.synthesis.translation.glossary import Glossary
+from pipelines.synthesis.translation.masking import MARK, Masked, masked, without_marks
 
 CUT_SHORT = "cut_short"
 _FINAL = (NO_ANSWER, "refused_request")

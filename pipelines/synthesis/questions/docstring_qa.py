@@ -21,7 +21,7 @@ from pipelines.sources.base import Labels, part_table
 from pipelines.sources.conversation_text import rendered
 from pipelines.sources.python_code import Documented, documented, is_public, parse_python
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
-from pipelines.synthesis.docstring_sections import split_docstring
+from pipelines.synthesis.questions.docstring_sections import split_docstring
 
 VERSION = 2
 """To be raised when the same documents give other questions."""

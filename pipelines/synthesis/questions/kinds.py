@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipelines.synthesis.arithmetic import wrong_calculations
 from pipelines.synthesis.chunks import fenced_blocks
-from pipelines.synthesis.code_in_text import code_lines
 from pipelines.synthesis.draft import RejectedError, Rejection
 from pipelines.synthesis.json_answers import restore_commands
 from pipelines.synthesis.passage import Passage, Turns
+from pipelines.synthesis.questions.arithmetic import wrong_calculations
+from pipelines.synthesis.questions.code_in_text import code_lines
 
 KindName = Literal[
     "factual",

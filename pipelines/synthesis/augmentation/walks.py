@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise, permutations
 
 from pipelines.synthesis.ask import each
+from pipelines.synthesis.augmentation.entities import Entities, list_entities, mentions
 from pipelines.synthesis.draft import RejectedError, Rejection, Result
-from pipelines.synthesis.entities import Entities, list_entities, mentions
 from pipelines.synthesis.passage import Passage
 from pipelines.synthesis.writing import Writing, rank
 

@@ -2,7 +2,7 @@
 
 Servers start processes of their own, which a killed parent would leave behind on the GPU. The guard ends the
 group when the server ends, and when the process that started the guard is gone. It needs the standard library
-alone: `python server_guard.py PROGRAM ARGUMENT ...`.
+alone: `python guard.py PROGRAM ARGUMENT ...`.
 """
 
 from __future__ import annotations

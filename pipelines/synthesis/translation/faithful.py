@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from pipelines.synthesis.glossary import Term, has_translation
-from pipelines.synthesis.markdown_structure import Unit, same_structure, units
-from pipelines.synthesis.masking import Masked, same_places, without_marks
-from pipelines.synthesis.numbers import same_numbers
+from pipelines.synthesis.translation.glossary import Term, has_translation
+from pipelines.synthesis.translation.markdown_structure import Unit, same_structure, units
+from pipelines.synthesis.translation.masking import Masked, same_places, without_marks
+from pipelines.synthesis.translation.numbers import same_numbers
 
 PROTECTED, STRUCTURE, NUMBERS = "protected_changed", "structure_changed", "numbers_changed"
 LENGTH, UNTRANSLATED, ANSWERED = "length_ratio", "untranslated", "answered"
