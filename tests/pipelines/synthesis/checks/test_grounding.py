@@ -112,3 +112,40 @@ def test_any_text_is_judged(claims: str, passage: str, question: str) -> None:
 def test_scripts_without_spaces_are_looked_up_too() -> None:
     assert fault("东海", CHINESE, "长江最后注入哪里？", "zh") is None
     assert fault("亚马孙雨林", CHINESE, "长江最后注入哪里？", "zh") == "ungrounded_words"
+
+
+LIGHTHOUSE = (
+    "Маяк на мысе Крачек зажгли в 1874 году. Его строительница Ада Морозова просила гранит, но "
+    "каменоломню затопило предыдущей зимой, поэтому башню сложили из кирпича и обшили железными листами. "
+    "Через десять лет под листы проникла соль."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "stands"),
+    [
+        (
+            "Почему маяк пришлось отделывать заново?",
+            "Потому что под железную обшивку проникала соль, и её пришлось снять.",
+            True,
+        ),
+        (
+            "Почему башню сложили из кирпича?",
+            "Гранит достать не удалось: карьер был залит водой после зимы, и строители обошлись кирпичом.",
+            True,
+        ),
+        (
+            "Почему башню сложили из кирпича?",
+            "Кирпич дешевле, лучше держит тепло и привычнее местным мастерам, которые раньше строили печи.",
+            False,
+        ),
+        (
+            "Почему маяк пришлось отделывать заново?",
+            "Новый смотритель любил белый цвет и покрасил стены перед праздником.",
+            False,
+        ),
+    ],
+)
+def test_a_sentence_may_use_other_words_and_not_say_other_things(question, answer, stands):
+    fault = grounding_fault(answer, question, LIGHTHOUSE, "ru", Grounding(0.5, 0.8, 0.2))
+    assert (fault is None) == stands
