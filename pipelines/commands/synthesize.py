@@ -21,6 +21,7 @@ from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.build import Graph
 from pipelines.plain import print_json
 from pipelines.recipe.mistakes import nearest
+from pipelines.report.synthesis_examples import shortened
 from pipelines.stages.synthesis.account import storable
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments
@@ -171,10 +172,10 @@ def _show(trial: dict[str, Any], console: Console) -> None:
     table = Table("passage", "what came back", "verdict", show_lines=True)
     table.title = f"{trial['name']}: {trial['method']} by {trial['model']}"
     for passage in trial["passages"]:
-        asked = f"{passage['passage']}\n\n{_cut(passage['text'])}"
+        asked = f"{passage['passage']}\n\n{shortened(passage['text'], SHOWN)}"
         for result in passage["results"] or [{"verdict": "nothing", "kind": None, "text": ""}]:
             verdict = " ".join(filter(None, (result["verdict"], result["kind"])))
-            table.add_row(asked, _cut(result["text"]), verdict)
+            table.add_row(asked, shortened(result["text"], SHOWN), verdict)
             asked = ""
     console.print(table)
     verdicts = ", ".join(f"{name} {number:,}" for name, number in trial["verdicts"].items())
@@ -183,7 +184,3 @@ def _show(trial: dict[str, Any], console: Console) -> None:
         f"in, {trial['output_tokens']:,} out: {verdicts or 'nothing'}",
         soft_wrap=True,
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else text[:SHOWN] + " ..."

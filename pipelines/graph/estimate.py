@@ -190,11 +190,7 @@ def _groups(
     name: str, mixture: Mixture, sources: list[SourceEstimate], graph: Graph
 ) -> Iterable[GroupEstimate]:
     own = set(graph.recipe.own_sources)
-    unknown = (
-        graph.recipe.relabelled
-        | {graph.recipe.synthesize.domain_of(name) for name in graph.recipe.synthesize.methods}
-        | set(mixture.groups)
-    )
+    unknown = graph.recipe.relabelled | graph.recipe.synthesize.domains | set(mixture.groups)
     for group, asked in asked_of_groups(mixture).items():
         feeding = [each for each in sources if each.group == group and each.source in own]
         amounts = [each.tokens if mixture.unit == "tokens" else each.loss_tokens for each in feeding]

@@ -105,8 +105,10 @@ def _check_synthesis(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None
     config = recipe.synthesize
     for name, method in config.asking.items():
         with faults.noted(f"synthesize.{name}"):
-            inputs.prompts(config.prompts).hashes(method.method)
-            assert method.located(inputs.path).files is not None
+            prompts = inputs.prompts(config.prompts)
+            for asked_with in method.prompted:
+                prompts.hashes(asked_with)
+            method.located(inputs.path).build(prompts)
     if config.prompts:
         with faults.noted("synthesize.prompts"):
             _require_folder(inputs.path(config.prompts))

@@ -23,7 +23,7 @@ from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.synthesis.trial import read_trial
 from pipelines.stages.tokenize import encoders_of
 from pipelines.synthesis.asking.answers import busy_seconds, stored_answers
-from pipelines.synthesis.method import Method
+from pipelines.synthesis.method import JUDGE, Method
 from pipelines.synthesis.prompt import FALLBACK, PromptFile, Prompts
 
 CHARACTERS_A_TOKEN = 4
@@ -31,8 +31,6 @@ CHARACTERS_A_TOKEN = 4
 KEPT_SHARE = 0.7
 """Of what a model writes, what becomes new text: the rest is JSON, thoughts and drafts that are rejected. A
 guess, until a trial measures it."""
-JUDGE = "judge"
-"""The folder of the judge's prompts."""
 JUDGEMENT_TOKENS = 100
 """Of a judge's answer: its reason has at most 400 characters."""
 TOKENS_A_SECOND = 1_000

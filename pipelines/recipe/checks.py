@@ -6,7 +6,6 @@ from mixers.budget import vanishing_groups
 from pipelines.recipe.classify_checks import classifier_problems
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
 from pipelines.settings import Name, Problem
-from pipelines.synthesis.questions.docstring_qa import DocstringQuestions
 from trainers.config import stage_before
 
 
@@ -90,7 +89,7 @@ def _boilerplate_problems(recipe: Recipe) -> list[Problem]:
 def _unfed_groups(recipe: Recipe) -> list[Problem]:
     fed = {recipe.for_source(source).domain for source in recipe.own_sources} | recipe.relabelled
     methods = recipe.synthesize.methods
-    synthetic = {recipe.synthesize.domain_of(name) for name in methods}
+    synthetic = recipe.synthesize.domains
     early = {
         recipe.synthesize.domain_of(name) for name, method in methods.items() if method.about == "sources"
     }
@@ -126,16 +125,21 @@ def weight_problems(recipe: Recipe) -> list[Problem]:
 
 def _synthesis_problems(recipe: Recipe) -> list[Problem]:
     known = {recipe.for_source(source).domain for source in recipe.own_sources} | recipe.relabelled
+    stage1 = recipe.whole_mixtures[FIRST_STAGE]
     found: list[Problem] = []
     for name, method in recipe.synthesize.methods.items():
-        place = ("synthesize", name)
-        asked = set(method.domains) if isinstance(method, DocstringQuestions) else set(method.asked)
-        groups = {} if isinstance(method, DocstringQuestions) else method.groups
-        key = "domains" if method.domains else "weights"
+        place = ("synthesize", name, "domains" if method.domains else "weights")
+        domains = method.asked.keys() - method.groups.keys()
         found += [
-            ((*place, key), f"no source has the domain `{domain}` (there are: {', '.join(sorted(known))})")
-            for domain in sorted(asked - known - groups.keys())
+            (place, f"no source has the domain `{domain}` (there are: {', '.join(sorted(known))})")
+            for domain in sorted(domains - known)
         ]
+        if method.about == FIRST_STAGE:
+            found += [
+                (place, f"stage1 contains no document of `{domain}`: it has no weight for it")
+                for domain in sorted(domains & known)
+                if not stage1.groups and domain not in stage1.weights
+            ]
     for name in recipe.synthesize.methods:
         if not _is_used(recipe, name):
             group = recipe.synthesize.domain_of(name)

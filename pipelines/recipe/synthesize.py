@@ -66,6 +66,11 @@ class Synthesize(BaseModel):
         """The model that is asked."""
         return self.endpoint or self.serve
 
+    @property
+    def domains(self) -> set[str]:
+        """The groups of all that is made."""
+        return {self.domain_of(name) for name in self.methods}
+
     def domain_of(self, name: str) -> str:
         """The group of what is made under a name."""
         return self.methods[name].domain or name

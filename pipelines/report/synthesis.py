@@ -19,7 +19,7 @@ from pipelines.report.synthesis_examples import (
     shortened,
 )
 from pipelines.stages.synthesis import account
-from pipelines.stages.synthesis.made_documents import ANSWERS, MadeDocuments
+from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.synthesis.asking.answers import usage
 from pipelines.synthesis.diversity import (
     compression_ratio,
@@ -111,8 +111,7 @@ def _took(stage: MadeDocuments, counts: Counts) -> dict[str, Any]:
 
 def _answers(stage: MadeDocuments, workdir: Path) -> dict[str, Any]:
     """What all stored answers took, those too that were asked for in vain or by earlier settings."""
-    own = sorted((workdir / ANSWERS).glob(f"{stage.scope}-[0-9]*.jsonl"))
-    used, price = usage(own), stage.model.price
+    used, price = usage(stage.answer_files(workdir)), stage.model.price
     busy = used.busy_seconds
     return {
         **used._asdict(),

@@ -65,7 +65,7 @@ def _documents(stage: MadeDocuments, workdir: Path) -> Iterator[Made]:
 
 def _made(row: Mapping[str, Any]) -> Made:
     about = orjson.loads(row["metadata"])
-    turns = [(turn["role"], turn["content"]) for turn in row["messages"] or ()]
+    turns = [(turn["role"], turn["content"] or "") for turn in row["messages"] or ()]
     passages = dict.fromkeys((about["passage"], *about.get("passages", ())))
     return Made(row["doc_id"], about["kind"], tuple(passages), tuple(turns or [("", row["text"])]))
 
@@ -103,6 +103,6 @@ def rejected_of_each_reason(
     return found
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = SHOWN) -> str:
     """The beginning of a text, as far as it is shown."""
-    return text if len(text) <= SHOWN else text[:SHOWN] + " …"
+    return text if len(text) <= most else text[:most] + " …"

@@ -266,9 +266,11 @@ class MixStage(SingleTaskStage):
         return pa.concat_arrays(found)
 
     def used_rows(self, workdir: Path, scope: str, part: str) -> npt.NDArray[np.int64]:
-        """Rows of a source's part that the plan contains, ascending."""
-        file = self.files(workdir).index([scope, part.replace(".parquet", ".arrow")])
-        documents = self.batches(workdir, DOCUMENTS).get_batch(file)
+        """Rows of a source's part that the plan contains, ascending; none of a source that it leaves out."""
+        files, wanted = self.files(workdir), [scope, part.replace(".parquet", ".arrow")]
+        if wanted not in files:
+            return np.empty(0, np.int64)
+        documents = self.batches(workdir, DOCUMENTS).get_batch(files.index(wanted))
         rows: npt.NDArray[np.int64] = np.sort(
             documents.column("row").filter(documents.column("used")).to_numpy()
         )

@@ -18,6 +18,8 @@ from pipelines.synthesis.prompt import Prompts
 
 OWN_FIELDS = {"model", "messages", "stream", "n", "response_format"}
 """Fields of requests that are not for users to set."""
+JUDGE = "judge"
+"""The folder of the judge's prompts."""
 SAMPLING: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "max_tokens": 2048}
 ANSWER_TOKENS = 400
 """Of an answer: a few questions with theirs, or a few paragraphs. A guess, until a trial measures it."""
@@ -113,6 +115,11 @@ class Method(BaseModel, ABC):
         As far as one can tell before any was made.
         """
         return self.calls_a_passage * passage, self.calls_a_passage * ANSWER_TOKENS
+
+    @property
+    def prompted(self) -> tuple[str, ...]:
+        """The folders of the prompts that it asks with."""
+        return (self.method, *((JUDGE,) if self.checks.judge else ()))
 
     def located(self, path: Callable[[str], Path]) -> Self:
         """The method with the paths that it names as `path` understands them."""

@@ -98,7 +98,7 @@ class MadeDocuments(PartStage):
             "method": method,
             "files": self.method.files,
             "model": self.model.model,
-            "prompts": {name: self.prompts.hashes(name) for name in self._prompted},
+            "prompts": {name: self.prompts.hashes(name) for name in self.method.prompted},
             "tasks": self._tasks,
             "group": self.group,
             "part_size": self.part_bytes,
@@ -111,11 +111,6 @@ class MadeDocuments(PartStage):
                 **({"topics": topics.VERSION} if self.method.related else {}),
             },
         }
-
-    @property
-    def _prompted(self) -> tuple[str, ...]:
-        """The folders of the prompts that it asks with."""
-        return (self.method.method, *(("judge",) if self.method.checks.judge else ()))
 
     @property
     @override
@@ -183,10 +178,14 @@ class MadeDocuments(PartStage):
         method = {**settings["method"], "checks": None, "tokens": None}
         return fingerprint([method, settings["files"], settings["model"], prompts])[:8]
 
+    def answer_files(self, workdir: Path) -> list[Path]:
+        """The files of answers that runs were given, by these or earlier settings."""
+        return sorted((workdir / ANSWERS).glob(f"{self.scope}-[0-9]*.jsonl"))
+
     def answers_before(self, workdir: Path) -> tuple[list[Path], list[Path]]:
         """The files of answers to its questions, also of trials, and those to questions of other settings."""
-        folder = workdir / ANSWERS
-        files = [*folder.glob(f"{self.scope}-[0-9]*.jsonl"), *folder.glob(f"trial-{self.scope}-*.jsonl")]
+        trials = (workdir / ANSWERS).glob(f"trial-{self.scope}-*.jsonl")
+        files = [*self.answer_files(workdir), *trials]
         own = [path for path in files if path.stem.endswith(f"-{self.asking}")]
         return own, [path for path in files if path not in own]
 

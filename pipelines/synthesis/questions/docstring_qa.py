@@ -76,6 +76,16 @@ class DocstringQuestions(BaseModel):
     domains: list[str] = Field(min_length=1, description="The groups whose documents are asked about.")
     domain: Name | None = Field(None, description="The group of the new documents; null: the entry's name.")
 
+    @property
+    def asked(self) -> dict[str, float]:
+        """The groups that are asked about, in equal weights."""
+        return dict.fromkeys(self.domains, 1.0)
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Groups by predicates: none, each is a domain."""
+        return {}
+
 
 @dataclass(frozen=True)
 class _Question:

@@ -32,6 +32,8 @@ MISTAKES = {
     "q: {method: translate, domains: [web]}": "the key `synthesize.q.to` is missing",
     "q: {method: qa, domains: [web], checks: {langage: true}}": "did you mean `language`?",
     "q: {method: qa, domains: [wib]}": "no source has the domain `wib` (there are: law, web)",
+    "q: {method: qa, domains: [law]}": "stage1 contains no document of `law`: it has no weight for it",
+    "q: {method: docstrings, domains: [law]}": "stage1 contains no document of `law`",
     "q: {method: qa}": "`synthesize.q`: give `domains`, or `weights` of groups",
     "q: {method: qa, weights: {a: 1}, groups: {b: x}}": "`synthesize.q`: the group `b` has no weight",
     "q: {method: qa, domains: [web], sampling: {model: x}}": "`model` is no setting of sampling",

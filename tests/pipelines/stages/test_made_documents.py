@@ -181,6 +181,22 @@ def test_groups_may_be_defined_by_predicates(copied, coupage, corpus, server, tm
     assert min(sizes.values()) <= 306 < min(sizes[parent] for parent in parents)
 
 
+def test_sources_that_stage1_leaves_out_are_not_asked_about(copied, coupage, corpus, server, tmp_path):
+    """By predicates a group may hold documents of any source; Stage 1 holds those of one."""
+    recipe = write(tmp_path / "recipe.yaml", corpus, server.url)
+    text = recipe.read_text().replace(
+        "weights: {north: 50, south: 50}, synthetic: {south: 10%}", "weights: {north: 1}"
+    )
+    recipe.write_text(
+        text.replace("weights: {questions: 50, north: 50}", "weights: {questions: 50, south: 50}")
+    )
+    changed = ("synthesize.questions.weights={any: 1}", 'synthesize.questions.groups={any: "bytes > 1"}')
+    coupage("run", recipe, "--workdir", copied, *(word for each in changed for word in ("--set", each)))
+    assert {parent.split("/")[0] for parent in made(copied, "questions")["parent_id"].to_pylist()} == {
+        "north"
+    }
+
+
 def test_a_changed_prompt_asks_anew(copied, coupage, server, corpus, tmp_path):
     own = tmp_path / "prompts" / "qa"
     own.mkdir(parents=True)
