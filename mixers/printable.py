@@ -25,6 +25,11 @@ def one_line(text: str) -> str:
     return _HARMFUL_OR_BREAK.sub(_picture, text)
 
 
+def storable(text: str) -> str:
+    """The text without halves of characters, which JSON's escapes can make and UTF-8 cannot write."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def escaped_json(text: str) -> str:
     r"""JSON whose strings hold such characters as escapes, ``\uXXXX``: the values stay the same."""
     return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import orjson
@@ -12,6 +11,7 @@ from pipelines.commands.console import PlainConsole
 from pipelines.commands.decontaminate import MATCHES
 from pipelines.commands.open_run import open_latest
 from pipelines.errors import UserError
+from pipelines.execution.growing_file import GrowingFile
 from pipelines.execution.seal import ATTEMPT, RUN_SEAL
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.mistakes import nearest
@@ -167,12 +167,7 @@ def _near(value: str, there: list[str]) -> str:
 
 def _append(path: Path, line: dict[str, object]) -> None:
     """One line more in a file of judgements, all of it or nothing."""
-    before = b""
     if path.exists():
         read_judgements(path)
-        before = path.read_bytes()
-    end = b"" if not before or before.endswith(b"\n") else b"\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        file.write(end + orjson.dumps(line) + b"\n")
-        os.fsync(file.fileno())
+    with GrowingFile(path) as file:
+        file.add(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mixers.printable import storable
 from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.run import run, run_stages_of
 from pipelines.errors import UserError
@@ -22,7 +23,6 @@ from pipelines.graph.build import Graph
 from pipelines.plain import print_json
 from pipelines.recipe.mistakes import nearest
 from pipelines.report.synthesis_examples import shortened
-from pipelines.stages.synthesis.account import storable
 from pipelines.stages.synthesis.document_table import plain_text
 from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.synthesis.trial import KEPT, write_trial

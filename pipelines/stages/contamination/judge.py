@@ -7,8 +7,6 @@ loses no more than the calls that were under way.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from mixers.printable import storable
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.growing_file import GrowingFile
 from pipelines.recipe.decontaminate import SAMPLING
 from pipelines.sources.endpoint import EndpointClient, Messages
+from pipelines.synthesis.asking.thoughts import without_thoughts
 from pipelines.synthesis.json_answers import parse_objects
 
 SYSTEM = """\
@@ -97,7 +98,7 @@ class Judge:
 
     def _ask(self, pairs: Mapping[str, tuple[str, str]]) -> None:
         keys = list(pairs)
-        with _Ledger(self._ledger) as ledger:
+        with GrowingFile(self._ledger) as ledger:
             for number, answer in self._client.chat_all(map(_messages, pairs.values()), **self._sampling):
                 if isinstance(answer, WorkError):
                     self.counts.failed += 1
@@ -106,7 +107,7 @@ class Judge:
                     self.counts.unreadable += 1
                 else:
                     self.counts.asked += 1
-                    ledger.add(keys[number], judgement, self._client.endpoint.model)
+                    ledger.add(_line(keys[number], judgement, self._client.endpoint.model))
                     self._known[keys[number]] = judgement
 
 
@@ -118,13 +119,10 @@ def _messages(pair: tuple[str, str]) -> Messages:
     ]
 
 
-_THOUGHT = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
-
-
 def parse_judgement(answer: str) -> Judgement | None:
     """The last judgement in an answer, whatever stands around it; None where there is none."""
     found = None
-    for value in parse_objects(_THOUGHT.sub("", answer)):
+    for value in parse_objects(without_thoughts(answer)):
         same = value.get("same")
         if isinstance(same, str):
             same = {"true": True, "false": False}.get(same.strip().lower())
@@ -134,39 +132,9 @@ def parse_judgement(answer: str) -> Judgement | None:
     return found
 
 
-class _Ledger:
-    """The file of judgements, open to be added to."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab", buffering=0)
-        if _is_torn(path):
-            self._file.write(b"\n")
-
-    def __enter__(self) -> _Ledger:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
-
-    def add(self, key: str, judgement: Judgement, model: str) -> None:
-        """Add a line, in one write."""
-        line = {"key": key, "same": judgement.same, "why": _storable(judgement.why), "model": model}
-        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-
-
-def _storable(text: str) -> str:
-    """The text without halves of characters, which JSON's escapes can make and UTF-8 cannot write."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _is_torn(path: Path) -> bool:
-    """Whether a killed writer left the last line without its end."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 1))
-        return file.read() not in (b"", b"\n")
+def _line(key: str, judgement: Judgement, model: str) -> bytes:
+    line = {"key": key, "same": judgement.same, "why": storable(judgement.why), "model": model}
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _read_ledger(path: Path) -> dict[str, Judgement]:

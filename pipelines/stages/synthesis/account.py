@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from mixers.printable import storable
 from pipelines.execution.counts import Count
 from pipelines.execution.output import TaskOutput
 from pipelines.synthesis.asking.outcomes import Outcome
@@ -142,8 +143,3 @@ def drafts_of(results: Sequence[Result]) -> list[Draft]:
 def rejections_of(results: Sequence[Result]) -> list[Rejection]:
     """Those that may not."""
     return [each for each in results if isinstance(each, Rejection)]
-
-
-def storable(text: str) -> str:
-    """The text without halves of characters, which JSON's escapes can make and UTF-8 cannot write."""
-    return text.encode("utf-8", "replace").decode()

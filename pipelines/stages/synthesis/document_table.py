@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import orjson
 import pyarrow as pa
 
+from mixers.printable import storable
 from pipelines.sources.base import Labels, part_table
 from pipelines.sources.conversation_text import BETWEEN_MESSAGES, rendered
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
-from pipelines.stages.synthesis.account import storable
 from pipelines.synthesis.draft import Draft
 from pipelines.synthesis.passage import Passage, Turns
 

@@ -18,7 +18,9 @@ import numpy as np
 import orjson
 import xxhash
 
+from mixers.printable import storable
 from pipelines.errors import WorkError
+from pipelines.execution.growing_file import GrowingFile
 from pipelines.synthesis.asking.answer_index import AnswerIndex, Digits, Offsets
 
 _KEY = slice(8, 40)
@@ -72,9 +74,7 @@ class Answers:
             for keys, offsets in _keys(path)
         )
         self._reading: dict[int, int] = {}
-        self._writing: int | None = None
-        self._torn = False
-        """Whether the file that is added to may end without the end of a line."""
+        self._writing = GrowingFile(self._own)
 
     def __enter__(self) -> Answers:
         return self
@@ -87,14 +87,10 @@ class Answers:
         for descriptor in self._reading.values():
             os.close(descriptor)
         self._reading.clear()
-        if self._writing is not None:
-            try:
-                os.fsync(self._writing)
-            except OSError as error:
-                raise _unwritable(self._own, error) from error
-            finally:
-                os.close(self._writing)
-                self._writing = None
+        try:
+            self._writing.close()
+        except OSError as error:
+            raise _unwritable(self._own, error) from error
 
     def get(self, key: str) -> StoredAnswer | None:
         """The answer of a key of 32 hexadecimal digits, or None. Raises WorkError where it cannot be read."""
@@ -105,23 +101,11 @@ class Answers:
 
     def add(self, key: str, answer: StoredAnswer) -> None:
         """Store an answer. Raises WorkError where it cannot be."""
-        line = _line_of(key, answer)
         try:
-            end = self._write(line)
+            offset = self._writing.add(_line_of(key, answer))
         except OSError as error:
             raise _unwritable(self._own, error) from error
-        self._index.add(key, _OWN, end - len(line))
-
-    def _write(self, line: bytes) -> int:
-        """Add a line to the file, and give where the file now ends."""
-        if self._writing is None:
-            self._writing, self._torn = _open_to_add(self._own)
-        left = b"\n" + line if self._torn else line
-        self._torn = True
-        while left:  # once, unless the disk is full
-            left = left[os.write(self._writing, left) :]
-        self._torn = False
-        return os.lseek(self._writing, 0, os.SEEK_CUR)
+        self._index.add(key, _OWN, offset)
 
     def _line(self, number: int, offset: int) -> bytes:
         try:
@@ -185,13 +169,10 @@ def _line_of(key: str, answer: StoredAnswer) -> bytes:
     try:
         written = orjson.dumps(answer)
     except TypeError:  # half characters, as names of files can have
-        written = orjson.dumps({name: _storable(value) for name, value in asdict(answer).items()})
+        values = asdict(answer).items()
+        written = orjson.dumps({name: storable(v) if isinstance(v, str) else v for name, v in values})
     rest = written[1:] + b"\n"
     return _HEAD % (key.encode(), _check(key.encode(), rest)) + rest
-
-
-def _storable(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _check(key: bytes, rest: bytes) -> bytes:
@@ -246,14 +227,6 @@ def _blocks(path: Path) -> Iterator[bytes]:
         return
     except OSError as error:
         raise _unreadable(path, error) from error
-
-
-def _open_to_add(path: Path) -> tuple[int, bool]:
-    """A file to be added to, and whether a killed writer left its last line without an end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    size = os.fstat(descriptor).st_size
-    return descriptor, os.pread(descriptor, 1, max(0, size - 1)) not in (b"", b"\n")
 
 
 def _line_at(descriptor: int, offset: int) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_FENCE = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})")
+from pipelines.synthesis.chunks import inside_fence
+
 _INLINE_CODE = re.compile(r"(?<!`)(`{1,2})(?!`)[^`\n]{1,400}\1(?!`)")
 _SPANS = re.compile(
     r"""
@@ -45,19 +46,16 @@ def without_code(text: str) -> str:
 
 
 def _outside_fences(lines: list[str]) -> Iterator[str]:
-    fence, inside = "", list[str]()
-    for line in lines:
-        mark = _FENCE.match(line)
-        if not fence and mark:
-            fence = mark[1]
-        elif not fence:
+    inside, block = list(inside_fence(lines)), list[str]()
+    for line, was_inside, is_inside in zip(lines, [False, *inside], inside, strict=False):
+        if was_inside and is_inside:
+            block.append(line)
+        elif was_inside:
+            yield _strings_of_json(block)
+            block = []
+        elif not is_inside:
             yield line
-        elif mark and mark[1].startswith(fence) and not line.strip(" \t`~"):
-            yield _strings_of_json(inside)
-            fence, inside = "", []
-        else:
-            inside.append(line)
-    yield _strings_of_json(inside)
+    yield _strings_of_json(block)
 
 
 def _strings_of_json(lines: list[str]) -> str:
