@@ -10,8 +10,8 @@ from typing import Self
 class GrowingFile:
     """A file to which lines are added, each in one write.
 
-    It is opened by the first line, or when it is entered as a context manager. One process at a time may add to
-    it. Opening, adding and closing raise OSError.
+    It is opened by the first line, or when it is entered as a context manager. One process at a time may add
+    to it. Opening, adding and closing raise OSError.
     """
 
     def __init__(self, path: Path) -> None:
