@@ -10,28 +10,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, Field
 
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.settings import STRICT
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 SHIPPED = "pipelines.synthesis"
 FOLDER = "prompts"
 FALLBACK = "en"
 """The language of the prompts that are used where there are none in a passage's language."""
 _CODE = re.compile(r"[A-Za-z0-9-]+")
-_JINJA = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 class Example(BaseModel):
@@ -83,6 +83,8 @@ class Prompt:
 
 
 def _fill(template: str, values: Mapping[str, Any], name: str) -> str:
+    from jinja2 import TemplateError
+
     try:
         return _compiled(template).render(values).strip()
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
@@ -93,17 +95,31 @@ def _fill(template: str, values: Mapping[str, Any], name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _compiled(template: str) -> Template:
-    return _JINJA.from_string(template)
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(template)
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """The prompts of a recipe: the shipped ones, and those that take their place."""
+    """The prompts of a recipe: the shipped ones, and those that take their place.
+
+    What they say when they are first asked for stays, whatever is edited while a run goes on: its stages are
+    named by it.
+    """
 
     own: Path | None = None
+    _known: dict[tuple[str, str], Prompt] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, name: str, language: str) -> Prompt:
         """The prompt `METHOD/NAME` in a language, or in English. Raises UserError where there is none."""
+        if (name, language) not in self._known:
+            self._known[name, language] = self._first(name, language)
+        return self._known[name, language]
+
+    def _first(self, name: str, language: str) -> Prompt:
         for code in filter(_CODE.fullmatch, (language, FALLBACK)):
             for text, place in self._texts(f"{name}.{code}.yaml"):
                 return Prompt(place, code, _parse(text, place))

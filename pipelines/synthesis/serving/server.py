@@ -23,7 +23,6 @@ from pydantic import BaseModel, Field, field_validator
 
 from mixers.printable import printable
 from pipelines.errors import UserError, WorkError
-from pipelines.execution.executors.base import ONE_THREAD
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.settings import STRICT
 from pipelines.sources.endpoint_session import Patience
@@ -264,6 +263,8 @@ def _start_watcher(config: Serve, folder: Path, logs: Path, lock: int) -> None:
 
 def _environment() -> dict[str, str]:
     """The environment of a server: without the limits of a task's, which has one thread."""
+    from pipelines.execution.executors.base import ONE_THREAD
+
     return {name: value for name, value in os.environ.items() if ONE_THREAD.get(name) != value}
 
 

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 OPEN, CLOSE = "\u27e6", "\u27e7"
 """The brackets of marks. Where a text has them itself, they are protected like everything that looks so."""
@@ -97,6 +99,8 @@ def _fence_end(lines: list[str], first: int, opening: re.Match[str]) -> int:
 @lru_cache(maxsize=1)
 def block_parser() -> MarkdownIt:
     """Finds the blocks of Markdown, tables among them."""
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark").enable("table").disable("inline")
 
 

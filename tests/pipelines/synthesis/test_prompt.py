@@ -1,5 +1,7 @@
 """Prompts: shipped ones and a recipe's own."""
 
+import pickle
+
 import pytest
 
 from pipelines.errors import UserError
@@ -56,3 +58,16 @@ def test_a_prompt_that_cannot_be_filled_is_named(tmp_path, user):
 def test_a_file_without_a_language_is_named(tmp_path):
     with pytest.raises(UserError, match="names no language"):
         own(tmp_path, "qa/notes.yaml", "user: a").hashes("qa")
+
+
+def test_what_is_edited_while_a_run_goes_on_changes_nothing_of_it(tmp_path):
+    """A stage is named by what its prompts said when it was planned, in every process that works for it."""
+    (tmp_path / "qa").mkdir()
+    file = tmp_path / "qa" / "factual.en.yaml"
+    file.write_text("user: before")
+    prompts = Prompts(tmp_path)
+    planned = prompts.hashes("qa")
+    file.write_text("user: after")
+    sent = pickle.loads(pickle.dumps(prompts))
+    assert sent.get("qa/factual", "en").messages({}) == [{"role": "user", "content": "before"}]
+    assert sent.hashes("qa") == planned != Prompts(tmp_path).hashes("qa")
