@@ -68,8 +68,7 @@ def in_words(item: dict[str, Any]) -> str:
 
 
 def _finding(text: RecipeText, item: dict[str, Any], model: type[BaseModel]) -> tuple[Path_, str]:
-    missing = item["type"] == "missing"
-    place = _written_place([part for part in item["loc"] if part != "[key]"], text.values, missing)
+    place = _written_place([part for part in item["loc"] if part != "[key]"], text.values)
     dotted = one_line(".".join(str(part) for part in place))
     if item["type"] == "extra_forbidden":
         near = nearest(str(place[-1]), Schema.of(model).at(item["loc"][:-1]).keys)
@@ -105,10 +104,10 @@ def _or(words: list[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
 
 
-def _written_place(location: Sequence[str | int], values: Any, missing: bool) -> Path_:
+def _written_place(location: Sequence[str | int], values: Any) -> Path_:
     """Drop the parts of a pydantic location that name a union's branch and stand nowhere in the file.
 
-    The last part stands nowhere either where it is what is `missing`.
+    The last part is one where a value of the model names it, as `method: qa` does; else it is a key.
     """
     place: list[str | int] = []
     for i, part in enumerate(location):
@@ -116,7 +115,7 @@ def _written_place(location: Sequence[str | int], values: Any, missing: bool) ->
         inside = inside or (isinstance(values, list) and isinstance(part, int) and part < len(values))
         if inside:
             values = values[part]
-        elif not missing or i < len(location) - 1:
+        elif i < len(location) - 1 or (isinstance(values, dict) and part in values.values()):
             continue
         place.append(part)
     return tuple(place)

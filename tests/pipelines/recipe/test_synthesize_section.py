@@ -28,7 +28,7 @@ MISTAKES = {
     "q: {method: qaa, domains: [web]}": "`synthesize.q`: there is no method `qaa`; did you mean `qa`?",
     "q: {domains: [web]}": "a synthesis needs `method`: augment, docstrings, qa, rephrase or translate",
     "q: {method: qa, domains: [web], kindz: [why]}": "`synthesize.q.kindz`; did you mean `kinds`?",
-    "q: {method: qa, domains: [web], kinds: [whi]}": "`synthesize.q.kinds`: it should be 'factual', 'why'",
+    "q: {method: qa, domains: [web], kinds: [whi]}": "`synthesize.q.kinds.whi`: it should be 'factual'",
     "q: {method: translate, domains: [web]}": "the key `synthesize.q.to` is missing",
     "q: {method: qa, domains: [web], checks: {langage: true}}": "did you mean `language`?",
     "q: {method: qa, domains: [wib]}": "no source has the domain `wib` (there are: law, web)",
