@@ -1,17 +1,17 @@
 """What a token is: loading, encoding behind a parity check, chat templates, training, extension.
 
-`load` reads a tokenizer, `train` makes one, `extend` adds tokens for a domain; `encode` turns documents and
-`chat` conversations into ids, with the `backends` that `parity` has found to agree; `report` measures how
-well a tokenizer fits a corpus.
+`load` reads a tokenizer, `train` makes one, `vocabulary` changes one for a domain; `encode` turns documents
+and `chat` conversations into ids, with the `backends` that `parity` has found to agree; `report` measures
+how well a tokenizer fits a corpus.
 """
 
 __all__ = [
     "backends",
     "chat",
     "encode",
-    "extend",
     "load",
     "parity",
     "report",
     "train",
+    "vocabulary",
 ]

@@ -82,6 +82,9 @@ class Phase(_Config):
         default=None, gt=0, description="top_layers only: how many of the last layers."
     )
     steps: Steps | None = Field(default=None, description="Length; null for the last phase alone.")
+    lr: float | None = Field(
+        default=None, gt=0, description="Peak learning rate in this phase; null: the optimizer's own."
+    )
 
     @model_validator(mode="after")
     def _layers_fit(self) -> "Phase":
@@ -106,12 +109,26 @@ class Adapter(_Config):
     )
 
 
+class NewTokens(_Config):
+    """How the embeddings of tokens begin that the run's tokenizer has and the model does not know."""
+
+    start: Literal["mean", "position", "length", "omp", "distill", "random"] = Field(
+        default="mean",
+        description="mean: of the embeddings of the old pieces; position: later pieces weigh more; length:"
+        " longer pieces weigh more; omp: a sparse combination of old tokens; distill: mean, then inputs are"
+        " trained so that the model's states become those that the pieces give; random: as a warning.",
+    )
+
+
 class StageTraining(_Config):
     """How one stage's shards are trained on. Row order is training order: nothing is shuffled here."""
 
     optimizer: Optimizer = Field(default_factory=Optimizer, description="AdamW and its schedule.")
     adapter: Adapter | None = Field(default=None, description="Train an adapter; null: all weights.")
     phases: tuple[Phase, ...] = Field(default=(), description="Which weights train when; empty: all, always.")
+    new_tokens: NewTokens = Field(
+        default_factory=NewTokens, description="First embeddings of tokens that the model does not know."
+    )
     rows_per_step: int = Field(default=16, gt=0, description="Rows in one step, over all processes.")
     micro_batch_rows: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
         default="auto",

@@ -19,8 +19,8 @@ def new_tokens(model: str | Path | SmallModel, tokenizer_folder: Path | None) ->
     Raises:
         TokenizerError: The two tokenizers give the same token different ids.
     """
-    from tokenizer_tools.extend import added_tokens
     from tokenizer_tools.load import TokenizerError, load_tokenizer
+    from tokenizer_tools.vocabulary.extend import added_tokens
 
     if tokenizer_folder is None or isinstance(model, SmallModel):
         return {}

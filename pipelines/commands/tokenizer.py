@@ -24,10 +24,11 @@ from pipelines.sources.listing import InputFile
 from pipelines.sources.quarantine import count_quarantine
 from pipelines.stages.parts import slices_by_text, text_size
 from tokenizer_tools.encode import Encoder
-from tokenizer_tools.extend import VocabularyExtension, extend_tokenizer
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 from tokenizer_tools.report import coverage
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+from tokenizer_tools.vocabulary.config import VocabularyExtension
+from tokenizer_tools.vocabulary.extend import extend_tokenizer
 
 SAMPLE_BYTES = 32 << 20
 PIECES = "pieces.json"

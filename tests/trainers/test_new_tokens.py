@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from tests.trainers.shards_folder import documents, pack, write_shards
-from tokenizer_tools.extend import VocabularyExtension, extend_tokenizer
 from tokenizer_tools.load import TokenizerFiles
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+from tokenizer_tools.vocabulary.config import VocabularyExtension
+from tokenizer_tools.vocabulary.extend import extend_tokenizer
 from trainers.checkpoint import checkpoints
 from trainers.config import Adapter, Phase, SmallModel, StageTraining
 from trainers.model import build_model

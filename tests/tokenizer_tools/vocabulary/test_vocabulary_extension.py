@@ -8,14 +8,14 @@ from small_corpus import CORPUS, texts
 from tokenizers import Tokenizer
 
 from tokenizer_tools.encode import Encoder
-from tokenizer_tools.extend import (
+from tokenizer_tools.load import TokenizerError
+from tokenizer_tools.vocabulary.config import VocabularyExtension
+from tokenizer_tools.vocabulary.extend import (
     ExtendedTokenizer,
-    VocabularyExtension,
     added_tokens,
     check_extension,
     extend_tokenizer,
 )
-from tokenizer_tools.load import TokenizerError
 
 DOMAIN = [
     "Танины и антоцианы переходят в сусло при мацерации; малолактика смягчает кислотность.",

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import override
 
 from tokenizer_tools.backends import Backend, Ids, Offsets, Reference
@@ -23,17 +22,10 @@ from tokenizer_tools.encode import encoding_definition
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, first_difference
 from tokenizer_tools.span_masks import token_bytes
+from tokenizer_tools.vocabulary.config import VocabularyExtension
 
 Pair = tuple[int, int]
 Pieces = tuple[int, ...]
-
-
-class VocabularyExtension(BaseModel):
-    """How to extend a vocabulary."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tokens: int = Field(gt=0, description="Tokens to add at most; fewer if no pair is seen twice any more.")
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ def extend_tokenizer(
         )
     words = _count_words(base, texts)
     learner = _Learner(base, words)
-    merges = learner.learn(config.tokens)
+    merges = learner.learn(config.tokens or len(words))
     if not merges:
         raise TokenizerError("The texts hold no pair of tokens that occurs twice. Extend on more text.")
     definition = _extended_definition(base, merges, learner.names)
