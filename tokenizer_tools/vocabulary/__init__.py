@@ -1,6 +1,7 @@
 """New tokens for a domain or a language, and the proof that everything else stays as it was.
 
-They are learnt by continued merging, and added to a vocabulary or put in the place of tokens that nobody needs.
+They are learnt by continued merging, and added to a vocabulary or put in the place of tokens that nobody
+needs.
 """
 
 __all__ = ["config", "extend", "words"]
