@@ -125,9 +125,9 @@ def _fetched_config(name: str) -> Path:
 
 def _new_tokens(recipe: Recipe, model: str, tokenizer: TokenizerFiles | None) -> int | None:
     """How many tokens the run's tokenizer has that the model's own lacks; None where nobody knows."""
-    base = recipe.tokenizer.base
+    base, more = recipe.tokenizer.base, recipe.tokenizer.most_new_tokens
     if base == model:
-        return 0
+        return more
     path = Path(model).expanduser()
     try:
         own = load_tokenizer(path if path.is_dir() else model)
@@ -141,7 +141,9 @@ def _new_tokens(recipe: Recipe, model: str, tokenizer: TokenizerFiles | None) ->
             hint=f"Set `tokenizer: {{base: {model}}}`, or train a new model.",
         )
     try:
-        return None if tokenizer is None else len(added_tokens(own, tokenizer))
+        if tokenizer is None or more is None:
+            return None
+        return len(added_tokens(own, tokenizer)) + more
     except TokenizerError as error:
         raise UserError(
             str(error),
