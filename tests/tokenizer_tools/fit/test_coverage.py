@@ -4,7 +4,7 @@ import pytest
 from small_corpus import CORPUS, texts
 
 from tokenizer_tools.encode import Encoder
-from tokenizer_tools.report import coverage
+from tokenizer_tools.fit.coverage import fit_of
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def encoder(trained):
 
 def test_each_group_is_measured_as_if_alone(encoder):
     groups = ["b", "a", "b", "c", "a"]
-    table = coverage(encoder, texts(*CORPUS[:5]), pa.array(groups))
+    table = fit_of(encoder, texts(*CORPUS[:5]), pa.array(groups))
     assert table["group"].to_pylist() == ["a", "b", "c"]
     for row in table.to_pylist():
         own = [text for text, group in zip(CORPUS, groups, strict=False) if group == row["group"]]
@@ -30,17 +30,17 @@ def test_each_group_is_measured_as_if_alone(encoder):
 
 
 def test_unknown_tokens_are_counted(words):
-    row = coverage(Encoder.build(words), texts("the barrel leaks", "wine", "the")).to_pylist()[0]
+    row = fit_of(Encoder.build(words), texts("the barrel leaks", "wine", "the")).to_pylist()[0]
     assert (row["group"], row["tokens"], row["unknown_tokens"]) == ("all", 5, 2)
 
 
 def test_begin_tokens_are_not_the_texts_own(pieces):
     encoder = Encoder.build(pieces)
-    row = coverage(encoder, texts("juice", "")).to_pylist()[0]
+    row = fit_of(encoder, texts("juice", "")).to_pylist()[0]
     assert row["tokens"] == len(encoder.encode(texts("juice")).ids) - 2
 
 
 def test_nothing_to_measure_is_an_empty_table_or_not_finite(encoder):
-    assert coverage(encoder, texts()).num_rows == 0
-    row = coverage(encoder, texts("")).to_pylist()[0]
+    assert fit_of(encoder, texts()).num_rows == 0
+    row = fit_of(encoder, texts("")).to_pylist()[0]
     assert not np.isfinite([row["bytes_per_token"], row["fertility"]]).any()
