@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tokenizer_tools.backends import Ids, Offsets
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.fit.renyi import renyi_efficiency
+from tokenizer_tools.fit.scripts import missing_scripts, tokens_by_script
 from tokenizer_tools.fit.span_tokens import SpanTokens, alone, overlapping, own_tokens
 from tokenizer_tools.fit.token_bytes import TokenBytes
 from tokenizer_tools.fit.words import FlatTexts, Spans, terms_of, words_of
@@ -30,7 +30,7 @@ class Term:
     tokens: float
     """Per occurrence, on average."""
     pieces: list[str]
-    r"""The tokens where it occurs first; a byte that is no whole character is written ``\xd0``."""
+    r"""The tokens of an occurrence like most; a byte that is no whole character is written ``\xd0``."""
 
 
 class Fit:
@@ -50,6 +50,11 @@ class Fit:
         self._words = words_of(flat)
         self._word_tokens = self._tokens_of(self._words)
 
+    @property
+    def vocabulary(self) -> int:
+        """How many ids there are."""
+        return len(self._tokens.texts)
+
     def by(self, groups: pa.Array | None = None) -> pa.Table:
         """The measures, one row per group, sorted by group; without `groups` one group, `all`.
 
@@ -67,7 +72,6 @@ class Fit:
         in_two = (self._word_tokens.count > 0) & (self._word_tokens.count <= FEW_TOKENS)
         wide = self._encoder.max_id + 1
         used, counts = np.unique(of_token * wide + self.ids, return_counts=True)
-        vocabulary = len(self._tokens.texts)
 
         def total(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
             return np.bincount(group, weights=values, minlength=len(names)).astype(np.int64)
@@ -87,7 +91,7 @@ class Fit:
             "unknown_tokens": count(of_token[self.ids == self._encoder.unknown_id]),
             "used_tokens": count(used // wide),
         }
-        columns["unused_tokens"] = vocabulary - columns["used_tokens"]
+        columns["unused_tokens"] = self.vocabulary - columns["used_tokens"]
         with np.errstate(invalid="ignore", divide="ignore"):
             columns |= {
                 "bytes_per_token": columns["bytes"] / columns["tokens"],
@@ -96,9 +100,9 @@ class Fit:
                 "words_in_two_share": columns["words_in_two"] / columns["words"],
                 "single_byte_share": columns["single_byte_tokens"] / columns["tokens"],
                 "unknown_share": columns["unknown_tokens"] / columns["tokens"],
-                "unused_share": columns["unused_tokens"] / vocabulary,
+                "unused_share": columns["unused_tokens"] / self.vocabulary,
             }
-        columns["renyi_efficiency"] = renyi_efficiency(counts, used // wide, len(names), vocabulary)
+        columns["renyi_efficiency"] = renyi_efficiency(counts, used // wide, len(names), self.vocabulary)
         return pa.table(columns)
 
     def worst_terms(self, number: int = WORST_TERMS) -> list[Term]:
@@ -113,18 +117,30 @@ class Fit:
         long = pc.utf8_length(terms.distinct).to_numpy() > LONGEST_TERM
         excess = np.where(long | (occurrences < 2), 0, spent - occurrences)
         worst = np.argsort(-excess, kind="stable")[:number]
-        first = np.full(len(terms.distinct), len(terms.number))
-        np.minimum.at(first, terms.number, np.arange(len(terms.number)))
+        typical = np.flatnonzero(tokens.count == np.rint(spent / occurrences)[terms.number])
+        example = np.zeros(len(terms.distinct), np.int64)
+        example[terms.number] = np.arange(len(terms.number))
+        example[terms.number[typical]] = typical
         return [
             Term(
                 terms.distinct[int(term)].as_py(),
                 int(occurrences[term]),
                 float(spent[term] / occurrences[term]),
-                self._pieces(tokens, int(first[term])),
+                self._pieces(tokens, int(example[term])),
             )
             for term in worst
             if excess[term] > 0
         ]
+
+    def unneeded_scripts(self) -> dict[str, int]:
+        """The tokens of each script that the texts do without, and that do not occur in them.
+
+        Most tokens first; those that are no whole characters are not counted.
+        """
+        missing = missing_scripts(self._words)
+        return tokens_by_script(
+            self._tokens.texts.keys() - set(np.unique(self.ids).tolist()), self._tokens, missing
+        )
 
     def _tokens_of(self, spans: Spans) -> SpanTokens:
         if self._tokens.lengths is None:

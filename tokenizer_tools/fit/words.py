@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +65,8 @@ class Spans:
     @property
     def number(self) -> Places:
         """For each its number in `distinct`."""
-        return self._encoded.indices.to_numpy()
+        numbers: Places = self._encoded.indices.to_numpy()
+        return numbers
 
 
 def words_of(texts: FlatTexts) -> Spans:
@@ -87,14 +89,14 @@ def terms_of(words: Spans) -> Spans:
     right = pc.replace_substring_regex(words.distinct, _BEFORE_TERM, "")
     whole = pc.replace_substring_regex(right, _AFTER_TERM, "")
     sizes = [pc.binary_length(each).to_numpy() for each in (words.distinct, right, whole)]
-    before, after = (larger - smaller for larger, smaller in zip(sizes, sizes[1:], strict=False))
+    before, after = (larger - smaller for larger, smaller in pairwise(sizes))
     starts, stops = words.starts + before[words.number], words.stops - after[words.number]
     return Spans(words.texts, starts[starts < stops], stops[starts < stops])
 
 
 def _white_space(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """For each byte whether it is of a white-space character."""
-    found = ((data >= 0x09) & (data <= 0x0D)) | (data == 0x20)
+    found: npt.NDArray[np.bool_] = ((data >= 0x09) & (data <= 0x0D)) | (data == 0x20)
     two = np.flatnonzero(data[:-1] == 0xC2)
     two = two[np.isin(data[two + 1], [0x85, 0xA0])]
     three = np.flatnonzero((data[:-2] >= 0xE1) & (data[:-2] <= 0xE3))
