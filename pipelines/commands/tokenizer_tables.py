@@ -152,11 +152,10 @@ def _recommendation(report: Row, console: Console) -> None:
     _say(
         console,
         f"Learnt from {found['learnt_bytes']:,} bytes, measured on {found['measured_documents']:,} other "
-        f"documents. Under {LEAST_SAVED:.0%} saved: leave alone; more tokens as "
-        f"long as a step saves {LEAST_STEP:.0%} more; replace where as many unneeded tokens are there, else "
-        "extend. Assumes that the text to come is like the sample, that scripts not in it are not needed, "
-        f"that every token costs the same, and new rows of {found['hidden_size']:,} numbers in embeddings and "
-        "head.",
+        f"documents. The rule: under {LEAST_SAVED:.0%} saved, leave alone; more new tokens as long as a step "
+        f"saves {LEAST_STEP:.0%} more; replace where as many tokens are unneeded, else extend. It assumes that "
+        "the text to come is like the sample, that scripts not in it are not needed, that every token costs "
+        f"the same, and rows of {found['hidden_size']:,} numbers in embeddings and head.",
     )
 
 

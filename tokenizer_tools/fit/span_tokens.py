@@ -41,7 +41,8 @@ def overlapping(spans: Spans, ids: Ids, offsets: Offsets, lengths: npt.NDArray[n
     text_of_token = np.repeat(np.arange(len(bounds) - 1), np.diff(offsets))
     shift = (bounds[:-1] - ends[offsets[:-1]] - before)[text_of_token]
     placed = adds_up[text_of_token]
-    starts, stops = (ends[:-1] + shift)[placed], (ends[1:] + shift)[placed]
+    starts = np.maximum(ends[:-1] + shift, bounds[text_of_token])[placed]
+    stops = (ends[1:] + shift)[placed]
     first = np.searchsorted(stops, spans.starts, side="right")
     count = np.searchsorted(starts, spans.stops, side="left") - first
     return SpanTokens(ids[placed], first, np.where(adds_up[spans.text], count, 0))
