@@ -1,4 +1,4 @@
-"""`tokenizer.extend` and `tokenizer.replace`: tokens learnt from what Stage 1 is made of, and nothing else."""
+"""`tokenizer.extend` and `tokenizer.replace`: tokens learnt from what Stage 1 is made of, nothing else."""
 
 import json
 import random
