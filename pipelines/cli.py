@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_help=True)
 app.add_typer(recipe_app, name="recipe")
-tokenizer_app = typer.Typer(help="Measure, train and extend tokenizers.", no_args_is_help=True)
+tokenizer_app = typer.Typer(help="Measure, train and change tokenizers.", no_args_is_help=True)
 app.add_typer(tokenizer_app, name="tokenizer")
 shards_app = typer.Typer(help="Look into shards, export them to other trainers.", no_args_is_help=True)
 app.add_typer(shards_app, name="shards")
@@ -450,13 +450,39 @@ def tokenizer_extend(
     base: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
     files: Files,
     output: Output,
-    tokens: Annotated[int, typer.Option(help="Tokens to add at most.")],
+    tokens: Annotated[int | None, typer.Option(help="Tokens to add at most.")] = None,
+    min_gain: Annotated[
+        float | None,
+        typer.Option(help="Stop where the next token would save less than this share of all tokens."),
+    ] = None,
     messages: Messages = None,
 ) -> None:
     """Add the tokens that shorten documents most; everything else is cut as before."""
     from pipelines.commands.tokenizer import extend
 
-    extend(base, files, output, tokens, messages)
+    extend(base, files, output, tokens, min_gain, messages)
+
+
+@tokenizer_app.command("replace")
+def tokenizer_replace(
+    base: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
+    files: Files,
+    output: Output,
+    tokens: Annotated[int, typer.Option(help="Tokens to replace.")],
+    reference: Annotated[
+        list[str],
+        typer.Option(metavar="FILE", help="Text by which the use of old tokens is judged; may be repeated."),
+    ],
+    script: Annotated[
+        list[str],
+        typer.Option(help="A Unicode script that may go, such as Han; may be repeated."),
+    ] = [],  # noqa: B006
+    messages: Messages = None,
+) -> None:
+    """Put the tokens that shorten documents most in the place of ones that nobody needs."""
+    from pipelines.commands.tokenizer import replace
+
+    replace(base, files, reference, output, tokens, script, messages)
 
 
 @shards_app.command("info")
