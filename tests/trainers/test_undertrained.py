@@ -171,7 +171,9 @@ def test_what_cannot_be_checked_is_refused(spoil: str, tokenizers: tuple[Path, P
             base
         )
     if spoil == "too few rows":
-        extend_tokenizer(tokenizer, [pa.array(TEXTS)], VocabularyExtension(tokens=5)).files.save(folder)
+        extend_tokenizer(tokenizer, [pa.array(["more words"] * 9)], VocabularyExtension(tokens=5)).files.save(
+            folder
+        )
     with pytest.raises(ValueError, match=expected):
         find_undertrained(folder, base)
 
