@@ -182,7 +182,7 @@ def _start(job: _Job, own: "TokenizerFiles | None", added: Mapping[int, Sequence
     """The model that the stage starts from, before it is loaded."""
     from trainers.adapters import has_adapter
     from trainers.model import read_config
-    from trainers.new_tokens.find import written_ids
+    from trainers.new_tokens.find import written_tokens
 
     if isinstance(job.model, SmallModel):
         return Start.of_new(job.model, job.sequence_length)
@@ -191,7 +191,7 @@ def _start(job: _Job, own: "TokenizerFiles | None", added: Mapping[int, Sequence
         read_config(job.model),
         has_adapter=has_adapter(job.model),
         new_tokens=len(added),
-        written_tokens=None if own is None else written_ids(own)[-1] + 1,
+        written_tokens=None if own is None else written_tokens(own),
     )
 
 

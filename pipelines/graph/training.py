@@ -17,7 +17,7 @@ from tokenizer_tools.load import TokenizerError, TokenizerFiles, UnreachableErro
 from tokenizer_tools.vocabulary.extend import added_tokens
 from trainers.adapters import has_adapter
 from trainers.config import SmallModel, Train, stage_before
-from trainers.new_tokens.find import written_ids
+from trainers.new_tokens.find import written_tokens
 from trainers.requirements import ModelConfig, Refusal, Start, refusals
 
 
@@ -135,9 +135,9 @@ def _fetched_config(name: str) -> Path:
 
 def _vocabulary(recipe: Recipe, model: str, tokenizer: TokenizerFiles | None) -> _Vocabulary:
     """What the model's own tokenizer and the run's have of each other."""
-    base = recipe.tokenizer.base
+    base, more = recipe.tokenizer.base, recipe.tokenizer.most_new_tokens
     if base == model:
-        return _Vocabulary(0, None if tokenizer is None else written_ids(tokenizer)[-1] + 1)
+        return _Vocabulary(more, None if tokenizer is None else written_tokens(tokenizer))
     path = Path(model).expanduser()
     try:
         own = load_tokenizer(path if path.is_dir() else model)
@@ -151,13 +151,13 @@ def _vocabulary(recipe: Recipe, model: str, tokenizer: TokenizerFiles | None) ->
             hint=f"Set `tokenizer: {{base: {model}}}`, or train a new model.",
         )
     try:
-        new = None if tokenizer is None else len(added_tokens(own, tokenizer))
+        new = None if tokenizer is None or more is None else len(added_tokens(own, tokenizer)) + more
     except TokenizerError as error:
         raise UserError(
             str(error),
             hint="Name the tokenizer of `train.model`, or an extension of it, as `tokenizer.base`.",
         ) from error
-    return _Vocabulary(new, written_ids(own)[-1] + 1)
+    return _Vocabulary(new, written_tokens(own))
 
 
 def _require_wandb_login() -> None:

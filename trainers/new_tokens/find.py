@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from tokenizer_tools.encode import control_tokens
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
-from tokenizer_tools.vocabulary.extend import added_tokens
+from tokenizer_tools.vocabulary.added import added_tokens
 from trainers.config import SmallModel
 
 Pieces = tuple[int, ...]
@@ -38,10 +39,10 @@ def new_tokens(own: TokenizerFiles | None, tokenizer_folder: Path | None) -> dic
     return added_tokens(own, used)
 
 
-def written_ids(tokenizer: TokenizerFiles) -> list[int]:
-    """The ids that text may be cut into: all but control tokens, which a model may have no row for.
+def written_tokens(tokenizer: TokenizerFiles) -> int:
+    """The largest id that text may be cut into, and one: the embeddings that a model must have for it.
 
-    (Gemma 3 1B has a tokenizer with a token for images, and no embedding for it.)
+    Control tokens are left out. Gemma 3 1B has a tokenizer with a token for images, and no embedding for it.
     """
-    control = {token["content"] for token in tokenizer.definition.get("added_tokens", ()) if token["special"]}
-    return sorted(number for token, number in tokenizer.vocabulary.items() if token not in control)
+    control = control_tokens(tokenizer)
+    return 1 + max(number for token, number in tokenizer.vocabulary.items() if token not in control)

@@ -1,17 +1,15 @@
 """New tokens as weighted means of their pieces."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from math import exp
-from typing import Any
 
 from tokenizer_tools.load import TokenizerFiles
+from tokenizer_tools.vocabulary.family import SPACE, Family
 from trainers.new_tokens.combinations import Combinations
 from trainers.new_tokens.find import Pieces
 
 Weighting = Callable[[Pieces], list[float]]
 """The weight of each piece, to be divided by their sum."""
-_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 def mean(pieces: Pieces) -> list[float]:
@@ -36,23 +34,17 @@ def earlier(pieces: Pieces) -> list[float]:
 
 
 def longer(own: TokenizerFiles) -> Weighting:
-    """The bytes of text that each piece stands for in the model's own tokenizer."""
-    steps = (own.definition.get("decoder") or {}, own.definition.get("pre_tokenizer") or {})
-    byte_level = any("ByteLevel" in (part["type"] for part in _parts(step)) for step in steps)
-    lengths = {number: _bytes(token, byte_level) for token, number in own.vocabulary.items()}
+    """By the bytes of text that each piece stands for in the model's own tokenizer."""
+    family = Family(own)
+    lengths = {number: _bytes(family, number) for number in family.names}
     return lambda pieces: [float(lengths[piece]) for piece in pieces]
 
 
-def _parts(step: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The steps of a sequence, or the one that there is."""
-    return [*step.get("decoders", ()), *step.get("pretokenizers", ())] or ([step] if step else [])
-
-
-def _bytes(token: str, byte_level: bool) -> int:
-    """Byte-level tokens have a letter for each byte; others stand for themselves, or for a byte by number."""
-    if byte_level or not token:
-        return max(1, len(token))
-    return 1 if _BYTE.fullmatch(token) else len(token.replace("▁", " ").encode())
+def _bytes(family: Family, number: int) -> int:
+    if number in family.byte_values:
+        return 1
+    content = family.content(family.names[number])
+    return len(content if family.is_byte_level else content.replace(SPACE.encode(), b" "))
 
 
 def combine(tokens: Iterable[Pieces], weighting: Weighting) -> Combinations:

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from tokenizer_tools.encode import control_tokens
 from tokenizer_tools.load import TokenizerFiles
 from trainers.model import decoder_layers
 from trainers.new_tokens.combinations import Combinations
-from trainers.new_tokens.find import Pieces, written_ids
+from trainers.new_tokens.find import Pieces
 from trainers.new_tokens.states import hidden_states
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def pursue(model: "PreTrainedModel", tokens: Sequence[Pieces], own: TokenizerFil
     little of it (Xiao et al. 2024, "Efficient Streaming Language Models with Attention Sinks").
     """
     first = own.token_id(own.begin_token or own.end_token)
-    old = written_ids(own)
+    old = sorted(set(own.vocabulary.values()) - set(control_tokens(own).values()))
     atoms = _last_states(model, [(number,) for number in old], first)
     targets = _last_states(model, tokens, first)
     centre = atoms.mean(dim=0)
