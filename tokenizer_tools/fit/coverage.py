@@ -61,6 +61,8 @@ class Fit:
     def by(self, groups: pa.Array | None = None) -> pa.Table:
         """The measures, one row per group, sorted by group; without `groups` one group, `all`.
 
+        `groups` names the group of each text, by strings or numbers without nulls.
+
         Columns: group; documents; bytes (UTF-8); characters; words; tokens (the texts' own, without begin and
         end token); words_in_two (words in at most two tokens); single_byte_tokens (each one byte of a longer
         character); unknown_tokens; used_tokens (distinct ids); unused_tokens (ids of the vocabulary that do
