@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_help=True)
 app.add_typer(recipe_app, name="recipe")
-tokenizer_app = typer.Typer(help="Measure, train and extend tokenizers.", no_args_is_help=True)
+tokenizer_app = typer.Typer(help="Measure, train and change tokenizers.", no_args_is_help=True)
 app.add_typer(tokenizer_app, name="tokenizer")
 embeddings_app = typer.Typer(help="Check and carry over the embeddings of tokens.", no_args_is_help=True)
 app.add_typer(embeddings_app, name="embeddings")
@@ -405,13 +405,33 @@ def decontaminate(
 def tokenizer_report(
     tokenizer: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
     files: Files,
+    beside: Annotated[
+        list[str], typer.Option(metavar="TOKENIZER", help="Measure this one, too; may be repeated.")
+    ] = [],  # noqa: B006
+    train_text: Annotated[str, typer.Option(help="Text to train on, to count its tokens.")] = "1GB",
+    train_price: Annotated[float | None, typer.Option(min=0, help="Of a million trained tokens.")] = None,
+    serve_text: Annotated[str, typer.Option(help="Text that the model will read and write.")] = "1GB",
+    serve_price: Annotated[float | None, typer.Option(min=0, help="Of a million served tokens.")] = None,
+    hidden_size: Annotated[int, typer.Option(min=1, help="The model's, for the size of new rows.")] = 2048,
+    trial: Annotated[
+        bool, typer.Option(help="Learn new tokens on half of the sample, to recommend what to do.")
+    ] = True,
     messages: Messages = None,
     json: Json = False,
 ) -> None:
-    """Measure how well a tokenizer fits documents."""
-    from pipelines.commands.tokenizer import show_report
+    """Measure how well tokenizers fit documents, and recommend whether to extend the first one."""
+    from pipelines.commands.tokenizer_report import show_report
 
-    show_report(tokenizer, files, messages, json)
+    show_report(
+        [tokenizer, *beside],
+        files,
+        train=(train_text, train_price),
+        serve=(serve_text, serve_price),
+        hidden_size=hidden_size,
+        trial=trial,
+        messages=messages,
+        json=json,
+    )
 
 
 @tokenizer_app.command("train")
@@ -432,13 +452,39 @@ def tokenizer_extend(
     base: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
     files: Files,
     output: Output,
-    tokens: Annotated[int, typer.Option(help="Tokens to add at most.")],
+    tokens: Annotated[int | None, typer.Option(help="Tokens to add at most.")] = None,
+    min_gain: Annotated[
+        float | None,
+        typer.Option(help="Stop where the next token would save less than this share of all tokens."),
+    ] = None,
     messages: Messages = None,
 ) -> None:
     """Add the tokens that shorten documents most; everything else is cut as before."""
     from pipelines.commands.tokenizer import extend
 
-    extend(base, files, output, tokens, messages)
+    extend(base, files, output, tokens, min_gain, messages)
+
+
+@tokenizer_app.command("replace")
+def tokenizer_replace(
+    base: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
+    files: Files,
+    output: Output,
+    tokens: Annotated[int, typer.Option(help="Tokens to replace.")],
+    reference: Annotated[
+        list[str],
+        typer.Option(metavar="FILE", help="Text by which the use of old tokens is judged; may be repeated."),
+    ],
+    script: Annotated[
+        list[str],
+        typer.Option(help="A Unicode script that may go, such as Han; may be repeated."),
+    ] = [],  # noqa: B006
+    messages: Messages = None,
+) -> None:
+    """Put the tokens that shorten documents most in the place of ones that nobody needs."""
+    from pipelines.commands.tokenizer import replace
+
+    replace(base, files, reference, output, tokens, script, messages)
 
 
 @embeddings_app.command("check")

@@ -4,4 +4,19 @@ They are learnt by continued merging, and added to a vocabulary or put in the pl
 needs.
 """
 
-__all__ = ["config", "extend", "words"]
+__all__ = [
+    "added",
+    "bytes_per_token",
+    "change",
+    "changed",
+    "config",
+    "definition",
+    "extend",
+    "family",
+    "gate",
+    "learn",
+    "new_tokens",
+    "scripts",
+    "victims",
+    "words",
+]
