@@ -26,11 +26,18 @@ class ByteStrings(NamedTuple):
     @classmethod
     def of(cls, strings: Sequence[bytes]) -> "ByteStrings":
         """The table of distinct strings, numbered as they are given."""
-        joined = np.frombuffer(b"".join(strings) + bytes(PADDING), np.uint8)
-        offsets = np.cumsum([0, *map(len, strings)], dtype=np.int64)
-        table = cls(joined, offsets, np.full(1 << (2 * len(strings) + 1).bit_length(), -1, np.int32))
+        table = cls.with_room(len(strings), sum(map(len, strings)))
+        joined = b"".join(strings)
+        table.bytes[: len(joined)] = np.frombuffer(joined, np.uint8)
+        table.offsets[:] = np.cumsum([0, *map(len, strings)])
         enter(table, 0, len(strings))
         return table
+
+    @classmethod
+    def with_room(cls, strings: int, size: int) -> "ByteStrings":
+        """An empty table for so many strings of so many bytes in all."""
+        slots = np.full(1 << (2 * strings + 1).bit_length(), -1, np.int32)
+        return cls(np.zeros(size + PADDING, np.uint8), np.zeros(strings + 1, np.int64), slots)
 
 
 @kernel

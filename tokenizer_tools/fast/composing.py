@@ -50,3 +50,23 @@ def find_changeable(data, segments, may_change, found):
                 found[segment] = True
                 break
             at += character_width(data[at])
+
+
+def composed(
+    data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The same segments, each in form C; those that change stand behind the data."""
+    from tokenizers.normalizers import NFC
+
+    found = np.empty(len(bounds), bool)
+    find_changeable(data, bounds, changeable(), found)
+    numbers = np.flatnonzero(found)
+    if not len(numbers):
+        return data, bounds
+    compose = NFC().normalize_str
+    texts = [data[start:stop].tobytes().decode() for start, stop, _ in bounds[numbers].tolist()]
+    changed = [compose(text).encode() for text in texts]
+    ends = len(data) + np.cumsum([0, *map(len, changed)])
+    bounds = bounds.copy()
+    bounds[numbers, 0], bounds[numbers, 1] = ends[:-1], ends[1:]
+    return np.concatenate([data, np.frombuffer(b"".join(changed), np.uint8)]), bounds

@@ -2,30 +2,60 @@
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from tokenizer_tools.compiled import entry, inline_kernel, kernel
 from tokenizer_tools.fast.byte_strings import find
 from tokenizer_tools.fast.characters import character_width, code_point
+from tokenizer_tools.fast.cutting import copy_segment, next_word
 from tokenizer_tools.fast.memory import PADDING, prefetch
 from tokenizer_tools.fast.merging import NONE, SHORT, merge_long, merge_short
-from tokenizer_tools.fast.model import NO_ID, piece_end
-from tokenizer_tools.fast.splitting import word_end
+from tokenizer_tools.fast.model import NO_ID
 from tokenizer_tools.fast.word_cache import LONGEST, copy_ids, find_word, keep_word, slot_of
 
 BLOCK = 64
 """Words that are cut before any of them is looked up, so that the memory of the cache has time to arrive."""
 
 
+class Memory(NamedTuple):
+    """What is written while encoding: segments, the words of a block, and the merging of one word."""
+
+    text: npt.NDArray[np.uint8]
+    ends: npt.NDArray[np.int64]
+    slots: npt.NDArray[np.int64]
+    symbols: npt.NDArray[np.uint32]
+    keys: npt.NDArray[np.uint32]
+    following: npt.NDArray[np.int64]
+    before: npt.NDArray[np.int64]
+    heap: npt.NDArray[np.uint64]
+
+    @classmethod
+    def of_size(cls, size: int) -> "Memory":
+        """For segments of up to so many bytes; what they do not need is never touched."""
+        return cls(
+            np.empty(size + PADDING, np.uint8),
+            np.empty(BLOCK, np.int64),
+            np.empty(BLOCK, np.int64),
+            np.empty(size + SHORT, np.uint32),
+            np.empty(SHORT, np.uint32),
+            np.empty(size + SHORT, np.int64),
+            np.empty(size + SHORT, np.int64),
+            np.empty(3 * size + SHORT, np.uint64),
+        )
+
+
 @kernel
-def merge_word(text, at, end, model, work, out, done):
+def merge_word(text, at, end, model, memory, out, done):
     """Write the ids of a word to `out` from `done` on; returns their end."""
     if model.whole_words:
         slot = find(model.tokens, text, at, end - at)
         if slot >= 0:
             out[done] = model.token_ids[model.tokens.slots[slot]]
             return done + 1
-    symbols, keys = work.symbols, work.keys
+    symbols, keys = memory.symbols, memory.keys
     count = 0
     if model.by_characters:
         while at < end:
@@ -39,44 +69,38 @@ def merge_word(text, at, end, model, work, out, done):
                     symbols[count] = model.byte_ids[text[byte]]
                     count += 1
             at += width
-        return merge_long(model.merges, work, count, out, done)
+        return merge_long(model.merges, memory, count, out, done)
     count = end - at
     for place in range(count):
         symbols[place] = model.byte_ids[text[at + place]]
     if count > SHORT:
-        return merge_long(model.merges, work, count, out, done)
+        return merge_long(model.merges, memory, count, out, done)
     for place in range(count - 1):
         rank = model.byte_pairs[np.int64(text[at + place]) << 8 | np.int64(text[at + place + 1])]
         keys[place] = np.uint32(0xFFFFFFFF) if rank == NONE else rank << np.uint32(6) | np.uint32(place)
     keys[count - 1] = np.uint32(0xFFFFFFFF)
-    return merge_short(model.merges, work, count, out, done)
+    return merge_short(model.merges, memory, count, out, done)
 
 
 @kernel
-def encode_word(text, at, length, slot, model, cache, work, out, done):
-    """The same, by way of the cache."""
-    if length > LONGEST:
-        return merge_word(text, at, at + length, model, work, out, done)
-    slot = find_word(cache, text, at, length, slot)
-    if slot >= 0:
-        return copy_ids(cache, slot, out, done)
-    end = merge_word(text, at, at + length, model, work, out, done)
-    keep_word(cache, text, at, length, ~slot, out, done, end)
-    return end
+def encode_new_word(text, at, end, slot, model, cache, memory, out, done):
+    """The same, and remember the word in the free entry for it."""
+    after = merge_word(text, at, end, model, memory, out, done)
+    if end - at <= LONGEST:
+        keep_word(cache, text, at, end - at, slot, out, done, after)
+    return after
 
 
 @inline_kernel
-def encode_text(text, size, rules, pages, kinds, model, cache, work, ends, slots, out, done):
+def encode_text(text, size, words, model, cache, memory, out, done):
     """The same for a text with zeros after it."""
+    ends, slots = memory.ends, memory.slots
     at = 0
     while at < size:
         begin, count = at, 0
         while at < size and count < BLOCK:
             start = at
-            if model.by_characters:
-                at = min(piece_end(text, at, size, model.joins), size)
-            else:
-                at = min(word_end(text, at, size, rules, pages, kinds), size)
+            at = next_word(text, at, size, words)
             slots[count] = slot_of(cache, text, start, min(at - start, LONGEST))
             prefetch(cache.words, slots[count] << 6)
             ends[count] = at
@@ -84,67 +108,27 @@ def encode_text(text, size, rules, pages, kinds, model, cache, work, ends, slots
         start = begin
         for word in range(count):
             length = ends[word] - start
-            done = encode_word(text, start, length, slots[word], model, cache, work, out, done)
+            slot = ~slots[word] if length > LONGEST else find_word(cache, text, start, length, slots[word])
+            if slot >= 0:
+                done = copy_ids(cache, slot, out, done)
+            else:
+                done = encode_new_word(text, start, ends[word], ~slot, model, cache, memory, out, done)
             start = ends[word]
     return done
 
 
-@inline_kernel
-def copy_segment(data, start, stop, spaces, text):
-    """Write a segment to `text`, zeros after it, and return its size.
-
-    `spaces` of 1: spaces become `▁`; of 2: another one comes first.
-    """
-    size = stop - start
-    if spaces == 0:
-        for place in range(size):
-            text[place] = data[start + place]
-    else:
-        size = 0
-        if spaces == 2:
-            text[0], text[1], text[2] = 0xE2, 0x96, 0x81
-            size = 3
-        for place in range(start, stop):
-            if data[place] == 0x20:
-                text[size], text[size + 1], text[size + 2] = 0xE2, 0x96, 0x81
-                size += 3
-            else:
-                text[size] = data[place]
-                size += 1
-    for place in range(PADDING):
-        text[size + place] = 0
-    return size
-
-
 @entry
-def encode_segments(
-    data, segments, rows, spaces, rules, pages, kinds, model, cache, work, text, ends, slots, out, offsets
-):
-    """Encode the segments of rows.
-
-    Args:
-        data: Bytes of text.
-        segments: Of each segment its start and stop in `data`, and the id it stands for, else -1.
-        rows: For each row the number of segments before its end.
-        spaces: What `copy_segment` does with spaces.
-        rules, pages, kinds: How text is cut.
-        model: What words become.
-        cache: Words met before.
-        work, text, ends, slots: Memory to work in.
-        out: The ids.
-        offsets: Where each row's ids end; the first is 0.
-    """
+def encode_segments(data, bounds, row_ends, words, model, cache, memory, out, offsets):
+    """Encode the segments of texts; the ids go to `out`, and to `offsets` where those of each text end."""
     done, segment = 0, 0
-    for row in range(len(rows)):
-        while segment < rows[row]:
-            start, stop, number = segments[segment, 0], segments[segment, 1], segments[segment, 2]
+    for row in range(len(row_ends)):
+        while segment < row_ends[row]:
+            start, stop, number = bounds[segment, 0], bounds[segment, 1], bounds[segment, 2]
             if number >= 0:
                 out[done] = number
                 done += 1
             elif stop > start:
-                size = copy_segment(data, start, stop, spaces, text)
-                done = encode_text(
-                    text, size, rules, pages, kinds, model, cache, work, ends, slots, out, done
-                )
+                size = copy_segment(data, start, stop, words.spaces, memory.text)
+                done = encode_text(memory.text, size, words, model, cache, memory, out, done)
             segment += 1
         offsets[row + 1] = done

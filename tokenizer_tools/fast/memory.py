@@ -169,3 +169,18 @@ _SHIFTED_MASKS = np.array([0] * 25 + [(1 << 8 * size) - 1 for size in range(1, 8
 def first_bytes64(data, at, length, step):
     """The `step`-th eight of `length` bytes (up to 32) from `at` on, zeros after them."""
     return load64(data, at + 8 * step) & _SHIFTED_MASKS[length - 8 * step + 24]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy_eight(typing_context: Any, source: Any, start: Any, target: Any, place: Any) -> Any:
+    """Copy eight numbers of a uint32 array from `start` on to another, from `place` on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block = ir.VectorType(ir.IntType(32), 8).as_pointer()
+        array = context.make_array(signature.args[2])(context, builder, arguments[2])
+        pointer = builder.bitcast(_pointer(context, builder, signature, arguments[:2]), block)
+        other = builder.bitcast(builder.gep(array.data, [arguments[3]]), block)
+        builder.store(builder.load(pointer, align=1), other, align=1)
+        return context.get_dummy_value()
+
+    return types.none(source, types.int64, target, types.int64), codegen

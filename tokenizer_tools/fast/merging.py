@@ -34,27 +34,6 @@ class Merges(NamedTuple):
     """The id that the merge of each rank gives."""
 
 
-class Workspace(NamedTuple):
-    """Memory for the merging of one word of a given number of symbols."""
-
-    symbols: npt.NDArray[np.uint32]
-    keys: npt.NDArray[np.uint32]
-    following: npt.NDArray[np.int64]
-    before: npt.NDArray[np.int64]
-    heap: npt.NDArray[np.uint64]
-
-    @classmethod
-    def of_size(cls, size: int) -> "Workspace":
-        """For words of up to so many symbols; what they do not need is not touched."""
-        return cls(
-            np.empty(size + SHORT, np.uint32),
-            np.empty(SHORT, np.uint32),
-            np.empty(size + SHORT, np.int64),
-            np.empty(size + SHORT, np.int64),
-            np.empty(3 * size + SHORT, np.uint64),
-        )
-
-
 def build_merges(lefts: Iterable[int], rights: Iterable[int], results: Iterable[int]) -> Merges:
     """Merges in the order of their ranks; of a pair given twice the last counts."""
     left, right = np.array(lefts, np.uint64), np.array(rights, np.uint64)
@@ -97,10 +76,10 @@ def _key(rank, place):
 
 
 @kernel
-def merge_short(merges, work, count, out, at):
-    """Merge up to `SHORT` symbols of the workspace and write the ids to `out` from `at`; returns their end."""
+def merge_short(merges, memory, count, out, at):
+    """Merge up to `SHORT` symbols of the memory and write the ids to `out` from `at`; returns their end."""
     pairs, shift = merges.pairs, merges.shift
-    symbols, keys, following, before = work.symbols, work.keys, work.following, work.before
+    symbols, keys, following, before = memory.symbols, memory.keys, memory.following, memory.before
     for place in range(count):
         following[place] = place + 1
         before[place] = place - 1
@@ -160,10 +139,10 @@ def _pop(heap, size):
 
 
 @kernel
-def merge_long(merges, work, count, out, at):
+def merge_long(merges, memory, count, out, at):
     """The same for any number of symbols, in time that grows with n log n."""
     pairs, shift = merges.pairs, merges.shift
-    symbols, following, before, heap = work.symbols, work.following, work.before, work.heap
+    symbols, following, before, heap = memory.symbols, memory.following, memory.before, memory.heap
     place_bits, places = np.uint64(32), np.uint64(0xFFFFFFFF)
     size = 0
     for place in range(count):

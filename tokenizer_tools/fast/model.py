@@ -7,16 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer_tools.compiled import entry, inline_kernel
+from tokenizer_tools.compiled import entry
 from tokenizer_tools.fast.byte_strings import ByteStrings
-from tokenizer_tools.fast.characters import character_width, code_point
 from tokenizer_tools.fast.merging import ID_BITS, NONE, RANK_BITS, Merges, build_merges, rank_of
 
 NO_ID = np.uint32(0xFFFFFFFF)
 _PAGE = 64
-_JOIN_BITS = 18
-_FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
-_JOIN_SHIFT = np.uint64(64 - _JOIN_BITS)
 
 
 class Model(NamedTuple):
@@ -35,8 +31,6 @@ class Model(NamedTuple):
     character_pages: npt.NDArray[np.uint16]
     """Page numbers by the code point's leading bits, for `character_ids`."""
     character_ids: npt.NDArray[np.uint32]
-    joins: npt.NDArray[np.uint8]
-    """Bits by the hash of two characters: whether a token may hold the one before the other."""
 
 
 def byte_letters() -> dict[str, int]:
@@ -89,7 +83,6 @@ def build_model(model: dict[str, Any], by_characters: bool) -> Model | str:
         np.array([*known.values()], np.uint32),
         pages,
         characters,
-        _joins(left + right for left, right in pairs) if by_characters else np.zeros(1, np.uint8),
     )
 
 
@@ -126,44 +119,9 @@ def _characters(vocabulary: dict[str, int]) -> tuple[npt.NDArray[np.uint16], npt
     return numbers.reshape(-1).astype(np.uint16), pages.reshape(-1).copy()
 
 
-def _joins(tokens: Any) -> npt.NDArray[np.uint8]:
-    text = "\0".join(tokens)
-    points = np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64)
-    joins = np.zeros(1 << _JOIN_BITS, np.uint8)
-    _fill_joins(joins, points)
-    return joins
-
-
-@inline_kernel
-def join_place(first, second):
-    """Where `joins` says whether two characters may stand in one token."""
-    state = np.uint64(first) * _FIRST + np.uint64(second) * _SECOND
-    return np.int64(state * _FIRST >> _JOIN_SHIFT)
-
-
-@entry
-def _fill_joins(joins, points):
-    for place in range(len(points) - 1):
-        joins[join_place(points[place], points[place + 1])] = 1
-
-
 @entry
 def _fill_byte_pairs(byte_pairs, byte_ids, merges):
     for first in range(256):
         for second in range(256):
             rank = rank_of(merges.pairs, merges.shift, byte_ids[first], byte_ids[second])
             byte_pairs[first << 8 | second] = np.uint32(rank)
-
-
-@inline_kernel
-def piece_end(text, at, end, joins):
-    """The end of the piece that begins at `at`, before which no token reaches over."""
-    character = code_point(text, at)
-    at += character_width(text[at])
-    while at < end:
-        following = code_point(text, at)
-        if not joins[join_place(character, following)]:
-            return at
-        character = following
-        at += character_width(text[at])
-    return at

@@ -117,7 +117,7 @@ def run_end(data, at, end, wanted, most, pages, kinds):
     return at
 
 
-@kernel
+@inline_kernel
 def punctuation_end(data, at, end, excluded, line_tail, pages, kinds):
     """The end of a run of characters of other kinds, with the ends of lines after it."""
     while at < end and not kind_of(data, at, pages, kinds) & excluded:
@@ -141,7 +141,7 @@ def space_end(data, at, end, line_tail, pages, kinds):
     return at if at == end or last == start else last
 
 
-@kernel
+@inline_kernel
 def other_end(data, at, end, rules, pages, kinds):
     """The end of what begins at `at` if that is not a word of the commonest letters."""
     byte = data[at]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer_tools.compiled import inline_kernel, kernel
-from tokenizer_tools.fast.memory import equals_word, first_bytes64, store_word
+from tokenizer_tools.fast.memory import copy_eight, equals_word, first_bytes64, store_word
 
 LONGEST = 31
 """Bytes of the longest word that is kept."""
@@ -42,10 +42,10 @@ class WordCache(NamedTuple):
     def of_size(cls, words: int) -> "WordCache":
         """For so many words."""
         bits = max(4, (2 * words - 1).bit_length())
-        memory = np.zeros((_LINE << bits) + _LINE, np.uint8)
+        memory = np.zeros((_LINE << bits) + 2 * _LINE, np.uint8)
         start = -memory.ctypes.data % _LINE
-        lines = memory[start : start + (_LINE << bits)]
-        pool = np.empty(words + LONGEST, np.uint32)
+        lines = memory[start : start + (_LINE << bits) + 4]  # four more, for `copy_eight` of the last
+        pool = np.empty(4 * words + LONGEST, np.uint32)
         return cls(lines, lines.view(np.uint32), np.uint64(64 - bits), pool, np.array([0, 0, words]))
 
 
@@ -76,13 +76,11 @@ def find_word(cache, text, at, length, slot):
 
 @inline_kernel
 def copy_ids(cache, slot, out, at):
-    """Write the ids of an entry to `out` from `at` on; returns their end. May write up to seven."""
+    """Write the ids of an entry to `out` from `at` on, where there is room for eight; returns their end."""
     place = slot << 4
     count = np.int64(cache.entries[place | _HEAD]) & 0xFF
-    if count <= _MOST:
-        for number in range(_MOST):
-            out[at + number] = cache.entries[place + _IDS + number]
-    else:
+    copy_eight(cache.entries, place + _IDS, out, at)
+    if count > _MOST:
         pooled = np.int64(cache.entries[place + _IDS])
         for number in range(count):
             out[at + number] = cache.pool[pooled + number]
