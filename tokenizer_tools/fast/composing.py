@@ -69,4 +69,4 @@ def composed(
     ends = len(data) + np.cumsum([0, *map(len, changed)])
     bounds = bounds.copy()
     bounds[numbers, 0], bounds[numbers, 1] = ends[:-1], ends[1:]
-    return np.concatenate([data, np.frombuffer(b"".join(changed), np.uint8)]), bounds
+    return np.frombuffer(b"".join([data, *changed]), np.uint8), bounds

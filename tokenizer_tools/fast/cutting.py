@@ -90,9 +90,12 @@ def _buffers(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDA
     if texts.null_count:
         texts = texts.fill_null("")
     _, offsets, data = texts.buffers()
-    if offsets is None or not len(texts):
-        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    return np.frombuffer(data or b"", np.uint8), np.frombuffer(offsets, np.int64)[texts.offset :][: len(texts) + 1]
+    starts = np.frombuffer(offsets if len(texts) else bytes(8), np.int64)
+    starts = starts[texts.offset :][: len(texts) + 1]
+    content = np.frombuffer(data or b"", np.uint8)
+    for array in (content, starts):
+        array.flags.writeable = False  # always, so that numba compiles for one type
+    return content, starts
 
 
 def _composes(definition: dict[str, Any]) -> bool:

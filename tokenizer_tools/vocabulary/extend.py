@@ -105,7 +105,7 @@ def added_tokens(base: TokenizerFiles, extended: TokenizerFiles) -> dict[int, Pi
             pieces.setdefault(left + right, pieces[left] + pieces[right])
     reference = _reference(base)
     for token in new.keys() - pieces.keys():
-        pieces[token] = tuple(reference.encode([token])[0].tolist())
+        pieces[token] = tuple(reference.encode(pa.array([token], pa.large_string()))[0].tolist())
     return {number: pieces[token] for token, number in sorted(new.items(), key=lambda item: item[1])}
 
 
@@ -123,7 +123,7 @@ class _Undone(Backend):
         self._pieces = np.array([piece for each in pieces for piece in each], np.uint32)
 
     @override
-    def encode(self, texts: list[str]) -> tuple[Ids, Offsets]:
+    def encode(self, texts: pa.LargeStringArray) -> tuple[Ids, Offsets]:
         ids, offsets = self._reference.encode(texts)
         lengths = self._lengths[ids]
         ends = np.concatenate([[0], np.cumsum(lengths)])
