@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError
-from tokenizer_tools.vocabulary.config import VocabularyExtension
 from tokenizer_tools.vocabulary.added import added_tokens
+from tokenizer_tools.vocabulary.config import VocabularyExtension
 from tokenizer_tools.vocabulary.extend import extend_tokenizer
 from tokenizer_tools.vocabulary.gate import check_change
 
