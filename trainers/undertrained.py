@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
-from tokenizer_tools.vocabulary.extend import added_tokens
+from tokenizer_tools.vocabulary.added import added_tokens
 from trainers.embeddings import Embeddings, ModelFiles
 from trainers.token_kinds import Kind, Token, token_kinds
 

@@ -13,12 +13,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+from tokenizer_tools.vocabulary.changed import ChangedTokenizer
 from tokenizer_tools.vocabulary.config import VocabularyExtension
-from tokenizer_tools.vocabulary.extend import ExtendedTokenizer, extend_tokenizer
+from tokenizer_tools.vocabulary.extend import extend_tokenizer
 from trainers.carry_over import METHODS, carry_over
 from trainers.config import SmallModel
 from trainers.model import build_model, load_model
-from trainers.new_tokens import add_embeddings
+from trainers.new_tokens.add import add_embeddings
 
 TEXT = "malolactic maceration of must in a barrel"
 TEMPLATE = "{% for m in messages %}{{ '<|user|>' + m['content'] + '<|over|>' }}{% endfor %}"
@@ -31,7 +32,7 @@ def base_tokenizer() -> TokenizerFiles:
 
 
 @pytest.fixture(scope="module")
-def extended(base_tokenizer: TokenizerFiles) -> ExtendedTokenizer:
+def extended(base_tokenizer: TokenizerFiles) -> ChangedTokenizer:
     texts = pa.array([f"must malolactic maceration tannin barrel {number % 7}" for number in range(50)])
     return extend_tokenizer(base_tokenizer, [texts], VocabularyExtension(tokens=20))
 
@@ -54,7 +55,7 @@ def base(
 
 
 @pytest.fixture(scope="module")
-def adapted(base: Path, extended: ExtendedTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def adapted(base: Path, extended: ChangedTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base with new tokens, whose rows have learnt something."""
     folder = tmp_path_factory.mktemp("adapted")
     model = load_model(base)
@@ -129,7 +130,7 @@ def test_rows_go_through_the_transformation_of_the_method(
     base: Path,
     adapted: Path,
     make_sibling: MakeSibling,
-    extended: ExtendedTokenizer,
+    extended: ChangedTokenizer,
     tmp_path: Path,
 ) -> None:
     sibling = make_sibling()
@@ -170,7 +171,7 @@ def test_of_a_sibling_that_is_the_base_comes_the_adapted_model(
 
 
 def test_own_tokens_keep_ids_and_rows_and_new_ones_give_way(
-    base: Path, adapted: Path, make_sibling: MakeSibling, extended: ExtendedTokenizer, tmp_path: Path
+    base: Path, adapted: Path, make_sibling: MakeSibling, extended: ChangedTokenizer, tmp_path: Path
 ) -> None:
     sibling = make_sibling(own=5, dtype=torch.bfloat16, max_shard_size="20KB")
     assert len(list(sibling.glob("*.safetensors"))) > 1
