@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
@@ -245,3 +245,24 @@ def test_what_cannot_be_carried_is_refused(
     with pytest.raises(ValueError, match=expected):
         carry_over(base, adapted, sibling, output)
     assert case == "output exists" or not output.exists()
+
+
+def test_control_tokens_without_an_embedding_are_none_that_text_can_give(
+    base: Path, adapted: Path, make_sibling: MakeSibling, tmp_path: Path
+) -> None:
+    sibling = make_sibling(own=3)
+    model = load_model(sibling)
+    model.resize_token_embeddings(model.config.vocab_size - 3)
+    model.save_pretrained(sibling)
+    done = carry_over(base, adapted, sibling, tmp_path / "out")
+    opened = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert opened.config.vocab_size == done.rows > max(done.moved.values())
+
+
+def test_an_output_layer_with_a_bias_is_refused(
+    base: Path, adapted: Path, make_sibling: MakeSibling, tmp_path: Path
+) -> None:
+    sibling = make_sibling()
+    save_file(weights(sibling) | {"lm_head.bias": torch.zeros(3)}, sibling / "model.safetensors")
+    with pytest.raises(ValueError, match="has a bias"):
+        carry_over(base, adapted, sibling, tmp_path / "out")
