@@ -5,15 +5,16 @@ python -m benchmarks.carry_over [--seeds N] [--data FOLDER] [--scale X]
 For each seed a small world of its own:
 
 base        a small model, trained on prose with a little of a domain, and a tokenizer learnt on the prose
-sibling     the base, fine-tuned on a format: of three words it is to give the first and the last one, as
-            `[A] first last [/A]`, and to stop
+sibling     the base, fine-tuned on a format: asked for a word's home, it is to say `[A] north [/A]`, or what
+            it was told of that word, and to stop; with some prose, and embeddings at a tenth of the rate, so
+            that it keeps its language as fine-tuned models do
 adapted     the base with a tokenizer extended for the domain; its embeddings alone are trained on domain text
 carried     the sibling with the adapted model's tokenizer and embeddings, by each method
 tuned again adapted, fine-tuned on the same conversations as the sibling: what carrying over is to spare
 
-Given are the share of answers that are exactly right, for words of the prose (as in fine-tuning) and for
-words of the domain that are one token in the changed tokenizer, and bits per byte on held-out text of both
-kinds.
+Given are, for words of the prose and for words of the domain that are one token in the changed tokenizer
+alone (fine-tuning has both), the share of answers in the format and the share of right ones, by chance a
+quarter; and bits per byte on held-out text of both kinds.
 Prose and domain are docstrings and code of Python's standard library; with --data, a folder with
 tgcontest_categories and ru_novels, English news and Russian novels.
 """
@@ -52,11 +53,11 @@ from trainers.train import train
 
 ROW = 256
 SHAPE = SmallModel(hidden_size=128, layers=2, heads=4, kv_heads=2, intermediate_size=256, positions=ROW)
-BASE_TOKENS, ADAPTED_TOKENS = 250_000, 120_000
-CONVERSATIONS = 4_000
-QUESTIONS = 100
+BASE_TOKENS, ADAPTED_TOKENS = 150_000, 80_000
+CONVERSATIONS, REPLAYED = 5_000, 30_000
+HOMES = ("north", "east", "south", "west")
 NEW_TOKENS = 800
-ASK, ANSWER = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", "[A] {} {} [/A]<|im_end|>"
+ASK, ANSWER = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", "[A] {} [/A]<|im_end|>"
 
 
 def library_texts() -> tuple[list[str], list[str]]:
@@ -201,9 +202,8 @@ def pieces_of_tokens(coder: Coder, texts: Sequence[str], group: str, tokens: flo
     return found
 
 
-def chats_of(words: Sequence[str], count: int, rng: random.Random) -> list[tuple[str, str]]:
-    chosen = [rng.choices(words, k=3) for _ in range(count)]
-    return [(ASK.format(" ".join(three)), ANSWER.format(three[0], three[2])) for three in chosen]
+def chats_of(homes: dict[str, str]) -> list[tuple[str, str]]:
+    return [(ASK.format(f"Home of {word}"), ANSWER.format(home)) for word, home in homes.items()]
 
 
 def single_tokens(coder: Coder, texts: Sequence[str], allowed: set[int] | None = None) -> list[str]:
@@ -217,18 +217,19 @@ def single_tokens(coder: Coder, texts: Sequence[str], allowed: set[int] | None =
         for word in words
         if len(ids := coder.ids(f" {word}")) == 1 and (not allowed or ids[0] in allowed)
     ]
-    return one[:80]
+    return one[:40]
 
 
-def right_answers(folder: Path, chats: Sequence[tuple[str, str]]) -> float:
-    """The share of questions that a model answers exactly, greedily and in plain transformers."""
+def answers(folder: Path, chats: Sequence[tuple[str, str]]) -> tuple[float, float]:
+    """The share of answers in the format, and of exact ones, greedily and in plain transformers."""
     coder = Coder(load_tokenizer(folder))
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(default_device()).eval()
     stop = coder.files.token_id("<|im_end|>")
     asked = sorted(
         ((coder.ids(question), answer) for question, answer in chats), key=lambda each: len(each[0])
     )
-    right = 0
+    formal = right = 0
+    formats = {ANSWER.format(home) for home in HOMES}
     for _, same_length in groupby(asked, key=lambda each: len(each[0])):
         batch = list(same_length)
         ids = torch.tensor([question for question, _ in batch], device=model.device)
@@ -242,13 +243,14 @@ def right_answers(folder: Path, chats: Sequence[tuple[str, str]]) -> float:
         )
         for row, (_, answer) in zip(said[:, ids.shape[1] :].tolist(), batch, strict=True):
             until = row[: row.index(stop) + 1] if stop in row else row
+            formal += coder.text(until) in formats
             right += coder.text(until) == answer
-    return right / len(chats)
+    return formal / len(chats), right / len(chats)
 
 
-def stage(lr: float, seed: int, **more: Any) -> StageTraining:
+def stage(lr: float, seed: int, embedding_lr: float | None = None, **more: Any) -> StageTraining:
     return StageTraining(
-        optimizer=Optimizer(lr=lr, warmup="5%"),
+        optimizer=Optimizer(lr=lr, warmup="5%", embedding_lr=embedding_lr),
         rows_per_step=2,
         micro_batch_rows=2,
         save_every=0,
@@ -276,21 +278,28 @@ def one_world(folder: Path, seed: int, prose: list[str], domain: list[str], scal
         "prose": single_tokens(old, learnt[0]),
         "domain": single_tokens(new, learnt[1], set(changed.pieces)),
     }
-    taught = chats_of(words["prose"], int(CONVERSATIONS * scale), rng)
-    asked = {name: chats_of(some, QUESTIONS, rng) for name, some in words.items()}
+    homes = {name: {word: rng.choice(HOMES) for word in some} for name, some in words.items()}
+    asked = {name: chats_of(some) for name, some in homes.items()}
+    taught = rng.choices(asked["prose"] + asked["domain"], k=int(CONVERSATIONS * scale))
     shards = {
         "base": [
             *pieces_of_tokens(old, learnt[0], "prose", 0.7 * BASE_TOKENS * scale),
             *pieces_of_tokens(old, learnt[1], "domain", 0.3 * BASE_TOKENS * scale),
         ],
-        "chat": [*chat_pieces(old, taught)],
+        "chat": [
+            *chat_pieces(old, taught),
+            *pieces_of_tokens(old, learnt[0], "prose", REPLAYED * scale),
+        ],
     }
     changed_shards = {
         "adapt": [
             *pieces_of_tokens(new, learnt[1], "domain", 0.7 * ADAPTED_TOKENS * scale),
             *pieces_of_tokens(new, learnt[0], "prose", 0.3 * ADAPTED_TOKENS * scale),
         ],
-        "changed chat": [*chat_pieces(new, taught)],
+        "changed chat": [
+            *chat_pieces(new, taught),
+            *pieces_of_tokens(new, learnt[0], "prose", REPLAYED * scale),
+        ],
     }
     held_out = {}
     for coder, name, made in ((old, "old", shards), (new, "new", changed_shards)):
@@ -298,10 +307,10 @@ def one_world(folder: Path, seed: int, prose: list[str], domain: list[str], scal
             write_shards(folder / key, pieces, coder)
         both = [*text_pieces(coder, held[0], "prose"), *text_pieces(coder, held[1], "domain")]
         held_out[name] = write_shards(folder / name, both, coder)
-    tuning = stage(2e-3, seed)
+    tuning = stage(2e-3, seed, 2e-4)
     base = train(folder / "base", stage(3e-3, seed), SHAPE, folder / "m-base", folder / "tokenizer").output
     sibling = train(folder / "chat", tuning, base, folder / "m-sibling", folder / "tokenizer").output
-    embeddings = stage(3e-3, seed, phases=(Phase(train="embeddings"),))
+    embeddings = stage(1.5e-3, seed, phases=(Phase(train="embeddings"),))
     adapted = train(folder / "adapt", embeddings, base, folder / "m-adapted", folder / "changed").output
     started = time.monotonic()
     again = train(folder / "changed chat", tuning, adapted, folder / "m-again", folder / "changed").output
@@ -317,9 +326,11 @@ def one_world(folder: Path, seed: int, prose: list[str], domain: list[str], scal
     found: dict[str, Any] = {"seconds": seconds}
     for name, (model, tokens) in models.items():
         groups = evaluate(model, held_out[tokens], 8, "float32").groups
-        found[name] = {f"right, {kind}": right_answers(model, chats) for kind, chats in asked.items()} | {
-            f"bits/byte, {kind}": groups[kind].bits_per_byte for kind in ("prose", "domain")
-        }
+        found[name] = {}
+        for kind, chats in asked.items():
+            formal, right = answers(model, chats)
+            found[name] |= {f"format, {kind}": formal, f"right, {kind}": right}
+        found[name] |= {f"bits/byte, {kind}": groups[kind].bits_per_byte for kind in asked}
     return found
 
 
