@@ -1,6 +1,6 @@
 """Carrying learnt embeddings to a fine-tuned sibling, against fine-tuning again (`trainers.carry_over`).
 
-python -m benchmarks.carry_over [--seeds N] [--data FOLDER] [--scale X]
+python -m benchmarks.carry_over [--seeds N...] [--train PHASE] [--data FOLDER] [--scale X]
 
 For each seed a small world of its own:
 
@@ -8,7 +8,8 @@ base        a small model, trained on prose with a little of a domain, and a tok
 sibling     the base, fine-tuned on a format: asked for a word's home, it is to say `[A] north [/A]`, or what
             it was told of that word, and to stop; with some prose, and embeddings at a tenth of the rate, so
             that it keeps its language as fine-tuned models do
-adapted     the base with a tokenizer extended for the domain; its embeddings alone are trained on domain text
+adapted     the base with a tokenizer extended for the domain, trained on domain text: of its weights the new
+            rows alone, or with `--train embeddings` all embeddings
 carried     the sibling with the adapted model's tokenizer and embeddings, by each method
 tuned again adapted, fine-tuned on the same conversations as the sibling: what carrying over is to spare
 
@@ -262,9 +263,11 @@ def stage(lr: float, seed: int, embedding_lr: float | None = None, **more: Any) 
     )
 
 
-def one_world(folder: Path, seed: int, prose: list[str], domain: list[str], scale: float) -> dict[str, Any]:
+def one_world(
+    folder: Path, seed: int, prose: list[str], domain: list[str], arguments: argparse.Namespace
+) -> dict[str, Any]:
     """What each model gets: right answers and bits per byte."""
-    rng = random.Random(seed)
+    rng, scale = random.Random(seed), arguments.scale
     prose, domain = rng.sample(prose, len(prose)), rng.sample(domain, len(domain))
     held, learnt = (prose[:60], domain[:60]), (prose[60:], domain[60:])
     base_files = train_tokenizer([pa.array(learnt[0][:2000])], TokenizerTraining(vocabulary_size=1500))
@@ -310,7 +313,7 @@ def one_world(folder: Path, seed: int, prose: list[str], domain: list[str], scal
     tuning = stage(2e-3, seed, 2e-4)
     base = train(folder / "base", stage(3e-3, seed), SHAPE, folder / "m-base", folder / "tokenizer").output
     sibling = train(folder / "chat", tuning, base, folder / "m-sibling", folder / "tokenizer").output
-    embeddings = stage(1.5e-3, seed, phases=(Phase(train="embeddings"),))
+    embeddings = stage(1.5e-3, seed, phases=(Phase(train=arguments.train),))
     adapted = train(folder / "adapt", embeddings, base, folder / "m-adapted", folder / "changed").output
     started = time.monotonic()
     again = train(folder / "changed chat", tuning, adapted, folder / "m-again", folder / "changed").output
@@ -336,16 +339,17 @@ def one_world(folder: Path, seed: int, prose: list[str], domain: list[str], scal
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--train", choices=("new_embeddings", "embeddings"), default="new_embeddings")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--scale", type=float, default=1.0, help="of all amounts of training")
     arguments = parser.parse_args()
     prose, domain = data_texts(arguments.data) if arguments.data else library_texts()
     worlds = []
-    for seed in range(arguments.seeds):
+    for seed in arguments.seeds:
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            worlds.append(one_world(Path(folder), seed, prose, domain, arguments.scale))
+            worlds.append(one_world(Path(folder), seed, prose, domain, arguments))
         print(json.dumps({"seed": seed, "total": time.monotonic() - started} | worlds[-1]), flush=True)
     names = [name for name in worlds[0] if name != "seconds"]
     columns = list(worlds[0][names[0]])
