@@ -11,8 +11,8 @@ from tokenizer_tools.compiled import entry, inline_kernel, kernel
 from tokenizer_tools.fast.byte_strings import find
 from tokenizer_tools.fast.characters import character_width, code_point
 from tokenizer_tools.fast.cutting import copy_segment, next_word
-from tokenizer_tools.fast.memory import PADDING, prefetch
-from tokenizer_tools.fast.merging import NONE, SHORT, merge_long, merge_short
+from tokenizer_tools.fast.memory import PADDING, peek, poke, prefetch
+from tokenizer_tools.fast.merging import NO_KEY, SHORT, key_of, merge_long, merge_short, rank_of
 from tokenizer_tools.fast.model import NO_ID
 from tokenizer_tools.fast.word_cache import LONGEST, copy_ids, find_word, keep_word, slot_of
 
@@ -69,16 +69,22 @@ def merge_word(text, at, end, model, memory, out, done):
                     symbols[count] = model.byte_ids[text[byte]]
                     count += 1
             at += width
-        return merge_long(model.merges, memory, count, out, done)
+        if count > SHORT:
+            return merge_long(model.merges, memory, count, out, done)
+        for place in range(count - 1):
+            rank = rank_of(model.merges, symbols[place], symbols[place + 1])
+            keys[place] = key_of(rank, place)
+        keys[count - 1] = NO_KEY
+        return merge_short(model.merges, memory, count, out, done)
     count = end - at
     for place in range(count):
-        symbols[place] = model.byte_ids[text[at + place]]
+        poke(symbols, place, peek(model.byte_ids, np.int64(peek(text, at + place))))
     if count > SHORT:
         return merge_long(model.merges, memory, count, out, done)
     for place in range(count - 1):
-        rank = model.byte_pairs[np.int64(text[at + place]) << 8 | np.int64(text[at + place + 1])]
-        keys[place] = np.uint32(0xFFFFFFFF) if rank == NONE else rank << np.uint32(6) | np.uint32(place)
-    keys[count - 1] = np.uint32(0xFFFFFFFF)
+        pair = np.int64(peek(text, at + place)) << 8 | np.int64(peek(text, at + place + 1))
+        poke(keys, place, key_of(np.int64(peek(model.byte_pairs, pair)), place))
+    keys[count - 1] = NO_KEY
     return merge_short(model.merges, memory, count, out, done)
 
 
@@ -101,19 +107,21 @@ def encode_text(text, size, words, model, cache, memory, out, done):
         while at < size and count < BLOCK:
             start = at
             at = next_word(text, at, size, words)
-            slots[count] = slot_of(cache, text, start, min(at - start, LONGEST))
-            prefetch(cache.words, slots[count] << 6)
-            ends[count] = at
+            slot = slot_of(cache, text, start, min(at - start, LONGEST))
+            prefetch(cache.words, slot << 6)
+            poke(slots, count, slot)
+            poke(ends, count, at)
             count += 1
         start = begin
         for word in range(count):
-            length = ends[word] - start
-            slot = ~slots[word] if length > LONGEST else find_word(cache, text, start, length, slots[word])
+            end, slot = peek(ends, word), peek(slots, word)
+            length = end - start
+            slot = ~slot if length > LONGEST else find_word(cache, text, start, length, slot)
             if slot >= 0:
                 done = copy_ids(cache, slot, out, done)
             else:
-                done = encode_new_word(text, start, ends[word], ~slot, model, cache, memory, out, done)
-            start = ends[word]
+                done = encode_new_word(text, start, end, ~slot, model, cache, memory, out, done)
+            start = end
     return done
 
 

@@ -123,5 +123,5 @@ def _characters(vocabulary: dict[str, int]) -> tuple[npt.NDArray[np.uint16], npt
 def _fill_byte_pairs(byte_pairs, byte_ids, merges):
     for first in range(256):
         for second in range(256):
-            rank = rank_of(merges.pairs, merges.shift, byte_ids[first], byte_ids[second])
+            rank = rank_of(merges, byte_ids[first], byte_ids[second])
             byte_pairs[first << 8 | second] = np.uint32(rank)
