@@ -47,6 +47,18 @@ class Memory(NamedTuple):
         )
 
 
+@inline_kernel
+def sure_to_join(text, begin, at, end, first, second, model):
+    """Whether the two bytes at `at` of a word are joined before either can be joined to what is beside it."""
+    pair = first << 8 | second
+    rank = peek(model.byte_pairs, pair)
+    if peek(model.joined_bytes, pair) == NO_ID:
+        return False
+    if at > begin and peek(model.taken_from_left, np.int64(peek(text, at - 1)) << 8 | first) <= rank:
+        return False
+    return at + 2 == end or peek(model.taken_from_right, second << 8 | np.int64(peek(text, at + 2))) > rank
+
+
 @kernel
 def merge_word(text, at, end, model, memory, out, done):
     """Write the ids of a word to `out` from `done` on; returns their end."""
@@ -69,21 +81,22 @@ def merge_word(text, at, end, model, memory, out, done):
                     symbols[count] = model.byte_ids[text[byte]]
                     count += 1
             at += width
-        if count > SHORT:
-            return merge_long(model.merges, memory, count, out, done)
-        for place in range(count - 1):
-            rank = rank_of(model.merges, symbols[place], symbols[place + 1])
-            keys[place] = key_of(rank, place)
-        keys[count - 1] = NO_KEY
-        return merge_short(model.merges, memory, count, out, done)
-    count = end - at
-    for place in range(count):
-        poke(symbols, place, peek(model.byte_ids, np.int64(peek(text, at + place))))
+    else:
+        begin = at
+        while at < end:
+            first, second = np.int64(peek(text, at)), np.int64(peek(text, at + 1))
+            if at + 1 < end and sure_to_join(text, begin, at, end, first, second, model):
+                poke(symbols, count, peek(model.joined_bytes, first << 8 | second))
+                at += 2
+            else:
+                poke(symbols, count, peek(model.byte_ids, first))
+                at += 1
+            count += 1
     if count > SHORT:
         return merge_long(model.merges, memory, count, out, done)
     for place in range(count - 1):
-        pair = np.int64(peek(text, at + place)) << 8 | np.int64(peek(text, at + place + 1))
-        poke(keys, place, key_of(np.int64(peek(model.byte_pairs, pair)), place))
+        rank = rank_of(model.merges, peek(symbols, place), peek(symbols, place + 1))
+        poke(keys, place, key_of(rank, place))
     keys[count - 1] = NO_KEY
     return merge_short(model.merges, memory, count, out, done)
 
