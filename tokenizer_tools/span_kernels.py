@@ -10,6 +10,7 @@ Places = NDArray[np.int64]
 
 @compiled
 def mark_tokens(
+    ids: NDArray[np.uint32],
     token_bytes: Places,
     offsets: Places,
     data: NDArray[np.uint8],
@@ -24,7 +25,8 @@ def mark_tokens(
     """Mark the tokens of many texts.
 
     Args:
-        token_bytes: shape (tokens): how many bytes of text each stands for.
+        ids: shape (tokens).
+        token_bytes: shape (ids): how many bytes of text each id stands for.
         offsets: shape (texts + 1): the first token of each text.
         data: Texts one after the other.
         text_offsets: shape (texts + 1): where in `data` each begins.
@@ -40,24 +42,24 @@ def mark_tokens(
         character in a span in which beginnings are sought; for each text whether its tokens stand for as many
         bytes as it has. Tokens of a text of which this does not hold are not marked rightly.
     """
-    mask = np.zeros(len(token_bytes), np.uint8)
-    begins = np.zeros(len(token_bytes), np.bool_)
+    mask = np.zeros(len(ids), np.uint8)
+    begins = np.zeros(len(ids), np.bool_)
     kept = np.zeros(len(offsets) - 1, np.bool_)
     for text in range(len(offsets) - 1):
-        size = text_offsets[text + 1] - text_offsets[text]
+        first = text_offsets[text]
+        size = text_offsets[text + 1] - first
         span, last_span = span_offsets[text], span_offsets[text + 1]
         sought, last_sought = begin_offsets[text], begin_offsets[text + 1]
         start = np.int64(0)
         for token in range(offsets[text], offsets[text + 1]):
-            stop = start + token_bytes[token]
+            stop = start + token_bytes[ids[token]]
             while span < last_span and span_stops[span] <= start:
                 span += 1
-            if span < last_span and span_starts[span] < stop:
-                mask[token] = 1
+            mask[token] = span < last_span and span_starts[span] < stop
             while sought < last_sought and begin_stops[sought] <= start:
                 sought += 1
             if sought < last_sought and begin_starts[sought] <= start < size:
-                begins[token] = data[text_offsets[text] + start] & 0xC0 != 0x80
+                begins[token] = data[first + start] & 0xC0 != 0x80
             start = stop
         kept[text] = start == size
     return mask, begins, kept

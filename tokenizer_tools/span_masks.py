@@ -99,7 +99,8 @@ class ByteSpanEncoder(SpanEncoder):
         _, places, data = texts.buffers()
         text_offsets = np.frombuffer(places, np.int64)[texts.offset : texts.offset + len(texts) + 1]
         mask, begins, kept = mark_tokens(
-            self._token_bytes[ids],
+            ids,
+            self._token_bytes,
             offsets,
             np.frombuffer(data or b"", np.uint8),
             text_offsets,

@@ -166,15 +166,17 @@ def contain_any(
         parts_with_first: shape (257): the first of the parts that begin with each byte, or with a later one.
     """
     found = np.zeros(len(offsets) - 1, np.bool_)
+    begins_one = parts_with_first[1:] > parts_with_first[:-1]
     for text in range(len(offsets) - 1):
-        at, stop = offsets[text], offsets[text + 1]
-        while at < stop and not found[text]:
-            byte = np.int64(data[at])
-            for number in range(parts_with_first[byte], parts_with_first[byte + 1]):
-                if stands_at(data, at, stop, parts[part_offsets[number] : part_offsets[number + 1]]):
-                    found[text] = True
+        stop = offsets[text + 1]
+        for at in range(offsets[text], stop):
+            if begins_one[data[at]]:
+                byte = np.int64(data[at])
+                for number in range(parts_with_first[byte], parts_with_first[byte + 1]):
+                    if stands_at(data, at, stop, parts[part_offsets[number] : part_offsets[number + 1]]):
+                        found[text] = True
+                if found[text]:
                     break
-            at += 1
     return found
 
 
