@@ -14,7 +14,7 @@ from tokenizer_tools.chat_shapes.symbolic import (
 )
 from tokenizer_tools.chat_shapes.traced_template import TracedTemplate
 from tokenizer_tools.conversation import Conversation
-from tokenizer_tools.rendering import Rendering, place
+from tokenizer_tools.rendering import place
 from tokenizer_tools.span_masks import Span
 from tokenizer_tools.template_habits import TemplateHabits
 
@@ -31,8 +31,6 @@ class Piece:
     content: int
     """The number of a message's content, or `LITERAL`."""
     literal: bytes
-    learnt: bool
-    removable: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,10 @@ class Plan:
     """How conversations of one shape are written."""
 
     pieces: tuple[Piece, ...]
+    learnt: tuple[Span, ...]
+    """Spans of pieces, none empty, in which the assistant speaks."""
+    context: tuple[Span, ...]
+    """Spans of pieces of which the beginning may be left out."""
     conditions: tuple[Condition, ...]
     """What must hold of the contents of a conversation that is written so."""
     untrimmed: frozenset[int]
@@ -74,27 +76,27 @@ def learn(template: TracedTemplate, habits: TemplateHabits, shape: Shape) -> Pla
         return None
     if trace.refused:
         return None
-    text = str.__str__(marked[0])
-    return Plan(
-        _pieces(Rendering(text, learnt, context)), tuple(sorted(trace.conditions)), frozenset(trace.untrimmed)
-    )
+    conditions, untrimmed = tuple(sorted(trace.conditions)), frozenset(trace.untrimmed)
+    return _plan(str.__str__(marked[0]), learnt, context, conditions, untrimmed)
 
 
-def _pieces(rendering: Rendering) -> tuple[Piece, ...]:
-    text = rendering.text
-    edges = {edge for span in [*rendering.learnt, *rendering.context] for edge in span}
+def _plan(
+    text: str, learnt: list[Span], context: list[Span], conditions: tuple[Condition, ...], untrimmed: frozenset[int]
+) -> Plan:
+    """The rendering cut at its contents and at the edges of its spans."""
+    edges = {edge for span in [*learnt, *context] for edge in span}
     contents = {at for at, character in enumerate(text) if number_of(character) is not None}
     cuts = sorted({0, len(text)} | edges | contents | {at + 1 for at in contents})
-    return tuple(
+    pieces = tuple(
         Piece(
             next(contents_in(text[start:stop]), LITERAL),
             b"" if start in contents else text[start:stop].encode(),
-            _is_inside(start, rendering.learnt),
-            _is_inside(start, rendering.context),
         )
         for start, stop in zip(cuts, cuts[1:], strict=False)
     )
-
-
-def _is_inside(place: int, spans: list[Span]) -> bool:
-    return any(start <= place < stop for start, stop in spans)
+    number = {cut: number for number, cut in enumerate(cuts)}
+    of_pieces = (
+        tuple((number[start], number[stop]) for start, stop in spans if start < stop)
+        for spans in (learnt, context)
+    )
+    return Plan(pieces, *of_pieces, conditions, untrimmed)

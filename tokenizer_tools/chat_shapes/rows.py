@@ -52,7 +52,7 @@ class RenderedRows:
         """Whether a row's rendering is the same, with the same spans."""
         number = int(np.searchsorted(self.rows, row))
         return self.texts[number].as_py() == rendering.text and all(
-            _merged(found.of_text(number)) == _merged(Spans.of([rendering.text], [right]).of_text(0))
+            found.of_text(number) == Spans.of([rendering.text], [right]).of_text(0)
             for found, right in ((self.learnt, rendering.learnt), (self.context, rendering.context))
         )
 
@@ -141,23 +141,14 @@ class ShapeRenderer:
             for row in rows[numbers == number][:_SAMPLES]
         }
         shapes = [(shape, count) for shape, count in zip(plans.shapes, counts, strict=True) if count]
-        learnt, removable = (plans.spans(flags, numbers, edges) for flags in (plans.learnt, plans.removable))
-        return RenderedRows(rows, texts, learnt, removable, shapes, samples)
+        learnt, context = plans.learnt(numbers, edges), plans.context(numbers, edges)
+        return RenderedRows(rows, texts, learnt, context, shapes, samples)
 
 
 _NO_SPANS = Spans.of([], [])
 _NO_ROWS = RenderedRows(
     np.empty(0, np.int64), pa.array([], pa.large_string()), _NO_SPANS, _NO_SPANS, [], {}
 )
-
-
-def _merged(spans: list[Span]) -> list[Span]:
-    """Spans that touch made one."""
-    merged: list[Span] = []
-    for start, stop in spans:
-        touches = bool(merged) and merged[-1][1] == start
-        merged[-1 if touches else len(merged) :] = [(merged[-1][0] if touches else start, stop)]
-    return merged
 
 
 def _by_shape(columns: Columns) -> Iterator[tuple[int, Places]]:
@@ -198,16 +189,6 @@ class _Plans:
     def _literals(self) -> Places:
         return np.cumsum([0, *(len(piece.literal) for plan in self._plans for piece in plan.pieces)])
 
-    @cached_property
-    def learnt(self) -> Flags:
-        """For each piece whether it is learnt."""
-        return np.array([piece.learnt for plan in self._plans for piece in plan.pieces], bool)
-
-    @cached_property
-    def removable(self) -> Flags:
-        """For each piece whether its beginning may be left out."""
-        return np.array([piece.removable for plan in self._plans for piece in plan.pieces], bool)
-
     def write(self, columns: Columns, rows: Places, numbers: Places) -> tuple[pa.LargeStringArray, Places]:
         """The renderings, and the edges of each of their pieces."""
         firsts = columns.first[rows]
@@ -233,14 +214,29 @@ class _Plans:
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(out)]
         return pa.Array.from_buffers(pa.large_string(), len(rows), buffers), edges
 
-    def spans(self, flags: Flags, numbers: Places, edges: Places) -> Spans:
-        """The edges of the flagged pieces."""
+    def learnt(self, numbers: Places, edges: Places) -> Spans:
+        """Where the assistant speaks."""
+        return self._spans([plan.learnt for plan in self._plans], numbers, edges)
+
+    def context(self, numbers: Places, edges: Places) -> Spans:
+        """What may be left out from its beginning."""
+        return self._spans([plan.context for plan in self._plans], numbers, edges)
+
+    def _spans(self, spans: list[tuple[Span, ...]], numbers: Places, edges: Places) -> Spans:
+        """Spans of pieces as spans of bytes."""
+        first, stop = np.array([edge for each in spans for edge in each], np.int64).reshape(-1, 2).T
+        counts = np.array([len(each) for each in spans])
+        span = _expanded((np.cumsum(counts) - counts)[numbers], counts[numbers])
         pieces = np.diff(self._piece_offsets)[numbers]
-        ends = np.cumsum(pieces)
-        piece = np.arange(len(edges)) + np.repeat(self._piece_offsets[numbers] - (ends - pieces), pieces)
-        chosen = flags[piece] & (edges[:, 0] < edges[:, 1])
-        offsets = np.concatenate([[0], np.cumsum(chosen)])[np.concatenate([[0], ends])]
-        return Spans(offsets, *np.ascontiguousarray(edges[chosen].T))
+        piece = np.repeat(np.cumsum(pieces) - pieces, counts[numbers])
+        offsets = np.concatenate([[0], np.cumsum(counts[numbers])])
+        return Spans(offsets, edges[piece + first[span], 0], edges[piece + stop[span] - 1, 1])
+
+
+def _expanded(starts: Places, lengths: Places) -> Places:
+    """The numbers from each start on."""
+    ends = np.cumsum(lengths)
+    return np.arange(int(lengths.sum())) + np.repeat(starts - (ends - lengths), lengths)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class TracedTemplate(ChatTemplate):
     @override
     def marked(self, conversation: Conversation, *, prompt: bool = False) -> tuple[str, list[Span]]:
         symbolic = conversation.with_messages(
-            lambda message: {key: self._symbolic(value) for key, value in message.items()}
+            lambda message: message | {"content": message["content"] and self._symbolic(message["content"])}
         )
         text, spans = super().marked(symbolic, prompt=prompt)
         self.trace.use(text)
