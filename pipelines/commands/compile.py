@@ -178,7 +178,7 @@ def _conversations() -> None:
     from tokenizer_tools.chat_shapes import kernels
     from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 
-    files = train_tokenizer([_texts()], TokenizerTraining(vocabulary_size=300))
+    files = train_tokenizer([_texts()], TokenizerTraining(vocabulary_size=512))
     roles = ("user", "assistant")
     rows = [[{"role": role, "content": "Words."} for role in roles]] * 20
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
