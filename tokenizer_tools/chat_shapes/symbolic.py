@@ -223,3 +223,11 @@ class SymbolicText(str):
     def _require_no_text(self, part: str) -> None:
         if not (len(part) == 1 and _is_no_text(part)):
             self._trace.refuse()
+
+
+def _refused(self: SymbolicText, *_: Any, **__: Any) -> Any:
+    self._trace.refuse()
+
+
+for _name in ("find", "rfind", "index", "rindex", "rpartition", "removeprefix", "replace", "split", "rsplit"):
+    setattr(SymbolicText, _name, _refused)
