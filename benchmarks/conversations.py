@@ -4,7 +4,8 @@ python benchmarks/conversations.py [--tokenizer NAME_OR_PATH] [FILES...]
 
 FILES hold text, by default a sixth of the standard library of the running Python, of which conversations of
 two to six turns are made, 200 to 500 characters a turn. They are cut into equal portions; after one to warm
-up, each contender encodes every portion once, so that all conversations are new to it. `tokenizers` gets the rendered
+up, each contender encodes every portion once, so that all
+conversations are new to it. `tokenizers` gets the rendered
 conversations, and gives no mask: it is the reference of the ratio. Given are medians over portions.
 """
 

@@ -196,7 +196,7 @@ class SymbolicText(str):
 
     def places_around(self, part: str, first: int, last: int) -> list[int]:
         """Where `part` stands and covers all from `first` to `last`: its control tokens show where."""
-        inner = part.find(CLOSE)
+        inner = _plain(part).find(CLOSE)
         if inner < 0:
             self._trace.refuse()
         inside = part.count(CLOSE)
