@@ -21,7 +21,7 @@ from tokenizer_tools.span_masks import Span, Spans
 from tokenizer_tools.template_habits import TemplateHabits
 
 _WORTH_LEARNING = 16
-"""Conversations of a shape before it is learnt, which takes about as long as rendering so many."""
+"""Conversations of a shape before it is learnt: learning takes several renderings."""
 _SAMPLES = 2
 """Conversations of a newly learnt shape that are rendered both ways."""
 
