@@ -1,10 +1,11 @@
 """MB of contents per CPU second of one thread, from conversations in Arrow to ids and mask.
 
-python benchmarks/conversations.py [--tokenizer NAME_OR_PATH] [--plain N] [FILES...]
+python benchmarks/conversations.py [--tokenizer NAME_OR_PATH] [FILES...]
 
-FILES hold text, by default the standard library of the running Python, of which conversations of two to six
-turns are made, 200 to 500 characters a turn. They are cut into equal portions; after one to warm up, each
-contender encodes every portion once, so that all conversations are new to it. `tokenizers` gets the rendered
+FILES hold text, by default a sixth of the standard library of the running Python, of which conversations of
+two to six turns are made, 200 to 500 characters a turn. They are cut into equal portions; after one to warm
+up, each contender encodes every portion once, so that all
+conversations are new to it. `tokenizers` gets the rendered
 conversations, and gives no mask: it is the reference of the ratio. Given are medians over portions.
 """
 
@@ -62,7 +63,9 @@ def tokenizer(name: str | None, found: list[list[dict[str, str]]]) -> TokenizerF
     if name is not None:
         return load_tokenizer(name)
     sample = [message["content"] for messages in found[::10] for message in messages]
-    return train_tokenizer([pa.array(sample, pa.large_string())], TokenizerTraining())
+    control = {token for _, tokens in TEMPLATES.values() for token in tokens.control}
+    training = TokenizerTraining(special_tokens=sorted(control - {"<|endoftext|>"}))
+    return train_tokenizer([pa.array(sample, pa.large_string())], training)
 
 
 def contenders(files: TokenizerFiles, template: str) -> dict:
@@ -77,13 +80,13 @@ def contenders(files: TokenizerFiles, template: str) -> dict:
 
     def transformers(portion: pa.Array) -> None:
         has_marks = "generation" in template.replace("add_generation_prompt", "")
-        for messages in portion.slice(0, len(portion) // 10).to_pylist():
+        for messages in portion.slice(0, len(portion) // 20).to_pylist():
             opened.apply_chat_template(messages, return_assistant_tokens_mask=has_marks, return_dict=True)
 
     return {
         f"ChatEncoder ({encoder.backend})": (encoder.encode, 1),
         "tokenizers, rendered": (reference.encode, 1),
-        "transformers": (transformers, 10),
+        "transformers": (transformers, 20),
     }, encoder
 
 
@@ -95,7 +98,7 @@ def main() -> None:
     arguments.add_argument("--tokenizer")
     given = arguments.parse_args()
     library = Path(sysconfig.get_paths()["stdlib"])
-    own = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)
+    own = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)[::6]
     found = conversations(given.files or own)
     files = tokenizer(given.tokenizer, found)
     size = sum(len(message["content"].encode()) for messages in found for message in messages)

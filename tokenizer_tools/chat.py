@@ -122,9 +122,10 @@ class ChatEncoder:
         """`refusal` says why the slower backend is used, None where the fast one is."""
         self.backend = self._span_encoder.backend.name
         self._normal_form = normal_form(files.definition)
-        self._shapes = ShapeRenderer(
+        self.shapes = ShapeRenderer(
             TracedTemplate(*renamed), self._habits, control, composed=self._normal_form == "NFC"
         )
+        """Renders plain conversations, many at once; all others are rendered one by one."""
         self.end_id = files.token_id(files.end_token)
         self.max_id = max(files.vocabulary.values())
         identity = json.dumps([VERSION, files.hash, template, variables])
@@ -184,7 +185,7 @@ class ChatEncoder:
             messages: Lists of structs of role and content.
             template_fields: What a template gets besides, as JSON; null where there is nothing.
         """
-        common = self._shapes.render(messages, template_fields)
+        common = self.shapes.render(messages, template_fields)
         alone = np.ones(len(messages), bool)
         alone[common.rows] = False
         alone[list(common.samples)] = True
@@ -233,7 +234,7 @@ class ChatEncoder:
             for row, shape in common.samples.items()
             if row not in renderings or not common.agrees(row, renderings[row])
         }
-        self._shapes.confirm(set(common.samples.values()) - disagree, disagree)
+        self.shapes.confirm(set(common.samples.values()) - disagree, disagree)
         return not disagree
 
     def _encode_each(self, renderings: dict[int, Rendering]) -> MaskedIds:

@@ -71,7 +71,7 @@ class ChatTemplate:
             raise ValueError(f"The chat template refuses the conversation: {error}.") from error
 
     def _rendered(self, values: dict[str, Any]) -> str:
-        return self._template.render(values)
+        return str(self._template.render(values))
 
     def render(self, conversation: Conversation, *, prompt: bool = False) -> str:
         """The rendering alone."""

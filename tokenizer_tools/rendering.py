@@ -25,7 +25,11 @@ class Rendering:
 
 
 def place(
-    template: ChatTemplate, habits: TemplateHabits, conversation: Conversation, marked: tuple[str, list[Span]], learnt: list[int]
+    template: ChatTemplate,
+    habits: TemplateHabits,
+    conversation: Conversation,
+    marked: tuple[str, list[Span]],
+    learnt: list[int],
 ) -> tuple[list[Span], list[Span]]:
     """The spans of the messages that are learnt, and those of the removable context.
 

@@ -121,7 +121,7 @@ class TurnFinder:
 
 
 def _places_around(text: str, part: str, first: int, last: int) -> list[int]:
-    """The first places, at most two, where `part` stands in the text and covers all from `first` to `last`."""
+    """The first places, two at most, where `part` stands and covers all from `first` to `last`."""
     if isinstance(text, SymbolicText):
         return text.places_around(part, first, last)
     place = text.find(part, max(0, last - len(part)), first + len(part))

@@ -54,6 +54,7 @@ def calls() -> list[Callable[[], object]]:
         _language,
         _bad_words,
         _classifier,
+        _conversations,
         _json,
     ]
 
@@ -184,6 +185,24 @@ def _classifier() -> None:
     from filters.classify.fasttext_text import plain_words
 
     plain_words(_texts())
+
+
+def _conversations() -> None:
+    import numpy as np
+    import pyarrow as pa
+
+    from tokenizer_tools.chat import CHATML_TEMPLATE, ChatEncoder
+    from tokenizer_tools.chat_shapes import kernels
+    from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+
+    files = train_tokenizer([_texts()], TokenizerTraining(vocabulary_size=512))
+    roles = ("user", "assistant")
+    rows = [[{"role": role, "content": "Words."} for role in roles]] * 20
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    ChatEncoder.build(files, CHATML_TEMPLATE).encode(pa.array(rows, pa.list_(message)))
+    edges, word = np.array([0, 5], np.int64), np.frombuffer(b"Words", np.uint8)
+    for asked in kernels.QUESTIONS.values():
+        asked(word, edges[:1], edges[1:], word)
 
 
 def _json() -> None:

@@ -1,17 +1,19 @@
 """Conversations rendered by their shape give what rendering each of them by itself gives."""
 
 import json
+import random
+import re
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.chat_templates import MARKED, TEMPLATES, make_tokenizer
-from tokenizer_tools.chat import CHATML_TEMPLATE, ChatEncoder
+from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.load import load_tokenizer
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -21,13 +23,15 @@ ENOUGH = 20
 TURN = "<|im_start|>{{ m.role }}\n%s<|im_end|>\n"
 LOOP = "{%% for m in messages %%}" + TURN + "{%% endfor %%}"
 CURIOUS = {
-    "looks for thoughts": LOOP % "{{ m.content.split('</think>')[-1] if '</think>' in m.content else m.content }}",
+    "looks for thoughts": LOOP
+    % "{{ m.content.split('</think>')[-1] if '</think>' in m.content else m.content }}",
     "measures length": LOOP % "{{ m.content }}{{ '.' * (m.content | length % 3) }}",
     "measures a joined text": LOOP % "{{ m.content }}{{ ('' ~ m.content) | length }}",
     "measures a set block": LOOP % "{% set c %}{{ m.content }}{% endset %}{{ c }}{{ c | length }}",
     "measures in a macro": "{% macro say(c) %}{{ c }}{% endmacro %}"
     + LOOP % "{% set c = say(m.content) %}{{ c }}{{ c | length }}",
-    "speaks through a macro": "{% macro say(c) %}{{ c }}{% endmacro %}" + LOOP % "{{ say(m.content) | trim }}",
+    "speaks through a macro": "{% macro say(c) %}{{ c }}{% endmacro %}"
+    + LOOP % "{{ say(m.content) | trim }}",
     "asks whether it is within": LOOP % "{{ m.content }}{{ '!' if m.content in 'a Yes. b' else '' }}",
     "asks whether it is one of some": LOOP % "{{ m.content }}{{ '!' if m.content in ['Yes.', 'b'] else '' }}",
     "compares": LOOP % "{{ m.content }}{{ '!' if m.content == 'Yes.' else '' }}",
@@ -49,7 +53,8 @@ CURIOUS = {
     "strips on one side": LOOP % "{{ m.content.lstrip() }}",
     "begins": LOOP % "{{ m.content }}{{ '!' if m.content.startswith(('Yes', ' ')) else '' }}",
     "takes what is empty as missing": LOOP % "{{ m.content or 'nothing' }}",
-    "takes parts": LOOP % "{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text }}"
+    "takes parts": LOOP
+    % "{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text }}"
     "{% endfor %}{% endif %}",
     "has a default prompt": "{% if messages[0].role != 'system' %}<|im_start|>system\nBe brief.<|im_end|>\n"
     "{% endif %}" + LOOP % "{{ m.content }}",
@@ -61,6 +66,7 @@ CURIOUS = {
     "hides what was said": "{% for m in messages %}"
     + TURN % "{{ m.content if loop.last or m.role != 'assistant' else '<think>' + m.content }}"
     + "{% endfor %}",
+    "chains comparisons": LOOP % "{{ m.content }}{{ '!' if m.content in 'Yes. b' in ['Yes. b'] else '' }}",
     "repeats": LOOP % "{{ m.content }}{{ m.content }}",
     "says nothing of marks": "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}",
 }
@@ -68,10 +74,44 @@ CURIOUS = {name: text.replace("%%", "%") for name, text in CURIOUS.items()}
 
 PIECES = st.sampled_from(
     [
-        *("Yes.", " ", "\n", "a", "é", "e", "\u0301", "\u1161", "😀", "Сок", "葡", "\u00a0", "\u2028", "\x1c", "."),
-        *("<think>", "</think>", "<think>\n\n</think>\n\n", "<tool_response>", "<|im_end|>", "<|im_", "end|>"),
-        *("assistant\n", "user", "assistant", "<|eot_id|>", "</s>", "[INST]", "<｜User｜>", "<end_of_turn>", "Be brief."),
-        *("\ufdd0", "long " * 50),
+        *(
+            "Yes.",
+            " ",
+            "\n",
+            "a",
+            "é",
+            "e",
+            "\u0301",
+            "\u1161",
+            "😀",
+            "Сок",
+            "葡",
+            "\u00a0",
+            "\u2028",
+            "\x1c",
+            ".",
+        ),
+        *(
+            "<think>",
+            "</think>",
+            "<think>\n\n</think>\n\n",
+            "<tool_response>",
+            "<|im_end|>",
+            "<|im_",
+            "end|>",
+        ),
+        *(
+            "assistant\n",
+            "user",
+            "assistant",
+            "<|eot_id|>",
+            "</s>",
+            "[INST]",
+            "<｜User｜>",
+            "<end_of_turn>",
+            "Be brief.",
+        ),
+        *("<end_of_turn>", "\ufdd0", "long " * 50),
     ]
 )
 CONTENTS = st.one_of(st.lists(PIECES, max_size=4).map("".join), st.text(max_size=8).filter(str.isprintable))
@@ -85,23 +125,22 @@ ROLES = st.one_of(
 
 @st.composite
 def conversations(draw):
-    """Of one to three shapes, of each some that say anything and enough that are plain for it to be learnt."""
+    """Of one or two shapes, enough plain ones for each to be learnt and some that may say anything."""
     found = []
     for roles in draw(st.lists(ROLES, min_size=1, max_size=2)):
-        for hostile in draw(st.lists(st.tuples(*[CONTENTS] * len(roles)), min_size=1, max_size=6)):
-            said = [f"Words {len(found)} of {role}." for role in roles]
-            found += [said] * (ENOUGH // 2)
-            found.append([*hostile])
+        plain = [f"Words {len(found)} of {role}." for role in roles]
+        said = [plain] * ENOUGH
+        for content in draw(st.lists(CONTENTS, min_size=3, max_size=8)):
             changed = draw(st.integers(0, len(roles) - 1))
-            said[changed] = hostile[changed]
-            found += [said, said]
-        found = [
-            [{"role": role, "content": content} for role, content in zip(roles, said, strict=True)]
-            if isinstance(said[0], str)
-            else said
-            for said in found
-        ]
-    return draw(st.permutations(found)) if len(found) < 60 else found
+            said.append([*plain[:changed], content, *plain[changed + 1 :]])
+            said.append([content] * len(roles))
+        found += [[message(*pair) for pair in zip(roles, each, strict=True)] for each in said]
+    random.Random(draw(st.integers(0, 9))).shuffle(found)
+    return found
+
+
+def message(role, content):
+    return {"role": role, "content": content}
 
 
 def encode(encoder, rows, *, singly):
@@ -128,14 +167,26 @@ def two(files, template):
 
 
 @pytest.fixture(scope="module")
-def family(tmp_path_factory):
+def folders(tmp_path_factory):
+    """The tokenizer folders of all families."""
+    root = tmp_path_factory.mktemp("families")
+    return {name: make_tokenizer(root / name, name) for name in TEMPLATES}
+
+
+@pytest.fixture(scope="module")
+def family(folders):
     """Two encoders of a family."""
 
     def made(name, marked):
-        files = load_tokenizer(make_tokenizer(tmp_path_factory.mktemp("family"), name))
-        return two(files, MARKED[name] if marked else TEMPLATES[name][0])
+        return two(load_tokenizer(folders[name]), MARKED[name] if marked else TEMPLATES[name][0])
 
     return cache(made)
+
+
+@pytest.fixture(scope="module")
+def composing(folders):
+    """Two encoders of a tokenizer with NFC."""
+    return two(nfc(load_tokenizer(folders["qwen3"])), TEMPLATES["qwen3"][0])
 
 
 @pytest.fixture(scope="module")
@@ -149,12 +200,42 @@ def check(pair, rows):
     assert_same(encode(quick, rows, singly=False), encode(slow, rows, singly=True))
 
 
+USUAL = [["user", "assistant"], ["user", "assistant"] * 3, ["system", *["user", "assistant"] * 2]]
+
+
+def are_served(encoder, roles):
+    row = [message(role, f"Words of {role}.") for role in roles]
+    return len(encoder.shapes.render(pa.array([row] * ENOUGH, MESSAGES), None).rows) == ENOUGH
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["without marks", "with marks"])
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_usual_conversations_are_rendered_by_shape_under_every_family(family, name, marked):
+    assert all(are_served(family(name, marked)[0], roles) for roles in USUAL)
+
+
+LOOKS = (
+    "measures|chains|orders|shouts|cuts|spells|quotes|escapes|counts|formats|replaces in|looks into|strips m"
+)
+
+
+@pytest.mark.parametrize("name", [name for name in CURIOUS if re.match(LOOKS, name)])
+def test_no_shape_is_learnt_where_the_rendering_depends_on_contents(curious, name):
+    assert not are_served(curious(name)[0], ["user", "assistant"])
+
+
 @pytest.mark.parametrize("marked", [False, True], ids=["without marks", "with marks"])
 @pytest.mark.parametrize("name", TEMPLATES)
 @settings(max_examples=12)
 @given(rows=conversations())
 def test_families_give_the_same(family, name, marked, rows):
     check(family(name, marked), rows)
+
+
+@settings(max_examples=12)
+@given(rows=conversations())
+def test_a_tokenizer_that_composes_characters_gives_the_same(composing, rows):
+    check(composing, rows)
 
 
 @pytest.mark.parametrize("name", CURIOUS)

@@ -41,9 +41,7 @@ class Columns:
     """For each message whether its content has no white space at its edges."""
 
     @classmethod
-    def of(
-        cls, messages: pa.Array, template_fields: pa.Array | None, *, composed: bool
-    ) -> Columns | None:
+    def of(cls, messages: pa.Array, template_fields: pa.Array | None, *, composed: bool) -> Columns | None:
         """Read them; None where they are not of the types in which conversations are stored.
 
         Args:
@@ -85,7 +83,7 @@ class Columns:
 
 
 def _is_text(array: pa.Array) -> bool:
-    return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
 
 
 def _bytes(texts: pa.Array) -> tuple[Bytes, Places, Places]:
@@ -112,7 +110,9 @@ def unusual_characters(*, composed: bool) -> Flags:
     flags[0xD800:0xE000] = flags[0xFDD0:0xFDF0] = True
     if composed:
         combine = {ord(part) for code in _CHARACTERS for part in normalize("NFD", chr(code))[1:]}
-        changed = [code for code in _CHARACTERS if combining(chr(code)) or not is_normalized("NFC", chr(code))]
+        changed = [
+            code for code in _CHARACTERS if combining(chr(code)) or not is_normalized("NFC", chr(code))
+        ]
         flags[[*combine, *changed]] = True
     flags[:0x80] = False
     return flags

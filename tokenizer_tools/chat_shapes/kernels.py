@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenizer_tools.chat_shapes.symbolic import Question
 from tokenizer_tools.compiled import compiled
 
 Bytes = NDArray[np.uint8]
@@ -90,7 +91,7 @@ def stands_at(data: Bytes, at: int, stop: int, part: Bytes) -> bool:
     """Whether `part` stands at a place of `data`, before `stop`."""
     if at < 0 or at + len(part) > stop:
         return False
-    for offset in range(len(part)):
+    for offset in range(len(part)):  # noqa: SIM110
         if data[at + offset] != part[offset]:
             return False
     return True
@@ -150,6 +151,16 @@ def are_within(data: Bytes, starts: Places, stops: Places, whole: Bytes) -> Flag
                 found[number] = True
                 break
     return found
+
+
+QUESTIONS = {
+    Question.CONTAINS: contain,
+    Question.BEGINS: begin,
+    Question.ENDS: end,
+    Question.EQUALS: equal,
+    Question.WITHIN: are_within,
+}
+"""What answers each question for many contents."""
 
 
 @compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tokenizer_tools.chat_shapes.symbolic import (
     Condition,
@@ -81,7 +82,11 @@ def learn(template: TracedTemplate, habits: TemplateHabits, shape: Shape) -> Pla
 
 
 def _plan(
-    text: str, learnt: list[Span], context: list[Span], conditions: tuple[Condition, ...], untrimmed: frozenset[int]
+    text: str,
+    learnt: list[Span],
+    context: list[Span],
+    conditions: tuple[Condition, ...],
+    untrimmed: frozenset[int],
 ) -> Plan:
     """The rendering cut at its contents and at the edges of its spans."""
     edges = {edge for span in [*learnt, *context] for edge in span}
@@ -92,11 +97,11 @@ def _plan(
             next(contents_in(text[start:stop]), LITERAL),
             b"" if start in contents else text[start:stop].encode(),
         )
-        for start, stop in zip(cuts, cuts[1:], strict=False)
+        for start, stop in pairwise(cuts)
     )
     number = {cut: number for number, cut in enumerate(cuts)}
-    of_pieces = (
-        tuple((number[start], number[stop]) for start, stop in spans if start < stop)
-        for spans in (learnt, context)
+    spans, removable = (
+        tuple((number[start], number[stop]) for start, stop in each if start < stop)
+        for each in (learnt, context)
     )
-    return Plan(pieces, *of_pieces, conditions, untrimmed)
+    return Plan(pieces, spans, removable, conditions, untrimmed)

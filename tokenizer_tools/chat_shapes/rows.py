@@ -14,24 +14,16 @@ from tokenizer_tools.chat_shapes import kernels
 from tokenizer_tools.chat_shapes.columns import Columns, unusual_characters
 from tokenizer_tools.chat_shapes.kernels import Bytes, Flags, Places
 from tokenizer_tools.chat_shapes.learnt import Plan, Shape, learn
-from tokenizer_tools.chat_shapes.symbolic import Condition, Question
+from tokenizer_tools.chat_shapes.symbolic import Condition
 from tokenizer_tools.chat_shapes.traced_template import TracedTemplate
 from tokenizer_tools.rendering import Rendering
 from tokenizer_tools.span_masks import Span, Spans
 from tokenizer_tools.template_habits import TemplateHabits
 
 _WORTH_LEARNING = 16
-"""Conversations of a shape before it is learnt, which takes about as long as rendering so many."""
+"""Conversations of a shape before it is learnt: learning takes several renderings."""
 _SAMPLES = 2
 """Conversations of a newly learnt shape that are rendered both ways."""
-
-_KERNELS = {
-    Question.CONTAINS: kernels.contain,
-    Question.BEGINS: kernels.begin,
-    Question.ENDS: kernels.end,
-    Question.EQUALS: kernels.equal,
-    Question.WITHIN: kernels.are_within,
-}
 
 
 @dataclass(frozen=True)
@@ -131,7 +123,13 @@ class ShapeRenderer:
         )
 
     def _rendered(
-        self, columns: Columns, plans: _Plans, rows: Places, numbers: Places, texts: pa.LargeStringArray, edges: Places
+        self,
+        columns: Columns,
+        plans: _Plans,
+        rows: Places,
+        numbers: Places,
+        texts: pa.LargeStringArray,
+        edges: Places,
     ) -> RenderedRows:
         counts = np.bincount(numbers, minlength=len(plans.shapes)).tolist()
         samples = {
@@ -146,9 +144,7 @@ class ShapeRenderer:
 
 
 _NO_SPANS = Spans.of([], [])
-_NO_ROWS = RenderedRows(
-    np.empty(0, np.int64), pa.array([], pa.large_string()), _NO_SPANS, _NO_SPANS, [], {}
-)
+_NO_ROWS = RenderedRows(np.empty(0, np.int64), pa.array([], pa.large_string()), _NO_SPANS, _NO_SPANS, [], {})
 
 
 def _by_shape(columns: Columns) -> Iterator[tuple[int, Places]]:
@@ -162,8 +158,9 @@ def _by_shape(columns: Columns) -> Iterator[tuple[int, Places]]:
 def _answers(condition: Condition, columns: Columns, rows: Places) -> Flags:
     messages = columns.first[rows] + condition.content
     literal = np.frombuffer(condition.literal.encode(), np.uint8)
-    asked = _KERNELS[condition.question]
-    return asked(columns.data, columns.starts[messages], columns.stops[messages], literal)
+    asked = kernels.QUESTIONS[condition.question]
+    answers: Flags = asked(columns.data, columns.starts[messages], columns.stops[messages], literal)
+    return answers
 
 
 @dataclass
@@ -236,7 +233,8 @@ class _Plans:
 def _expanded(starts: Places, lengths: Places) -> Places:
     """The numbers from each start on."""
     ends = np.cumsum(lengths)
-    return np.arange(int(lengths.sum())) + np.repeat(starts - (ends - lengths), lengths)
+    numbers: Places = np.arange(int(lengths.sum())) + np.repeat(starts - (ends - lengths), lengths)
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -261,4 +259,5 @@ class _Parts:
         """Whether each text contains one of them."""
         _, offsets, data = texts.buffers()
         held = np.frombuffer(data, np.uint8), np.frombuffer(offsets, np.int64)
-        return kernels.contain_any(*held, self.data, self.offsets, self.with_first)
+        found: Flags = kernels.contain_any(*held, self.data, self.offsets, self.with_first)
+        return found

@@ -20,7 +20,7 @@ _FIRST, _FIRST_TRIMMED, _END = 0xD800, 0xDC00, 0xE000  # halves of surrogate pai
 _UNTRIMMED = {_FIRST_TRIMMED + number: _FIRST + number for number in range(MOST_CONTENTS)}
 
 
-class Undecided(Exception):  # noqa: N818
+class Undecided(Exception):
     """The answer depends on what messages say, in a way that no condition tells."""
 
 
@@ -70,8 +70,10 @@ class Trace:
         self.untrimmed |= {ord(one) - _FIRST for one in text if _FIRST <= ord(one) < _FIRST_TRIMMED}
 
     def separate(self, one: str, other: str, question: Question) -> None:
-        """Demand that two texts differ where their first characters differ; `question` is of a content there."""
-        differing = (pair for pair in zip(untrimmed(one), untrimmed(other), strict=False) if pair[0] != pair[1])
+        """Demand that two texts differ where their first characters differ; there `question` is asked."""
+        differing = (
+            pair for pair in zip(untrimmed(one), untrimmed(other), strict=False) if pair[0] != pair[1]
+        )
         for mine, its in differing:
             content, literal = (mine, its) if number_of(mine) is not None else (its, mine)
             if number_of(content) is not None and not _is_no_text(literal):
@@ -102,6 +104,10 @@ def trimmed(content: str) -> str:
 def untrimmed(text: str) -> str:
     """The text with whole contents. Where conditions hold they are the same as trimmed ones."""
     return text.translate(_UNTRIMMED)
+
+
+def _is_content(character: str) -> bool:
+    return bool(character) and number_of(character) is not None
 
 
 def _is_no_text(character: str) -> bool:
@@ -138,7 +144,8 @@ class SymbolicText(str):
             return False
         if str.__eq__(self, other):
             return True
-        self._trace.separate(_plain(self), _plain(other), Question.ENDS if self._backwards else Question.BEGINS)
+        question = Question.ENDS if self._backwards else Question.BEGINS
+        self._trace.separate(_plain(self), _plain(other), question)
         return False
 
     @override
@@ -149,24 +156,24 @@ class SymbolicText(str):
 
     @override
     def __contains__(self, part: object) -> bool:
-        if str.__contains__(self, part):  # type: ignore[arg-type]
-            return True
         assert isinstance(part, str)
+        if str.__contains__(self, part):
+            return True
         if not (len(part) == 1 and _is_no_text(part)):
             self._trace.demand(part, Question.WITHIN, _plain(self))
         return False
 
     @override
-    def startswith(self, prefix: Any, *place: Any) -> bool:
-        if str.startswith(self, prefix, *place):
+    def startswith(self, prefix: Any, start: Any = 0, *_: Any) -> bool:
+        if str.startswith(self, prefix, start):
             return True
         self._require_forwards()
-        self._trace.separate(_plain(self)[slice(*place, None)], _plain(prefix), Question.BEGINS)
+        self._trace.separate(_plain(self)[start:], _plain(prefix), Question.BEGINS)
         return False
 
     @override
-    def endswith(self, suffix: Any, *place: Any) -> bool:
-        if str.endswith(self, suffix, *place):
+    def endswith(self, suffix: Any, *_: Any) -> bool:
+        if str.endswith(self, suffix):
             return True
         self._require_forwards()
         self._trace.separate(_plain(self)[::-1], _plain(suffix)[::-1], Question.ENDS)
@@ -189,7 +196,7 @@ class SymbolicText(str):
 
     def places_around(self, part: str, first: int, last: int) -> list[int]:
         """Where `part` stands and covers all from `first` to `last`: its control tokens show where."""
-        inner = part.find(CLOSE)
+        inner = _plain(part).find(CLOSE)
         if inner < 0:
             self._trace.refuse()
         inside = part.count(CLOSE)
@@ -197,8 +204,10 @@ class SymbolicText(str):
         around = [-1, *ends, *[len(self)] * inside]
         found = []
         for number, end in enumerate(ends):
-            reaches = around[number] < first and around[number + 1 + inside] >= last
-            if reaches and self[: end + 1].endswith(part[: inner + 1]) and self.startswith(part[inner + 1 :], end + 1):
+            if around[number] >= first or around[number + 1 + inside] < last:
+                continue
+            before, after = part[: inner + 1], part[inner + 1 :]
+            if self[: end + 1].endswith(before) and self.startswith(after, end + 1):
                 found.append(end - inner)
         return [place for place in found if place <= first and place + len(part) >= last]
 
@@ -214,3 +223,11 @@ class SymbolicText(str):
     def _require_no_text(self, part: str) -> None:
         if not (len(part) == 1 and _is_no_text(part)):
             self._trace.refuse()
+
+
+def _refused(self: SymbolicText, *_: Any, **__: Any) -> Any:
+    self._trace.refuse()
+
+
+for _name in ("find", "rfind", "index", "rindex", "rpartition", "removeprefix", "replace", "split", "rsplit"):
+    setattr(SymbolicText, _name, _refused)

@@ -1,11 +1,10 @@
-"""A chat template that is rendered with symbolic contents, and seen through in all that it asks about them."""
+"""A chat template rendered with symbolic contents, and seen through in all that it asks about them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import cached_property, wraps
-from typing import Any
+from functools import wraps
+from typing import Any, NoReturn
 
 from typing_extensions import override
 
@@ -72,15 +71,16 @@ class TracedTemplate(ChatTemplate):
         environment.symbolic = self._symbolic
         environment.refuse = lambda *_, **__: self.trace.refuse()
         environment.concat = lambda parts: self._symbolic("".join(parts))
-        guarded = environment.refuse
         environment.filters = {
-            name: each if name in _KEEPS else _guarded(each, guarded)
+            name: each if name in _KEEPS else _guarded(each, environment.refuse)
             for name, each in environment.filters.items()
         }
+        environment.filters["_refused"] = environment.refuse
         environment.filters["_joined"] = lambda parts: self._symbolic("".join(map(str, parts)))
         tests = environment.tests
         environment.tests = {
-            name: each if name in _TELLS else _guarded(each, guarded) for name, each in tests.items()
+            name: each if name in _TELLS else _guarded(each, environment.refuse)
+            for name, each in tests.items()
         }
         for name in ("iterable", "sequence"):
             environment.tests[name] = _true_of_contents(tests[name])
@@ -179,10 +179,11 @@ class _Content(str):
         if characters is not None and not (isinstance(characters, str) and characters.isspace()):
             self._trace.refuse()
 
-    def split(self, separator: Any = None, maxsplit: Any = -1) -> list[_Content]:
+    def split(self, separator: Any = None, maxsplit: Any = -1) -> list[str]:
         return [self] if separator and not self._asked(Question.CONTAINS, separator) else self._trace.refuse()
 
-    rsplit = split
+    def rsplit(self, separator: Any = None, maxsplit: Any = -1) -> list[str]:
+        return self.split(separator, maxsplit)
 
     def replace(self, old: Any, new: Any, count: Any = -1) -> _Content:
         return self if old and not self._asked(Question.CONTAINS, old) else self._trace.refuse()
@@ -211,22 +212,23 @@ def _environment() -> type[Any]:
     class Explicit(NodeTransformer):
         """Operators that strings do not let see, as filters and tests."""
 
-        def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
             self.generic_visit(node)
             return nodes.Filter(nodes.List(node.nodes), "_joined", [], [], None, None)
 
-        def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
             self.generic_visit(node)
             operators = [operand.op for operand in node.ops]
             if not {"in", "notin"} & set(operators):
                 return node
             if len(operators) > 1:
-                raise NotImplementedError("a chain of comparisons with `in`")
+                return nodes.Filter(node.expr, "_refused", [], [], None, None)
             test = nodes.Test(node.expr, "in", [node.ops[0].expr], [], None, None)
             return test if operators == ["in"] else nodes.Not(test)
 
     class Environment(ImmutableSandboxedEnvironment):
         intercepted_binops = frozenset({"%"})
+        refuse: Callable[..., NoReturn]
 
         @override
         def _generate(self, source: nodes.Template, *others: Any, **options: Any) -> str:
