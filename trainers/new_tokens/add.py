@@ -1,6 +1,7 @@
 """Rows for new tokens in a model's input and output embeddings, and how they begin."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,7 @@ from trainers.new_tokens.distillation import distil
 from trainers.new_tokens.find import Pieces
 from trainers.new_tokens.pieces import combine, earlier, later, longer, mean
 from trainers.new_tokens.pursuit import pursue
+from trainers.placement import join_processes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -47,17 +49,29 @@ def add_embeddings(
     known = {number: pieces for number, pieces in tokens.items() if pieces}
     old_rows = len(model.get_input_embeddings().weight)
     usual = {name: table.detach().mean(dim=0) for name, table in _tables(model).items()}
-    begun = _first_rows(model, known, settings.start, own, shards, seed)
+    with _on_the_gpu(model) if settings.start in ("omp", "distill") else nullcontext():
+        begun = _first_rows(model, known, settings.start, own, shards, seed)
     if max(tokens) >= old_rows:
         model.resize_token_embeddings(vocabulary_size(max(tokens)), mean_resizing=False)
     with torch.no_grad():
         for name, table in _tables(model).items():
             table[old_rows:] = usual[name]
             table[list(tokens)] = usual[name]
-            table[list(known)] = begun[name]
+            table[list(known)] = begun[name].to(table.device)
     if settings.calibrate:
         assert shards is not None, "given by whoever trains"
         calibrate(model, tokens, shards)
+
+
+@contextmanager
+def _on_the_gpu(model: "PreTrainedModel") -> Iterator[None]:
+    """The model where this process trains, if that is a GPU; then back where it was."""
+    before = model.device
+    model.to(join_processes())
+    try:
+        yield
+    finally:
+        model.to(before)
 
 
 def _tables(model: "PreTrainedModel") -> dict[str, Tensor]:
