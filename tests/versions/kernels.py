@@ -54,7 +54,12 @@ from pipelines.synthesis.questions import docstring_qa
 from pipelines.synthesis.rephrase import Rephrase
 from pipelines.synthesis.translate import Translate
 from tokenizer_tools import backends, chat, encode, train
+from tokenizer_tools.fit import coverage
 from tokenizer_tools.load import TokenizerFiles
+from tokenizer_tools.vocabulary import learn
+from tokenizer_tools.vocabulary.change import change_vocabulary
+from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
+from tokenizer_tools.vocabulary.words import WordCounter
 
 CORPUS = orjson.loads((Path(__file__).parent / "texts.json").read_bytes())
 """Texts in which every kernel has something to do. They never change: hashes rest on them."""
@@ -190,7 +195,22 @@ def _tokenizer() -> TokenizerFiles:
 
 def _backends() -> Any:
     definition = orjson.dumps(encode.encoding_definition(_tokenizer())).decode()
-    return [kind(definition, control_tokens=False).encode(TEXTS) for kind in backends.BACKENDS.values()]
+    return [kind(definition, control_tokens=False).encode(TEXT) for kind in backends.BACKENDS.values()]
+
+
+def _changed_vocabulary() -> Any:
+    words = WordCounter(_tokenizer())
+    words.add(pa.array([CODE], pa.large_string()))
+    scripts = VocabularyReplacement(tokens=5, scripts=("Cyrillic", "Han"))
+    return [
+        change_vocabulary(_tokenizer(), words.counts(), extension=added, replacement=replaced).files.hash
+        for added, replaced in ((VocabularyExtension(tokens=60), None), (None, scripts))
+    ]
+
+
+def _fit() -> Any:
+    fit = coverage.Fit(encode.Encoder.build(_tokenizer(), TEXT), TEXT)
+    return [fit.by(), [[term.term, term.count, term.tokens] for term in fit.worst_terms()]]
 
 
 def _encoded() -> Any:
@@ -494,6 +514,8 @@ KERNELS: dict[str, Kernel] = {
         _module("linear head", linear_head, _linear_head),
         _module("hash sampling", hash_sampling, _hash_sampling),
         _module("tokenizer training", train, lambda: _tokenizer().tokenizer_json),
+        _module("vocabulary", learn, _changed_vocabulary),
+        _module("tokenizer fit", coverage, _fit),
         _module("tokenizer backends", backends, _backends),
         _module("encoded texts", encode, _encoded),
         _module("encoded conversations", chat, _chats),
