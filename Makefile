@@ -25,7 +25,7 @@ check: $(VENV)/test
 vllm: .venv-vllm/ready
 
 test-vllm: $(VENV)/test .venv-vllm/ready
-	$(BIN)/python -m pytest -m vllm tests/pipelines/synthesis
+	$(BIN)/python -m pytest -m vllm tests/pipelines/synthesis tests/trainers/new_tokens
 
 # Peers in an environment of their own: datatrove needs an older xxhash.
 bench-curation: .venv-bench/ready

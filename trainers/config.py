@@ -119,6 +119,11 @@ class NewTokens(_Config):
         " longer pieces weigh more; omp: a sparse combination of old tokens; distill: mean, then inputs are"
         " trained so that the model's states become those that the pieces give; random: as a warning.",
     )
+    calibrate: bool = Field(
+        default=False,
+        description="Move the head's new rows so that new tokens together get the probability at first that"
+        " they have in the stage's text, and no more.",
+    )
 
 
 class StageTraining(_Config):

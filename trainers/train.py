@@ -369,7 +369,7 @@ def _model(
     else:
         loaded = load_model(checkpoint or str(model))
         if added and checkpoint is None:
-            add_embeddings(loaded, added, config.new_tokens.start, own, job.shards, config.seed)
+            add_embeddings(loaded, added, config.new_tokens, own, job.shards, config.seed)
     check_vocabulary(loaded, largest)
     if config.gradient_checkpointing:
         loaded.activation_checkpointing_enable()

@@ -53,6 +53,18 @@ def test_embeddings_have_their_own_rate(
     assert _changed(saved[0], saved[2]) == {"norm", "0", "1"}
 
 
+def test_a_phase_has_its_own_rate(
+    shards: Path, small: SmallModel, stage: StageTraining, tmp_path: Path
+) -> None:
+    phases = (Phase(train="all", steps=3, lr=1e-30), Phase(train="all"))
+    stage = stage.model_copy(
+        update={"phases": phases, "max_steps": 5, "save_every": 1, "keep_checkpoints": 9}
+    )
+    saved = checkpoints(train(shards, stage, small, tmp_path / "run").output)
+    assert _changed(saved[0], saved[2]) == set()
+    assert _changed(saved[2], saved[4]) == {"embeddings", "norm", "0", "1"}
+
+
 def test_phases_follow_one_another() -> None:
     assert [phase_at(step, PHASES, 100).train for step in (0, 2, 3, 4, 5, 99)] == [
         *["embeddings"] * 2,

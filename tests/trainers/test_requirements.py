@@ -94,6 +94,20 @@ def test_positions_are_those_that_are_declared_times_a_scaling(config: dict, cou
     assert positions({"model_type": "bloom"}) is None
 
 
+def test_embeddings_that_a_tokenizer_does_not_go_with_are_refused() -> None:
+    config = SOUND | {"vocab_size": 1024}
+    fits = Start("the base", config, written_tokens=1024, new_tokens=50)
+    assert not list(refusals(fits, StageTraining(), 16))
+    (small,) = refusals(Start("the base", config, written_tokens=1025), StageTraining(), 16)
+    assert (
+        small.setting == "model" and "1,025 tokens" in small.message and "1,024 embeddings" in small.message
+    )
+    layered = {"text_config": config | {"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": 900}}
+    assert not list(refusals(Start("the base", SOUND | layered), StageTraining(), 16))
+    (fixed,) = refusals(Start("the base", SOUND | layered, new_tokens=50), StageTraining(), 16)
+    assert "50 tokens" in fixed.message and "900" in fixed.message
+
+
 def test_asking_loads_no_torch() -> None:
     code = (
         "import sys; from trainers.requirements import *; from trainers.config import StageTraining\n"

@@ -1,9 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 
-from trainers.config import Optimizer, SmallModel, StageTraining, steps_of
-from trainers.schedule import lr_factor
+from trainers.config import Optimizer, Phase, SmallModel, StageTraining, steps_of
+from trainers.schedule import lr_factor, phased_lr_factor
 
 
 def _factors(total: int, **settings: object) -> list[float]:
@@ -28,6 +29,21 @@ def test_wsd_stays_at_its_peak_before_the_decay() -> None:
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_the_shortest_runs_have_a_rate_above_zero(schedule: str, total: int) -> None:
     assert all(0 < factor <= 1 for factor in _factors(total, schedule=schedule, warmup="50%"))
+
+
+def test_a_phase_may_have_a_peak_of_its_own() -> None:
+    optimizer = Optimizer(lr=1e-4, warmup=2)
+    phases = (
+        Phase(train="new_embeddings", steps=4, lr=1e-3),
+        Phase(train="all", steps=3),
+        Phase(train="all", lr=5e-5),
+    )
+    factors = [phased_lr_factor(step, 10, optimizer, phases) for step in range(10)]
+    scales = np.divide(factors, [lr_factor(step, 10, optimizer) for step in range(10)])
+    np.testing.assert_allclose(scales, [10] * 4 + [1] * 3 + [0.5] * 3)
+    assert [phased_lr_factor(step, 10, optimizer, ()) for step in range(10)] == _factors(
+        10, lr=1e-4, warmup=2
+    )
 
 
 def test_steps_are_counts_or_shares() -> None:

@@ -1,17 +1,20 @@
 """Rows for new tokens in a model's input and output embeddings, and how they begin."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from trainers.config import FirstEmbeddings
+from trainers.config import FirstEmbeddings, NewTokens
 from trainers.model import vocabulary_size
+from trainers.new_tokens.calibration import calibrate
 from trainers.new_tokens.distillation import distil
 from trainers.new_tokens.find import Pieces
 from trainers.new_tokens.pieces import combine, earlier, later, longer, mean
 from trainers.new_tokens.pursuit import pursue
+from trainers.placement import join_processes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -19,11 +22,14 @@ if TYPE_CHECKING:
     from mixers.shards import Shards
     from tokenizer_tools.load import TokenizerFiles
 
+MEAN = NewTokens()
+"""Rows begin as the mean of their pieces, and stay so."""
+
 
 def add_embeddings(
     model: "PreTrainedModel",
     tokens: Mapping[int, Pieces],
-    start: FirstEmbeddings = "mean",
+    settings: NewTokens = MEAN,
     own: "TokenizerFiles | None" = None,
     shards: "Shards | None" = None,
     seed: int = 0,
@@ -35,22 +41,37 @@ def add_embeddings(
     Args:
         model: Changed in place. Its matrices grow, to a multiple of 64 rows, where an id lies beyond them.
         tokens: New ids, any, with the old ids of the same text.
-        start: How they begin.
+        settings: How they begin.
         own: The model's own tokenizer, for `length` and `omp`.
-        shards: Text that has the new tokens in it, for `distill`.
+        shards: Text that has the new tokens in it, for `distill`, and for `calibrate`.
         seed: Of `random`.
     """
     known = {number: pieces for number, pieces in tokens.items() if pieces}
-    old = _tables(model)
-    usual = {name: table.detach().mean(dim=0) for name, table in old.items()}
-    begun = _first_rows(model, known, start, own, shards, seed)
-    if max(tokens) >= len(old["input"]):
+    old_rows = len(model.get_input_embeddings().weight)
+    usual = {name: table.detach().mean(dim=0) for name, table in _tables(model).items()}
+    with _on_the_gpu(model) if settings.start in ("omp", "distill") else nullcontext():
+        begun = _first_rows(model, known, settings.start, own, shards, seed)
+    if max(tokens) >= old_rows:
         model.resize_token_embeddings(vocabulary_size(max(tokens)), mean_resizing=False)
     with torch.no_grad():
         for name, table in _tables(model).items():
-            table[len(old[name]) :] = usual[name]
+            table[old_rows:] = usual[name]
             table[list(tokens)] = usual[name]
-            table[list(known)] = begun[name]
+            table[list(known)] = begun[name].to(table.device)
+    if settings.calibrate:
+        assert shards is not None, "given by whoever trains"
+        calibrate(model, tokens, shards)
+
+
+@contextmanager
+def _on_the_gpu(model: "PreTrainedModel") -> Iterator[None]:
+    """The model where this process trains, if that is a GPU; then back where it was."""
+    before = model.device
+    model.to(join_processes())
+    try:
+        yield
+    finally:
+        model.to(before)
 
 
 def _tables(model: "PreTrainedModel") -> dict[str, Tensor]:
@@ -83,7 +104,7 @@ def _first_rows(
         sums = dict.fromkeys(tables, combine(tokens.values(), longer(own)))
     elif start == "omp":
         assert own is not None, "known wherever there are new tokens"
-        sums = dict.fromkeys(tables, pursue(model, list(tokens.values()), own))
+        sums["input"] = pursue(model, list(tokens.values()), own)
     rows = {name: sums[name].rows(table) for name, table in tables.items()}
     if start == "distill":
         assert shards is not None, "given by whoever trains"

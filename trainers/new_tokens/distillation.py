@@ -32,8 +32,7 @@ SNIPPETS = 100
 """For each new token at most; the authors saw little gain beyond these two."""
 BATCH = 16
 RATE = 0.01
-"""Learning rate, as a share of the typical size of a number in the old embeddings: the authors' 1e-4 is that
-for Llama 3."""
+"""Learning rate, as a share of the typical size of a number in the old embeddings."""
 
 
 def distil(model: "PreTrainedModel", tokens: Mapping[int, Pieces], rows: Tensor, shards: "Shards") -> Tensor:

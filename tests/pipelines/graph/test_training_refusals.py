@@ -50,6 +50,7 @@ CONFIGS = [
     ({"model_type": "gemma2", "attn_logit_softcapping": 50.0}, ["train.model", "attn_logit_softcapping"]),
     ({"model_type": "falcon_mamba"}, ["train.model", "recurrent layers"]),
     ({"model_type": "made_up", "auto_map": {"AutoModel": "x.Y"}}, ["train.model", "never run"]),
+    ({"vocab_size": 40}, ["train.model", "and the model has 40 embeddings", "tokenizer.base"]),
     ({"quantization_config": {"quant_method": "awq"}}, ["train.model", "quantised weights (awq)"]),
 ]
 

@@ -128,3 +128,13 @@ def test_an_adapter_on_an_extended_model_keeps_its_ties(
         assert any(name.endswith("lm_head.weight") for name in saved.keys()) != is_tied(before)  # noqa: SIM118
     with safe_open(second / "adapter" / "adapter_model.safetensors", "pt") as saved:
         assert not any("embed" in name or "lm_head" in name for name in saved.keys())  # noqa: SIM118
+
+
+def test_embeddings_for_fewer_tokens_than_the_tokenizer_has_are_refused(
+    tokenizer: TokenizerFiles, changed: Callable[[str], Changed], phased: StageTraining, tmp_path: Path
+) -> None:
+    base = base_model("llama tied", tokenizer, 300, tmp_path / "base")
+    shards = text_rows(changed("extended").folder, tmp_path / "shards")
+    with pytest.raises(ValueError, match="335 tokens, and the model has 300 embeddings"):
+        train(shards, phased, base, tmp_path / "run", changed("extended").folder)
+    assert not (tmp_path / "run/metrics.jsonl").exists()
