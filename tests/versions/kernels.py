@@ -55,6 +55,9 @@ from pipelines.synthesis.rephrase import Rephrase
 from pipelines.synthesis.translate import Translate
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.load import TokenizerFiles
+from tokenizer_tools.vocabulary import change, learn
+from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
+from tokenizer_tools.vocabulary.words import WordCounter
 
 CORPUS = orjson.loads((Path(__file__).parent / "texts.json").read_bytes())
 """Texts in which every kernel has something to do. They never change: hashes rest on them."""
@@ -186,6 +189,18 @@ def _hash_sampling() -> Any:
 @cache
 def _tokenizer() -> TokenizerFiles:
     return train.train_tokenizer([TEXT], train.TokenizerTraining(vocabulary_size=1200))
+
+
+def _changed_vocabularies() -> Any:
+    counter = WordCounter(_tokenizer())
+    counter.add(TEXT)
+    counter.add(pa.array([CODE, CODE], pa.large_string()), "code")
+    extension, replacement = VocabularyExtension(tokens=60), VocabularyReplacement(tokens=3, scripts=("Han",))
+    outputs = []
+    for words, new in ((counter.counts(), None), (counter.counts({"code": 1}), replacement)):
+        changed = change.change_vocabulary(_tokenizer(), words, extension=extension, replacement=new)
+        outputs.append([changed.files.tokenizer_json, changed.pieces, changed.gains])
+    return outputs
 
 
 def _backends() -> Any:
@@ -494,6 +509,7 @@ KERNELS: dict[str, Kernel] = {
         _module("linear head", linear_head, _linear_head),
         _module("hash sampling", hash_sampling, _hash_sampling),
         _module("tokenizer training", train, lambda: _tokenizer().tokenizer_json),
+        _module("changed vocabularies", learn, _changed_vocabularies),
         _module("tokenizer backends", backends, _backends),
         _module("encoded texts", encode, _encoded),
         _module("encoded conversations", chat, _chats),

@@ -64,19 +64,14 @@ def test_too_few_are_said_with_the_scripts_that_could_go(replaced):
 
 
 def test_an_unknown_script_is_refused_with_the_nearest(replaced):
-    with pytest.raises(TokenizerError, match="no script 'hna'.*Han"):
+    with pytest.raises(TokenizerError, match=r"no script 'hna'.*Han"):
         replaced(1, ("hna",))
 
 
 def test_every_script_of_the_table_is_known_to_the_patterns():
     check_scripts(SCRIPTS)
-    assert written_in(["漢字", "kanji", "漢字 12", "。", " 漢!"], SCRIPTS).tolist() == [
-        True,
-        True,
-        False,
-        False,
-        True,
-    ]
+    assert written_in(["漢字", "kanji", " 漢!"], SCRIPTS).all()
+    assert not written_in(["漢字 12", "。", ""], SCRIPTS).any()
     assert written_in(["漢字", "kanji", "каn"], ["Han", "Latin"]).tolist() == [True, True, False]
 
 
