@@ -63,7 +63,7 @@ def test_an_extension_keeps_the_old_cuts_and_names_its_pieces(coupage, trained, 
 
 
 def test_an_extension_ends_where_gains_do(coupage, trained, files, tmp_path):
-    done = coupage("tokenizer", "extend", trained, *files, "-o", tmp_path / "more", "--min-gain", 0.001)
+    done = coupage("tokenizer", "extend", trained, *files, "-o", tmp_path / "more", "--min-gain", 0.0003)
     more = json.loads((tmp_path / "more" / "pieces.json").read_text())
     size = len(load_tokenizer(tmp_path / "more").vocabulary)
     assert f"{size:,} tokens, {len(more)} of them new" in done.stdout
