@@ -21,6 +21,8 @@ recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_
 app.add_typer(recipe_app, name="recipe")
 tokenizer_app = typer.Typer(help="Measure, train and change tokenizers.", no_args_is_help=True)
 app.add_typer(tokenizer_app, name="tokenizer")
+embeddings_app = typer.Typer(help="Check and carry over the embeddings of tokens.", no_args_is_help=True)
+app.add_typer(embeddings_app, name="embeddings")
 shards_app = typer.Typer(help="Look into shards, export them to other trainers.", no_args_is_help=True)
 app.add_typer(shards_app, name="shards")
 
@@ -403,13 +405,33 @@ def decontaminate(
 def tokenizer_report(
     tokenizer: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
     files: Files,
+    beside: Annotated[
+        list[str], typer.Option(metavar="TOKENIZER", help="Measure this one, too; may be repeated.")
+    ] = [],  # noqa: B006
+    train_text: Annotated[str, typer.Option(help="Text to train on, to count its tokens.")] = "1GB",
+    train_price: Annotated[float | None, typer.Option(min=0, help="Of a million trained tokens.")] = None,
+    serve_text: Annotated[str, typer.Option(help="Text that the model will read and write.")] = "1GB",
+    serve_price: Annotated[float | None, typer.Option(min=0, help="Of a million served tokens.")] = None,
+    hidden_size: Annotated[int, typer.Option(min=1, help="The model's, for the size of new rows.")] = 2048,
+    trial: Annotated[
+        bool, typer.Option(help="Learn new tokens on half of the sample, to recommend what to do.")
+    ] = True,
     messages: Messages = None,
     json: Json = False,
 ) -> None:
-    """Measure how well a tokenizer fits documents."""
-    from pipelines.commands.tokenizer import show_report
+    """Measure how well tokenizers fit documents, and recommend whether to extend the first one."""
+    from pipelines.commands.tokenizer_report import show_report
 
-    show_report(tokenizer, files, messages, json)
+    show_report(
+        [tokenizer, *beside],
+        files,
+        train=(train_text, train_price),
+        serve=(serve_text, serve_price),
+        hidden_size=hidden_size,
+        trial=trial,
+        messages=messages,
+        json=json,
+    )
 
 
 @tokenizer_app.command("train")
@@ -463,6 +485,45 @@ def tokenizer_replace(
     from pipelines.commands.tokenizer import replace
 
     replace(base, files, reference, output, tokens, script, messages)
+
+
+@embeddings_app.command("check")
+def embeddings_check(
+    model: Annotated[str, typer.Argument(help="The folder of a model, or a hub id.")],
+    base: Annotated[
+        str | None,
+        typer.Option(help="The model before its vocabulary was changed: look at the new tokens alone."),
+    ] = None,
+    shards: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_OR_SHARDS", help="With --base: held-out text on which both are scored as well."
+        ),
+    ] = None,
+    prompts: Annotated[
+        bool, typer.Option("--prompts/--no-prompts", help="Ask the model to repeat tokens, or do not.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Find tokens that a model was hardly trained on; with --base fail where a new token is one."""
+    from pipelines.commands.embeddings import check
+
+    check(model, base, shards, prompts, json)
+
+
+@embeddings_app.command("carry")
+def embeddings_carry(
+    base: Annotated[str, typer.Argument(help="The model that both others were made from.")],
+    adapted: Annotated[str, typer.Argument(help="The base with a changed tokenizer and its embeddings.")],
+    sibling: Annotated[str, typer.Argument(help="The base, fine-tuned, such as the instruct model.")],
+    output: Output,
+    method: Annotated[str, typer.Option(help="swap, correction or conversion.")] = "conversion",
+    json: Json = False,
+) -> None:
+    """Give a fine-tuned sibling the tokenizer and embeddings that its base was adapted by."""
+    from pipelines.commands.embeddings import carry
+
+    carry(base, adapted, sibling, output, method, json)
 
 
 @shards_app.command("info")

@@ -45,6 +45,7 @@ def calls() -> list[Callable[[], object]]:
     families = [partial(_signals, family) for family in ("pii", "gopher_quality", *_FAMILIES)]
     return [
         _contamination,
+        _encoders,
         *families,
         _edits,
         _duplicates,
@@ -161,6 +162,22 @@ def _vocabularies() -> None:
     symbols, offsets = np.zeros(4, np.int32), np.array([0, 4])
     list(Learner(symbols, offsets, np.ones(1), np.zeros(1, bool), {}).learn(lambda parts: True))
     character_codes(symbols, np.array([0xC3]))
+
+
+def _encoders() -> None:
+    import json
+
+    from tokenizer_tools.encode import Encoder
+    from tokenizer_tools.fast.encoder import FastEncoder
+    from tokenizer_tools.fast.word_table import WordTable
+    from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+
+    files = train_tokenizer([_texts()], TokenizerTraining(vocabulary_size=512))
+    Encoder.build(files).encode(_texts())
+    definition = files.definition | {"normalizer": {"type": "NFC"}}
+    added = [token | {"special": False} for token in definition["added_tokens"]]
+    FastEncoder(json.dumps(definition | {"added_tokens": added}), control_tokens=True).encode(_texts())
+    WordTable(definition).add(_texts())
 
 
 def _language() -> None:

@@ -54,8 +54,10 @@ from pipelines.synthesis.questions import docstring_qa
 from pipelines.synthesis.rephrase import Rephrase
 from pipelines.synthesis.translate import Translate
 from tokenizer_tools import backends, chat, encode, train
+from tokenizer_tools.fit import coverage
 from tokenizer_tools.load import TokenizerFiles
-from tokenizer_tools.vocabulary import change, learn
+from tokenizer_tools.vocabulary import learn
+from tokenizer_tools.vocabulary.change import change_vocabulary
 from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
 from tokenizer_tools.vocabulary.words import WordCounter
 
@@ -191,21 +193,24 @@ def _tokenizer() -> TokenizerFiles:
     return train.train_tokenizer([TEXT], train.TokenizerTraining(vocabulary_size=1200))
 
 
-def _changed_vocabularies() -> Any:
-    counter = WordCounter(_tokenizer())
-    counter.add(TEXT)
-    counter.add(pa.array([CODE, CODE], pa.large_string()), "code")
-    extension, replacement = VocabularyExtension(tokens=60), VocabularyReplacement(tokens=3, scripts=("Han",))
-    outputs = []
-    for words, new in ((counter.counts(), None), (counter.counts({"code": 1}), replacement)):
-        changed = change.change_vocabulary(_tokenizer(), words, extension=extension, replacement=new)
-        outputs.append([changed.files.tokenizer_json, changed.pieces, changed.gains])
-    return outputs
-
-
 def _backends() -> Any:
     definition = orjson.dumps(encode.encoding_definition(_tokenizer())).decode()
-    return [kind(definition, control_tokens=False).encode(TEXTS) for kind in backends.BACKENDS.values()]
+    return [kind(definition, control_tokens=False).encode(TEXT) for kind in backends.BACKENDS.values()]
+
+
+def _changed_vocabulary() -> Any:
+    words = WordCounter(_tokenizer())
+    words.add(pa.array([CODE], pa.large_string()))
+    scripts = VocabularyReplacement(tokens=5, scripts=("Cyrillic", "Han"))
+    return [
+        change_vocabulary(_tokenizer(), words.counts(), extension=added, replacement=replaced).files.hash
+        for added, replaced in ((VocabularyExtension(tokens=60), None), (None, scripts))
+    ]
+
+
+def _fit() -> Any:
+    fit = coverage.Fit(encode.Encoder.build(_tokenizer(), TEXT), TEXT)
+    return [fit.by(), [[term.term, term.count, term.tokens] for term in fit.worst_terms()]]
 
 
 def _encoded() -> Any:
@@ -509,7 +514,8 @@ KERNELS: dict[str, Kernel] = {
         _module("linear head", linear_head, _linear_head),
         _module("hash sampling", hash_sampling, _hash_sampling),
         _module("tokenizer training", train, lambda: _tokenizer().tokenizer_json),
-        _module("changed vocabularies", learn, _changed_vocabularies),
+        _module("vocabulary", learn, _changed_vocabulary),
+        _module("tokenizer fit", coverage, _fit),
         _module("tokenizer backends", backends, _backends),
         _module("encoded texts", encode, _encoded),
         _module("encoded conversations", chat, _chats),

@@ -86,7 +86,7 @@ def test_ids_above_a_gap_and_far_added_tokens_are_respected(trained):
 
 def test_the_domain_gets_shorter_and_the_fast_backend_agrees(trained, extended, ids_of):
     encoder = Encoder.build(extended.files, texts(*DOMAIN))
-    assert (encoder.backend, encoder.refusal) == ("fastokens", None)
+    assert (encoder.backend, encoder.refusal) == ("coupage", None)
     before, after = (ids_of(files, DOMAIN[0]) for files in (trained, extended.files))
     assert len(after) < 0.7 * len(before)
     assert set(after) & set(extended.pieces)
