@@ -51,6 +51,7 @@ def calls() -> list[Callable[[], object]]:
         _duplicates,
         _boilerplate,
         _mixtures,
+        _vocabularies,
         _language,
         _bad_words,
         _classifier,
@@ -151,6 +152,17 @@ def _mixtures() -> None:
     for ids in (pa.uint16(), pa.uint32(), pa.uint8()):  # the last are masks
         source = pa.array([1], ids).to_numpy()
         gather_segments(source, first, one, source.copy(), first)
+
+
+def _vocabularies() -> None:
+    import numpy as np
+
+    from tokenizer_tools.vocabulary.learn import Learner
+    from tokenizer_tools.vocabulary.new_tokens import character_codes
+
+    symbols, offsets = np.zeros(4, np.int32), np.array([0, 4])
+    list(Learner(symbols, offsets, np.ones(1), np.zeros(1, bool), {}).learn(lambda parts: True))
+    character_codes(symbols, np.array([0xC3]))
 
 
 def _encoders() -> None:

@@ -9,6 +9,7 @@ __all__ = [
     "bytes_per_token",
     "change",
     "changed",
+    "completions",
     "config",
     "definition",
     "extend",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from tokenizer_tools.encode import encoding_definition
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS
 from tokenizer_tools.vocabulary.changed import ChangedTokenizer
+from tokenizer_tools.vocabulary.completions import completions
 from tokenizer_tools.vocabulary.family import Family, Segmented
 from tokenizer_tools.vocabulary.victims import Corpus
 
@@ -209,7 +210,7 @@ def _with_other_characters(most: int) -> Callable[[Family, bytes, int, int], lis
     """Where it is part of a character: within characters of which it could be."""
 
     def texts_of(family: Family, word: bytes, start: int, end: int) -> list[str]:
-        return list(islice(_written(family, _completed(word[start:end])), most))
+        return list(map(family.plain_text, islice(completions(word[start:end]), most)))
 
     return texts_of
 
@@ -222,16 +223,3 @@ def _written(family: Family, contents: Iterable[bytes]) -> Iterator[str]:
         except UnicodeDecodeError:
             continue
         yield from dict.fromkeys([text, text.removeprefix(" ")])
-
-
-def _completed(token: bytes) -> Iterator[bytes]:
-    """The token with the bytes before and after it that make whole characters of its ends."""
-    follows = [bytes([byte]) for byte in range(0x80, 0xC0)]
-    heads, tails = [b""], [b""]
-    if token[0] & 0xC0 == 0x80:
-        leads = [bytes([byte]) for byte in range(0xC2, 0xF5)]
-        heads = leads + [lead + follow for lead in leads for follow in follows]
-    if token[-1] >= 0x80:
-        tails += follows + [first + second for first in follows for second in follows]
-    for head, tail in product(heads, tails):
-        yield head + token + tail

@@ -58,7 +58,7 @@ def _characters_joined(
     first = max(family.names) + 1
     byte_of = np.full(first, _NO_BYTE)
     byte_of[list(family.byte_values)] = list(family.byte_values.values())
-    codes = _character_codes(ids, byte_of)
+    codes = character_codes(ids, byte_of)
     joined, kept = codes > 0xFF, codes != _FOLLOWS
     found, symbols = np.unique(codes[joined], return_inverse=True)
     ids[joined] = first + symbols
@@ -74,7 +74,7 @@ _NO_BYTE, _FOLLOWS = -1, -2
 
 
 @compiled
-def _character_codes(ids: Symbols, byte_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def character_codes(ids: Symbols, byte_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """For each id the bytes of the character that begins with it, as one number; _FOLLOWS for the others."""
     codes = np.full(len(ids), _NO_BYTE)
     begins = -1

@@ -43,6 +43,45 @@ def test_an_extension_keeps_the_old_cuts_and_names_its_pieces(coupage, trained, 
     assert [piece for number in new for piece in pieces.get(str(number), [number])] == old
 
 
+def test_an_extension_ends_where_gains_do(coupage, trained, files, tmp_path):
+    done = coupage("tokenizer", "extend", trained, *files, "-o", tmp_path / "more", "--min-gain", 0.0003)
+    more = json.loads((tmp_path / "more" / "pieces.json").read_text())
+    size = len(load_tokenizer(tmp_path / "more").vocabulary)
+    assert f"{size:,} tokens, {len(more)} of them new" in done.stdout
+    assert 0 < len(more) < 200
+    neither = coupage("tokenizer", "extend", trained, *files, "-o", tmp_path / "none", code=2)
+    assert "--min-gain" in neither.stderr
+    never = coupage(
+        "tokenizer", "extend", trained, *files, "-o", tmp_path / "none", "--min-gain", 0.9, code=2
+    )
+    assert "smaller gain" in never.stderr
+
+
+def test_a_replacement_has_as_many_tokens_and_says_which_went(coupage, trained, tmp_path, texts):
+    mine = write_lines(tmp_path / "mine.jsonl", [{"text": " танин танины танином" * 9}])
+    conversation = [{"role": "user", "content": " ".join(texts)}]
+    judged_by = write_lines(tmp_path / "all.jsonl", [{"messages": conversation}])
+    replace = ("tokenizer", "replace", trained, mine, "--tokens", 4)
+    new, reference = ("-o", tmp_path / "new"), ("--reference", judged_by)
+    done = coupage(*replace, *reference, *new, "--script", "Latin")
+    assert "read as conversations" in done.stderr
+    base, changed = load_tokenizer(trained), load_tokenizer(tmp_path / "new")
+    pieces, replaced = (
+        json.loads((tmp_path / "new" / name).read_text()) for name in ("pieces.json", "replaced.json")
+    )
+    assert pieces.keys() == replaced.keys() and len(pieces) == 4
+    assert len(changed.vocabulary) == len(base.vocabulary)
+    for number, token in replaced.items():
+        assert base.vocabulary[token] == int(number) and token not in changed.vocabulary
+    assert "not empty" in coupage(*replace, *reference, *new, code=2).stderr
+    other = ("-o", tmp_path / "other")
+    assert "reference" in coupage(*replace, *other, code=2).stderr
+    few = coupage(*replace, *reference, *other, "--script", "Tangut", code=2).stderr
+    assert "only 0 may go" in few and "Latin (" in few
+    assert "Latin" in coupage(*replace, *reference, *other, "--script", "Latn", code=2).stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_wrong_input_ends_with_2_and_leaves_nothing(coupage, trained, files, tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"txt": "x"}\n')
     inside = {"cwd": tmp_path, "code": 2}
