@@ -22,13 +22,14 @@ _VECTOR = ir.VectorType(ir.IntType(8), _WIDTH)
 _BITS = ir.IntType(_WIDTH)
 
 
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def element_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Where the element of an array stands, of a function whose arguments begin with array and index."""
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     return builder.gep(array.data, [arguments[1]])
 
 
 def _load(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    pointer = _pointer(context, builder, signature, arguments)
+    pointer = element_pointer(context, builder, signature, arguments)
     return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=1)
 
 
@@ -47,7 +48,7 @@ def load64(typing_context: Any, data: Any, at: Any) -> Any:
     """The eight bytes of a uint8 array from byte `at` on, as a little-endian number."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, signature, arguments)
+        pointer = element_pointer(context, builder, signature, arguments)
         return builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
 
     return types.uint64(data, types.int64), codegen
@@ -113,7 +114,7 @@ def prefetch(typing_context: Any, data: Any, at: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = ir.IntType(32)
-        pointer = builder.bitcast(_pointer(context, builder, signature, arguments), ir.IntType(8).as_pointer())
+        pointer = builder.bitcast(element_pointer(context, builder, signature, arguments), ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
         builder.call(function, [pointer, number(0), number(3), number(1)])
@@ -178,7 +179,7 @@ def copy_eight(typing_context: Any, source: Any, start: Any, target: Any, place:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block = ir.VectorType(ir.IntType(32), 8).as_pointer()
         array = context.make_array(signature.args[2])(context, builder, arguments[2])
-        pointer = builder.bitcast(_pointer(context, builder, signature, arguments[:2]), block)
+        pointer = builder.bitcast(element_pointer(context, builder, signature, arguments[:2]), block)
         other = builder.bitcast(builder.gep(array.data, [arguments[3]]), block)
         builder.store(builder.load(pointer, align=1), other, align=1)
         return context.get_dummy_value()
@@ -191,7 +192,7 @@ def peek(typing_context: Any, array: Any, at: Any) -> Any:
     """The element of an array at an index, which is not negative."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature, arguments))
+        return builder.load(element_pointer(context, builder, signature, arguments))
 
     return array.dtype(array, types.int64), codegen
 
@@ -201,7 +202,7 @@ def poke(typing_context: Any, array: Any, at: Any, value: Any) -> Any:
     """Write an element of an array at an index, which is not negative."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _pointer(context, builder, signature, arguments[:2]))
+        builder.store(arguments[2], element_pointer(context, builder, signature, arguments[:2]))
         return context.get_dummy_value()
 
     return types.none(array, types.int64, array.dtype), codegen
@@ -213,7 +214,7 @@ def least_of_16(typing_context: Any, array: Any, at: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.VectorType(ir.IntType(32), 16)
-        pointer = builder.bitcast(_pointer(context, builder, signature, arguments), kind.as_pointer())
+        pointer = builder.bitcast(element_pointer(context, builder, signature, arguments), kind.as_pointer())
         block = builder.load(pointer, align=4)
         for half in (8, 4, 2, 1):
             low, high = (
