@@ -33,7 +33,7 @@ class Words(NamedTuple):
     by_characters: int
     """Whether words end where no token reaches over, as for SentencePiece; else by rules."""
     spaces: int
-    """What becomes of spaces: 0 nothing, 1 `▁` as in SentencePiece, 2 the same with one before each segment."""
+    """What becomes of spaces: 0 nothing, 1 `▁` as in SentencePiece, 2 so with one before each segment."""
     rules: Rules
     pages: npt.NDArray[np.uint16]
     kinds: npt.NDArray[np.uint8]

@@ -16,6 +16,7 @@ from tokenizer_tools.fast.merging import NO_KEY, SHORT, key_of, merge_long, merg
 from tokenizer_tools.fast.model import NO_ID
 from tokenizer_tools.fast.word_cache import LONGEST, copy_ids, find_word, keep_word, slot_of
 
+
 class Memory(NamedTuple):
     """What is written while encoding: segments, the words of a block, and the merging of one word."""
 

@@ -16,7 +16,6 @@ PADDING = 64
 """Zeros that follow a text in memory."""
 
 
-
 _WIDTH = 32
 _VECTOR = ir.VectorType(ir.IntType(8), _WIDTH)
 _BITS = ir.IntType(_WIDTH)
@@ -114,7 +113,9 @@ def prefetch(typing_context: Any, data: Any, at: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = ir.IntType(32)
-        pointer = builder.bitcast(element_pointer(context, builder, signature, arguments), ir.IntType(8).as_pointer())
+        pointer = builder.bitcast(
+            element_pointer(context, builder, signature, arguments), ir.IntType(8).as_pointer()
+        )
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
         builder.call(function, [pointer, number(0), number(3), number(1)])
@@ -136,7 +137,7 @@ def _first_bytes(builder: Any, block: Any, count: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def equals_word(typing_context: Any, data: Any, at: Any, length: Any, table: Any, place: Any) -> Any:
-    """Whether the `length` bytes (up to 32) from `at` on, zeros after them, are the 32 of `table` at `place`."""
+    """Whether `length` bytes (up to 32) from `at` on, zeros after them, are the 32 of `table` at `place`."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block = _first_bytes(builder, _load(context, builder, signature, arguments[:2]), arguments[2])
@@ -163,7 +164,9 @@ def store_word(typing_context: Any, data: Any, at: Any, length: Any, table: Any,
     return types.none(data, types.int64, types.int64, table, types.int64), codegen
 
 
-_SHIFTED_MASKS = np.array([0] * 25 + [(1 << 8 * size) - 1 for size in range(1, 8)] + [2**64 - 1] * 40, np.uint64)
+_SHIFTED_MASKS = np.array(
+    [0] * 25 + [(1 << 8 * size) - 1 for size in range(1, 8)] + [2**64 - 1] * 40, np.uint64
+)
 
 
 @inline_kernel
@@ -219,7 +222,9 @@ def least_of_16(typing_context: Any, array: Any, at: Any) -> Any:
         for half in (8, 4, 2, 1):
             low, high = (
                 builder.shuffle_vector(
-                    block, block, ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(start, start + half)])
+                    block,
+                    block,
+                    ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(start, start + half)]),
                 )
                 for start in (0, half)
             )

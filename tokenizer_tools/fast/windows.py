@@ -25,7 +25,7 @@ _THREE = np.uint64(3)
 
 
 def _bytes_within(*ranges: tuple[int, int]) -> Any:
-    """A compiled function `(data, at) -> bits`: which of the 64 bytes from `at` on lie in one of the ranges."""
+    """A compiled function `(data, at) -> bits`: which of 64 bytes from `at` on lie in one of the ranges."""
 
     @intrinsic  # type: ignore[untyped-decorator]
     def test(typing_context: Any, data: Any, at: Any) -> Any:
