@@ -1,4 +1,4 @@
-"""MB of UTF-8 text per CPU second of one thread: parts to ids, against the tokenizers library in the same run.
+"""MB of UTF-8 text per CPU second of one thread: parts to ids, against the tokenizers library in one run.
 
 python benchmarks/encoding.py [--tokenizer NAME_OR_PATH] [FILES...]
 
@@ -119,7 +119,9 @@ def chat(files: TokenizerFiles) -> dict:
     roles = ("user", "assistant")
 
     def conversations(texts: pa.LargeStringArray) -> None:
-        cuts = [[text[start : start + 1000] for start in range(0, len(text), 1000)] for text in texts.to_pylist()]
+        cuts = [
+            [text[start : start + 1000] for start in range(0, len(text), 1000)] for text in texts.to_pylist()
+        ]
         encoder.encode(
             pa.array([[{"role": roles[i % 2], "content": cut} for i, cut in enumerate(row)] for row in cuts])
         )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mixers.arrays import Allocate, chunks, index_type
 from mixers.budget import Overflow, Supply, Unit
-from tokenizer_tools.compiled import compiled
 from mixers.packing import Packing, pieces_of
+from tokenizer_tools.compiled import compiled
 
 _COLUMNS = {
     "group": np.int32,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mixers.arrays import Allocate
 from mixers.budget import Budget, Unit
-from tokenizer_tools.compiled import compiled
 from mixers.documents import Documents
 from mixers.packing import Packing
+from tokenizer_tools.compiled import compiled
 
 UNUSED, WHOLE, CUT = range(3)
 """How a document is used."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from mixers.arrays import chunks
 from mixers.budget import Unit
-from tokenizer_tools.compiled import compiled
 from mixers.layout import CUT, UNUSED, Layout
 from mixers.ledger import GroupLedger, Ledger, Quota
 from mixers.order import follow_quotas
+from tokenizer_tools.compiled import compiled
 
 REPETITION_CONSTANT = 15.387756
 """R*_D as fitted in appendix A of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models"."""

@@ -16,16 +16,14 @@ SKIPPED = -2
 class AddedTokens(NamedTuple):
     """Added tokens in the order of their bytes."""
 
-    bytes: npt.NDArray[np.uint8]
+    content: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
     ids: npt.NDArray[np.int64]
     begins: npt.NDArray[np.bool_]
     """Whether a token begins with each byte."""
 
 
-def build_added_tokens(
-    definition: dict[str, Any], *, control_tokens: bool
-) -> AddedTokens | str | None:
+def build_added_tokens(definition: dict[str, Any], *, control_tokens: bool) -> AddedTokens | str | None:
     """The added tokens that text is cut at; why they cannot be found here; None if there are none."""
     tokens = [token for token in definition.get("added_tokens", []) if token["content"]]
     active = [token for token in tokens if control_tokens or not token["special"]]
@@ -54,7 +52,7 @@ def build_added_tokens(
 
 
 def _ids(tokens: list[dict[str, Any]], vocabulary: dict[str, int]) -> list[int]:
-    """The ids that the library gives them: the vocabulary's, and to others the next after all, not their own."""
+    """The ids that the library gives them: the vocabulary's, else the next after all, whatever they name."""
     ids: list[int] = []
     for token in tokens:
         following = max(len(vocabulary), max(ids, default=-1) + 1)
@@ -121,10 +119,10 @@ def _longest(data, at, end, tokens):
 
 @kernel
 def _bound(tokens, low, high, depth, byte):
-    """The first of tokens with the same first `depth` bytes, all longer, whose next is not less than `byte`."""
+    """The first of tokens, alike in `depth` bytes and all longer, whose next byte is not less than `byte`."""
     while low < high:
         middle = (low + high) >> 1
-        if np.int64(tokens.bytes[tokens.offsets[middle] + depth]) < byte:
+        if np.int64(tokens.content[tokens.offsets[middle] + depth]) < byte:
             low = middle + 1
         else:
             high = middle

@@ -16,9 +16,9 @@ _HALF = np.uint64(32)
 
 
 class ByteStrings(NamedTuple):
-    """Byte strings one after another: number i is bytes[offsets[i]:offsets[i + 1]]."""
+    """Byte strings one after another: number i is content[offsets[i]:offsets[i + 1]]."""
 
-    bytes: npt.NDArray[np.uint8]
+    content: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
     slots: npt.NDArray[np.int32]
     """A hash table with open addressing: number of the string, -1 where there is none."""
@@ -28,7 +28,7 @@ class ByteStrings(NamedTuple):
         """The table of distinct strings, numbered as they are given."""
         table = cls.with_room(len(strings), sum(map(len, strings)))
         joined = b"".join(strings)
-        table.bytes[: len(joined)] = np.frombuffer(joined, np.uint8)
+        table.content[: len(joined)] = np.frombuffer(joined, np.uint8)
         table.offsets[:] = np.cumsum([0, *map(len, strings)])
         enter(table, 0, len(strings))
         return table
@@ -74,7 +74,7 @@ def find(strings, data, at, length):
         if number < 0:
             return ~slot
         start = strings.offsets[number]
-        if strings.offsets[number + 1] - start == length and _equal(data, at, strings.bytes, start, length):
+        if strings.offsets[number + 1] - start == length and _equal(data, at, strings.content, start, length):
             return slot
         slot = (slot + 1) & mask
 
@@ -84,6 +84,6 @@ def enter(strings, first, end):
     """Enter the strings of these numbers, which the table does not hold yet, into its slots."""
     for number in range(first, end):
         start = strings.offsets[number]
-        slot = find(strings, strings.bytes, start, strings.offsets[number + 1] - start)
+        slot = find(strings, strings.content, start, strings.offsets[number + 1] - start)
         if slot < 0:
             strings.slots[~slot] = number

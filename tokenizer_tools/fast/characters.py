@@ -5,7 +5,6 @@
 import unicodedata
 from functools import cache
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +43,19 @@ def character_kinds() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
     return numbers.reshape(-1).astype(np.uint16), pages.reshape(-1).copy()
 
 
-_SPACES = [*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
+_SPACES = [
+    *range(9, 14),
+    0x20,
+    0x85,
+    0xA0,
+    0x1680,
+    *range(0x2000, 0x200B),
+    0x2028,
+    0x2029,
+    0x202F,
+    0x205F,
+    0x3000,
+]
 """Unicode's White_Space."""
 
 

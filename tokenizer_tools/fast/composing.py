@@ -1,4 +1,4 @@
-"""Normalisation form C: which texts may not be in it, found by their bytes, so that only these are composed."""
+"""Normalisation form C: which texts may not be in it is found by their bytes; only these are composed."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -69,4 +69,4 @@ def composed(
     ends = len(data) + np.cumsum([0, *map(len, changed)])
     bounds = bounds.copy()
     bounds[numbers, 0], bounds[numbers, 1] = ends[:-1], ends[1:]
-    return np.frombuffer(b"".join([data, *changed]), np.uint8), bounds
+    return np.frombuffer(b"".join([data.tobytes(), *changed]), np.uint8), bounds

@@ -12,9 +12,13 @@ from tokenizer_tools.compiled import inline_kernel
 from tokenizer_tools.fast.added_tokens import build_added_tokens, cut_at_added_tokens
 from tokenizer_tools.fast.characters import character_kinds
 from tokenizer_tools.fast.composing import composed
-from tokenizer_tools.fast.memory import PADDING
+from tokenizer_tools.fast.memory import PADDING, poke
 from tokenizer_tools.fast.pieces import build_joins, piece_end
 from tokenizer_tools.fast.splitting import GPT_2, Rules, split_rules, word_end
+from tokenizer_tools.fast.windows import WIDTH, trailing_zeros, word_starts
+
+BLOCK = 64
+"""Words that are cut before any of them is looked up, so that the memory of the cache has time to arrive."""
 
 Known = TypeVar("Known")
 
@@ -29,7 +33,7 @@ class Words(NamedTuple):
     by_characters: int
     """Whether words end where no token reaches over, as for SentencePiece; else by rules."""
     spaces: int
-    """What becomes of spaces: 0 nothing, 1 `▁` as in SentencePiece, 2 the same with one before each segment."""
+    """What becomes of spaces: 0 nothing, 1 `▁` as in SentencePiece, 2 so with one before each segment."""
     rules: Rules
     pages: npt.NDArray[np.uint16]
     kinds: npt.NDArray[np.uint8]
@@ -151,3 +155,25 @@ def next_word(text, at, size, words):
     if words.by_characters:
         return min(piece_end(text, at, size, words.joins), size)
     return min(word_end(text, at, size, words.rules, words.pages, words.kinds), size)
+
+
+@inline_kernel
+def cut_block(text, at, size, words, ends):
+    """Write the ends of the next words, at least one and at most `BLOCK`, and return their number."""
+    count, scanned = 0, 0
+    while at < size and count < BLOCK:
+        starts = np.uint64(0)
+        if scanned == 0 and not words.by_characters and at + WIDTH <= size:
+            starts = word_starts(text, at, words.rules)
+        if starts == 0:
+            scanned = (scanned + 1) & 3
+            at = next_word(text, at, size, words)
+            poke(ends, count, at)
+            count += 1
+        base = at
+        while starts != 0 and count < BLOCK:
+            at = base + trailing_zeros(starts)
+            starts &= starts - np.uint64(1)
+            poke(ends, count, at)
+            count += 1
+    return count

@@ -43,9 +43,7 @@ class FastEncoder:
         self._cache = WordCache.of_size(cached_words)
         self._reserve(1 << 12)
 
-    def encode(
-        self, texts: pa.LargeStringArray
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    def encode(self, texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
         """Ids of all texts one after another, and len(texts) + 1 offsets into them. Nulls have none."""
         data, bounds, ends = self._cutter.segments(texts)
         sizes = self._cutter.growth * (bounds[:, 1] - bounds[:, 0] + 1)

@@ -10,14 +10,11 @@ import numpy.typing as npt
 from tokenizer_tools.compiled import entry, inline_kernel, kernel
 from tokenizer_tools.fast.byte_strings import find
 from tokenizer_tools.fast.characters import character_width, code_point
-from tokenizer_tools.fast.cutting import copy_segment, next_word
+from tokenizer_tools.fast.cutting import BLOCK, copy_segment, cut_block
 from tokenizer_tools.fast.memory import PADDING, peek, poke, prefetch
 from tokenizer_tools.fast.merging import NO_KEY, SHORT, key_of, merge_long, merge_short, rank_of
 from tokenizer_tools.fast.model import NO_ID
 from tokenizer_tools.fast.word_cache import LONGEST, copy_ids, find_word, keep_word, slot_of
-
-BLOCK = 64
-"""Words that are cut before any of them is looked up, so that the memory of the cache has time to arrive."""
 
 
 class Memory(NamedTuple):
@@ -116,15 +113,16 @@ def encode_text(text, size, words, model, cache, memory, out, done):
     ends, slots = memory.ends, memory.slots
     at = 0
     while at < size:
-        begin, count = at, 0
-        while at < size and count < BLOCK:
-            start = at
-            at = next_word(text, at, size, words)
-            slot = slot_of(cache, text, start, min(at - start, LONGEST))
+        begin = at
+        count = cut_block(text, at, size, words, ends)
+        at = peek(ends, count - 1)
+        start = begin
+        for word in range(count):
+            end = peek(ends, word)
+            slot = slot_of(cache, text, start, min(end - start, LONGEST))
             prefetch(cache.words, slot << 6)
-            poke(slots, count, slot)
-            poke(ends, count, at)
-            count += 1
+            poke(slots, word, slot)
+            start = end
         start = begin
         for word in range(count):
             end, slot = peek(ends, word), peek(slots, word)

@@ -16,19 +16,19 @@ PADDING = 64
 """Zeros that follow a text in memory."""
 
 
-
 _WIDTH = 32
 _VECTOR = ir.VectorType(ir.IntType(8), _WIDTH)
 _BITS = ir.IntType(_WIDTH)
 
 
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def element_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Where the element of an array stands, of a function whose arguments begin with array and index."""
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     return builder.gep(array.data, [arguments[1]])
 
 
 def _load(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    pointer = _pointer(context, builder, signature, arguments)
+    pointer = element_pointer(context, builder, signature, arguments)
     return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=1)
 
 
@@ -47,7 +47,7 @@ def load64(typing_context: Any, data: Any, at: Any) -> Any:
     """The eight bytes of a uint8 array from byte `at` on, as a little-endian number."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, signature, arguments)
+        pointer = element_pointer(context, builder, signature, arguments)
         return builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
 
     return types.uint64(data, types.int64), codegen
@@ -113,7 +113,9 @@ def prefetch(typing_context: Any, data: Any, at: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = ir.IntType(32)
-        pointer = builder.bitcast(_pointer(context, builder, signature, arguments), ir.IntType(8).as_pointer())
+        pointer = builder.bitcast(
+            element_pointer(context, builder, signature, arguments), ir.IntType(8).as_pointer()
+        )
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
         builder.call(function, [pointer, number(0), number(3), number(1)])
@@ -135,7 +137,7 @@ def _first_bytes(builder: Any, block: Any, count: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def equals_word(typing_context: Any, data: Any, at: Any, length: Any, table: Any, place: Any) -> Any:
-    """Whether the `length` bytes (up to 32) from `at` on, zeros after them, are the 32 of `table` at `place`."""
+    """Whether `length` bytes (up to 32) from `at` on, zeros after them, are the 32 of `table` at `place`."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block = _first_bytes(builder, _load(context, builder, signature, arguments[:2]), arguments[2])
@@ -162,7 +164,9 @@ def store_word(typing_context: Any, data: Any, at: Any, length: Any, table: Any,
     return types.none(data, types.int64, types.int64, table, types.int64), codegen
 
 
-_SHIFTED_MASKS = np.array([0] * 25 + [(1 << 8 * size) - 1 for size in range(1, 8)] + [2**64 - 1] * 40, np.uint64)
+_SHIFTED_MASKS = np.array(
+    [0] * 25 + [(1 << 8 * size) - 1 for size in range(1, 8)] + [2**64 - 1] * 40, np.uint64
+)
 
 
 @inline_kernel
@@ -178,7 +182,7 @@ def copy_eight(typing_context: Any, source: Any, start: Any, target: Any, place:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block = ir.VectorType(ir.IntType(32), 8).as_pointer()
         array = context.make_array(signature.args[2])(context, builder, arguments[2])
-        pointer = builder.bitcast(_pointer(context, builder, signature, arguments[:2]), block)
+        pointer = builder.bitcast(element_pointer(context, builder, signature, arguments[:2]), block)
         other = builder.bitcast(builder.gep(array.data, [arguments[3]]), block)
         builder.store(builder.load(pointer, align=1), other, align=1)
         return context.get_dummy_value()
@@ -191,7 +195,7 @@ def peek(typing_context: Any, array: Any, at: Any) -> Any:
     """The element of an array at an index, which is not negative."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature, arguments))
+        return builder.load(element_pointer(context, builder, signature, arguments))
 
     return array.dtype(array, types.int64), codegen
 
@@ -201,7 +205,7 @@ def poke(typing_context: Any, array: Any, at: Any, value: Any) -> Any:
     """Write an element of an array at an index, which is not negative."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _pointer(context, builder, signature, arguments[:2]))
+        builder.store(arguments[2], element_pointer(context, builder, signature, arguments[:2]))
         return context.get_dummy_value()
 
     return types.none(array, types.int64, array.dtype), codegen
@@ -213,12 +217,14 @@ def least_of_16(typing_context: Any, array: Any, at: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.VectorType(ir.IntType(32), 16)
-        pointer = builder.bitcast(_pointer(context, builder, signature, arguments), kind.as_pointer())
+        pointer = builder.bitcast(element_pointer(context, builder, signature, arguments), kind.as_pointer())
         block = builder.load(pointer, align=4)
         for half in (8, 4, 2, 1):
             low, high = (
                 builder.shuffle_vector(
-                    block, block, ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(start, start + half)])
+                    block,
+                    block,
+                    ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(start, start + half)]),
                 )
                 for start in (0, half)
             )

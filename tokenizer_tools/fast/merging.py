@@ -1,6 +1,6 @@
 """Byte-pair merging of one word: always the pair of lowest rank, of equals the first."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs
 
 from collections.abc import Iterable
 from typing import NamedTuple

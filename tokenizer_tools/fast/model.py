@@ -24,7 +24,7 @@ class Model(NamedTuple):
     joined_bytes: npt.NDArray[np.uint32]
     """What each two bytes become, `NO_ID` for those that are not merged."""
     taken_from_left: npt.NDArray[np.uint32]
-    """The least rank at which a token that ends with a byte takes a single byte after it; by the two bytes."""
+    """The least rank at which a token that ends with a byte takes a single byte after it, by the two."""
     taken_from_right: npt.NDArray[np.uint32]
     """The least rank at which a token that begins with a byte takes a single byte before it."""
     merges: Merges
@@ -73,11 +73,17 @@ def build_model(model: dict[str, Any], by_characters: bool) -> Model | str:
         return "it merges bytes with other tokens"
     whole_words = bool(model.get("ignore_merges"))
     known = _texts(vocabulary, bytes_of, by_characters) if whole_words else {}
-    pages, characters = _characters(vocabulary) if by_characters else (np.zeros(1, np.uint16), np.zeros(1, np.uint32))
+    pages, characters = (
+        _characters(vocabulary) if by_characters else (np.zeros(1, np.uint16), np.zeros(1, np.uint32))
+    )
+    byte_pairs, joined, from_left, from_right = _byte_merges(pairs, merges, bytes_of)
     return Model(
         int(by_characters),
         byte_ids,
-        *_byte_merges(pairs, merges, vocabulary, bytes_of),
+        byte_pairs,
+        joined,
+        from_left,
+        from_right,
         merges,
         int(whole_words),
         ByteStrings.of([*known]),
@@ -121,20 +127,22 @@ def _characters(vocabulary: dict[str, int]) -> tuple[npt.NDArray[np.uint16], npt
 
 
 def _byte_merges(
-    pairs: Sequence[Sequence[str]], merges: Merges, vocabulary: dict[str, int], byte_of: dict[str, int]
-) -> tuple[npt.NDArray[np.uint32], ...]:
+    pairs: Sequence[Sequence[str]], merges: Merges, byte_of: dict[str, int]
+) -> list[npt.NDArray[np.uint32]]:
     """Ranks and results of merges of two bytes, and the least ranks at which a byte is taken otherwise.
 
     Two bytes are sure to be joined where neither is taken otherwise at a lower rank. Merges whose result is
     taken at a lower rank than their own, which no training makes, are left out.
     """
-    ranks, joined, from_left, from_right = (np.full(1 << 16, number, np.uint32) for number in (NONE, NO_ID, NONE, NONE))
+    ranks, joined, from_left, from_right = (
+        np.full(1 << 16, number, np.uint32) for number in (NONE, NO_ID, NONE, NONE)
+    )
     first_use: dict[str, int] = {}
     for rank, (left, right) in enumerate(pairs):
         first_use.setdefault(left, rank)
         first_use.setdefault(right, rank)
     for rank, (left, right) in enumerate(pairs):
-        if len(left) > 1 and len(right) > 1 or not byte_of:
+        if (len(left) > 1 and len(right) > 1) or not byte_of:
             continue
         place = byte_of[left[-1]] << 8 | byte_of[right[0]]
         if len(right) == 1:
@@ -144,4 +152,4 @@ def _byte_merges(
         if len(left) == len(right) == 1:
             ranks[place] = rank
             joined[place] = merges.results[rank] if first_use.get(left + right, NONE) > rank else NO_ID
-    return ranks, joined, from_left, from_right
+    return [ranks, joined, from_left, from_right]

@@ -1,4 +1,4 @@
-"""Cutting text where no token of a SentencePiece vocabulary reaches over, so that words merge as the text would."""
+"""Cutting text where no token of a SentencePiece vocabulary reaches over: words merge as the whole would."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 

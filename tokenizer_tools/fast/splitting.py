@@ -158,9 +158,9 @@ def other_end(data, at, end, rules, pages, kinds):
     after = at + character_width(byte)
     if after < end:
         following = kind_of(data, after, pages, kinds)
-        if byte == 0x20 or (rules.any_lead and byte != 0x0A and byte != 0x0D):
-            if following & rules.word_kinds:
-                return letters_end(data, after, rules.word_kinds, pages, kinds)
+        leads = byte == 0x20 or (rules.any_lead and byte != 0x0A and byte != 0x0D)
+        if leads and following & rules.word_kinds:
+            return letters_end(data, after, rules.word_kinds, pages, kinds)
         if byte == 0x20:
             if rules.spaced_numbers and following == NUMBER:
                 return run_end(data, after, end, NUMBER, rules.digits, pages, kinds)

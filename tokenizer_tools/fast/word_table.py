@@ -53,7 +53,7 @@ class WordTable:
         """The words in the order in which they were met, and their counts."""
         number, size = self._used.tolist()
         offsets = pa.py_buffer(self._strings.offsets[: number + 1].copy())
-        content = pa.py_buffer(self._strings.bytes[:size].copy())
+        content = pa.py_buffer(self._strings.content[:size].copy())
         words = pa.Array.from_buffers(pa.large_binary(), number, [None, offsets, content])
         return words, self._counts[:number].copy()
 
@@ -66,11 +66,11 @@ class WordTable:
         """Have room for as many words as there are and a word of so many bytes."""
         number, size = self._used.tolist()
         few_words = 2 * number >= len(self._counts)
-        if not few_words and size + longest + PADDING <= len(self._strings.bytes):
+        if not few_words and size + longest + PADDING <= len(self._strings.content):
             return
         words = len(self._counts) * (2 if few_words else 1)
         grown = ByteStrings.with_room(words, 2 * (size + longest) + PADDING)
-        grown.bytes[:size] = self._strings.bytes[:size]
+        grown.content[:size] = self._strings.content[:size]
         grown.offsets[: number + 1] = self._strings.offsets[: number + 1]
         enter(grown, 0, number)
         self._strings = grown
@@ -89,13 +89,13 @@ def _count(data, bounds, words, text, strings, counts, used, place):
                 end = next_word(text, at, size, words)
                 slot = find(strings, text, at, end - at)
                 if slot < 0:
-                    if used[0] == len(counts) or used[1] + end - at + PADDING > len(strings.bytes):
+                    if used[0] == len(counts) or used[1] + end - at + PADDING > len(strings.content):
                         place[1] = at
                         return
                     slot = ~slot
                     strings.slots[slot] = used[0]
                     for byte in range(at, end):
-                        strings.bytes[used[1] + byte - at] = text[byte]
+                        strings.content[used[1] + byte - at] = text[byte]
                     used[1] += end - at
                     used[0] += 1
                     strings.offsets[used[0]] = used[1]

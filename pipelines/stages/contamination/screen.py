@@ -14,7 +14,6 @@ import numpy.typing as npt
 import polars as pl
 
 from filters.text.texts import Texts
-from tokenizer_tools.compiled import compiled
 from pipelines.sources.endpoint import Vectors
 from pipelines.stages.contamination.passages import (
     Flags,
@@ -24,6 +23,7 @@ from pipelines.stages.contamination.passages import (
     find_passages,
     find_words,
 )
+from tokenizer_tools.compiled import compiled
 
 SHARED = 0.25
 """Of an item's weight, by benchmarks/semantic_contamination.py: it leaves 98.4 % of 192 history questions in

@@ -48,7 +48,9 @@ def test_a_table_grows_with_its_words(trained):
 def test_pieces_of_a_sentencepiece_kind_join_to_the_texts_and_hide_no_merge(pieces):
     table = WordTable(pieces.definition)
     table.add(pa.array(CORPUS, pa.large_string()))
-    tokenizer = Tokenizer.from_str(json.dumps(pieces.definition | {"post_processor": None, "normalizer": None}))
+    tokenizer = Tokenizer.from_str(
+        json.dumps(pieces.definition | {"post_processor": None, "normalizer": None})
+    )
     tokens = Counter()
     for word, count in counted(table).items():
         tokens.update({token: count for token in tokenizer.encode(word).tokens})
