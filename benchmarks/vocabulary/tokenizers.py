@@ -1,0 +1,276 @@
+"""Real tokenizers with 4,000 tokens more, or other, for a language, for code and for a technical domain.
+
+    python -m benchmarks.vocabulary.tokenizers DATA TOKENIZER[=SCRIPT,...]... [--tokens N] [--documents N]
+        [--json FILE]
+
+DATA is a folder of `benchmarks.vocabulary.data`; TOKENIZER a tokenizer.json, for `replace` with the scripts
+whose tokens may go, where those that no text here uses are too few. Half of the works of each kind are learnt
+from, half are held out. Everything is measured by the tokenizers library, which knows nothing of the change:
+
+bytes per token   of held-out text of the kind: of the base, of ours, and of the usual way, a new BPE that the
+                  library trains on the same text, whose first N tokens that the base lacks go into the base
+                  by `add_tokens`
+used              share of the new tokens that occur in that held-out text; of ours, of the usual way
+unreachable       new tokens that the library gives for no text: neither for their own nor for any here
+violations        of held-out documents, those of the kind first, where new tokens replaced by their pieces
+                  do not give the base's ids; under a replacement, among documents that hold no replaced token
+specials          added tokens of the base that have another id, alone or in a text
+English           tokens of the base that are not there any more, in held-out English; of ours, of the usual way
+ids               the number of ids, and the size padded to 64, after less before
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from tokenizers import Tokenizer, decoders, models, trainers
+
+from benchmarks.vocabulary.data import dealt, texts
+from tokenizer_tools.load import TokenizerFiles, load_tokenizer
+from tokenizer_tools.vocabulary.config import VocabularyExtension
+from tokenizer_tools.vocabulary.extend import ExtendedTokenizer, extend_tokenizer
+
+DOMAINS = ("russian", "code", "technical")
+BATCH = 512
+
+Ids = list[npt.NDArray[np.int64]]
+
+
+@dataclass
+class Halves:
+    """Texts to learn from and held-out ones, of each kind."""
+
+    learnt: dict[str, list[str]]
+    held_out: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, data: Path) -> "Halves":
+        found = {
+            kind: dealt(texts(data, kind), {"learnt": 0.5, "held out": 0.5}) for kind in (*DOMAINS, "english")
+        }
+        return cls(
+            {kind: each["learnt"] for kind, each in found.items()},
+            {kind: each["held out"] for kind, each in found.items()},
+        )
+
+    def documents(self, first: str, count: int) -> list[tuple[str, int]]:
+        """Kind and place of so many held-out documents: those of one kind, then the others in turn."""
+        others = [kind for kind in self.held_out if kind != first]
+        longest = max(map(len, self.held_out.values()))
+        rest = [(kind, n) for n in range(longest) for kind in others if n < len(self.held_out[kind])]
+        return ([(first, n) for n in range(len(self.held_out[first]))] + rest)[:count]
+
+
+def encode(tokenizer: Tokenizer, found: list[str]) -> Ids:
+    return [
+        np.array(encoding.ids, np.int64)
+        for at in range(0, len(found), BATCH)
+        for encoding in tokenizer.encode_batch_fast(found[at : at + BATCH], add_special_tokens=False)
+    ]
+
+
+def usual_way(base: TokenizerFiles, found: list[str], wanted: int) -> tuple[Tokenizer, list[str]]:
+    """The base with the first `wanted` tokens, in merge order, of a new BPE that it lacks; and their texts."""
+    plain = Tokenizer.from_str(base.tokenizer_json.decode())
+    decoder = decoders.ByteLevel()
+    for size in (2 * wanted, 8 * wanted, 32 * wanted):
+        new = Tokenizer(models.BPE())
+        new.pre_tokenizer = plain.pre_tokenizer
+        new.train_from_iterator(found, trainers.BpeTrainer(vocab_size=size, show_progress=False))
+        in_order = sorted(new.get_vocab().items(), key=lambda item: item[1])
+        lacking = [decoder.decode([token]) for token, _ in in_order if token not in base.vocabulary]
+        lacking = [text for text in lacking if "\ufffd" not in text]
+        if len(lacking) >= wanted:
+            break
+    plain.add_tokens(lacking[:wanted])
+    return plain, lacking[:wanted]
+
+
+def undone(ids: Ids, pieces: dict[int, tuple[int, ...]], largest: int) -> Ids:
+    """Each new id replaced by its pieces."""
+    table = [np.array(pieces.get(number, (number,))) for number in range(largest + 1)]
+    new = np.zeros(largest + 1, bool)
+    new[list(pieces)] = True
+    return [
+        np.concatenate([table[number] for number in found]) if new[found].any() else found for found in ids
+    ]
+
+
+def unreachable(tokenizer: Tokenizer, new: Iterable[int], seen: set[int]) -> int:
+    """New ids that neither occurred nor are given for their own text, or for its bytes as a word."""
+    lacking = 0
+    for number in set(new) - seen:
+        name = tokenizer.id_to_token(number)
+        text = decoders.ByteLevel().decode([name])
+        as_word = [token.id for token in tokenizer.model.tokenize(name)]
+        lacking += number not in (as_word[0] if len(as_word) == 1 else None, *_alone(tokenizer, name, text))
+    return lacking
+
+
+def _alone(tokenizer: Tokenizer, *found: str) -> list[int]:
+    ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in found]
+    return [each[0] for each in ids if len(each) == 1]
+
+
+def changed_specials(base: TokenizerFiles, changed: Tokenizer) -> int:
+    names = {token["content"]: token["id"] for token in base.definition.get("added_tokens", ())}
+    return sum(
+        changed.token_to_id(name) != number
+        or changed.encode(f"a{name}b", add_special_tokens=False).ids.count(number) != 1
+        for name, number in names.items()
+    )
+
+
+def share_lost(base: Tokenizer, changed: Tokenizer, found: list[str]) -> float:
+    """Of the base's tokens in texts, those that the other tokenizer does not give at the same place."""
+    lost = total = 0
+    for at in range(0, len(found), BATCH):
+        batches = [one.encode_batch(found[at : at + BATCH], add_special_tokens=False) for one in (base, changed)]
+        for old, new in zip(*batches, strict=True):
+            placed = set(zip(old.ids, old.offsets, strict=True))
+            total += len(placed)
+            lost += len(placed) - len(placed.intersection(zip(new.ids, new.offsets, strict=True)))
+    return lost / total
+
+
+class Trial:
+    """One real tokenizer, with what the library makes of the held-out texts under it."""
+
+    def __init__(self, base: TokenizerFiles, halves: Halves, options: argparse.Namespace) -> None:
+        self._base, self._halves, self._options = base, halves, options
+        self._library = Tokenizer.from_str(base.tokenizer_json.decode())
+        self._ids = {kind: encode(self._library, found) for kind, found in halves.held_out.items()}
+
+    def extension(self, kind: str) -> dict[str, Any]:
+        began = time.monotonic()
+        extended = extend_tokenizer(
+            self._base,
+            [pa.array(self._halves.learnt[kind], pa.large_string())],
+            VocabularyExtension(tokens=self._options.tokens),
+        )
+        return self._measured(kind, "extend", extended, set(), time.monotonic() - began)
+
+    def _measured(
+        self, kind: str, change: str, ours: ExtendedTokenizer, replaced: set[int], seconds: float
+    ) -> dict[str, Any]:
+        halves = self._halves
+        library = Tokenizer.from_str(ours.files.tokenizer_json.decode())
+        ids = {name: encode(library, found) for name, found in halves.held_out.items()}
+        rival, added = usual_way(self._base, halves.learnt[kind], self._options.tokens)
+        rival_ids = encode(rival, halves.held_out[kind])
+        rival_new = [rival.token_to_id(text) for text in added]
+        used, rival_used = (set(np.concatenate(found).tolist()) for found in (ids[kind], rival_ids))
+        violations, checked = self._violations(kind, ids, ours, replaced)
+        size = sum(len(text.encode()) for text in halves.held_out[kind])
+        before, after = (max(each.vocabulary.values()) + 1 for each in (self._base, ours.files))
+        return {
+            "tokenizer": self._base.source,
+            "text": kind,
+            "change": change,
+            "tokens": len(ours.pieces),
+            "rival_tokens": len(added),
+            "bytes_per_token": {
+                "base": size / sum(map(len, self._ids[kind])),
+                "ours": size / sum(map(len, ids[kind])),
+                "rival": size / sum(map(len, rival_ids)),
+            },
+            "used": {
+                "ours": len(used & ours.pieces.keys()) / len(ours.pieces),
+                "rival": len(used_of := rival_used & set(rival_new)) and len(used_of) / len(rival_new),
+            },
+            "unreachable": {
+                "ours": unreachable(library, ours.pieces, used),
+                "rival": sum(
+                    number not in rival_used and number not in _alone(rival, text)
+                    for number, text in zip(rival_new, added, strict=True)
+                ),
+            },
+            "violations": violations,
+            "documents": checked,
+            "specials": changed_specials(self._base, library),
+            "english_lost": {
+                "ours": share_lost(self._library, library, halves.held_out["english"]),
+                "rival": share_lost(self._library, rival, halves.held_out["english"]),
+            },
+            "ids": [before, after],
+            "padded": [-(-before // 64) * 64, -(-after // 64) * 64],
+            "seconds": seconds,
+        }
+
+    def _violations(
+        self, kind: str, ids: dict[str, Ids], ours: ExtendedTokenizer, replaced: set[int]
+    ) -> tuple[int, int]:
+        """Documents whose undone ids are not the base's, and how many were looked at."""
+        gone = np.array(sorted(replaced))
+        largest = max(ours.files.vocabulary.values())
+        violations = checked = 0
+        found = self._halves.documents(kind, self._options.documents)
+        back = undone([ids[name][n] for name, n in found], ours.pieces, largest)
+        for (name, n), one in zip(found, back, strict=True):
+            old = self._ids[name][n]
+            if not np.isin(old, gone).any():
+                checked += 1
+                violations += not np.array_equal(one, old)
+        return violations, checked
+
+
+HEAD = (
+    "| Tokenizer | Text | Change | Bytes per token: base | ours | `add_tokens` | Used: ours | `add_tokens` "
+    "| Unreachable: ours | `add_tokens` | Violations | Specials changed | English tokens lost: ours "
+    "| `add_tokens` | Ids | Padded |\n|" + "---|" * 16
+)
+
+
+def row(found: dict[str, Any]) -> str:
+    size, used, english = found["bytes_per_token"], found["used"], found["english_lost"]
+    cells = [
+        Path(found["tokenizer"]).stem,
+        found["text"],
+        f"{found['change']} {found['tokens']:,}",
+        *(f"{size[name]:.3f}" for name in ("base", "ours", "rival")),
+        *(f"{used[name]:.1%}" for name in ("ours", "rival")),
+        *(str(found["unreachable"][name]) for name in ("ours", "rival")),
+        f"{found['violations']} of {found['documents']:,}",
+        str(found["specials"]),
+        *(f"{english[name]:.3%}" for name in ("ours", "rival")),
+        *(f"{found[name][1] - found[name][0]:+,}" for name in ("ids", "padded")),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("tokenizers", nargs="+")
+    parser.add_argument("--tokens", type=int, default=4000)
+    parser.add_argument("--documents", type=int, default=10_000)
+    parser.add_argument("--domains", nargs="+", choices=DOMAINS, default=DOMAINS)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    halves = Halves.of(options.data)
+    for kind, found in halves.held_out.items():
+        size = sum(len(text.encode()) for text in found)
+        print(f"{kind}: {len(found):,} held-out documents, {size / 1e6:.1f} MB", flush=True)
+    print(HEAD, flush=True)
+    results = []
+    for name in options.tokenizers:
+        path, _, scripts = name.partition("=")
+        trial = Trial(load_tokenizer(path), halves, options)
+        for kind in options.domains:
+            results.append(trial.extension(kind))
+            print(row(results[-1]), flush=True)
+            if options.json:
+                options.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
