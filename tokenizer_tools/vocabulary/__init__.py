@@ -4,4 +4,18 @@ They are learnt by continued merging, and added to a vocabulary or put in the pl
 needs.
 """
 
-__all__ = ["config", "extend", "words"]
+__all__ = [
+    "added",
+    "change",
+    "changed",
+    "config",
+    "definition",
+    "extend",
+    "family",
+    "gate",
+    "learn",
+    "new_tokens",
+    "scripts",
+    "victims",
+    "words",
+]

@@ -10,12 +10,9 @@ from tokenizers import Tokenizer
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError
 from tokenizer_tools.vocabulary.config import VocabularyExtension
-from tokenizer_tools.vocabulary.extend import (
-    ExtendedTokenizer,
-    added_tokens,
-    check_extension,
-    extend_tokenizer,
-)
+from tokenizer_tools.vocabulary.added import added_tokens
+from tokenizer_tools.vocabulary.extend import extend_tokenizer
+from tokenizer_tools.vocabulary.gate import check_change
 
 DOMAIN = [
     "Танины и антоцианы переходят в сусло при мацерации; малолактика смягчает кислотность.",
@@ -41,14 +38,14 @@ def ids_of():
     st.lists(st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(DOMAIN + CORPUS)))
 )
 def test_replacing_new_tokens_by_their_pieces_gives_the_old_ids(trained, extended, documents):
-    check_extension(trained, extended, documents)
+    check_change(trained, extended, documents)
 
 
 def test_the_gate_refuses_pieces_that_are_not_what_was_joined(trained, extended, ids_of):
     number = next(number for number in ids_of(extended.files, DOMAIN[0]) if number in extended.pieces)
-    wrong = ExtendedTokenizer(extended.files, extended.pieces | {number: (0,)})
+    wrong = replace(extended, pieces=extended.pieces | {number: (0,)})
     with pytest.raises(TokenizerError, match="changes how old tokens are cut"):
-        check_extension(trained, wrong, DOMAIN)
+        check_change(trained, wrong, DOMAIN)
 
 
 def test_an_extension_is_recognised_with_the_pieces_of_its_tokens(trained, extended, pieces):
@@ -115,7 +112,7 @@ def test_a_base_that_looks_up_whole_words_first_keeps_its_old_cuts(trained):
     definition["model"]["ignore_merges"] = True
     base = replace(trained, tokenizer_json=json.dumps(definition).encode())
     extended = extend_tokenizer(base, [texts(*DOMAIN, *CORPUS)], VocabularyExtension(tokens=200))
-    check_extension(base, extended, DOMAIN + CORPUS)
+    check_change(base, extended, DOMAIN + CORPUS)
     assert len(extended.pieces) > 50
 
 
@@ -134,7 +131,6 @@ def test_too_little_text_gives_fewer_tokens_or_a_reason(trained):
         extend_tokenizer(trained, [texts("z")], VocabularyExtension(tokens=100))
 
 
-def test_other_kinds_of_tokenizer_are_refused(pieces, words):
-    for files in (pieces, words):
-        with pytest.raises(TokenizerError, match="not a byte-level BPE"):
-            extend_tokenizer(files, [texts("text")], VocabularyExtension(tokens=1))
+def test_a_tokenizer_without_merges_is_refused(words):
+    with pytest.raises(TokenizerError, match="no merges"):
+        extend_tokenizer(words, [texts("text")], VocabularyExtension(tokens=1))
