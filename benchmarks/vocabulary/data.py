@@ -5,8 +5,8 @@
 
 A path is a file or a folder. Read are plain text (.txt, .md, .rst, man pages), records (.jsonl, .json,
 .csv, .tsv: their strings that are prose), sentences of treebanks (.conllu), and Python files: as they are for
-`--code`, their docstrings for the other kinds; each also with .gz. For `--russian` only texts of mostly
-Cyrillic letters count. Of each kind at most `--megabytes` are taken, files in an order that does not depend on
+`--code`, their docstrings for the other kinds; each also with .gz. For `--russian` only strings of
+mostly Cyrillic letters count, for `--english` of Latin ones. Of each kind at most `--megabytes` are taken, files in an order that does not depend on
 their folders.
 
 FOLDER gets a Parquet file for each kind, with the columns `work` and `text`. A work is what is never divided
@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 KINDS = ("russian", "english", "technical", "code", "other")
+SCRIPTS = {"russian": "[а-яёА-ЯЁ]", "english": "[a-zA-Z]"}
 COLLECTION = 2_000_000
 STRETCH = 16_000
 RECORDS = {".jsonl", ".json", ".csv", ".tsv", ".conllu"}
@@ -66,7 +67,7 @@ def works_of(path: Path, kind: str) -> Iterator[str]:
     except (ValueError, SyntaxError, RecursionError, csv.Error, OSError):
         return
     for text in contents:
-        if kind == "russian" and not _mostly_cyrillic(text):
+        if not _in_script(text, kind):
             continue
         yield from stretches(text, STRETCH) if len(text.encode()) > COLLECTION else [text]
 
@@ -121,16 +122,16 @@ def _docstrings(source: str) -> Iterator[str]:
 
 
 def _strings(record: Any, kind: str) -> list[str]:
-    """The strings in a record that are prose: several words, and for Russian in Cyrillic letters."""
+    """The strings in a record that are prose: several words in the script of their kind."""
     if isinstance(record, str):
-        prose = len(record) > 20 and " " in record and (kind != "russian" or _mostly_cyrillic(record))
-        return [record] if prose else []
+        return [record] if len(record) > 20 and " " in record and _in_script(record, kind) else []
     inner = record.values() if isinstance(record, dict) else record if isinstance(record, list) else ()
     return [text for value in inner for text in _strings(value, kind)]
 
 
-def _mostly_cyrillic(text: str) -> bool:
-    return 2 * len(re.findall("[а-яёА-ЯЁ]", text)) > len(re.findall(r"[^\W\d_]", text))
+def _in_script(text: str, kind: str) -> bool:
+    """Whether most letters are of the script of this kind."""
+    return kind not in SCRIPTS or 2 * len(re.findall(SCRIPTS[kind], text)) > len(re.findall(r"[^\W\d_]", text))
 
 
 def _files(paths: list[Path]) -> list[Path]:

@@ -44,8 +44,9 @@ from benchmarks.vocabulary.data import dealt, stretches, texts
 from benchmarks.vocabulary.shards import ShardsWriter
 from tokenizer_tools.load import TokenizerFiles
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
-from tokenizer_tools.vocabulary.config import VocabularyExtension
-from tokenizer_tools.vocabulary.extend import extend_tokenizer
+from tokenizer_tools.vocabulary.change import change_vocabulary
+from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
+from tokenizer_tools.vocabulary.words import WordCounter, WordCounts
 from trainers.config import Optimizer, Phase, SmallModel, StageTraining
 from trainers.evaluate import evaluate
 from trainers.model import vocabulary_size
@@ -54,6 +55,8 @@ from trainers.train import train
 ENGLISH, RUSSIAN, OTHER = "English", "Russian", "other"
 BASE_MIXTURE = {ENGLISH: 0.75, RUSSIAN: 0.2, OTHER: 0.05}
 REPLAY = 0.2
+SCRIPTS = ("Han", "Hangul", "Hiragana", "Katakana")
+"""Whose tokens `replace` may take."""
 VOCABULARY_TEXT = {ENGLISH: 4_000_000, OTHER: 1_000_000, RUSSIAN: 150_000}
 """Bytes that the base tokenizer learns from."""
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
@@ -87,13 +90,13 @@ class Size:
 SIZES = {
     "small": Size(
         vocabulary=8192,
-        new_tokens=1500,
+        new_tokens=1000,
         model=SmallModel(hidden_size=128, layers=3, heads=4, kv_heads=2, intermediate_size=384),
-        sequence_length=512,
+        sequence_length=256,
         rows_per_step=4,
-        base_steps=240,
-        new_rows_steps=20,
-        steps=80,
+        base_steps=600,
+        new_rows_steps=40,
+        steps=160,
         held_out_bytes=40_000,
         base_rate=3e-3,
         rates={"extended": 3e-3, "replaced": 3e-3, "all weights": 1e-3, "embeddings": 3e-3},
@@ -155,10 +158,18 @@ def tokenizers(found: Texts, size: Size) -> dict[str, TokenizerFiles]:
         *_sample(found.russian["base"], VOCABULARY_TEXT[RUSSIAN]),
     ]
     base = train_tokenizer([_array(learnt)], TokenizerTraining(vocabulary_size=size.vocabulary))
-    extended = extend_tokenizer(
-        base, [_array(found.russian["domain"])], VocabularyExtension(tokens=size.new_tokens)
-    )
-    return {"base": base, "extended": extended.files}
+    words, replay = (_words(base, texts) for texts in (found.russian["domain"], found.english["replay"]))
+    extension = VocabularyExtension(tokens=size.new_tokens)
+    replacement = VocabularyReplacement(tokens=size.new_tokens, scripts=SCRIPTS)
+    extended = change_vocabulary(base, words, extension=extension, replacement=None)
+    replaced = change_vocabulary(base, words, extension=None, replacement=replacement, reference=replay)
+    return {"base": base, "extended": extended.files, "replaced": replaced.files}
+
+
+def _words(base: TokenizerFiles, found: list[str]) -> WordCounts:
+    counter = WordCounter(base)
+    counter.add(_array(found))
+    return counter.counts()
 
 
 def _array(found: Iterable[str]) -> pa.Array:

@@ -34,8 +34,10 @@ from tokenizers import Tokenizer, decoders, models, trainers
 
 from benchmarks.vocabulary.data import dealt, texts
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
-from tokenizer_tools.vocabulary.config import VocabularyExtension
-from tokenizer_tools.vocabulary.extend import ExtendedTokenizer, extend_tokenizer
+from tokenizer_tools.vocabulary.change import change_vocabulary
+from tokenizer_tools.vocabulary.changed import ChangedTokenizer
+from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
+from tokenizer_tools.vocabulary.words import WordCounter, WordCounts
 
 DOMAINS = ("russian", "code", "technical")
 BATCH = 512
@@ -150,16 +152,32 @@ class Trial:
 
     def extension(self, kind: str) -> dict[str, Any]:
         began = time.monotonic()
-        extended = extend_tokenizer(
+        changed = change_vocabulary(
             self._base,
-            [pa.array(self._halves.learnt[kind], pa.large_string())],
-            VocabularyExtension(tokens=self._options.tokens),
+            self._words(kind),
+            extension=VocabularyExtension(tokens=self._options.tokens),
+            replacement=None,
         )
-        return self._measured(kind, "extend", extended, set(), time.monotonic() - began)
+        return self._measured(kind, "extend", changed, time.monotonic() - began)
 
-    def _measured(
-        self, kind: str, change: str, ours: ExtendedTokenizer, replaced: set[int], seconds: float
-    ) -> dict[str, Any]:
+    def replacement(self, kind: str, scripts: tuple[str, ...]) -> dict[str, Any]:
+        """The reference is the English to learn from, which a user would repeat in training."""
+        began = time.monotonic()
+        changed = change_vocabulary(
+            self._base,
+            self._words(kind),
+            extension=None,
+            replacement=VocabularyReplacement(tokens=self._options.tokens, scripts=scripts),
+            reference=self._words("english"),
+        )
+        return self._measured(kind, "replace", changed, time.monotonic() - began)
+
+    def _words(self, kind: str) -> WordCounts:
+        counter = WordCounter(self._base)
+        counter.add(pa.array(self._halves.learnt[kind], pa.large_string()))
+        return counter.counts()
+
+    def _measured(self, kind: str, change: str, ours: ChangedTokenizer, seconds: float) -> dict[str, Any]:
         halves = self._halves
         library = Tokenizer.from_str(ours.files.tokenizer_json.decode())
         ids = {name: encode(library, found) for name, found in halves.held_out.items()}
@@ -167,7 +185,7 @@ class Trial:
         rival_ids = encode(rival, halves.held_out[kind])
         rival_new = [rival.token_to_id(text) for text in added]
         used, rival_used = (set(np.concatenate(found).tolist()) for found in (ids[kind], rival_ids))
-        violations, checked = self._violations(kind, ids, ours, replaced)
+        violations, checked = self._violations(kind, ids, ours)
         size = sum(len(text.encode()) for text in halves.held_out[kind])
         before, after = (max(each.vocabulary.values()) + 1 for each in (self._base, ours.files))
         return {
@@ -183,7 +201,7 @@ class Trial:
             },
             "used": {
                 "ours": len(used & ours.pieces.keys()) / len(ours.pieces),
-                "rival": len(used_of := rival_used & set(rival_new)) and len(used_of) / len(rival_new),
+                "rival": len(rival_used & set(rival_new)) / len(rival_new),
             },
             "unreachable": {
                 "ours": unreachable(library, ours.pieces, used),
@@ -204,11 +222,9 @@ class Trial:
             "seconds": seconds,
         }
 
-    def _violations(
-        self, kind: str, ids: dict[str, Ids], ours: ExtendedTokenizer, replaced: set[int]
-    ) -> tuple[int, int]:
+    def _violations(self, kind: str, ids: dict[str, Ids], ours: ChangedTokenizer) -> tuple[int, int]:
         """Documents whose undone ids are not the base's, and how many were looked at."""
-        gone = np.array(sorted(replaced))
+        gone = np.array(sorted(ours.replaced), np.int64)
         largest = max(ours.files.vocabulary.values())
         violations = checked = 0
         found = self._halves.documents(kind, self._options.documents)
@@ -254,6 +270,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=4000)
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--domains", nargs="+", choices=DOMAINS, default=DOMAINS)
+    parser.add_argument("--changes", nargs="+", choices=["extend", "replace"], default=["extend", "replace"])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     halves = Halves.of(options.data)
@@ -266,10 +283,14 @@ def main() -> None:
         path, _, scripts = name.partition("=")
         trial = Trial(load_tokenizer(path), halves, options)
         for kind in options.domains:
-            results.append(trial.extension(kind))
-            print(row(results[-1]), flush=True)
-            if options.json:
-                options.json.write_text(json.dumps(results, indent=1))
+            for change in options.changes:
+                named = tuple(filter(None, scripts.split(",")))
+                results.append(
+                    trial.extension(kind) if change == "extend" else trial.replacement(kind, named)
+                )
+                print(row(results[-1]), flush=True)
+                if options.json:
+                    options.json.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
