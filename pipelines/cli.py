@@ -403,13 +403,33 @@ def decontaminate(
 def tokenizer_report(
     tokenizer: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
     files: Files,
+    beside: Annotated[
+        list[str], typer.Option(metavar="TOKENIZER", help="Measure this one, too; may be repeated.")
+    ] = [],  # noqa: B006
+    train_text: Annotated[str, typer.Option(help="Text to train on, to count its tokens.")] = "1GB",
+    train_price: Annotated[float | None, typer.Option(min=0, help="Of a million trained tokens.")] = None,
+    serve_text: Annotated[str, typer.Option(help="Text that the model will read and write.")] = "1GB",
+    serve_price: Annotated[float | None, typer.Option(min=0, help="Of a million served tokens.")] = None,
+    hidden_size: Annotated[int, typer.Option(min=1, help="The model's, for the size of new rows.")] = 2048,
+    trial: Annotated[
+        bool, typer.Option(help="Learn new tokens on half of the sample, to recommend what to do.")
+    ] = True,
     messages: Messages = None,
     json: Json = False,
 ) -> None:
-    """Measure how well a tokenizer fits documents."""
-    from pipelines.commands.tokenizer import show_report
+    """Measure how well tokenizers fit documents, and recommend whether to extend the first one."""
+    from pipelines.commands.tokenizer_report import show_report
 
-    show_report(tokenizer, files, messages, json)
+    show_report(
+        [tokenizer, *beside],
+        files,
+        train=(train_text, train_price),
+        serve=(serve_text, serve_price),
+        hidden_size=hidden_size,
+        trial=trial,
+        messages=messages,
+        json=json,
+    )
 
 
 @tokenizer_app.command("train")

@@ -37,6 +37,7 @@ class Encoder:
 
     def __init__(self, files: TokenizerFiles, backend: Backend, refusal: str | None) -> None:
         self._backend = backend
+        self.files = files
         self.backend = backend.name
         """The library that encodes: `fastokens`, or `tokenizers` where the fast one was refused."""
         self.refusal = refusal

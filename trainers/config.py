@@ -11,6 +11,7 @@ Steps = Annotated[int, Field(ge=0, strict=True)] | Percent
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 SaveDtype = Literal["auto", "float32", "bfloat16", "float16"]
+FirstEmbeddings = Literal["mean", "position", "length", "omp", "distill", "random"]
 
 MODEL = "model"
 """In place of a stage's name in `from`: `train.model`."""
@@ -112,7 +113,7 @@ class Adapter(_Config):
 class NewTokens(_Config):
     """How the embeddings of tokens begin that the run's tokenizer has and the model does not know."""
 
-    start: Literal["mean", "position", "length", "omp", "distill", "random"] = Field(
+    start: FirstEmbeddings = Field(
         default="mean",
         description="mean: of the embeddings of the old pieces; position: later pieces weigh more; length:"
         " longer pieces weigh more; omp: a sparse combination of old tokens; distill: mean, then inputs are"

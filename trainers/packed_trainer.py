@@ -27,7 +27,7 @@ from trainers.phases import phase_at, restrict_gradients
 from trainers.placement import backend, is_sharded_run
 from trainers.progress import Progress
 from trainers.saving import ModelFolders
-from trainers.schedule import lr_factor
+from trainers.schedule import phased_lr_factor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -110,10 +110,11 @@ class PackedTrainer(Trainer):
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
-        """The stage's learning rate over `num_training_steps`."""
-        settings = self.run.stage.optimizer
+        """The learning rate of the stage and its phases over `num_training_steps`."""
+        stage = self.run.stage
         self.lr_scheduler = LambdaLR(
-            optimizer or self.optimizer, lambda step: lr_factor(step, num_training_steps, settings)
+            optimizer or self.optimizer,
+            lambda step: phased_lr_factor(step, num_training_steps, stage.optimizer, stage.phases),
         )
         self._created_lr_scheduler = True
         return self.lr_scheduler

@@ -35,8 +35,8 @@ def restrict_gradients(model: "PreTrainedModel", phase: Phase, new_tokens: Colle
     for parameter in _frozen_parameters(model, phase):
         parameter.grad = None
     if phase.train == "new_embeddings":
-        for module in (model.get_input_embeddings(), model.get_output_embeddings()):
-            _keep_rows(module.weight.grad, new_tokens)
+        for parameter in _embeddings(model):
+            _keep_rows(parameter.grad, new_tokens)
 
 
 def _frozen_parameters(model: "PreTrainedModel", phase: Phase) -> "list[nn.Parameter]":
@@ -45,9 +45,14 @@ def _frozen_parameters(model: "PreTrainedModel", phase: Phase) -> "list[nn.Param
     if phase.train == "top_layers":
         below = list(decoder_layers(model))[: -(phase.layers or 0)]
         return [parameter for layer in below for parameter in layer.parameters()]
-    embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
-    trained = {id(parameter) for module in embeddings for parameter in module.parameters()}
+    trained = {id(parameter) for parameter in _embeddings(model)}
     return [parameter for parameter in model.parameters() if id(parameter) not in trained]
+
+
+def _embeddings(model: "PreTrainedModel") -> "list[nn.Parameter]":
+    """What has a row for each token: weights of input and output, perhaps tied, and a bias of the head."""
+    modules = (model.get_input_embeddings(), model.get_output_embeddings())
+    return [parameter for module in modules for parameter in module.parameters()]
 
 
 def _keep_rows(gradient: "Tensor", rows: Collection[int]) -> None:
@@ -55,7 +60,9 @@ def _keep_rows(gradient: "Tensor", rows: Collection[int]) -> None:
     import torch
     from torch.distributed.tensor import DTensor, distribute_tensor
 
-    others = torch.ones(gradient.shape[0], 1, dtype=torch.bool, device=gradient.device)
+    others = torch.ones(
+        gradient.shape[0], *[1] * (gradient.ndim - 1), dtype=torch.bool, device=gradient.device
+    )
     others[list(rows)] = False
     if isinstance(gradient, DTensor):
         others = distribute_tensor(others, gradient.device_mesh, gradient.placements).to_local()

@@ -53,6 +53,8 @@ class Start:
     """Whether an adapter was trained on it, which can be continued."""
     new_tokens: int | None = 0
     """How many tokens the run's tokenizer has that the model does not know; None where nobody knows."""
+    written_tokens: int | None = None
+    """The largest id that the model's own tokenizer cuts text into, and one; None where nobody knows."""
 
     @classmethod
     def of_new(cls, shape: SmallModel, sequence_length: int) -> "Start":
@@ -97,6 +99,7 @@ def refusals(start: Start, stage: StageTraining, longest: int) -> Iterator[Refus
     for reason, hint in (*_no_language_model(start.config), *_unfit(config)):
         yield Refusal("model", f"{start.name} {reason}, so it cannot be trained here", hint)
     yield from _too_long(start.name, config, longest)
+    yield from _unfit_vocabulary(start, config)
     yield from _unfit_settings(start, config, stage)
     yield from _missing_packages(stage)
 
@@ -214,6 +217,27 @@ def _too_long(name: str, config: ModelConfig, longest: int) -> Iterator[Refusal]
             f"a document may have {longest:,} tokens, and {name} looks at {window:,} at a time (`{key}`), "
             "which is not computed here",
             f"Set `sequence_length: {window}` or less in the mixture.",
+        )
+
+
+def _unfit_vocabulary(start: Start, config: ModelConfig) -> Iterator[Refusal]:
+    """A tokenizer that the embeddings do not go with, or cannot be made to."""
+    embeddings = config.get("vocab_size")
+    if isinstance(embeddings, int) and start.written_tokens is not None and start.written_tokens > embeddings:
+        yield Refusal(
+            "model",
+            f"the tokenizer of {start.name} cuts text into {start.written_tokens:,} tokens, and the model has"
+            f" {embeddings:,} embeddings (`vocab_size`)",
+            "Put the tokenizer back that the model was trained with, and name this one as tokenizer.base: its"
+            " further tokens then get embeddings.",
+        )
+    if start.new_tokens and config.get("hidden_size_per_layer_input"):
+        yield Refusal(
+            "model",
+            f"the tokenizer has {start.new_tokens:,} tokens that {start.name} does not know, and this model"
+            f" has embeddings in every layer for {config.get('vocab_size_per_layer_input', embeddings):,}"
+            " tokens (`vocab_size_per_layer_input`), which get no more",
+            "Name its own tokenizer as tokenizer.base, or another model, such as Qwen3, Llama or Gemma 3.",
         )
 
 

@@ -5,8 +5,10 @@ Every stage warms up from zero and decays again: the re-warming and re-decaying 
 """
 
 import math
+from collections.abc import Sequence
 
-from trainers.config import Optimizer, steps_of
+from trainers.config import Optimizer, Phase, steps_of
+from trainers.phases import phase_at
 
 
 def lr_factor(step: int, total_steps: int, optimizer: Optimizer) -> float:
@@ -26,3 +28,10 @@ def lr_factor(step: int, total_steps: int, optimizer: Optimizer) -> float:
     t = min(1.0, max(0.0, (step + 1 - (total_steps - falling)) / max(1, falling)))
     shape = 1 - math.sqrt(t) if optimizer.schedule == "wsd" else (1 + math.cos(math.pi * t)) / 2
     return optimizer.min_lr_ratio + (1 - optimizer.min_lr_ratio) * shape
+
+
+def phased_lr_factor(step: int, total_steps: int, optimizer: Optimizer, phases: Sequence[Phase]) -> float:
+    """`lr_factor`, times what the phase of `step` has as its own peak over that of the stage."""
+    factor = lr_factor(step, total_steps, optimizer)
+    rate = phase_at(step, phases, total_steps).lr if phases else None
+    return factor if rate is None else factor * rate / optimizer.lr

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from mixers.shards import Shards
+    from tokenizer_tools.load import TokenizerFiles
     from trainers.isolation import IsolationProof
     from trainers.loader import RowDataset, StepSampler
+    from trainers.new_tokens.find import Pieces
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer, Run
     from trainers.saving import ModelFolders
@@ -142,18 +144,19 @@ def _train(job: _Job) -> TrainingResult:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from trainers.loader import RowDataset
     from trainers.model import tokenizer_of
-    from trainers.new_tokens import new_tokens
+    from trainers.new_tokens.find import new_tokens, own_tokenizer
     from trainers.objective import PackedObjective
     from trainers.packed_trainer import PackedTrainer
     from trainers.threads import FreeCores
 
     _clear(job.output)
-    added = new_tokens(job.model, job.tokenizer_folder)
-    start = _start(job, added)
+    own = own_tokenizer(job.model)
+    added = new_tokens(own, job.tokenizer_folder)
+    start = _start(job, own, added)
     require_trainable(start, job.config, _longest_document(job))
     dataset = RowDataset(job.shards, job.config.epochs)
     tokenizer = tokenizer_of(job.tokenizer_folder, job.model)
-    model = _model(job, tokenizer, added)
+    model = _model(job, tokenizer, own, added)
     objective = PackedObjective(model)
     with full_memory_said(1):
         sampler = _placed(job, objective, len(dataset))
@@ -175,14 +178,21 @@ def _train(job: _Job) -> TrainingResult:
     return result
 
 
-def _start(job: _Job, added: Mapping[int, Sequence[int]]) -> Start:
+def _start(job: _Job, own: "TokenizerFiles | None", added: Mapping[int, Sequence[int]]) -> Start:
     """The model that the stage starts from, before it is loaded."""
     from trainers.adapters import has_adapter
     from trainers.model import read_config
+    from trainers.new_tokens.find import written_tokens
 
     if isinstance(job.model, SmallModel):
         return Start.of_new(job.model, job.sequence_length)
-    return Start(str(job.model), read_config(job.model), False, has_adapter(job.model), len(added))
+    return Start(
+        str(job.model),
+        read_config(job.model),
+        has_adapter=has_adapter(job.model),
+        new_tokens=len(added),
+        written_tokens=None if own is None else written_tokens(own),
+    )
 
 
 def _longest_document(job: _Job) -> int:
@@ -339,11 +349,13 @@ def _result(
     )
 
 
-def _model(job: _Job, tokenizer: Any, added: Mapping[int, Sequence[int]]) -> "PreTrainedModel":
+def _model(
+    job: _Job, tokenizer: Any, own: "TokenizerFiles | None", added: "Mapping[int, Pieces]"
+) -> "PreTrainedModel":
     """The model at the start of this process: new, loaded, or as the checkpoint has it."""
     from trainers.adapters import model_with_adapter
     from trainers.model import build_model, check_vocabulary, load_model, set_special_tokens, vocabulary_size
-    from trainers.new_tokens import add_embeddings
+    from trainers.new_tokens.add import add_embeddings
 
     model, checkpoint, config = job.model, job.checkpoint, job.config
     largest = largest_id(job.shards)
@@ -357,7 +369,7 @@ def _model(job: _Job, tokenizer: Any, added: Mapping[int, Sequence[int]]) -> "Pr
     else:
         loaded = load_model(checkpoint or str(model))
         if added and checkpoint is None:
-            add_embeddings(loaded, added)
+            add_embeddings(loaded, added, config.new_tokens.start, own, job.shards, config.seed)
     check_vocabulary(loaded, largest)
     if config.gradient_checkpointing:
         loaded.activation_checkpointing_enable()

@@ -1,102 +1,28 @@
-"""`coupage tokenizer`: how well a tokenizer fits texts, a new one, and one with more tokens."""
+"""`coupage tokenizer`: a new one, and one with more tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pyarrow as pa
-from rich.console import Console
-from rich.table import Table
 
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.files import given_files
 from pipelines.commands.folder import new_folder
 from pipelines.commands.options import configured
 from pipelines.errors import UserError
-from pipelines.plain import print_json
 from pipelines.sources.base import Quarantine
 from pipelines.sources.given_files import GivenFiles
-from pipelines.sources.listing import InputFile
 from pipelines.sources.quarantine import count_quarantine
-from pipelines.stages.parts import slices_by_text, text_size
-from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
-from tokenizer_tools.report import coverage
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 from tokenizer_tools.vocabulary.config import VocabularyExtension
 from tokenizer_tools.vocabulary.extend import extend_tokenizer
 
-SAMPLE_BYTES = 32 << 20
 PIECES = "pieces.json"
-
-
-def show_report(tokenizer: str, paths: list[str], messages: str | None, json: bool) -> None:
-    """`coupage tokenizer report`: measures an equal share of SAMPLE_BYTES from the beginning of each file."""
-    with _user_errors():
-        encoder = Encoder.build(load_tokenizer(tokenizer))
-    given = given_files(paths, messages, PlainConsole(stderr=True))
-    quarantine = Quarantine()
-    limit = SAMPLE_BYTES // len(given.files)
-    samples = {file.path: _beginning(given, file, limit, quarantine) for file in given.files}
-    bad_records = count_quarantine(quarantine, sum(len(texts) for texts, _ in samples.values()))
-    texts = pa.chunked_array([chunk for texts, _ in samples.values() for chunk in texts.chunks])
-    files = pa.array([name for name, (texts, _) in samples.items() for _ in range(len(texts))], pa.string())
-    report: dict[str, Any] = {
-        "tokenizer": tokenizer,
-        "vocabulary": encoder.max_id + 1,
-        "backend": encoder.backend,
-        "refusal": encoder.refusal,
-        "files": coverage(encoder, texts, files).rename_columns({"group": "file"}).to_pylist(),
-        "all": coverage(encoder, texts).drop_columns("group").to_pylist()[0],
-        "measured_in_part": [name for name, (_, whole) in samples.items() if not whole],
-        "bad_records": bad_records,
-    }
-    if json:
-        print_json(report)
-    else:
-        _print(report, PlainConsole())
-
-
-def _beginning(
-    given: GivenFiles, file: InputFile, limit: int, quarantine: Quarantine
-) -> tuple[pa.ChunkedArray, bool]:
-    """The first texts of a file, up to `limit` bytes but at least one, and whether they are all."""
-    chunks: list[pa.Array] = []
-    whole = True
-    for table in given.read_file(file, quarantine):
-        first = next(slices_by_text(table, limit))
-        chunks += first.column("text").chunks
-        limit = max(0, limit - text_size(first.column("text")))
-        whole = first.num_rows == table.num_rows
-        if not whole:
-            break
-    return pa.chunked_array(chunks, pa.large_string()), whole
-
-
-def _print(report: dict[str, Any], console: Console) -> None:
-    table = Table("file", "documents", "bytes", "bytes/token", "tokens/word", "unknown", "vocabulary used")
-    for row in [*report["files"], {"file": "all"} | report["all"]]:
-        table.add_row(
-            row["file"],
-            f"{row['documents']:,}",
-            f"{row['bytes']:,}",
-            f"{row['bytes_per_token']:.3f}",
-            f"{row['fertility']:.3f}",
-            f"{row['unknown_tokens']:,}",
-            f"{row['used_tokens'] / report['vocabulary']:.1%}",
-        )
-    console.print(table)
-    if report["refusal"]:
-        console.print(f"The fast encoder is not used: {report['refusal']}", markup=False, highlight=False)
-    if part := report["measured_in_part"]:
-        console.print(
-            f"Of {len(part)} of the files only the beginning was measured, {SAMPLE_BYTES >> 20} MiB in all.",
-            highlight=False,
-        )
 
 
 def train(paths: list[str], output: Path, vocabulary_size: int | None, messages: str | None) -> None:
@@ -115,7 +41,7 @@ def train(paths: list[str], output: Path, vocabulary_size: int | None, messages:
 def extend(base: str, paths: list[str], output: Path, tokens: int, messages: str | None) -> None:
     """`coupage tokenizer extend`; `pieces.json` maps each new id to the base's ids for the same text."""
     config = configured(VocabularyExtension, {"tokens": tokens}, "Give another number of --tokens.")
-    with _user_errors():
+    with user_errors():
         files = load_tokenizer(base)
     texts = _Texts(given_files(paths, messages, PlainConsole(stderr=True)))
     with new_folder(output) as temporary:
@@ -146,14 +72,14 @@ class _Texts:
 def _told(texts: _Texts) -> Iterator[None]:
     """Tell of bad records once the texts were read, also when nothing could be learnt from the others."""
     try:
-        with _user_errors():
+        with user_errors():
             yield
     finally:
         count_quarantine(texts.quarantine, texts.documents)
 
 
 @contextmanager
-def _user_errors() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """A tokenizer that cannot be used as asked is the user's to change."""
     try:
         yield

@@ -50,6 +50,12 @@ class Output:
             )
         self.files.append(record)
 
+    def copy_folder(self, folder: Path, name: str) -> None:
+        """Write copies of the files in a folder, as files in `name`."""
+        for path in sorted(folder.iterdir()):
+            with self.file(f"{name}/{path.name}") as target:
+                target.write_bytes(path.read_bytes())
+
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a Parquet file."""
         with self.file(name, table.num_rows) as path:

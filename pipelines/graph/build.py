@@ -45,6 +45,8 @@ from pipelines.stages.shards import Shards
 from pipelines.stages.signals import Signals
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer
+from pipelines.stages.tokenizer_fit import TokenizerFit
+from pipelines.stages.vocabulary import Vocabulary
 
 DOCUMENTS = "documents"
 
@@ -57,12 +59,13 @@ class Graph:
     ingests: tuple[Ingest, ...]
     selects: tuple[Select, ...]
     tokenizer: Tokenizer
+    fit: TokenizerFit
     mixes: dict[str, MixStage]
     shards: dict[str, Shards]
 
     def stages(self) -> Iterator[Stage]:
         """All stages, each after its inputs; sources are read first, so that their faults show early."""
-        return inputs_first((*self.ingests, *self.shards.values()))
+        return inputs_first((*self.ingests, *self.shards.values(), self.fit))
 
     @property
     def results(self) -> tuple[Stage, ...]:
@@ -106,7 +109,8 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
         name: Shards(scope=name, mix=mix, recipe_fingerprint=_data_fingerprint(recipe, name))
         for name, mix in mixes.items()
     }
-    return Graph(recipe, ingests, tuple(selects), tokenizer, mixes, shards)
+    fit = TokenizerFit(scope="", select=select, tokenizer=tokenizer)
+    return Graph(recipe, ingests, tuple(selects), tokenizer, fit, mixes, shards)
 
 
 def ingest_of(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
@@ -233,12 +237,28 @@ def _datatrove_verdicts(parts: PartStage, settings: SourceSettings) -> Iterator[
 
 def _tokenizer(recipe: Recipe, select: Select, inputs: Inputs) -> Tokenizer:
     config = recipe.tokenizer
+    base = inputs.tokenizer(config.base) if config.base else None
     return Tokenizer(
         scope="",
         select=select,
-        base=inputs.tokenizer(config.base) if config.base else None,
+        base=base,
         training=config.train,
+        vocabulary=_vocabulary(recipe, select, base) if base and config.is_changed else None,
         chat_template=inputs.chat_template(config.chat_template) if config.chat_template else None,
+    )
+
+
+def _vocabulary(recipe: Recipe, select: Select, base: ModelInput) -> Vocabulary:
+    config, stage1 = recipe.tokenizer, recipe.whole_mixtures[FIRST_STAGE]
+    return Vocabulary(
+        scope="",
+        select=select,
+        base=base,
+        extension=config.extend,
+        replacement=config.replace,
+        reference=tuple(config.replace.reference) if config.replace else (),
+        weights=stage1.weights,
+        predicates=stage1.predicates,
     )
 
 

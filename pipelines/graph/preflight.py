@@ -19,7 +19,7 @@ from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.named_files import check_model, check_named_files
 from pipelines.graph.training import check_training
-from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.recipe import FIRST_STAGE, Recipe
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.first_records import RECORDS
 from pipelines.sources.formats import RecordOptions
@@ -28,6 +28,7 @@ from pipelines.sources.preview import Preview
 from pipelines.sources.quarantine import formats_in_words
 from pipelines.sources.refusals import refusal
 from pipelines.stages.mix import COLUMNS
+from pipelines.stages.selected_texts import KNOWN_LATER
 from pipelines.stages.set_aside import recognised_formats
 from pipelines.stages.synthesis.made_documents import MadeDocuments
 from pipelines.stages.tokenize import conversations_of
@@ -142,6 +143,8 @@ def _check_groups(recipe: Recipe, looked: Preflight) -> None:
             with looked.faults.noted(f"mixtures.{stage}.groups.{group}"):
                 if group in mixture.groups:
                     _check_predicate(mixture.groups[group], known)
+                    if stage == FIRST_STAGE and recipe.tokenizer.is_changed:
+                        _check_known_early(mixture.groups[group])
                     continue
             sources = feeding.get(group, [])
             if (
@@ -172,6 +175,16 @@ def _check_predicate(predicate: str, known: set[str]) -> None:
         raise UserError(
             f"the predicate {predicate} asks for `{unknown[0]}`; documents have: {', '.join(sorted(known))}",
             hint=hint,
+        )
+
+
+def _check_known_early(predicate: str) -> None:
+    """Raise UserError where a predicate asks for what a tokenizer that learns from its group cannot know."""
+    if later := sorted(set(pl.sql_expr(predicate).meta.root_names()) & set(KNOWN_LATER)):
+        raise UserError(
+            f"the predicate {predicate} asks for `{later[0]}`, which is known once documents are tokenized, "
+            "and the tokenizer is to learn from this group before that",
+            hint="Ask for `bytes` instead, or leave out `tokenizer.extend` and `tokenizer.replace`.",
         )
 
 

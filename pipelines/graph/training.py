@@ -6,7 +6,7 @@ import json
 import netrc
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pipelines.errors import UserError, WorkError
@@ -17,7 +17,17 @@ from tokenizer_tools.load import TokenizerError, TokenizerFiles, UnreachableErro
 from tokenizer_tools.vocabulary.extend import added_tokens
 from trainers.adapters import has_adapter
 from trainers.config import SmallModel, Train, stage_before
+from trainers.new_tokens.find import written_tokens
 from trainers.requirements import ModelConfig, Refusal, Start, refusals
+
+
+class _Vocabulary(NamedTuple):
+    """What is known of the tokens of `train.model`; None: nobody knows."""
+
+    new: int | None = None
+    """Those of the run's tokenizer that the model does not know."""
+    written: int | None = None
+    """The largest id that the model's own tokenizer cuts text into, and one."""
 
 
 def check_training(recipe: Recipe, tokenizer: TokenizerFiles | None, faults: Faults) -> None:
@@ -34,23 +44,23 @@ def check_training(recipe: Recipe, tokenizer: TokenizerFiles | None, faults: Fau
         if "wandb" in stage.log_to:
             with faults.noted(f"train.{name}.log_to"):
                 _require_wandb_login()
-    config, new_tokens = None, None
+    config, vocabulary = None, _Vocabulary()
     if isinstance(recipe.train.model, str):
         with faults.noted("train.model"):
             config = _config_of(recipe.train.model)
         with faults.noted("tokenizer.base"):
-            new_tokens = _new_tokens(recipe, recipe.train.model, tokenizer)
+            vocabulary = _vocabulary(recipe, recipe.train.model, tokenizer)
         if config is None:
             return
     for name in recipe.mixtures:
-        start = _start(recipe, recipe.train, name, config, new_tokens)
+        start = _start(recipe, recipe.train, name, config, vocabulary)
         for refusal in refusals(start, recipe.train.stage(name), _longest(recipe, name)):
             with faults.noted(_place(name, refusal)):
                 raise UserError(refusal.message, hint=refusal.hint)
 
 
 def _start(
-    recipe: Recipe, train: Train, stage: str, config: ModelConfig | None, new_tokens: int | None
+    recipe: Recipe, train: Train, stage: str, config: ModelConfig | None, vocabulary: _Vocabulary
 ) -> Start:
     """What `stage` starts from: a model of the kind of `train.model`, perhaps trained before."""
     before = stage_before(stage, train.stage(stage).start, list(recipe.mixtures))
@@ -61,7 +71,7 @@ def _start(
         )
     if config is None:
         return _new(recipe, train, stage)
-    return Start(name, config, False, has_adapter(name), new_tokens)
+    return Start(name, config, False, has_adapter(name), vocabulary.new, vocabulary.written)
 
 
 def _new(recipe: Recipe, train: Train, stage: str) -> Start:
@@ -123,30 +133,31 @@ def _fetched_config(name: str) -> Path:
         raise WorkError(f"the hub was not asked for the config of `{name}`: {error}") from error
 
 
-def _new_tokens(recipe: Recipe, model: str, tokenizer: TokenizerFiles | None) -> int | None:
-    """How many tokens the run's tokenizer has that the model's own lacks; None where nobody knows."""
-    base = recipe.tokenizer.base
+def _vocabulary(recipe: Recipe, model: str, tokenizer: TokenizerFiles | None) -> _Vocabulary:
+    """What the model's own tokenizer and the run's have of each other."""
+    base, more = recipe.tokenizer.base, recipe.tokenizer.most_new_tokens
     if base == model:
-        return 0
+        return _Vocabulary(more, None if tokenizer is None else written_tokens(tokenizer))
     path = Path(model).expanduser()
     try:
         own = load_tokenizer(path if path.is_dir() else model)
     except UnreachableError as error:
         raise WorkError(str(error)) from error
     except TokenizerError:
-        return None
+        return _Vocabulary()
     if base is None:
         raise UserError(
             f"the run would train a tokenizer of its own, and `{model}` knows only its own",
             hint=f"Set `tokenizer: {{base: {model}}}`, or train a new model.",
         )
     try:
-        return None if tokenizer is None else len(added_tokens(own, tokenizer))
+        new = None if tokenizer is None or more is None else len(added_tokens(own, tokenizer)) + more
     except TokenizerError as error:
         raise UserError(
             str(error),
             hint="Name the tokenizer of `train.model`, or an extension of it, as `tokenizer.base`.",
         ) from error
+    return _Vocabulary(new, written_tokens(own))
 
 
 def _require_wandb_login() -> None:

@@ -39,6 +39,23 @@ def _unknown_sources(recipe: Recipe) -> list[Problem]:
             for i, rules in enumerate(recipe.curate.rules)
         ),
     ]
+    reference = recipe.tokenizer.replace.reference if recipe.tokenizer.replace else []
+    return [
+        *(
+            (
+                ("tokenizer", "replace", "reference", i),
+                f"there is no source `{name}` of documents (there are: {', '.join(recipe.own_sources)})",
+            )
+            for i, name in enumerate(reference)
+            if name not in recipe.own_sources
+        ),
+        *_named_unknown(recipe, named),
+    ]
+
+
+def _named_unknown(
+    recipe: Recipe, named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]]
+) -> list[Problem]:
     return [
         (
             (*place, "sources"),

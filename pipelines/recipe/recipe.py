@@ -30,10 +30,10 @@ from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.synthesize import Synthesize
+from pipelines.recipe.tokenizer import Tokenizer
 from pipelines.settings import STRICT, Name, Share
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.python_environment import PythonEnvironmentConfig
-from tokenizer_tools.train import TokenizerTraining
 from trainers.config import MODEL, Train
 
 FIRST_STAGE = "stage1"
@@ -88,24 +88,6 @@ class HeldOut(BaseModel):
         "passages",
         description="What training must not have of a document that is evaluated: long passages, for which "
         "all text is read once more, or only near duplicates.",
-    )
-
-
-class Tokenizer(BaseModel):
-    """The tokenizer: an existing one by `base`, or one trained on the selected text."""
-
-    model_config = STRICT
-
-    base: str | None = Field(
-        None, description="A tokenizer.json, a model folder or a hub id; null trains one."
-    )
-    train: TokenizerTraining = Field(
-        default_factory=TokenizerTraining, description="How a tokenizer is trained where there is no base."
-    )
-    chat_template: str | None = Field(
-        None,
-        description="A Jinja file that renders conversations, instead of the tokenizer's own template; its "
-        "path begins at the recipe's folder.",
     )
 
 

@@ -31,6 +31,7 @@ from pipelines.report.shards_now import shards_fingerprint
 from pipelines.report.synthesis import synthesis_report
 from pipelines.report.synthesis_trial import trial_report
 from pipelines.report.synthetic_share import synthetic_shares
+from pipelines.report.tokenizer import tokenizer_report
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
 from pipelines.report.yield_curve import yield_curves
@@ -39,7 +40,6 @@ from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
 from pipelines.stages.set_aside import ReadingStage, quarantined
 from pipelines.stages.tokenize import LEFT_OUT, Tokenize
-from pipelines.stages.tokenizer import ENCODER
 
 QUARANTINE_SHOWN = 200
 FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
@@ -98,7 +98,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "contamination": contamination_report(graph, done),
         "rules": [rule for s in done.of(graph.selects) for rule in failed_rules(s.manifest(workdir).counts)],
         "quarantine": list(_quarantine(graph, done)),
-        "tokenizer": _tokenizer(graph, workdir) if graph.tokenizer in done else None,
+        "tokenizer": tokenizer_report(graph, done),
         "mixtures": {
             name: mix.ledger(workdir).model_dump(mode="json")
             for name, mix in graph.mixes.items()
@@ -225,12 +225,6 @@ def _bad_records(stage: ReadingStage, done: Finished) -> Iterator[pa.Table]:
     else:
         for path in sorted((stage.folder(done.workdir) / "quarantine").glob("[0-9]*.parquet")):
             yield pq.read_table(path)
-
-
-def _tokenizer(graph: Graph, workdir: Path) -> dict[str, Any]:
-    encoder = orjson.loads(graph.tokenizer.path(workdir, ENCODER).read_bytes())
-    vocabulary = graph.tokenizer.manifest(workdir).counts.number("vocabulary")
-    return {"base": graph.recipe.tokenizer.base, "vocabulary": vocabulary, **encoder}
 
 
 def _training(graph: Graph, done: Finished) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Tokenizer.
 
-The base tokenizer, or one trained on the selected text, with the recipe's chat template where it names one;
-then the check of the fast encoder.
+The base tokenizer, perhaps with other tokens, or one trained on the selected text, with the recipe's chat
+template where it names one; then the check of the fast encoder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from typing_extensions import override
 
 from pipelines.errors import UserError
@@ -21,8 +20,10 @@ from pipelines.execution.fingerprint import fingerprint, library_versions
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.sources.models import ChatTemplate, ModelInput
-from pipelines.stages.parts import PartStage, text_size
+from pipelines.stages.parts import text_size
 from pipelines.stages.select import Select
+from pipelines.stages.selected_texts import SelectedTexts
+from pipelines.stages.vocabulary import Vocabulary
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
@@ -45,17 +46,20 @@ class Tokenizer(SingleTaskStage):
     """Output: `tokenizer/`, a folder that `AutoTokenizer.from_pretrained` opens, and `encoder.json`."""
 
     name: ClassVar[str] = "tokenizer"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     select: Select
     base: ModelInput | None
     training: TokenizerTraining
+    vocabulary: Vocabulary | None = None
+    """The base with other tokens, where the recipe asks for some."""
     chat_template: ChatTemplate | None = None
     """What takes the place of the tokenizer's own."""
 
     @property
     @override
     def inputs(self) -> tuple[Stage, ...]:
-        return (self.select, *self.select.preference.parts)
+        changed = (self.vocabulary,) if self.vocabulary else ()
+        return (self.select, *self.select.preference.parts, *changed)
 
     @property
     @override
@@ -69,19 +73,13 @@ class Tokenizer(SingleTaskStage):
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         try:
-            files = (
-                load_tokenizer(self.base.location, revision=self.base.revision)
-                if self.base
-                else self._train(workdir, output)
-            )
+            files = self._begin_with(workdir, output)
         except TokenizerError as error:
             raise UserError(str(error), hint="Mend `tokenizer` in the recipe.") from error
         files = self.with_template(files)
         with tempfile.TemporaryDirectory() as temporary:
             files.save(temporary)
-            for path in sorted(Path(temporary).iterdir()):
-                with output.file(f"{FOLDER}/{path.name}") as target:
-                    target.write_bytes(path.read_bytes())
+            output.copy_folder(Path(temporary), FOLDER)
         sample = [chunk for texts in self._sample(workdir, PARITY_SAMPLE_BYTES) for chunk in texts.chunks]
         encoder = Encoder.build(files, pa.chunked_array(sample, pa.large_string()))
         output.write_json(
@@ -89,6 +87,14 @@ class Tokenizer(SingleTaskStage):
             {"backend": encoder.backend, "refusal": encoder.refusal, "fingerprint": encoder.fingerprint},
         )
         output.counts.add("vocabulary", encoder.max_id + 1)
+
+    def _begin_with(self, workdir: Path, output: TaskOutput) -> TokenizerFiles:
+        """The tokenizer but for its chat template."""
+        if self.vocabulary is not None:
+            return self.vocabulary.files(workdir)
+        if self.base is not None:
+            return load_tokenizer(self.base.location, revision=self.base.revision)
+        return self._train(workdir, output)
 
     def with_template(self, files: TokenizerFiles) -> TokenizerFiles:
         """The tokenizer with the recipe's chat template, where it names one."""
@@ -105,25 +111,14 @@ class Tokenizer(SingleTaskStage):
         return train_tokenizer(texts, self.training)
 
     def _sample(self, workdir: Path, limit: int) -> Iterator[pa.ChunkedArray]:
-        """Texts of kept documents that are not held out: an equal share of `limit` bytes from each part."""
-        sources = self.select.preference.parts
-        parts = [(source, name) for source in sources for name in source.part_names(workdir)]
-        for source, name in parts:
-            texts = self._trainable(workdir, source, name)
-            lengths = pa.compute.cumulative_sum(pa.compute.binary_length(texts).cast(pa.int64()))
-            inside = pa.compute.sum(pa.compute.less_equal(lengths, limit // len(parts))).as_py() or 0
-            if inside:
-                yield texts.slice(0, inside)
-
-    def _trainable(self, workdir: Path, source: PartStage, name: str) -> pa.ChunkedArray:
-        verdict = self.select.verdict(workdir, source.scope, name, ["keep", "held_out"])
-        wanted = pa.compute.and_not(verdict.column("keep"), verdict.column("held_out"))
-        return pq.read_table(source.path(workdir, name), columns=["text"]).column("text").filter(wanted)
+        """Texts of kept documents that are not held out, `limit` bytes in all."""
+        texts = SelectedTexts(self.select, self.select.preference.parts)
+        return (documents.column("text") for documents in texts.sample(workdir, limit))
 
     @property
     def identity(self) -> str:
         """What decides the ids, as far as it is known before the run."""
-        if self.base is None:
+        if self.base is None or self.vocabulary is not None:
             return self.fingerprint
         template = self.chat_template
         return fingerprint([self.base.identity, template.identity]) if template else self.base.identity

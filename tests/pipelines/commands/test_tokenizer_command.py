@@ -1,4 +1,4 @@
-"""`coupage tokenizer`: train, extend, report, on files with bad records in them."""
+"""`coupage tokenizer`: train, extend, on files with bad records in them."""
 
 import json
 
@@ -30,25 +30,6 @@ def test_a_trained_tokenizer_opens_and_has_the_size(trained):
     from transformers import AutoTokenizer
 
     assert len(AutoTokenizer.from_pretrained(trained)) == 600
-
-
-def test_the_report_counts_the_tokens_of_each_file(coupage, trained, files, texts):
-    report = json.loads(coupage("tokenizer", "report", trained, *files, "--json").stdout)
-    encoder = Encoder.build(load_tokenizer(trained))
-    for row, part in zip(report["files"], (texts[:30], texts[30:]), strict=True):
-        tokens = len(encoder.encode(pa.array(part, pa.large_string())).ids) - len(part)
-        size = sum(len(text.encode()) for text in part)
-        assert (row["documents"], row["tokens"], row["bytes"]) == (len(part), tokens, size)
-        assert row["bytes_per_token"] == pytest.approx(size / tokens)
-    assert report["all"]["documents"] == len(texts)
-    assert report["bad_records"] == {"invalid JSON": 1} and report["measured_in_part"] == []
-    assert "first.jsonl" in coupage("tokenizer", "report", trained, *files).stdout
-
-
-def test_of_a_large_file_the_report_measures_the_beginning_and_says_so(coupage, trained, large_file, files):
-    report = json.loads(coupage("tokenizer", "report", trained, large_file, files[1], "--json").stdout)
-    assert report["measured_in_part"] == ["large.jsonl"]
-    assert 15 << 20 < report["files"][0]["bytes"] <= 16 << 20
 
 
 def test_an_extension_keeps_the_old_cuts_and_names_its_pieces(coupage, trained, files, tmp_path, texts):
