@@ -85,7 +85,7 @@ def evaluate_pieces(
     objective.bfloat16 = in_bfloat16(dtype)
     with objective.in_precision(), torch.no_grad():
         if recode is not None:
-            return _described(shards, *_recoded_sums(objective, shards, recode), described)
+            return described_pieces(shards, *_recoded_sums(objective, shards, recode), described)
         return score_pieces(objective, shards, micro_batch_rows, described)
 
 
@@ -119,7 +119,7 @@ def score_pieces(
     objective.train(training)
     tokens = shards.segments["tokens"].to_numpy()
     begun = np.array([_begins(piece, shards.begin_id) for pack in shards for piece in _split(pack)], bool)
-    return _described(shards, nats, predicted, tokens - begun, described)
+    return described_pieces(shards, nats, predicted, tokens - begun, described)
 
 
 def _recoded_sums(
@@ -216,7 +216,7 @@ def _split(pack: "Pack") -> list[npt.NDArray[Any]]:
     return np.split(pack.input_ids, np.cumsum(pack.seq_lengths)[:-1])
 
 
-def _described(
+def described_pieces(
     shards: "Shards",
     nats: npt.NDArray[Any],
     predicted: npt.NDArray[Any],
