@@ -5,9 +5,9 @@
 
 A path is a file or a folder. Read are plain text (.txt, .md, .rst, man pages), records (.jsonl, .json,
 .csv, .tsv: their strings that are prose), sentences of treebanks (.conllu), and Python files: as they are for
-`--code`, their docstrings for the other kinds; each also with .gz. For `--russian` only strings of
-mostly Cyrillic letters count, for `--english` of Latin ones. Of each kind at most `--megabytes` are taken, files in an order that does not depend on
-their folders.
+`--code`, their docstrings for the other kinds; each also with .gz. For `--russian` only strings of mostly
+Cyrillic letters count, for `--english` of Latin ones. Of each kind at most `--megabytes` are taken, files in
+an order that does not depend on their folders.
 
 FOLDER gets a Parquet file for each kind, with the columns `work` and `text`. A work is what is never divided
 between learning and held-out text: a file, a record, or, of files above 2 MB, which are collections, each
@@ -131,7 +131,9 @@ def _strings(record: Any, kind: str) -> list[str]:
 
 def _in_script(text: str, kind: str) -> bool:
     """Whether most letters are of the script of this kind."""
-    return kind not in SCRIPTS or 2 * len(re.findall(SCRIPTS[kind], text)) > len(re.findall(r"[^\W\d_]", text))
+    return kind not in SCRIPTS or 2 * len(re.findall(SCRIPTS[kind], text)) > len(
+        re.findall(r"[^\W\d_]", text)
+    )
 
 
 def _files(paths: list[Path]) -> list[Path]:

@@ -38,10 +38,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from benchmarks.augmentation.__main__ import STUDENT
 from benchmarks.vocabulary.data import dealt, stretches, texts
 from benchmarks.vocabulary.shards import ShardsWriter
+from mixers.shards import Shards
 from tokenizer_tools.load import TokenizerFiles
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 from tokenizer_tools.vocabulary.change import change_vocabulary
@@ -49,8 +51,12 @@ from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyRep
 from tokenizer_tools.vocabulary.words import WordCounter, WordCounts
 from trainers.config import Optimizer, Phase, SmallModel, StageTraining
 from trainers.evaluate import evaluate
-from trainers.model import vocabulary_size
+from trainers.model import load_model, vocabulary_size
+from trainers.new_tokens.add import add_embeddings
+from trainers.new_tokens.find import new_tokens, own_tokenizer
+from trainers.precision import default_device
 from trainers.train import train
+from trainers.undertrained import find_undertrained
 
 ENGLISH, RUSSIAN, OTHER = "English", "Russian", "other"
 BASE_MIXTURE = {ENGLISH: 0.75, RUSSIAN: 0.2, OTHER: 0.05}
@@ -59,6 +65,7 @@ SCRIPTS = ("Han", "Hangul", "Hiragana", "Katakana")
 """Whose tokens `replace` may take."""
 VOCABULARY_TEXT = {ENGLISH: 4_000_000, OTHER: 1_000_000, RUSSIAN: 150_000}
 """Bytes that the base tokenizer learns from."""
+OUR_STARTS = ("mean", "position", "length", "omp", "distill", "random")
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 TUNING_SEED = 0
 
@@ -202,48 +209,62 @@ class Seed:
         return self._train("base", "base", size.model, shards, self._stage(size.base_rate, ()))
 
     def train_arm(self, arm: str, rate: float) -> dict[str, Any]:
-        size = self._size
-        tokenizer = arm if arm in self._files else "base"
-        steps = round(size.steps * self._operations("extended") / self._operations(tokenizer))
-        shards = self._folder / "shards" / arm
-        if not shards.exists():
-            mixture = {
-                RUSSIAN: (1 - REPLAY, self._shuffled(self._found.russian["domain"])),
-                ENGLISH: (REPLAY, self._shuffled(self._found.english["replay"])),
-            }
-            self._writers[tokenizer].write_training(shards, steps * size.rows_per_step, mixture)
-        phases = {
+        """Train an arm; for changed vocabularies also the new tokens that are under-trained then."""
+        phases: tuple[Phase, ...] = {
             "all weights": (),
             "embeddings": (Phase(train="embeddings"),),
         }.get(
             arm,
-            (Phase(train="new_embeddings", steps=size.new_rows_steps), Phase(train="embeddings")),
+            (Phase(train="new_embeddings", steps=self._size.new_rows_steps), Phase(train="embeddings")),
         )
-        return self._train(arm, tokenizer, self._folder / "base", shards, self._stage(rate, phases))
+        base = self._folder / "base"
+        trained = self._train(arm, self._tokenizer(arm), base, self._shards(arm), self._stage(rate, phases))
+        if arm in self._files:
+            found = find_undertrained(self._folder / arm, base)
+            trained |= {"new_tokens": found.new_tokens, "under_trained": len(found.under_trained)}
+            trained |= {"controls": found.controls, "indicator": found.indicator}
+        return trained
 
     def starts(self) -> dict[str, float]:
-        """Bits per byte of held-out Russian of the extended model, before training."""
-        import torch
+        """Bits per byte of held-out Russian of the extended model, before training.
 
-        from trainers.model import load_model
-        from trainers.new_tokens import add_embeddings, new_tokens
-
-        added = new_tokens(self._folder / "base", self._folder / "tokenizers" / "extended")
-        rows = vocabulary_size(max(added))
+        `transformers, random` is `resize_token_embeddings` without `mean_resizing`, its way of older days.
+        """
+        own = own_tokenizer(self._folder / "base")
+        added = new_tokens(own, self._folder / "tokenizers" / "extended")
+        shards = Shards.open(self._shards("extended"))
         found = {}
-        for start in ("mean of pieces", "transformers' default", "random"):
+        for start in (*OUR_STARTS, "transformers", "transformers, random"):
             torch.manual_seed(self._seed)
             model = load_model(self._folder / "base")
-            if start == "mean of pieces":
-                add_embeddings(model, added)
+            if start in OUR_STARTS:
+                model.to(default_device() if start == "distill" else "cpu")
+                add_embeddings(model, added, start, own, shards, self._seed)
             else:
-                model.resize_token_embeddings(rows, mean_resizing=start == "transformers' default")
+                rows = vocabulary_size(max(added))
+                model.resize_token_embeddings(rows, mean_resizing=start == "transformers")
             folder = self._folder / "start"
             model.save_pretrained(folder)
             scores = evaluate(folder, self._folder / "held_out" / "extended", micro_batch_rows=8)
             found[start] = scores.groups[RUSSIAN].bits_per_byte
             shutil.rmtree(folder)
         return found
+
+    def _tokenizer(self, arm: str) -> str:
+        return arm if arm in self._files else "base"
+
+    def _shards(self, arm: str) -> Path:
+        """The shards that an arm trains on, in its tokenizer and as many rows as its operations allow."""
+        shards = self._folder / "shards" / arm
+        if not shards.exists():
+            name = self._tokenizer(arm)
+            steps = round(self._size.steps * self._operations("extended") / self._operations(name))
+            mixture = {
+                RUSSIAN: (1 - REPLAY, self._shuffled(self._found.russian["domain"])),
+                ENGLISH: (REPLAY, self._shuffled(self._found.english["replay"])),
+            }
+            self._writers[name].write_training(shards, steps * self._size.rows_per_step, mixture)
+        return shards
 
     def _train(
         self, arm: str, tokenizer: str, model: Path | SmallModel, shards: Path, stage: StageTraining
@@ -335,8 +356,8 @@ def summary(results: dict[str, Any]) -> str:
     lines += [
         "",
         "| Arm | Tokens | Operations | Russian | against `all weights` | against `embeddings` "
-        "| English | against the base |",
-        "|---|---|---|---|---|---|---|---|",
+        "| English | against the base | New tokens under-trained |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for arm in seeds[0]["arms"]:
         trained = [one["arms"][arm] for one in seeds]
@@ -353,6 +374,13 @@ def summary(results: dict[str, Any]) -> str:
             cells.append("" if arm in ("all weights", "embeddings") else interval(steps, "+.1f") + " %")
         steps = [100 * (one[ENGLISH] / two[ENGLISH] - 1) for one, two in zip(last, before, strict=True)]
         cells += [interval((one[ENGLISH] for one in last), ".3f"), interval(steps, "+.2f") + " %"]
+        cells.append(
+            ", ".join(
+                f"{each['under_trained']} of {each['new_tokens']:,}"
+                for each in trained
+                if "new_tokens" in each
+            )
+        )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -29,7 +29,7 @@ class ShardsWriter:
         return [np.concatenate([[self._encoder.end_id], ids]).astype(np.uint32) for ids in found]
 
     def write_training(self, folder: Path, rows: int, mixture: dict[str, tuple[float, list[str]]]) -> Path:
-        """Full rows of documents one after another, cut where a row is full; repeated where there are too few.
+        """Full rows of documents one after another, cut where a row is full; repeated where they are too few.
 
         Args:
             folder: A new folder.

@@ -8,14 +8,14 @@ whose tokens may go, where those that no text here uses are too few. Half of the
 from, half are held out. Everything is measured by the tokenizers library, which knows nothing of the change:
 
 bytes per token   of held-out text of the kind: of the base, of ours, and of the usual way, a new BPE that the
-                  library trains on the same text, whose first N tokens that the base lacks go into the base
-                  by `add_tokens`
-used              share of the new tokens that occur in that held-out text; of ours, of the usual way
+                  library trains on the same text, whose tokens that the base lacks go into the base by
+                  `add_tokens`: its first N, or those of a new BPE of N tokens in all, which are fewer
+used              share of the new tokens that occur in that held-out text
 unreachable       new tokens that the library gives for no text: neither for their own nor for any here
 violations        of held-out documents, those of the kind first, where new tokens replaced by their pieces
                   do not give the base's ids; under a replacement, among documents that hold no replaced token
 specials          added tokens of the base that have another id, alone or in a text
-English           tokens of the base that are not there any more, in held-out English; of ours, of the usual way
+English           tokens of the base that are not there any more, in held-out English
 ids               the number of ids, and the size padded to 64, after less before
 """
 
@@ -24,6 +24,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,21 +79,30 @@ def encode(tokenizer: Tokenizer, found: list[str]) -> Ids:
     ]
 
 
-def usual_way(base: TokenizerFiles, found: list[str], wanted: int) -> tuple[Tokenizer, list[str]]:
-    """The base with the first `wanted` tokens, in merge order, of a new BPE that it lacks; and their texts."""
+def usual_way(base: TokenizerFiles, found: list[str], wanted: int) -> tuple[Tokenizer, list[str], int]:
+    """A new BPE merged into the base by `add_tokens`.
+
+    Returns:
+        The base with the first `wanted` tokens, in merge order, that it lacks; their texts; and how many of
+        them a new BPE of `wanted` tokens in all has.
+    """
     plain = Tokenizer.from_str(base.tokenizer_json.decode())
     decoder = decoders.ByteLevel()
+    lacking: list[str] = []
+    same_size = 0
     for size in (2 * wanted, 8 * wanted, 32 * wanted):
         new = Tokenizer(models.BPE())
         new.pre_tokenizer = plain.pre_tokenizer
         new.train_from_iterator(found, trainers.BpeTrainer(vocab_size=size, show_progress=False))
-        in_order = sorted(new.get_vocab().items(), key=lambda item: item[1])
-        lacking = [decoder.decode([token]) for token, _ in in_order if token not in base.vocabulary]
-        lacking = [text for text in lacking if "\ufffd" not in text]
-        if len(lacking) >= wanted:
+        tokens = {number: token for token, number in new.get_vocab().items() if token not in base.vocabulary}
+        decoded = {number: decoder.decode([tokens[number]]) for number in sorted(tokens)}
+        whole = {number: text for number, text in decoded.items() if "\ufffd" not in text}
+        same_size = sum(number < wanted for number in whole)
+        lacking = list(whole.values())[:wanted]
+        if len(lacking) == wanted:
             break
-    plain.add_tokens(lacking[:wanted])
-    return plain, lacking[:wanted]
+    plain.add_tokens(lacking)
+    return plain, lacking, same_size
 
 
 def undone(ids: Ids, pieces: dict[int, tuple[int, ...]], largest: int) -> Ids:
@@ -134,7 +144,9 @@ def share_lost(base: Tokenizer, changed: Tokenizer, found: list[str]) -> float:
     """Of the base's tokens in texts, those that the other tokenizer does not give at the same place."""
     lost = total = 0
     for at in range(0, len(found), BATCH):
-        batches = [one.encode_batch(found[at : at + BATCH], add_special_tokens=False) for one in (base, changed)]
+        batches = [
+            one.encode_batch(found[at : at + BATCH], add_special_tokens=False) for one in (base, changed)
+        ]
         for old, new in zip(*batches, strict=True):
             placed = set(zip(old.ids, old.offsets, strict=True))
             total += len(placed)
@@ -181,46 +193,55 @@ class Trial:
         halves = self._halves
         library = Tokenizer.from_str(ours.files.tokenizer_json.decode())
         ids = {name: encode(library, found) for name, found in halves.held_out.items()}
-        rival, added = usual_way(self._base, halves.learnt[kind], self._options.tokens)
-        rival_ids = encode(rival, halves.held_out[kind])
-        rival_new = [rival.token_to_id(text) for text in added]
-        used, rival_used = (set(np.concatenate(found).tolist()) for found in (ids[kind], rival_ids))
+        used = set(np.concatenate(ids[kind]).tolist())
         violations, checked = self._violations(kind, ids, ours)
-        size = sum(len(text.encode()) for text in halves.held_out[kind])
         before, after = (max(each.vocabulary.values()) + 1 for each in (self._base, ours.files))
         return {
             "tokenizer": self._base.source,
             "text": kind,
             "change": change,
-            "tokens": len(ours.pieces),
-            "rival_tokens": len(added),
-            "bytes_per_token": {
-                "base": size / sum(map(len, self._ids[kind])),
-                "ours": size / sum(map(len, ids[kind])),
-                "rival": size / sum(map(len, rival_ids)),
+            "seconds": seconds,
+            "base": {"bytes_per_token": self._bytes_per_token(kind, self._ids[kind])},
+            "ours": {
+                "tokens": len(ours.pieces),
+                "bytes_per_token": self._bytes_per_token(kind, ids[kind]),
+                "used": len(used & ours.pieces.keys()) / len(ours.pieces),
+                "unreachable": unreachable(library, ours.pieces, used),
+                "english_lost": share_lost(self._library, library, halves.held_out["english"]),
             },
-            "used": {
-                "ours": len(used & ours.pieces.keys()) / len(ours.pieces),
-                "rival": len(rival_used & set(rival_new)) / len(rival_new),
-            },
-            "unreachable": {
-                "ours": unreachable(library, ours.pieces, used),
-                "rival": sum(
-                    number not in rival_used and number not in _alone(rival, text)
-                    for number, text in zip(rival_new, added, strict=True)
-                ),
-            },
+            **self._rivals(kind),
             "violations": violations,
             "documents": checked,
             "specials": changed_specials(self._base, library),
-            "english_lost": {
-                "ours": share_lost(self._library, library, halves.held_out["english"]),
-                "rival": share_lost(self._library, rival, halves.held_out["english"]),
-            },
             "ids": [before, after],
             "padded": [-(-before // 64) * 64, -(-after // 64) * 64],
-            "seconds": seconds,
         }
+
+    @cache  # noqa: B019 -- the same for both changes
+    def _rivals(self, kind: str) -> dict[str, dict[str, Any]]:
+        most, added, same_size = usual_way(self._base, self._halves.learnt[kind], self._options.tokens)
+        fewer = Tokenizer.from_str(self._base.tokenizer_json.decode())
+        fewer.add_tokens(added[:same_size])
+        return {
+            "add_tokens": self._rival(kind, most, added),
+            "add_tokens, same size": self._rival(kind, fewer, added[:same_size]),
+        }
+
+    def _rival(self, kind: str, rival: Tokenizer, added: list[str]) -> dict[str, Any]:
+        ids = encode(rival, self._halves.held_out[kind])
+        used = set(np.concatenate(ids).tolist())
+        new = {rival.token_to_id(text): text for text in added}
+        alone = (number in used or number in _alone(rival, text) for number, text in new.items())
+        return {
+            "tokens": len(new),
+            "bytes_per_token": self._bytes_per_token(kind, ids),
+            "used": len(used & new.keys()) / len(new),
+            "unreachable": len(new) - sum(alone),
+            "english_lost": share_lost(self._library, rival, self._halves.held_out["english"]),
+        }
+
+    def _bytes_per_token(self, kind: str, ids: Ids) -> float:
+        return sum(len(text.encode()) for text in self._halves.held_out[kind]) / sum(map(len, ids))
 
     def _violations(self, kind: str, ids: dict[str, Ids], ours: ChangedTokenizer) -> tuple[int, int]:
         """Documents whose undone ids are not the base's, and how many were looked at."""
@@ -237,25 +258,31 @@ class Trial:
         return violations, checked
 
 
-HEAD = (
-    "| Tokenizer | Text | Change | Bytes per token: base | ours | `add_tokens` | Used: ours | `add_tokens` "
-    "| Unreachable: ours | `add_tokens` | Violations | Specials changed | English tokens lost: ours "
-    "| `add_tokens` | Ids | Padded |\n|" + "---|" * 16
-)
+TOKENIZERS = ("ours", "add_tokens, same size", "add_tokens")
+HEAD = """
+Of ours / of `add_tokens` with a new BPE of the same size / of `add_tokens` with as many new tokens:
+
+| Tokenizer | Text | Change | New tokens | Bytes per token, before | after | Used | Unreachable | English lost \
+| Violations | Specials | Ids | Padded |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def row(found: dict[str, Any]) -> str:
-    size, used, english = found["bytes_per_token"], found["used"], found["english_lost"]
+    def each(name: str, form: str) -> str:
+        return " / ".join(format(found[one][name], form) for one in TOKENIZERS)
+
     cells = [
         Path(found["tokenizer"]).stem,
         found["text"],
-        f"{found['change']} {found['tokens']:,}",
-        *(f"{size[name]:.3f}" for name in ("base", "ours", "rival")),
-        *(f"{used[name]:.1%}" for name in ("ours", "rival")),
-        *(str(found["unreachable"][name]) for name in ("ours", "rival")),
+        found["change"],
+        each("tokens", ","),
+        f"{found['base']['bytes_per_token']:.3f}",
+        each("bytes_per_token", ".3f"),
+        each("used", ".1%"),
+        each("unreachable", ","),
+        each("english_lost", ".3%"),
         f"{found['violations']} of {found['documents']:,}",
         str(found["specials"]),
-        *(f"{english[name]:.3%}" for name in ("ours", "rival")),
         *(f"{found[name][1] - found[name][0]:+,}" for name in ("ids", "padded")),
     ]
     return "| " + " | ".join(cells) + " |"
