@@ -62,12 +62,14 @@ class Halves:
             {kind: each["held out"] for kind, each in found.items()},
         )
 
-    def documents(self, first: str, count: int) -> list[tuple[str, int]]:
-        """Kind and place of so many held-out documents: those of one kind, then the others in turn."""
+    def checked(self, first: str, count: int) -> dict[tuple[str, int], str]:
+        """So many held-out documents: all of one kind, then of the others in turn."""
         others = [kind for kind in self.held_out if kind != first]
         longest = max(map(len, self.held_out.values()))
+        own = [(first, n) for n in range(len(self.held_out[first]))]
         rest = [(kind, n) for n in range(longest) for kind in others if n < len(self.held_out[kind])]
-        return ([(first, n) for n in range(len(self.held_out[first]))] + rest)[:count]
+        places = own + rest[: max(0, count - len(own))]
+        return {(kind, n): self.held_out[kind][n] for kind, n in places}
 
 
 def encode(tokenizer: Tokenizer, found: list[str]) -> Ids:
@@ -189,11 +191,13 @@ class Trial:
         return counter.counts()
 
     def _measured(self, kind: str, change: str, ours: ChangedTokenizer, seconds: float) -> dict[str, Any]:
-        halves = self._halves
+        held_out = self._halves.held_out
         library = Tokenizer.from_str(ours.files.tokenizer_json.decode())
-        ids = {name: encode(library, found) for name, found in halves.held_out.items()}
-        used = set(np.concatenate(ids[kind]).tolist())
-        violations, checked = self._violations(kind, ids, ours)
+        checked = self._halves.checked(kind, self._options.documents)
+        ids = dict(zip(checked, encode(library, list(checked.values())), strict=True))
+        own = [ids[kind, n] for n in range(len(held_out[kind]))]
+        used = set(np.concatenate(own).tolist())
+        violations, documents = self._violations(ids, ours)
         before, after = (max(each.vocabulary.values()) + 1 for each in (self._base, ours.files))
         return {
             "tokenizer": self._base.source,
@@ -203,13 +207,13 @@ class Trial:
             "base": {"bytes_per_token": self._bytes_per_token(kind, self._ids[kind])},
             "ours": {
                 "tokens": len(ours.pieces),
-                "bytes_per_token": self._bytes_per_token(kind, ids[kind]),
+                "bytes_per_token": self._bytes_per_token(kind, own),
                 "used": len(used & ours.pieces.keys()) / len(ours.pieces),
                 "unreachable": unreachable(library, ours.pieces, used),
-                "english_lost": share_lost(self._library, library, halves.held_out["english"]),
+                "english_lost": share_lost(self._library, library, held_out["english"]),
             },
             "violations": violations,
-            "documents": checked,
+            "documents": documents,
             "specials": changed_specials(self._base, library),
             "ids": [before, after],
             "padded": [-(-before // 64) * 64, -(-after // 64) * 64],
@@ -240,19 +244,17 @@ class Trial:
     def _bytes_per_token(self, kind: str, ids: Ids) -> float:
         return sum(len(text.encode()) for text in self._halves.held_out[kind]) / sum(map(len, ids))
 
-    def _violations(self, kind: str, ids: dict[str, Ids], ours: ChangedTokenizer) -> tuple[int, int]:
+    def _violations(self, ids: dict[tuple[str, int], Any], ours: ChangedTokenizer) -> tuple[int, int]:
         """Documents whose undone ids are not the base's, and how many were looked at."""
         gone = np.array(sorted(ours.replaced), np.int64)
-        largest = max(ours.files.vocabulary.values())
-        violations = checked = 0
-        found = self._halves.documents(kind, self._options.documents)
-        back = undone([ids[name][n] for name, n in found], ours.pieces, largest)
-        for (name, n), one in zip(found, back, strict=True):
-            old = self._ids[name][n]
+        violations = looked_at = 0
+        back = undone(list(ids.values()), ours.pieces, max(ours.files.vocabulary.values()))
+        for (kind, n), one in zip(ids, back, strict=True):
+            old = self._ids[kind][n]
             if not np.isin(old, gone).any():
-                checked += 1
+                looked_at += 1
                 violations += not np.array_equal(one, old)
-        return violations, checked
+        return violations, looked_at
 
 
 TOKENIZERS = ("ours", "add_tokens, same size", "add_tokens")
