@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 
 Allocate = Callable[[int, DTypeLike], NDArray[Any]]
 """Makes an array of a length and a type, whatever it holds: `numpy.empty`, or one that maps a file."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mixers.arrays import Allocate, chunks, index_type
 from mixers.budget import Overflow, Supply, Unit
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 from mixers.packing import Packing, pieces_of
 
 _COLUMNS = {

@@ -4,7 +4,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 
 
 @compiled

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mixers.arrays import Allocate
 from mixers.budget import Budget, Unit
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 from mixers.documents import Documents
 from mixers.packing import Packing
 

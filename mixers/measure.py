@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mixers.arrays import chunks
 from mixers.budget import Unit
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 from mixers.layout import CUT, UNUSED, Layout
 from mixers.ledger import GroupLedger, Ledger, Quota
 from mixers.order import follow_quotas

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixers.arrays import Allocate, count_below, index_type, numbers
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 
 EPOCH_BLOCKS = 8
 """Parts of an epoch whose order is kept, and within which the rows are shuffled anew in each epoch."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixers.arrays import Allocate, index_type
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 
 WINDOW = 8192
 """Documents among which the best fit is sought."""

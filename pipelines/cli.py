@@ -19,8 +19,10 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(help="List, show, make and check recipes.", no_args_is_help=True)
 app.add_typer(recipe_app, name="recipe")
-tokenizer_app = typer.Typer(help="Measure, train and extend tokenizers.", no_args_is_help=True)
+tokenizer_app = typer.Typer(help="Measure, train and change tokenizers.", no_args_is_help=True)
 app.add_typer(tokenizer_app, name="tokenizer")
+embeddings_app = typer.Typer(help="Check and carry over the embeddings of tokens.", no_args_is_help=True)
+app.add_typer(embeddings_app, name="embeddings")
 shards_app = typer.Typer(help="Look into shards, export them to other trainers.", no_args_is_help=True)
 app.add_typer(shards_app, name="shards")
 
@@ -450,13 +452,78 @@ def tokenizer_extend(
     base: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
     files: Files,
     output: Output,
-    tokens: Annotated[int, typer.Option(help="Tokens to add at most.")],
+    tokens: Annotated[int | None, typer.Option(help="Tokens to add at most.")] = None,
+    min_gain: Annotated[
+        float | None,
+        typer.Option(help="Stop where the next token would save less than this share of all tokens."),
+    ] = None,
     messages: Messages = None,
 ) -> None:
     """Add the tokens that shorten documents most; everything else is cut as before."""
     from pipelines.commands.tokenizer import extend
 
-    extend(base, files, output, tokens, messages)
+    extend(base, files, output, tokens, min_gain, messages)
+
+
+@tokenizer_app.command("replace")
+def tokenizer_replace(
+    base: Annotated[str, typer.Argument(help="A tokenizer.json, a model folder or a hub id.")],
+    files: Files,
+    output: Output,
+    tokens: Annotated[int, typer.Option(help="Tokens to replace.")],
+    reference: Annotated[
+        list[str],
+        typer.Option(metavar="FILE", help="Text by which the use of old tokens is judged; may be repeated."),
+    ],
+    script: Annotated[
+        list[str],
+        typer.Option(help="A Unicode script that may go, such as Han; may be repeated."),
+    ] = [],  # noqa: B006
+    messages: Messages = None,
+) -> None:
+    """Put the tokens that shorten documents most in the place of ones that nobody needs."""
+    from pipelines.commands.tokenizer import replace
+
+    replace(base, files, reference, output, tokens, script, messages)
+
+
+@embeddings_app.command("check")
+def embeddings_check(
+    model: Annotated[str, typer.Argument(help="The folder of a model, or a hub id.")],
+    base: Annotated[
+        str | None,
+        typer.Option(help="The model before its vocabulary was changed: look at the new tokens alone."),
+    ] = None,
+    shards: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_OR_SHARDS", help="With --base: held-out text on which both are scored as well."
+        ),
+    ] = None,
+    prompts: Annotated[
+        bool, typer.Option("--prompts/--no-prompts", help="Ask the model to repeat tokens, or do not.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Find tokens that a model was hardly trained on; with --base fail where a new token is one."""
+    from pipelines.commands.embeddings import check
+
+    check(model, base, shards, prompts, json)
+
+
+@embeddings_app.command("carry")
+def embeddings_carry(
+    base: Annotated[str, typer.Argument(help="The model that both others were made from.")],
+    adapted: Annotated[str, typer.Argument(help="The base with a changed tokenizer and its embeddings.")],
+    sibling: Annotated[str, typer.Argument(help="The base, fine-tuned, such as the instruct model.")],
+    output: Output,
+    method: Annotated[str, typer.Option(help="swap, correction or conversion.")] = "conversion",
+    json: Json = False,
+) -> None:
+    """Give a fine-tuned sibling the tokenizer and embeddings that its base was adapted by."""
+    from pipelines.commands.embeddings import carry
+
+    carry(base, adapted, sibling, output, method, json)
 
 
 @shards_app.command("info")

@@ -22,7 +22,9 @@ def _compiler(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         except RuntimeError:  # neither the package's folder nor the user's cache can be written
             return njit(**options)(function)
         # numba asks whether the function's own file has changed, but its code holds other files' functions
-        dispatcher._cache._cache_file._source_stamp = _source_stamp(Path(function.__code__.co_filename).parent)
+        dispatcher._cache._cache_file._source_stamp = _source_stamp(
+            Path(function.__code__.co_filename).parent
+        )
         return dispatcher
 
     return compiler
@@ -34,7 +36,9 @@ compiled = _compiler()
 entry = _compiler(nogil=True, error_model="numpy", _nrt=False)
 """The same for one that allocates nothing, and so need not count references to its arrays."""
 
-kernel = _compiler(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+kernel = _compiler(
+    nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 """The same for one that only compiled functions call."""
 
 inline_kernel = _compiler(

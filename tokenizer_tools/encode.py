@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tokenizer_tools.backends import BACKENDS, Backend, Ids, Offsets
+from tokenizer_tools.fast.framing import framed
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
 
@@ -38,10 +39,11 @@ class Encoder:
     def __init__(self, files: TokenizerFiles, backend: Backend, refusal: str | None) -> None:
         self._backend = backend
         self.files = files
+        """The tokenizer."""
         self.backend = backend.name
-        """The library that encodes: `fastokens`, or `tokenizers` where the fast one was refused."""
+        """What encodes: `coupage`, or `fastokens` or `tokenizers` where faster ones were refused."""
         self.refusal = refusal
-        """Why the fast backend was refused, None where it was not."""
+        """Why faster backends were refused, None where none was."""
         self.end_id = files.token_id(files.end_token)
         self.begin_id = begin_id(files)
         self.added_tokens = 1 if self.begin_id is None else 2
@@ -87,8 +89,13 @@ class Encoder:
         if texts.null_count:
             row = texts.is_null().index(True).as_py()
             raise TokenizerError(f"Row {row} has no text. Leave out documents without text before encoding.")
-        ids, offsets = self._backend.encode(texts.to_pylist())
-        return _framed(ids, offsets, self.begin_id, self.end_id)
+        ids, offsets = self._backend.encode(_one_array(texts))
+        return Encoded(*framed(ids, offsets, self.begin_id, self.end_id))
+
+
+def _one_array(texts: pa.LargeStringArray | pa.StringArray | pa.ChunkedArray) -> pa.LargeStringArray:
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    return whole.cast(pa.large_string())
 
 
 def control_tokens(files: TokenizerFiles) -> dict[str, int]:
@@ -146,7 +153,7 @@ def begin_id(files: TokenizerFiles) -> int | None:
 def _check_neutral(files: TokenizerFiles, backend: Backend, spelled: list[str]) -> None:
     unknown = files.definition["model"].get("unk_token")
     forbidden = [number for token, number in control_tokens(files).items() if token != unknown]
-    ids, offsets = backend.encode(spelled)
+    ids, offsets = backend.encode(pa.array(spelled, pa.large_string()))
     found = np.flatnonzero(np.isin(ids, forbidden))
     if found.size:
         text = spelled[int(np.searchsorted(offsets, found[0], side="right")) - 1]
@@ -154,21 +161,6 @@ def _check_neutral(files: TokenizerFiles, backend: Backend, spelled: list[str]) 
             f"{files.source} gives a control token for the ordinary text {text!r}: documents could forge "
             "control tokens. Use a tokenizer whose model does not hold them as ordinary pieces."
         )
-
-
-def _framed(ids: Ids, offsets: Offsets, begin: int | None, end: int) -> Encoded:
-    """Put the begin and the end token around each document."""
-    added = 1 if begin is None else 2
-    framed_offsets = offsets + added * np.arange(len(offsets))
-    framed = np.empty(framed_offsets[-1], np.uint32)
-    is_text = np.ones(len(framed), bool)
-    is_text[framed_offsets[1:] - 1] = False
-    framed[framed_offsets[1:] - 1] = end
-    if begin is not None:
-        is_text[framed_offsets[:-1]] = False
-        framed[framed_offsets[:-1]] = begin
-    framed[is_text] = ids
-    return Encoded(framed, framed_offsets)
 
 
 def _fingerprint(*parts: TokenizerFiles | int | str | None) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from typing_extensions import override
 
 from tokenizer_tools.backends import Backend, Ids, Offsets, Reference
@@ -47,7 +48,7 @@ class ByteSpanEncoder(SpanEncoder):
 
     @override
     def encode(self, texts: list[str], spans: list[list[Span]], begins_in: list[list[Span]]) -> MaskedIds:
-        ids, offsets = self.backend.encode(texts)
+        ids, offsets = self.backend.encode(pa.array(texts, pa.large_string()))
         ends = np.cumsum(self._token_bytes[ids])
         row_starts = np.concatenate([[0], ends])[offsets]
         kept = np.diff(row_starts) == [len(text.encode()) for text in texts]

@@ -45,6 +45,8 @@ CONTROLS = 32
 """Tokens from the upper half of the indicator that show whether the model can repeat at all."""
 ABLE = 0.5
 """The share of controls that a model must repeat for its answers to decide."""
+APART = 2.0
+"""The factor between the medians of ordinary and of unused tokens from which on embeddings alone decide."""
 
 Values = npt.NDArray[np.float64]
 
@@ -79,8 +81,8 @@ class Undertrained:
     threshold: float
     """At or below it a token is a candidate."""
     near_unused: float
-    """Below it an embedding is nearer to the unused ones than to ordinary ones; the threshold where none is
-    unused."""
+    """Up to it an embedding is nearer to the unused ones than to ordinary ones; the threshold where none is
+    unused, or where those look like the others."""
     ordinary: int
     """Tokens that the threshold is a percentile of."""
     kinds: dict[str, int]
@@ -245,11 +247,14 @@ def _rows_before(base: str | Path, rows: int) -> int:
 
 
 def _near_unused(values: Values, unused: list[int], ordinary: npt.NDArray[np.int64]) -> float | None:
-    """The geometric mean of the indicator's medians over unused and over ordinary tokens."""
+    """The geometric mean of the indicator's medians over unused and over ordinary tokens.
+
+    None where the two do not differ by a factor of `APART`: then the indicator tells nothing.
+    """
     if not unused:
         return None
     medians = [max(float(np.median(values[group])), 1e-6) for group in (unused, ordinary)]
-    return float(np.sqrt(np.prod(medians)))
+    return float(np.sqrt(np.prod(medians))) if medians[1] >= APART * medians[0] else None
 
 
 def _decide(controls: float | None) -> bool:

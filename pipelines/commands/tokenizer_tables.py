@@ -153,9 +153,9 @@ def _recommendation(report: Row, console: Console) -> None:
         console,
         f"Learnt from {found['learnt_bytes']:,} bytes, measured on {found['measured_documents']:,} other "
         f"documents. The rule: under {LEAST_SAVED:.0%} saved, leave alone; more new tokens as long as a step "
-        f"saves {LEAST_STEP:.0%} more; replace where as many tokens are unneeded, else extend. It assumes that "
-        "the text to come is like the sample, that scripts not in it are not needed, that every token costs "
-        f"the same, and rows of {found['hidden_size']:,} numbers in embeddings and head.",
+        f"saves {LEAST_STEP:.0%} more; replace where as many tokens are unneeded, else extend. Assumed: text "
+        "to come is like the sample, scripts not in it are not needed, all tokens cost the same, and rows "
+        f"have {found['hidden_size']:,} numbers, in embeddings and in a head of its own.",
     )
 
 

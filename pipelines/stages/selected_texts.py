@@ -37,10 +37,10 @@ class SelectedTexts:
         Columns: `text`, `messages`, `source`, `row` (in its part), `bytes`, `indivisible`, those of CORPUS,
         and what the verdict says of a document.
         """
-        sizes = {source: _row_groups(source, workdir) for source in self.sources}
-        totals = [sum(size for _, _, size in groups) for groups in sizes.values()]
-        for (source, groups), share in zip(sizes.items(), _fair_shares(totals, limit), strict=True):
-            total = sum(size for _, _, size in groups)
+        found = [_row_groups(source, workdir) for source in self.sources]
+        totals = [sum(size for _, _, size in groups) for groups in found]
+        shares = _fair_shares(totals, limit)
+        for source, groups, total, share in zip(self.sources, found, totals, shares, strict=True):
             chosen = groups[:: max(1, -(-total // max(1, share)))]
             for name, number, _ in chosen:
                 documents = self._documents(workdir, source, name, number)

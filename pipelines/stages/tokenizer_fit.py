@@ -1,4 +1,4 @@
-"""Tokenizer fit: how the run's tokenizer encodes each domain and language, beside its base where it was changed.
+"""Tokenizer fit: how well the run's tokenizer encodes each domain and language, and how well its base.
 
 Measured on held-out documents, of which no tokenizer has learnt.
 """
@@ -17,7 +17,8 @@ from typing_extensions import override
 
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import SingleTaskStage, Stage
-from pipelines.stages.select import DOMAIN, LANGUAGE, Select
+from pipelines.stages.classify.percentile_verdicts import DOMAIN
+from pipelines.stages.select import LANGUAGE, Select
 from pipelines.stages.selected_texts import SelectedTexts, learnable
 from pipelines.stages.tokenize import encoders_of
 from pipelines.stages.tokenizer import Tokenizer, encoding_versions
@@ -32,9 +33,10 @@ BEFORE, AFTER = "before", "after"
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerFit(SingleTaskStage):
-    """Output: `fit.json`: `held_out`, whether it was measured on held-out documents (else on those trained on).
+    """Output: `fit.json`.
 
-    And for each tokenizer, `before` (the base, where it was changed) and `after`, its `vocabulary`, `domains` and
+    `held_out`: whether it was measured on held-out documents, else on those that are trained on; and for each
+    tokenizer, `before` (the base, where it was changed) and `after`, its `vocabulary`, `domains` and
     `languages` (rows of measures, see `Fit.by`) and `worst_terms`.
     """
 
@@ -86,7 +88,7 @@ class TokenizerFit(SingleTaskStage):
 def _texts(documents: Iterator[pa.Table]) -> tuple[pa.ChunkedArray, pa.Table]:
     """Texts, and domain and language of each."""
     chunks: list[pa.Array] = []
-    described = [pa.schema([(DOMAIN, pa.string()), (LANGUAGE, pa.string())]).empty_table()]
+    described = [pa.schema([(DOMAIN, pa.large_string()), (LANGUAGE, pa.large_string())]).empty_table()]
     for table in documents:
         texts, rows = learnable(table)
         chunks += texts.chunks

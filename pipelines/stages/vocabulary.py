@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 import orjson
 import pyarrow as pa
-from tokenizer_tools.vocabulary.change import ChangedTokenizer, change_vocabulary
 from typing_extensions import override
 
 from mixers.budget import MixtureError
@@ -28,7 +27,9 @@ from pipelines.stages.select import Select
 from pipelines.stages.selected_texts import SelectedTexts, group_of, learnable
 from tokenizer_tools import backends
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
-from tokenizer_tools.vocabulary import change
+from tokenizer_tools.vocabulary import learn
+from tokenizer_tools.vocabulary.change import change_vocabulary
+from tokenizer_tools.vocabulary.changed import ChangedTokenizer
 from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
 from tokenizer_tools.vocabulary.words import WordCounter
 
@@ -43,7 +44,7 @@ class Vocabulary(SingleTaskStage):
     """Output: `tokenizer/`, a tokenizer folder, and `changes.json`:
 
     `tokens`, of each new one `id`, `text`, `pieces` (the base's ids for its text), `replaced` (the old
-    token of that id, or null) and `gain` (the share of the tokens that it saves); `groups`, by name the
+    token of that id, or null) and `gain` (the tokens that it saved when it was learnt); `groups`, by name the
     `documents` and `bytes` that it was learnt from.
     """
 
@@ -77,7 +78,7 @@ class Vocabulary(SingleTaskStage):
             "weights": dict(self.weights),
             "predicates": dict(self.predicates),
             "reference": list(self.reference),
-            "versions": {"vocabulary": change.VERSION, "backends": backends.VERSION},
+            "versions": {"vocabulary": learn.VERSION, "backends": backends.VERSION},
         }
 
     @override

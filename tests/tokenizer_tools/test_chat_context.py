@@ -165,7 +165,7 @@ class BreaksDown(Backend):
     name = "breaks down"
 
     def encode(self, texts):
-        pieces = [b"" if text.startswith("!") else text.encode() for text in texts]
+        pieces = [b"" if text.startswith("!") else text.encode() for text in texts.to_pylist()]
         return np.array(list(b"".join(pieces)), np.uint32), np.cumsum([0, *map(len, pieces)])
 
 

@@ -190,7 +190,7 @@ def _tokenizer() -> TokenizerFiles:
 
 def _backends() -> Any:
     definition = orjson.dumps(encode.encoding_definition(_tokenizer())).decode()
-    return [kind(definition, control_tokens=False).encode(TEXTS) for kind in backends.BACKENDS.values()]
+    return [kind(definition, control_tokens=False).encode(TEXT) for kind in backends.BACKENDS.values()]
 
 
 def _encoded() -> Any:

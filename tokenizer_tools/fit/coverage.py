@@ -14,6 +14,9 @@ from tokenizer_tools.fit.span_tokens import SpanTokens, alone, overlapping, own_
 from tokenizer_tools.fit.token_bytes import TokenBytes
 from tokenizer_tools.fit.words import FlatTexts, Spans, terms_of, words_of
 
+VERSION = 1
+"""To be raised when the same texts and tokenizer give other measures."""
+
 FEW_TOKENS = 2
 """A word is cut well in at most so many; the report of T-pro 2.0 counts Russian words so."""
 WORST_TERMS = 20
@@ -57,6 +60,8 @@ class Fit:
 
     def by(self, groups: pa.Array | None = None) -> pa.Table:
         """The measures, one row per group, sorted by group; without `groups` one group, `all`.
+
+        `groups` names the group of each text, by strings or numbers without nulls.
 
         Columns: group; documents; bytes (UTF-8); characters; words; tokens (the texts' own, without begin and
         end token); words_in_two (words in at most two tokens); single_byte_tokens (each one byte of a longer

@@ -53,6 +53,10 @@ def recommend(trial: Trial, unneeded: Mapping[str, int]) -> Recommendation:
         reason = f"{saves}, and {free:,} unused tokens are of scripts that the sample does without"
         return Recommendation("replace", reason, chosen.tokens, chosen, _doubts(trial, chosen))
     reason = f"{saves}, and only {free:,} unused tokens are of scripts that the sample does without"
+    if within := [each for each in trial.savings if each.tokens <= free]:
+        reason += (
+            f"; replacing {within[-1].tokens:,} of these would save {within[-1].saved:.1%} and add nothing"
+        )
     return Recommendation("extend", reason, chosen.tokens, chosen, _doubts(trial, chosen))
 
 

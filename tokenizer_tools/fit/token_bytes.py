@@ -89,5 +89,5 @@ def _are_pieces(definition: dict[str, Any]) -> bool:
         or (step["type"] == "Replace" and step["pattern"] == {"String": " "} and step["content"] == _SPACE)
         for step in normalizers
     )
-    eats_space = any(token["lstrip"] or token["rstrip"] for token in definition["added_tokens"])
+    eats_space = any(token.get("lstrip") or token.get("rstrip") for token in definition["added_tokens"])
     return bool(definition["model"].get("byte_fallback")) and keeping and not eats_space

@@ -1,7 +1,7 @@
 """A trial extension: learnt on half of the documents, measured on the others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, sqrt
 
@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.fit.span_tokens import own_tokens
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
+from tokenizer_tools.vocabulary.change import change_vocabulary
 from tokenizer_tools.vocabulary.config import VocabularyExtension
-from tokenizer_tools.vocabulary.extend import extend_tokenizer
+from tokenizer_tools.vocabulary.words import WordCounter
 
 SIZES = (1_000, 2_000, 4_000, 8_000)
 """How many new tokens are tried."""
@@ -72,10 +73,7 @@ class Trial:
 def try_extension(
     base: TokenizerFiles, texts: pa.LargeStringArray | pa.ChunkedArray, sizes: Sequence[int] = SIZES
 ) -> Trial:
-    """Learn an extension on every other document and encode the rest.
-
-    Merges are learnt one after another, so one learning gives all sizes: with the later merges undone, the
-    ids are those that the first merges alone would have given.
+    """Learn extensions of several sizes on every other document and encode the rest with each.
 
     Raises:
         TokenizerError: There are fewer than two documents, the tokenizer cannot be extended, or no two tokens
@@ -86,50 +84,35 @@ def try_extension(
     rows = np.arange(len(texts))
     measured = rows[1::2]
     learning = texts.take(pa.array(rows[:: 2 * ceil(_size(texts) / (2 * LEARNING_BYTES) or 1)]))
-    extended = _learn(base, learning, max(sizes))
     held_out = texts.take(pa.array(measured))
-    ids, offsets = own_tokens(encoder := Encoder.build(extended), encoder.encode(held_out))
-    joined = _joined(base, extended)
-    tried = tuple(size for size in sizes if size <= len(joined)) or (len(joined),)
-
-    def count(size: int) -> Counts:
-        lengths = _lengths(joined[size:], encoder.max_id)
-        return np.diff(np.concatenate([[0], np.cumsum(lengths[ids])])[offsets])
-
+    counter = WordCounter(base)
+    counter.add(learning)
+    words = counter.counts()
+    after: dict[int, Counts] = {}
+    for size in sizes:
+        extension = VocabularyExtension(tokens=size)
+        extended = change_vocabulary(base, words, extension=extension, replacement=None)
+        after[len(extended.pieces)] = _tokens(extended.files, held_out)
+        if len(extended.pieces) < size:
+            break
     return Trial(
-        sizes=tried,
+        sizes=tuple(after),
         documents=measured,
-        before=count(0),
-        after=np.array([count(size) for size in tried]),
+        before=_tokens(base, held_out),
+        after=np.array(list(after.values())),
         learnt_bytes=_size(learning),
         measured_bytes=_size(held_out),
     )
 
 
-def _learn(base: TokenizerFiles, texts: pa.ChunkedArray, tokens: int) -> TokenizerFiles:
-    """The tokenizer with the merges that shorten the texts most appended to its own."""
-    learnt = extend_tokenizer(base, [texts], VocabularyExtension(tokens=tokens)).files
-    return replace(learnt, source=base.source)
+def _tokens(files: TokenizerFiles, texts: pa.ChunkedArray) -> Counts:
+    """Tokens of each text, without those that begin and end it."""
+    encoder = Encoder.build(files)
+    return np.diff(own_tokens(encoder, encoder.encode(texts))[1])
 
 
 def _size(texts: pa.ChunkedArray) -> int:
     return int(pc.sum(pc.binary_length(texts)).as_py() or 0)
-
-
-def _joined(base: TokenizerFiles, extended: TokenizerFiles) -> list[tuple[int, int, int]]:
-    """Each new id with the two that it joins, in the order of the merges."""
-    merges = extended.definition["model"]["merges"][len(base.definition["model"]["merges"]) :]
-    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
-    ids = extended.vocabulary
-    return [(ids[left + right], ids[left], ids[right]) for left, right in pairs]
-
-
-def _lengths(undone: list[tuple[int, int, int]], max_id: int) -> Counts:
-    """How many tokens each id stands for once these merges are undone."""
-    lengths = np.ones(max_id + 1, np.int64)
-    for number, left, right in undone:
-        lengths[number] = lengths[left] + lengths[right]
-    return lengths
 
 
 def _interval(before: Counts, after: Counts) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ needs.
 
 __all__ = [
     "added",
+    "bytes_per_token",
     "change",
     "changed",
     "config",

@@ -38,7 +38,8 @@ def _bpe(family: Family, new: Mapping[int, NewToken], gone: Collection[int]) -> 
     lost = {family.names[number] for number in gone}
     merges = [pair for pair in family.merges if lost.isdisjoint([*pair, "".join(pair)])]
     merges += [token.merge for token in new.values() if token.merge is not None]
-    older = isinstance(family.model["merges"][0], str) and not any(" " in part for part in sum(merges, ()))
+    spaced = any(" " in part for pair in merges for part in pair)
+    older = isinstance(family.model["merges"][0], str) and not spaced
     return {
         "vocab": {name: number for number, name in sorted(names.items())},
         "merges": [" ".join(pair) if older else list(pair) for pair in merges],

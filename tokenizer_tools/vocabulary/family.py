@@ -113,8 +113,8 @@ class Family:
 
     def segment(self, words: pa.LargeBinaryArray | list[str]) -> Segmented:
         """How the model cuts each word, with nothing beside it."""
-        texts = words if isinstance(words, list) else words.cast(pa.large_string()).to_pylist()
-        ids, offsets = self._word_backend.encode(texts)
+        texts = pa.array(words) if isinstance(words, list) else words
+        ids, offsets = self._word_backend.encode(texts.cast(pa.large_string()))
         return Segmented(ids.astype(np.int64), offsets)
 
     def content(self, token: str) -> bytes:

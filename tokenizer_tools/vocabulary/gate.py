@@ -6,6 +6,7 @@ from itertools import islice, product
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from tokenizer_tools.backends import Reference
 from tokenizer_tools.encode import encoding_definition
@@ -140,7 +141,7 @@ def reference(files: TokenizerFiles) -> Reference:
 
 def encoded(backend: Reference, texts: list[str]) -> Segmented:
     """The ids of texts."""
-    ids, offsets = backend.encode(texts)
+    ids, offsets = backend.encode(pa.array(texts, pa.large_string()))
     return Segmented(ids.astype(np.int64), offsets)
 
 

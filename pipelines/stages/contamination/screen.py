@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from filters.text.texts import Texts
-from mixers.compiled import compiled
+from tokenizer_tools.compiled import compiled
 from pipelines.sources.endpoint import Vectors
 from pipelines.stages.contamination.passages import (
     Flags,

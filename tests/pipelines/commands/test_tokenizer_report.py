@@ -27,9 +27,9 @@ def files(tmp_path_factory, texts):
 def tokenizers(coupage, tmp_path_factory, files):
     """A small one and a larger one."""
     folder = tmp_path_factory.mktemp("trained")
-    for size in (300, 600):
+    for size in (512, 600):
         coupage("tokenizer", "train", *files, "-o", folder / str(size), "--vocabulary-size", size)
-    return folder / "300", folder / "600"
+    return folder / "512", folder / "600"
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_tokenizers_stand_side_by_side_with_their_costs(coupage, tokenizers, fil
         assert each["cost"]["train"] == pytest.approx({"tokens": tokens, "money": tokens * 3 / 1e6})
         assert each["cost"]["serve"]["money"] is None
         assert each["terms"][0]["tokens"] > 1
-    shown = coupage(*asked, "--no-trial", env={"COLUMNS": "80"}).stdout
-    assert "1: 300" in shown and "2: 600" in shown and "second.jsonl" in shown
+    shown = coupage(*asked, "--no-trial", COLUMNS="80").stdout
+    assert "1: 512" in shown and "2: 600" in shown and "second" in shown
     assert max(map(len, shown.splitlines())) <= 80
 
 

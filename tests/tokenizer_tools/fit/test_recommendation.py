@@ -24,7 +24,9 @@ def test_what_saves_more_is_extended_as_long_as_each_step_is_worth_it():
     assert recommend(trial(0.1, 0.2, 0.209, 0.3), {}).tokens == 2000
     assert recommend(trial(0.1, 0.2, 0.21, 0.22), {"Han": 7999}).tokens == 8000
     assert recommend(trial(0.01, 0.02, 0.06, 0.061), {}).tokens == 4000
-    assert recommend(trial(0.1, 0.2), {"Han": 1999}).verdict == "extend"
+    found = recommend(trial(0.1, 0.2), {"Han": 1999})
+    assert found.verdict == "extend" and "replacing 1,000 of these would save 10.0%" in found.reason
+    assert "replacing" not in recommend(trial(0.1, 0.2), {"Han": 999}).reason
 
 
 def test_tokens_of_scripts_that_nobody_needs_are_replaced_where_they_are_enough():

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenizer_tools.fit.renyi import renyi_efficiency
@@ -23,6 +23,7 @@ def test_even_use_of_the_whole_vocabulary_is_one_and_of_one_token_nothing():
     assert of([9], 64) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=50))
 def test_it_lies_between_none_and_one(counts):
     assert 0 <= of(counts, 50) <= 1 + 1e-9

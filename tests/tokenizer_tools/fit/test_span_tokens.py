@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import CORPUS, texts
 from tokenizers import Tokenizer
@@ -26,6 +26,7 @@ def encoder(files):
     return Encoder.build(files)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS)
 def test_a_word_has_the_tokens_that_overlap_it_by_the_librarys_own_record(files, encoder, documents):
     column = texts(*documents)

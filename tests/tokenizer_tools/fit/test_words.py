@@ -2,7 +2,7 @@ import re
 from itertools import chain
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import texts
 
@@ -19,6 +19,7 @@ def said(spans):
     return [spans.distinct[int(number)].as_py() for number in spans.number]
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_words_stand_between_unicode_white_space(documents):
     words = words_of(FlatTexts.of(texts(*documents)))

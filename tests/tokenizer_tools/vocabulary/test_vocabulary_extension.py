@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError
-from tokenizer_tools.vocabulary.config import VocabularyExtension
 from tokenizer_tools.vocabulary.added import added_tokens
+from tokenizer_tools.vocabulary.config import VocabularyExtension
 from tokenizer_tools.vocabulary.extend import extend_tokenizer
 from tokenizer_tools.vocabulary.gate import check_change
 
@@ -86,7 +86,7 @@ def test_ids_above_a_gap_and_far_added_tokens_are_respected(trained):
 
 def test_the_domain_gets_shorter_and_the_fast_backend_agrees(trained, extended, ids_of):
     encoder = Encoder.build(extended.files, texts(*DOMAIN))
-    assert (encoder.backend, encoder.refusal) == ("fastokens", None)
+    assert (encoder.backend, encoder.refusal) == ("coupage", None)
     before, after = (ids_of(files, DOMAIN[0]) for files in (trained, extended.files))
     assert len(after) < 0.7 * len(before)
     assert set(after) & set(extended.pieces)

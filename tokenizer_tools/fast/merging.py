@@ -1,0 +1,189 @@
+"""Byte-pair merging of one word: always the pair of lowest rank, of equals the first."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer_tools.compiled import entry, inline_kernel, kernel
+
+ID_BITS = 21
+RANK_BITS = 64 - 2 * ID_BITS
+NONE = (1 << RANK_BITS) - 1
+"""The rank of a pair that is not merged."""
+SHORT = 64
+"""Symbols up to which the lowest rank is sought among all; a longer word takes a heap."""
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
+_RANK_BITS = np.uint64(RANK_BITS)
+_ID_BITS = np.uint64(ID_BITS)
+_NO_KEY = np.uint32(0xFFFFFFFF)
+
+
+class Merges(NamedTuple):
+    """The merges of a tokenizer."""
+
+    pairs: npt.NDArray[np.uint64]
+    """A hash table with open addressing: left id, right id and rank in one number."""
+    shift: np.uint64
+    results: npt.NDArray[np.uint32]
+    """The id that the merge of each rank gives."""
+
+
+def build_merges(lefts: Iterable[int], rights: Iterable[int], results: Iterable[int]) -> Merges:
+    """Merges in the order of their ranks; of a pair given twice the last counts."""
+    left, right = np.array(lefts, np.uint64), np.array(rights, np.uint64)
+    bits = max(4, int(2 * len(left)).bit_length())
+    pairs = np.full(1 << bits, _EMPTY, np.uint64)
+    shift = np.uint64(64 - bits)
+    _fill(pairs, shift, left, right)
+    return Merges(pairs, shift, np.array(results, np.uint32))
+
+
+@entry
+def _fill(pairs, shift, left, right):
+    mask = np.int64(len(pairs) - 1)
+    for rank in range(len(left)):
+        key = left[rank] << _ID_BITS | right[rank]
+        slot = np.int64(key * _MULTIPLIER >> shift)
+        while pairs[slot] != _EMPTY and pairs[slot] >> _RANK_BITS != key:
+            slot = (slot + 1) & mask
+        pairs[slot] = key << _RANK_BITS | np.uint64(rank)
+
+
+@inline_kernel
+def rank_of(pairs, shift, left, right):
+    """The rank of a pair of ids, `NONE` if it is not merged."""
+    key = np.uint64(left) << _ID_BITS | np.uint64(right)
+    slot = np.int64(key * _MULTIPLIER >> shift)
+    mask = np.int64(len(pairs) - 1)
+    while True:
+        found = pairs[slot]
+        if found >> _RANK_BITS == key:
+            return np.int64(found) & NONE
+        if found == _EMPTY:
+            return NONE
+        slot = (slot + 1) & mask
+
+
+@inline_kernel
+def _key(rank, place):
+    return _NO_KEY if rank == NONE else np.uint32(rank << 6 | place)
+
+
+@kernel
+def merge_short(merges, memory, count, out, at):
+    """Merge up to `SHORT` symbols of the memory and write the ids to `out` from `at`; returns their end."""
+    pairs, shift = merges.pairs, merges.shift
+    symbols, keys, following, before = memory.symbols, memory.keys, memory.following, memory.before
+    for place in range(count):
+        following[place] = place + 1
+        before[place] = place - 1
+    while True:
+        best = _NO_KEY
+        for place in range(count):
+            best = min(best, keys[place])
+        if best == _NO_KEY:
+            break
+        place = np.int64(best & np.uint32(63))
+        joined = merges.results[np.int64(best >> np.uint32(6))]
+        symbols[place] = joined
+        gone = following[place]
+        keys[gone] = _NO_KEY
+        after = following[gone]
+        following[place] = after
+        keys[place] = _NO_KEY
+        if after < count:
+            before[after] = place
+            keys[place] = _key(rank_of(pairs, shift, joined, symbols[after]), place)
+        if place > 0:
+            previous = before[place]
+            keys[previous] = _key(rank_of(pairs, shift, symbols[previous], joined), previous)
+    place = np.int64(0)
+    while place < count:
+        out[at] = symbols[place]
+        at += 1
+        place = following[place]
+    return at
+
+
+@kernel
+def _push(heap, size, value):
+    child = size
+    while child > 0:
+        parent = (child - 1) >> 1
+        if heap[parent] <= value:
+            break
+        heap[child] = heap[parent]
+        child = parent
+    heap[child] = value
+
+
+@kernel
+def _pop(heap, size):
+    """Take the least of `size` values off."""
+    value = heap[size - 1]
+    parent, child = 0, 1
+    while child < size - 1:
+        if child + 1 < size - 1 and heap[child + 1] < heap[child]:
+            child += 1
+        if value <= heap[child]:
+            break
+        heap[parent] = heap[child]
+        parent, child = child, 2 * child + 1
+    heap[parent] = value
+
+
+@kernel
+def merge_long(merges, memory, count, out, at):
+    """The same for any number of symbols, in time that grows with n log n."""
+    pairs, shift = merges.pairs, merges.shift
+    symbols, following, before, heap = memory.symbols, memory.following, memory.before, memory.heap
+    place_bits, places = np.uint64(32), np.uint64(0xFFFFFFFF)
+    size = 0
+    for place in range(count):
+        following[place] = place + 1
+        before[place] = place - 1
+        if place + 1 < count:
+            rank = rank_of(pairs, shift, symbols[place], symbols[place + 1])
+            if rank != NONE:
+                _push(heap, size, np.uint64(rank) << place_bits | np.uint64(place))
+                size += 1
+    while size > 0:
+        best = heap[0]
+        _pop(heap, size)
+        size -= 1
+        place = np.int64(best & places)
+        gone = following[place]
+        if gone < 0 or gone >= count:
+            continue
+        rank = rank_of(pairs, shift, symbols[place], symbols[gone])
+        if rank != np.int64(best >> place_bits):  # one of the two has been merged otherwise
+            continue
+        joined = merges.results[rank]
+        symbols[place] = joined
+        after = following[gone]
+        following[gone] = -1
+        following[place] = after
+        if after < count:
+            before[after] = place
+            rank = rank_of(pairs, shift, joined, symbols[after])
+            if rank != NONE:
+                _push(heap, size, np.uint64(rank) << place_bits | np.uint64(place))
+                size += 1
+        if place > 0:
+            previous = before[place]
+            rank = rank_of(pairs, shift, symbols[previous], joined)
+            if rank != NONE:
+                _push(heap, size, np.uint64(rank) << place_bits | np.uint64(previous))
+                size += 1
+    place = np.int64(0)
+    while place < count:
+        out[at] = symbols[place]
+        at += 1
+        place = following[place]
+    return at
