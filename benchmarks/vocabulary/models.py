@@ -99,14 +99,14 @@ class Size:
 
 SIZES = {
     "small": Size(
-        vocabulary=8192,
-        new_tokens=1000,
+        vocabulary=4096,
+        new_tokens=400,
         model=SmallModel(hidden_size=128, layers=3, heads=4, kv_heads=2, intermediate_size=384),
         sequence_length=256,
         rows_per_step=4,
-        base_steps=600,
-        new_rows_steps=40,
-        steps=160,
+        base_steps=1200,
+        new_rows_steps=30,
+        steps=150,
         held_out_bytes=40_000,
         base_rate=3e-3,
         rates={"extended": 3e-3, "replaced": 3e-3, "all weights": 1e-3, "embeddings": 3e-3},

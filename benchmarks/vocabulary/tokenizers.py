@@ -16,6 +16,7 @@ violations        of held-out documents, those of the kind first, where new toke
                   do not give the base's ids; under a replacement, among documents that hold no replaced token
 specials          added tokens of the base that have another id, alone or in a text
 English           tokens of the base that are not there any more, in held-out English
+reference         the same in the other half of the English, by which `replace` judges what is needed
 ids               the number of ids, and the size padded to 64, after less before
 """
 
@@ -211,6 +212,7 @@ class Trial:
                 "used": len(used & ours.pieces.keys()) / len(ours.pieces),
                 "unreachable": unreachable(library, ours.pieces, used),
                 "english_lost": share_lost(self._library, library, held_out["english"]),
+                "reference_lost": share_lost(self._library, library, self._halves.learnt["english"]),
             },
             "violations": violations,
             "documents": documents,
@@ -262,8 +264,8 @@ HEAD = """
 Of ours / of `add_tokens` with a new BPE of the same size / of `add_tokens` with as many new tokens:
 
 | Tokenizer | Text | Change | New tokens | Bytes per token, before | after | Used | Unreachable \
-| English lost | Violations | Specials | Ids | Padded |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+| English lost | reference lost | Violations | Specials | Ids | Padded |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def row(found: dict[str, Any]) -> str:
@@ -280,6 +282,7 @@ def row(found: dict[str, Any]) -> str:
         each("used", ".1%"),
         each("unreachable", ","),
         each("english_lost", ".3%"),
+        f"{found['ours']['reference_lost']:.3%}",
         f"{found['violations']} of {found['documents']:,}",
         str(found["specials"]),
         *(f"{found[name][1] - found[name][0]:+,}" for name in ("ids", "padded")),
