@@ -64,7 +64,7 @@ BASE_MIXTURE = {ENGLISH: 0.75, RUSSIAN: 0.2, OTHER: 0.05}
 REPLAY = 0.2
 SCRIPTS = ("Han", "Hangul", "Hiragana", "Katakana")
 """Whose tokens `replace` may take."""
-VOCABULARY_TEXT = {ENGLISH: 4_000_000, OTHER: 1_000_000, RUSSIAN: 150_000}
+VOCABULARY_TEXT = {ENGLISH: 4_000_000, OTHER: 1_000_000, RUSSIAN: 40_000}
 """Bytes that the base tokenizer learns from."""
 OUR_STARTS = ("mean", "position", "length", "omp", "distill", "random")
 RIVALS = ("all weights", "embeddings")
