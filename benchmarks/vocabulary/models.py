@@ -1,6 +1,6 @@
 """What a changed vocabulary brings a small model, against the same model with its old one.
 
-    python -m benchmarks.vocabulary.models DATA OUT [--size small|medium] [--seeds N...]
+    python -m benchmarks.vocabulary.models DATA OUT [--size small|medium] [--seeds N...] [--work FOLDER]
     python -m benchmarks.vocabulary.models DATA OUT --sweep
 
 DATA is a folder of `benchmarks.vocabulary.data` with `russian`, `english`, `technical` (English, too) and
@@ -31,6 +31,7 @@ import argparse
 import json
 import random
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -246,7 +247,7 @@ class Seed:
             torch.manual_seed(self._seed)
             model = load_model(self._folder / "base")
             if start in OUR_STARTS:
-                model.to(default_device() if start == "distill" else "cpu")
+                model.to(default_device() if start in ("distill", "omp") else "cpu")
                 add_embeddings(model, added, start, own, shards, self._seed)
             else:
                 rows = vocabulary_size(max(added))
@@ -401,14 +402,16 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", choices=list(SIZES), default="small")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--work", type=Path, help="shards and models are kept here")
     parser.add_argument("--sweep", action="store_true", help="the learning rates of every arm")
     options = parser.parse_args()
     size, out = SIZES[options.size], options.out
+    work = options.work or Path(tempfile.mkdtemp())
     out.mkdir(parents=True, exist_ok=True)
     found = Texts(options.data, size)
     files = tokenizers(found, size)
     if options.sweep:
-        sweep(Seed(TUNING_SEED, size, found, files, out / "sweep", judges="tuning"), out)
+        sweep(Seed(TUNING_SEED, size, found, files, work / "sweep", judges="tuning"), out)
         return
     rates = best_rates(size, out)
     results: dict[str, Any] = {
@@ -418,7 +421,7 @@ def main() -> None:
     }
     for number in options.seeds:
         print(f"seed {number}, rates {rates}", flush=True)
-        seed = Seed(number, size, found, files, out / str(number), judges="held out")
+        seed = Seed(number, size, found, files, work / str(number), judges="held out")
         one: dict[str, Any] = {"seed": number, "base": seed.train_base(), "starts": seed.starts(), "arms": {}}
         print(f"  starts {one['starts']}", flush=True)
         results["seeds"].append(one)
