@@ -1,20 +1,24 @@
-"""MB of UTF-8 text per CPU second of one thread, for each backend, on text none of them has seen before.
+"""MB of UTF-8 text per CPU second of one thread: parts to ids, against the tokenizers library in the same run.
 
 python benchmarks/encoding.py [--tokenizer NAME_OR_PATH] [FILES...]
 
-Without FILES the text is the standard library of the running Python; without a tokenizer one is trained on a
-tenth of it. The text is cut into documents of about 4 kB and the documents into equal portions. After a first
-portion to warm up, each backend encodes every portion once, so caches of words help as much as they do in a
+FILES are .parquet or .arrow (every column of text), .jsonl (every text in its records, .gz too) or plain
+text. Without FILES the text is the standard library of the running Python; without a tokenizer one is trained
+on a tenth of it. Texts are cut into documents of about 4 kB and these into equal portions. After a first
+portion to warm up, each contender encodes every portion once, so caches of words help as much as they do in a
 corpus, and not more. CPU time is measured, so that other work on the machine matters little. Given are the
-median over portions, the slowest and the fastest one.
+median over portions, the slowest and the fastest one, and how many times as fast as the library. The
+library's ids must be the Encoder's on every document of every portion.
 """
 
 import argparse
+import gzip
+import json
 import os
 import statistics
 import sysconfig
-import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tokenizer_tools.backends import SINGLE_THREAD
@@ -23,11 +27,13 @@ os.environ.update(SINGLE_THREAD)
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+from tokenizers import Tokenizer
 
+from tokenizer_tools.backends import Fastokens
 from tokenizer_tools.chat import ChatEncoder
-from tokenizer_tools.encode import Encoder
+from tokenizer_tools.encode import Encoder, begin_id, encoding_definition
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
-from tokenizer_tools.parity import Reference
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 
 PORTIONS = 6
@@ -35,8 +41,28 @@ DOCUMENT = 4000
 
 
 def documents(paths: list[Path]) -> list[str]:
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
+    texts = (text for path in paths for text in texts_of(path))
     return [text[start : start + DOCUMENT] for text in texts for start in range(0, len(text), DOCUMENT)]
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    kinds = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    if kinds[:1] in ([".parquet"], [".arrow"]):
+        table = pq.read_table(path) if kinds == [".parquet"] else pa.ipc.open_stream(content).read_all()
+        yield from strings_in(table.to_pylist())
+    elif kinds[:1] in ([".jsonl"], [".json"]):
+        yield from strings_in([json.loads(line) for line in content.splitlines() if line.strip()])
+    else:
+        yield content.decode("utf-8", "replace")
+
+
+def strings_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from strings_in(item)
 
 
 def portions(texts: list[str]) -> list[list[str]]:
@@ -58,38 +84,32 @@ def size(texts: list[str]) -> int:
     return sum(len(text.encode()) for text in texts)
 
 
-def contenders(files: TokenizerFiles) -> dict:
-    """Name to a function from a list of texts to the ids of the first."""
-    from transformers import AutoTokenizer
-
+def contenders(files: TokenizerFiles) -> dict[str, Callable[[pa.LargeStringArray], np.ndarray]]:
+    """Name to a function from texts to the ids of all of them."""
     encoder = Encoder.build(files)
     print(f"Encoder uses {encoder.backend}" + (f": {encoder.refusal}" if encoder.refusal else ""))
-    reference = Reference(files.tokenizer_json.decode(), control_tokens=False)
-    with tempfile.TemporaryDirectory() as folder:
-        files.save(folder)
-        opened = AutoTokenizer.from_pretrained(folder, split_special_tokens=True)
+    definition = json.dumps(encoding_definition(files))
+    library = Tokenizer.from_str(definition)
+    library.encode_special_tokens = True
 
-    def ours(texts: list[str]) -> list[int]:
-        encoded = encoder.encode(pa.array(texts, pa.large_string()))
-        return encoded.ids[: encoded.offsets[1] - 1].tolist()
+    def batch(encode: Callable) -> Callable[[pa.LargeStringArray], np.ndarray]:
+        def ids(texts: pa.LargeStringArray) -> np.ndarray:
+            found = encode(texts.to_pylist(), add_special_tokens=False)
+            return np.concatenate([np.array(encoding.ids, np.uint32) for encoding in found])
 
-    def library(texts: list[str]) -> list[int]:
-        ids, offsets = reference.encode(texts)
-        return ids[: offsets[1]].tolist()
+        return ids
 
-    def transformers(texts: list[str]) -> list[int]:
-        return opened(texts, add_special_tokens=False)["input_ids"][0]
-
-    return {"Encoder": ours, "tokenizers": library, "transformers": transformers} | gigatoken(files)
-
-
-def gigatoken(files: TokenizerFiles) -> dict:
+    found = {
+        "Encoder": lambda texts: encoder.encode(texts).ids,
+        "encode_batch": batch(library.encode_batch),
+        "encode_batch_fast": batch(library.encode_batch_fast),
+    }
     try:
-        from gigatoken import Tokenizer
-    except ImportError:
-        return {}
-    other = Tokenizer.from_json(files.tokenizer_json.decode())
-    return {"gigatoken": lambda texts: np.asarray(other.encode_batch(texts, parallel=False)[0]).tolist()}
+        backend = Fastokens(definition, control_tokens=False)
+    except Exception as error:
+        print(f"fastokens: {error}")
+        return found
+    return found | {"fastokens": lambda texts: backend.encode(texts)[0]}
 
 
 def chat(files: TokenizerFiles) -> dict:
@@ -98,8 +118,8 @@ def chat(files: TokenizerFiles) -> dict:
     encoder = ChatEncoder.build(files)
     roles = ("user", "assistant")
 
-    def conversations(texts: list[str]) -> None:
-        cuts = [[text[start : start + 1000] for start in range(0, len(text), 1000)] for text in texts]
+    def conversations(texts: pa.LargeStringArray) -> None:
+        cuts = [[text[start : start + 1000] for start in range(0, len(text), 1000)] for text in texts.to_pylist()]
         encoder.encode(
             pa.array([[{"role": roles[i % 2], "content": cut} for i, cut in enumerate(row)] for row in cuts])
         )
@@ -118,21 +138,33 @@ def main() -> None:
     own = (path for path in library.rglob("*.py") if "site-packages" not in path.parts)
     texts = documents(given.files or sorted(own))
     files = tokenizer(given.tokenizer, texts)
-    warm_up, *rest = portions(texts)
+    warm_up, *rest = [pa.array(portion, pa.large_string()) for portion in portions(texts)]
     print(f"{size(texts) / 1e6:.1f} MB in {len(texts)} documents, {len(rest)} portions after the first")
     encoders = contenders(files)
-    expected = encoders["tokenizers"](warm_up)
-    for name, encode in encoders.items():
-        print(f"{name:24} {'same ids' if encode(warm_up) == expected else 'OTHER IDS'} as tokenizers")
-    encoders |= chat(files)
-    speeds: dict[str, list[float]] = {name: [] for name in encoders}
+    around = begin_id(files), files.token_id(files.end_token)
+    talks = chat(files)
+    for encode in (encoders | talks).values():
+        encode(warm_up)
+    seconds: dict[str, list[float]] = {name: [] for name in encoders | talks}
+    megabytes = [size(portion.to_pylist()) / 1e6 for portion in rest]
     for portion in rest:
-        for name, encode in encoders.items():
+        right = None
+        for name, encode in (encoders | talks).items():
             start = time.process_time()
-            encode(portion)
-            speeds[name].append(size(portion) / (time.process_time() - start) / 1e6)
-    for name, found in speeds.items():
-        print(f"{name:24} {statistics.median(found):7.1f} MB/s   ({min(found):.1f} to {max(found):.1f})")
+            ids = encode(portion)
+            seconds[name].append(time.process_time() - start)
+            if name in encoders:
+                ids = ids[(ids != around[0]) & (ids != around[1])]
+                right = ids if right is None else right
+                assert np.array_equal(ids, right), f"{name} gives other ids"
+    for name, times in seconds.items():
+        speeds = [amount / took for amount, took in zip(megabytes, times, strict=True)]
+        ratio = sum(seconds["encode_batch"]) / sum(times)
+        print(
+            f"{name:24} {statistics.median(speeds):7.1f} MB/s   ({min(speeds):.1f} to {max(speeds):.1f})"
+            f"   {ratio:.0f} x encode_batch"
+        )
+    print("same ids in every document")
 
 
 if __name__ == "__main__":

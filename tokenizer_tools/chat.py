@@ -15,24 +15,27 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tokenizer_tools.backends import Ids, Offsets, Reference
+from tokenizer_tools.chat_shapes.learnt import conversation_of
+from tokenizer_tools.chat_shapes.rows import RenderedRows, ShapeRenderer
+from tokenizer_tools.chat_shapes.traced_template import TracedTemplate
 from tokenizer_tools.chat_template import ChatTemplate
-from tokenizer_tools.context import removable_context
 from tokenizer_tools.conversation import Conversation, Message
 from tokenizer_tools.encode import control_tokens, encoding_definition
 from tokenizer_tools.left_out import LeftOut
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS, choose_backend, look_alikes
+from tokenizer_tools.rendering import NOTHING, Rendering, place
 from tokenizer_tools.span_masks import (
     ByteSpanEncoder,
     MaskedIds,
     ReferenceSpanEncoder,
     Span,
     SpanEncoder,
+    joined,
     normal_form,
     token_bytes,
 )
 from tokenizer_tools.template_habits import CLOSE, OPEN, TemplateHabits, answer, call
-from tokenizer_tools.turns import TurnFinder
 
 CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
 CHATML_TEMPLATE = """\
@@ -58,7 +61,6 @@ LIBRARIES = ("jinja2",)
 """Those whose versions decide what a template says, too."""
 
 _NAME_ONE = "Name a Jinja file with a template in the recipe: `tokenizer: {chat_template: FILE}`."
-_NOTHING = "The rendering holds nothing that the assistant wrote."
 _UNALIGNED = "The rendering is empty, or the tokenizer does not keep all of its bytes."
 
 
@@ -110,11 +112,9 @@ class ChatEncoder:
         }
         variables = {name: token for name, token in roles.items() if token is not None}
         self._plain = ChatTemplate(template, variables)
-        self._renamed = ChatTemplate(
-            self._rename(template), {name: self._rename(token) for name, token in variables.items()}
-        )
+        renamed = self._rename(template), {name: self._rename(token) for name, token in variables.items()}
+        self._renamed = ChatTemplate(*renamed)
         self._habits = TemplateHabits.of(self._renamed)
-        self._turns = TurnFinder(self._renamed, self._habits)
         self._left_out = LeftOut(self._renamed)
         self._span_encoder, self.refusal = _span_encoder(
             _renamed_definition(files, self._names), self._names.values()
@@ -122,6 +122,9 @@ class ChatEncoder:
         """`refusal` says why the slower backend is used, None where the fast one is."""
         self.backend = self._span_encoder.backend.name
         self._normal_form = normal_form(files.definition)
+        self._shapes = ShapeRenderer(
+            TracedTemplate(*renamed), self._habits, control, composed=self._normal_form == "NFC"
+        )
         self.end_id = files.token_id(files.end_token)
         self.max_id = max(files.vocabulary.values())
         identity = json.dumps([VERSION, files.hash, template, variables])
@@ -144,7 +147,7 @@ class ChatEncoder:
         try:
             rendering = encoder._spans(answer("Answer"))
             if not any("Answer" in rendering.text[slice(*span)] for span in rendering.learnt):
-                raise ValueError(_NOTHING)
+                raise ValueError(NOTHING)
         except ValueError as error:
             raise TokenizerError(
                 f"The chat template of {files.source} cannot be used: {error} {_NAME_ONE}"
@@ -181,23 +184,24 @@ class ChatEncoder:
             messages: Lists of structs of role and content.
             template_fields: What a template gets besides, as JSON; null where there is nothing.
         """
-        rows, texts, spans, contexts, failures = [], [], [], [], {}
+        common = self._shapes.render(messages, template_fields)
+        alone = np.ones(len(messages), bool)
+        alone[common.rows] = False
+        alone[list(common.samples)] = True
+        renderings, failures = self._render_each(messages, template_fields, np.flatnonzero(alone))
+        if not self._confirm(common, renderings):
+            return self.encode(messages, template_fields)
         left_out: Counter[str] = Counter()
-        further = pa.nulls(len(messages), pa.string()) if template_fields is None else template_fields
-        for row, columns in enumerate(zip(messages.to_pylist(), further.to_pylist(), strict=True)):
-            try:
-                rendering = self._spans(self._conversation(*columns))
-            except ValueError as error:
-                failures[row] = str(error)
-                continue
-            rows.append(row)
-            texts.append(rendering.text)
-            spans.append(rendering.learnt)
-            contexts.append(rendering.context)
+        for shape, number in common.shapes:
+            left_out.update(dict.fromkeys(self._left_out.of(conversation_of(shape), ""), number))
+        renderings = {row: each for row, each in renderings.items() if row not in common.samples}
+        for rendering in renderings.values():
             left_out.update(rendering.left_out)
-        masked = self._span_encoder.encode(texts, spans, contexts)
+        rows = np.concatenate([np.fromiter(renderings, np.int64), common.rows])
+        masked = joined([self._encode_each(renderings), self._encode_common(common)], np.argsort(rows))
+        rows = np.sort(rows)
         empty = np.diff(masked.offsets) == 0
-        failures |= {rows[number]: _UNALIGNED for number in np.flatnonzero(empty)}
+        failures |= dict.fromkeys(rows[empty].tolist(), _UNALIGNED)
         ended = self._ended(masked)
         lengths = np.zeros(len(messages), np.int64)
         lengths[rows] = np.diff(ended.offsets)
@@ -206,6 +210,42 @@ class ChatEncoder:
             ended.ids, offsets, ended.mask, ended.begins, dict(sorted(failures.items())), left_out
         )
 
+    def _render_each(
+        self, messages: pa.ListArray, template_fields: pa.StringArray | None, rows: npt.NDArray[np.int64]
+    ) -> tuple[dict[int, Rendering], dict[int, str]]:
+        """The rendering of each of the rows, or why it has none."""
+        chosen = messages.take(pa.array(rows)).to_pylist()
+        further = [None] * len(rows)
+        if template_fields is not None:
+            further = template_fields.take(pa.array(rows)).to_pylist()
+        renderings, failures = {}, {}
+        for row, *columns in zip(rows.tolist(), chosen, further, strict=True):
+            try:
+                renderings[row] = self._spans(self._conversation(*columns))
+            except ValueError as error:
+                failures[row] = str(error)
+        return renderings, failures
+
+    def _confirm(self, common: RenderedRows, renderings: dict[int, Rendering]) -> bool:
+        """Whether the samples of newly learnt shapes are rendered as they are one by one."""
+        disagree = {
+            shape
+            for row, shape in common.samples.items()
+            if row not in renderings or not common.agrees(row, renderings[row])
+        }
+        self._shapes.confirm(set(common.samples.values()) - disagree, disagree)
+        return not disagree
+
+    def _encode_each(self, renderings: dict[int, Rendering]) -> MaskedIds:
+        return self._span_encoder.encode(
+            [rendering.text for rendering in renderings.values()],
+            [rendering.learnt for rendering in renderings.values()],
+            [rendering.context for rendering in renderings.values()],
+        )
+
+    def _encode_common(self, common: RenderedRows) -> MaskedIds:
+        return self._span_encoder.encode_arrays(common.texts, common.learnt, common.context)
+
     def _conversation(self, messages: list[Message] | None, template_fields: str | None) -> Conversation:
         """What the template gets of one row."""
         try:
@@ -213,7 +253,7 @@ class ChatEncoder:
         except RecursionError as error:
             raise ValueError("The conversation holds lists or objects nested too deeply.") from error
 
-    def _spans(self, conversation: Conversation) -> "_Rendering":
+    def _spans(self, conversation: Conversation) -> Rendering:
         """The rendering with renamed control tokens, and where in it the assistant speaks."""
         if not conversation.assistant:
             raise ValueError(
@@ -235,23 +275,8 @@ class ChatEncoder:
         ]
         if not learnt:
             raise ValueError("The chat template leaves out tool calls, and the assistant says nothing else.")
-        spans = self._learnt_spans(conversation, text, marked, learnt)
-        if all(start == stop for start, stop in spans):
-            raise ValueError(_NOTHING)
-        learnt_from = min(start for start, stop in spans if start < stop)
-        context = removable_context(self._renamed, conversation, text, learnt_from)
-        return _Rendering(text, spans, context, left_out)
-
-    def _learnt_spans(
-        self, conversation: Conversation, text: str, marked: list[Span], learnt: list[int]
-    ) -> list[Span]:
-        """The marked spans of learnt turns, found by rendering where marks do not tell."""
-        assistant = conversation.assistant
-        if marked and learnt == assistant:
-            return marked
-        if len(marked) == len(assistant):
-            return [span for number, span in zip(assistant, marked, strict=True) if number in learnt]
-        return self._turns.find(conversation, text, learnt)
+        spans, context = place(self._renamed, self._habits, conversation, (text, marked), learnt)
+        return Rendering(text, spans, context, left_out)
 
     def _check(self, conversation: Conversation, text: str) -> None:
         if self._normal_form == "NFC" and not is_normalized("NFC", text):
@@ -278,14 +303,6 @@ class ChatEncoder:
 
     def _rename(self, text: str) -> str:
         return self._control.sub(lambda found: self._names[found.group()], text)
-
-
-@dataclass(frozen=True)
-class _Rendering:
-    text: str
-    learnt: list[Span]
-    context: list[Span]
-    left_out: tuple[str, ...]
 
 
 def _has_words(message: Message) -> bool:

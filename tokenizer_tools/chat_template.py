@@ -22,13 +22,13 @@ class ChatTemplate:
 
     def __init__(self, text: str, variables: dict[str, str]) -> None:
         import jinja2
-        import jinja2.sandbox
 
-        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        environment = self._kind_of_environment()(
             trim_blocks=True, lstrip_blocks=True, extensions=[_generation_tag(), "jinja2.ext.loopcontrols"]
         )
         environment.filters["tojson"] = _to_json
         environment.globals["raise_exception"] = _raise_exception
+        self._prepare(environment)
         try:
             self._template = environment.from_string(text)
         except jinja2.TemplateSyntaxError as error:
@@ -38,6 +38,14 @@ class ChatTemplate:
         except RecursionError as error:
             raise TokenizerError("The chat template is not valid: it is nested too deeply.") from error
         self._variables = variables
+
+    def _kind_of_environment(self) -> Any:
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        return ImmutableSandboxedEnvironment
+
+    def _prepare(self, environment: Any) -> None:
+        """Change the environment before the template is compiled in it."""
 
     def marked(self, conversation: Conversation, *, prompt: bool = False) -> tuple[str, list[Span]]:
         """The rendering, and the spans between marks of generation.
@@ -58,9 +66,12 @@ class ChatTemplate:
             "add_generation_prompt": prompt,
         }
         try:
-            return _without_marks(self._template.render(values))
+            return _without_marks(self._rendered(values))
         except Exception as error:  # a template may raise anything on messages it was not written for
             raise ValueError(f"The chat template refuses the conversation: {error}.") from error
+
+    def _rendered(self, values: dict[str, Any]) -> str:
+        return self._template.render(values)
 
     def render(self, conversation: Conversation, *, prompt: bool = False) -> str:
         """The rendering alone."""

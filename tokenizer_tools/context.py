@@ -38,9 +38,11 @@ def removable_context(
         if content not in text[spans[-1][1] : learnt]:
             break
         shorter = attempt(template, conversation.without_messages(first, number)) or ""
+        if not (shorter.startswith(text[:start]) and text.endswith(shorter[start:])):
+            break
         again = len(text) - (len(shorter) - start)
         end = again + len(content)
-        if shorter != text[:start] + text[again:] or not text.startswith(content, again) or end > learnt:
+        if not text.startswith(content, again) or end > learnt:
             break
         spans.append((again, end))
     return spans

@@ -72,8 +72,9 @@ class Encoder:
         definition = encoding_definition(files)
         spelled = look_alikes(control_tokens(files))
         own = [text for text in sample.to_pylist() if text is not None] if sample is not None else []
+        added = look_alikes(token["content"] for token in definition["added_tokens"])
         backend, refusal = choose_backend(
-            json.dumps(definition), [*HOSTILE_TEXTS, *spelled, *own], control_tokens=False
+            json.dumps(definition), [*HOSTILE_TEXTS, *spelled, *added, *own], control_tokens=False
         )
         _check_neutral(files, backend, spelled)
         return cls(files, backend, refusal)

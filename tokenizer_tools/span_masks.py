@@ -9,10 +9,49 @@ import pyarrow as pa
 from typing_extensions import override
 
 from tokenizer_tools.backends import Backend, Ids, Offsets, Reference
+from tokenizer_tools.span_kernels import mark_tokens
 
 Mask = npt.NDArray[np.uint8]
 Span = tuple[int, int]
 """First character and the one after the last."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Spans of many texts, none empty: those of text i are from offsets[i] to offsets[i + 1].
+
+    They are counted in bytes of their text.
+    """
+
+    offsets: Offsets
+    starts: Offsets
+    stops: Offsets
+
+    @classmethod
+    def of(cls, texts: list[str], spans: list[list[Span]]) -> "Spans":
+        """Those that are given in characters."""
+        filled = [[span for span in each if span[0] < span[1]] for each in spans]
+        edges = [
+            len(text[:edge].encode())
+            for text, each in zip(texts, filled, strict=True)
+            for span in each
+            for edge in span
+        ]
+        starts, stops = np.array(edges, np.int64).reshape(-1, 2).T.copy()
+        return cls(np.cumsum([0, *map(len, filled)], dtype=np.int64), starts, stops)
+
+    def of_text(self, number: int) -> list[Span]:
+        """Those of one text."""
+        held = slice(self.offsets[number], self.offsets[number + 1])
+        return list(zip(self.starts[held].tolist(), self.stops[held].tolist(), strict=True))
+
+    def in_characters(self, texts: list[str]) -> list[list[Span]]:
+        """They, counted in characters."""
+        edges = np.stack([self.starts, self.stops], 1)
+        return [
+            [_characters(text.encode(), span) for span in edges[start:stop].tolist()]
+            for text, start, stop in zip(texts, self.offsets, self.offsets[1:], strict=False)
+        ]
 
 
 @dataclass(frozen=True)
@@ -35,6 +74,9 @@ class SpanEncoder(Protocol):
     def encode(self, texts: list[str], spans: list[list[Span]], begins_in: list[list[Span]]) -> MaskedIds:
         """The spans of each text in order, not overlapping; so are those in which beginnings are sought."""
 
+    def encode_arrays(self, texts: pa.LargeStringArray, spans: Spans, begins_in: Spans) -> MaskedIds:
+        """The same, of arrays."""
+
 
 class ByteSpanEncoder(SpanEncoder):
     """For byte-level tokenizers: a token covers as many bytes as its name has letters.
@@ -48,17 +90,25 @@ class ByteSpanEncoder(SpanEncoder):
 
     @override
     def encode(self, texts: list[str], spans: list[list[Span]], begins_in: list[list[Span]]) -> MaskedIds:
-        ids, offsets = self.backend.encode(pa.array(texts, pa.large_string()))
-        ends = np.cumsum(self._token_bytes[ids])
-        row_starts = np.concatenate([[0], ends])[offsets]
-        kept = np.diff(row_starts) == [len(text.encode()) for text in texts]
-        rows = [(texts[row], int(row_starts[row]), row) for row in np.flatnonzero(kept)]
-        mask = _covering(ends, [edge for text, at, row in rows for edge in _byte_edges(text, at, spans[row])])
-        characters = [_character_bytes(text, at, begins_in[row]) for text, at, row in rows]
-        begins = np.zeros(int(row_starts[-1]) + 1, bool)
-        begins[np.concatenate([np.empty(0, np.int64), *characters])] = True
-        starts = ends - self._token_bytes[ids]
-        return _without(MaskedIds(ids, offsets, mask, begins[starts]), ~kept)
+        placed = (Spans.of(texts, each) for each in (spans, begins_in))
+        return self.encode_arrays(pa.array(texts, pa.large_string()), *placed)
+
+    @override
+    def encode_arrays(self, texts: pa.LargeStringArray, spans: Spans, begins_in: Spans) -> MaskedIds:
+        ids, offsets = self.backend.encode(texts)
+        _, places, data = texts.buffers()
+        text_offsets = np.frombuffer(places, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        mask, begins, kept = mark_tokens(
+            ids,
+            self._token_bytes,
+            offsets,
+            np.frombuffer(data or b"", np.uint8),
+            text_offsets,
+            *(spans.offsets, spans.starts, spans.stops),
+            *(begins_in.offsets, begins_in.starts, begins_in.stops),
+        )
+        masked = MaskedIds(ids, offsets, mask, begins)
+        return masked if kept.all() else _without(masked, ~kept)
 
 
 class ReferenceSpanEncoder(SpanEncoder):
@@ -83,6 +133,11 @@ class ReferenceSpanEncoder(SpanEncoder):
             np.concatenate([np.empty(0, np.uint8), *masks]),
             np.concatenate([np.empty(0, bool), *begins]),
         )
+
+    @override
+    def encode_arrays(self, texts: pa.LargeStringArray, spans: Spans, begins_in: Spans) -> MaskedIds:
+        listed = texts.to_pylist()
+        return self.encode(listed, spans.in_characters(listed), begins_in.in_characters(listed))
 
     def _mask(self, text: str, encoding: Any, ids: Ids, spans: list[Span]) -> Mask:
         mask = np.zeros(len(ids), np.uint8)
@@ -133,30 +188,10 @@ def normal_form(definition: dict[str, Any]) -> str | None:
     return "NFC" if normalizer.get("type") == "NFC" else "other"
 
 
-def _byte_edges(text: str, at: int, spans: list[Span]) -> list[int]:
-    """The first byte of each span and the one after its last, of a text whose bytes begin at `at`."""
-    return [at + len(text[:edge].encode()) for span in spans for edge in span]
-
-
-def _character_bytes(text: str, at: int, spans: list[Span]) -> npt.NDArray[np.int64]:
-    """The first byte of each character of the spans, of a text whose bytes begin at `at`."""
-    found = [np.empty(0, np.int64)]
-    for start, stop in spans:
-        units = np.frombuffer(text[start:stop].encode(), np.uint8)
-        found.append(at + len(text[:start].encode()) + np.flatnonzero(units & 0xC0 != 0x80))
-    return np.concatenate(found)
-
-
-def _covering(ends: npt.NDArray[np.int64], edges: list[int]) -> Mask:
-    """Which tokens, that end before these bytes, cover a byte between a pair of edges."""
-    starts, stops = np.array(edges, np.int64).reshape(-1, 2).T
-    filled = starts < stops
-    first = np.searchsorted(ends, starts[filled], side="right")
-    last = np.searchsorted(ends, stops[filled], side="left")
-    steps = np.zeros(len(ends) + 1, np.int64)
-    np.add.at(steps, first, 1)
-    np.add.at(steps, last + 1, -1)
-    return (np.cumsum(steps[:-1]) > 0).astype(np.uint8)
+def _characters(text: bytes, span: list[int]) -> Span:
+    start, stop = span
+    first = len(text[:start].decode())
+    return first, first + len(text[start:stop].decode())
 
 
 def _tokens(encoding: Any, start: int, stop: int) -> range:
@@ -181,6 +216,21 @@ def _begins(encoding: Any, spans: list[Span]) -> npt.NDArray[np.bool_]:
 
 def _is_token(token: int | None) -> bool:
     return token is not None
+
+
+def joined(parts: list[MaskedIds], order: npt.NDArray[np.int64]) -> MaskedIds:
+    """The texts of several encodings, in another order."""
+    filled = [part for part in parts if len(part.offsets) > 1] or parts[:1]
+    if len(filled) == 1:
+        return filled[0]
+    lengths = np.concatenate([np.diff(part.offsets) for part in filled])
+    starts = np.concatenate([[0], np.cumsum(lengths)])[order]
+    offsets = np.concatenate([[0], np.cumsum(lengths[order])])
+    token = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths[order])
+    ids, masks, begins = zip(*((part.ids, part.mask, part.begins) for part in filled), strict=True)
+    return MaskedIds(
+        np.concatenate(ids)[token], offsets, np.concatenate(masks)[token], np.concatenate(begins)[token]
+    )
 
 
 def _without(masked: MaskedIds, dropped: npt.NDArray[np.bool_]) -> MaskedIds:

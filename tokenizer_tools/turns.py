@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from tokenizer_tools.chat_shapes.symbolic import SymbolicText
 from tokenizer_tools.chat_template import ChatTemplate
 from tokenizer_tools.conversation import Conversation, map_call_names
 from tokenizer_tools.span_masks import Span
@@ -85,7 +86,10 @@ class TurnFinder:
             return None
         # The prompt begins the answer with something (`<think>`) that the template does not write here.
         header_start = len(before) - len(self.habits.prompt)
-        agreed = _LAST_BOUNDARY.match(through, 0, common_start(before, through))
+        stop = common_start(before, through)
+        agreed = _LAST_BOUNDARY.match(through, 0, stop)
+        if isinstance(through, SymbolicText):
+            through[agreed.end() if agreed else 0 : stop].require_literal()
         return agreed.end() if agreed and agreed.end() > header_start else None
 
     def _moved(self, conversation: Conversation, text: str, turn: int, own: str) -> Span | None:
@@ -99,9 +103,8 @@ class TurnFinder:
         first = common_start(text, other)
         last = len(text) - common_length(text[::-1], other[::-1])
         first, last = min(first, last), max(first, last)
-        place = text.find(own, max(0, last - len(own)), first + len(own))
-        is_only = text.find(own, place + 1, first + len(own)) < 0
-        return (place, place + len(own)) if place >= 0 and is_only else None
+        places = _places_around(text, own, first, last)
+        return (places[0], places[0] + len(own)) if len(places) == 1 else None
 
     def _replaced(self, conversation: Conversation, text: str, turn: int) -> Span | None:
         """What stands where a placeholder for all that the turn says would stand, and the end of the turn."""
@@ -115,6 +118,17 @@ class TurnFinder:
             return None
         end_of_turn = _END_OF_TURN.match(after)
         return len(before), end + (end_of_turn.end() if end_of_turn else 0)
+
+
+def _places_around(text: str, part: str, first: int, last: int) -> list[int]:
+    """The first places, at most two, where `part` stands in the text and covers all from `first` to `last`."""
+    if isinstance(text, SymbolicText):
+        return text.places_around(part, first, last)
+    place = text.find(part, max(0, last - len(part)), first + len(part))
+    if place < 0:
+        return []
+    following = text.find(part, place + 1, first + len(part))
+    return [place] if following < 0 else [place, following]
 
 
 def _lost(turn: int) -> ValueError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizer_tools.load import TokenizerError, TokenizerFiles
 from tokenizer_tools.parity import HOSTILE_TEXTS
-from tokenizer_tools.vocabulary.extend import added_tokens
+from tokenizer_tools.vocabulary.added import added_tokens
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def carry_over(
     models = [ModelFiles.open(name) for name in (base, adapted, sibling)]
     _check_shapes(*models)
     tokenizer = carry_tokenizer(*(load_tokenizer(name) for name in (base, adapted, sibling)))
-    largest = max(tokenizer.files.vocabulary.values())
+    largest = max(tokenizer.place(number) for number in (*tokenizer.shared, *tokenizer.pieces))
     found = {}
     fits = []
     for of_base, of_adapted, of_sibling in zip(*(model.matrices for model in models), strict=True):
@@ -141,6 +141,10 @@ class _Matrices:
 
 
 def _check_shapes(base: ModelFiles, adapted: ModelFiles, sibling: ModelFiles) -> None:
+    if "lm_head.bias" in sibling.weights:
+        raise ValueError(
+            f"The output layer of {sibling.name} has a bias; such models are not carried over to."
+        )
     for other in (adapted, sibling):
         for key in _SHAPE:
             expected, found = (_text_config(model).get(key) for model in (base, other))
@@ -157,8 +161,11 @@ def _check_shapes(base: ModelFiles, adapted: ModelFiles, sibling: ModelFiles) ->
 
 
 def _check_rows(matrices: _Matrices, tokenizer: CarriedTokenizer, models: list[ModelFiles]) -> None:
-    """Raise ValueError where a tokenizer has ids that its model has no embedding for."""
-    needed = (tokenizer.shared[-1], max(tokenizer.pieces), max([*tokenizer.shared, *tokenizer.own]))
+    """Raise ValueError where text can give ids that a model has no embedding for.
+
+    A control token may have none, as that for images in Gemma 3 1B.
+    """
+    needed = (tokenizer.shared[-1], max(tokenizer.pieces), tokenizer.shared[-1])
     rows = (len(matrices.base), len(matrices.adapted), len(matrices.sibling))
     for model, largest, count in zip(models, needed, rows, strict=True):
         if largest >= count:

@@ -65,7 +65,7 @@ def training_flops(model: "PreTrainedModel", work: Workload) -> float:
 
 def _attention_flops(model: "PreTrainedModel", lengths: np.ndarray) -> float:
     """Two products forward and four backward, each 2 × width × pairs of tokens."""
-    config = model.config
+    config = model.config.get_text_config()
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
     pairs = 0.0  # of a query and a key that it sees

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer_tools.load import TokenizerFiles
-from tokenizer_tools.vocabulary.extend import added_tokens
+from tokenizer_tools.vocabulary.added import added_tokens
 from trainers.config import Dtype
 from trainers.evaluate import NOTHING_MORE, described_pieces
 from trainers.scores import Described, Evaluation

@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
-from tokenizer_tools.vocabulary.extend import added_tokens
+from tokenizer_tools.vocabulary.added import added_tokens
 from trainers.embeddings import Embeddings, ModelFiles
 from trainers.token_kinds import Kind, Token, token_kinds
 
@@ -128,11 +128,7 @@ def find_undertrained(
     kinds = token_kinds(tokenizer)
     embeddings = stored.embeddings
     rows = len(embeddings.input)
-    if max(kinds) >= rows:
-        raise ValueError(
-            f"{model} has {rows} embeddings, but its tokenizer has the id {max(kinds)}: they do not belong"
-            " together."
-        )
+    _check_rows(model, kinds, rows)
     new = None if base is None else _new(load_tokenizer(base), tokenizer, kinds)
     unused = unused_ids(kinds, rows if base is None else _rows_before(base, rows))
     name, values, apart = indicator(embeddings, unused)
@@ -230,6 +226,16 @@ def _cosine_distance(rows: npt.NDArray[np.float32], unused: list[int]) -> Values
     mean = rows[unused].mean(axis=0)
     norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(mean)
     return (1 - rows @ mean / norms.clip(min=1e-6)).astype(np.float64)
+
+
+def _check_rows(model: str | Path, kinds: Mapping[int, Token], rows: int) -> None:
+    """Raise ValueError where text can give an id that has no embedding; Gemma 3 1B has none for images."""
+    largest = max(number for number, token in kinds.items() if token.kind != Kind.SPECIAL)
+    if largest >= rows:
+        raise ValueError(
+            f"{model} has {rows} embeddings, but its tokenizer has the id {largest}: they do not belong"
+            " together."
+        )
 
 
 def _new(base: TokenizerFiles, tokenizer: TokenizerFiles, kinds: Mapping[int, Token]) -> set[int]:

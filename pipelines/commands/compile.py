@@ -45,6 +45,7 @@ def calls() -> list[Callable[[], object]]:
     families = [partial(_signals, family) for family in ("pii", "gopher_quality", *_FAMILIES)]
     return [
         _contamination,
+        _encoders,
         *families,
         _edits,
         _duplicates,
@@ -149,6 +150,22 @@ def _mixtures() -> None:
     for ids in (pa.uint16(), pa.uint32(), pa.uint8()):  # the last are masks
         source = pa.array([1], ids).to_numpy()
         gather_segments(source, first, one, source.copy(), first)
+
+
+def _encoders() -> None:
+    import json
+
+    from tokenizer_tools.encode import Encoder
+    from tokenizer_tools.fast.encoder import FastEncoder
+    from tokenizer_tools.fast.word_table import WordTable
+    from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+
+    files = train_tokenizer([_texts()], TokenizerTraining(vocabulary_size=512))
+    Encoder.build(files).encode(_texts())
+    definition = files.definition | {"normalizer": {"type": "NFC"}}
+    added = [token | {"special": False} for token in definition["added_tokens"]]
+    FastEncoder(json.dumps(definition | {"added_tokens": added}), control_tokens=True).encode(_texts())
+    WordTable(definition).add(_texts())
 
 
 def _language() -> None:

@@ -1,11 +1,16 @@
 import json
 
 import pytest
+from hypothesis import settings
 from small_corpus import CORPUS, texts
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from tokenizer_tools.load import TokenizerFiles
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+
+# The first call of a kernel compiles it, so no deadline can be set.
+settings.register_profile("tokenizers", deadline=None)
+settings.load_profile("tokenizers")
 
 
 @pytest.fixture(scope="session")

@@ -8,17 +8,18 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+from tokenizer_tools.vocabulary.changed import ChangedTokenizer
 from tokenizer_tools.vocabulary.config import VocabularyExtension
-from tokenizer_tools.vocabulary.extend import ExtendedTokenizer, extend_tokenizer
+from tokenizer_tools.vocabulary.extend import extend_tokenizer
 from trainers.carry_over import METHODS, carry_over
 from trainers.config import SmallModel
 from trainers.model import build_model, load_model
-from trainers.new_tokens import add_embeddings
+from trainers.new_tokens.add import add_embeddings
 
 TEXT = "malolactic maceration of must in a barrel"
 TEMPLATE = "{% for m in messages %}{{ '<|user|>' + m['content'] + '<|over|>' }}{% endfor %}"
@@ -31,7 +32,7 @@ def base_tokenizer() -> TokenizerFiles:
 
 
 @pytest.fixture(scope="module")
-def extended(base_tokenizer: TokenizerFiles) -> ExtendedTokenizer:
+def extended(base_tokenizer: TokenizerFiles) -> ChangedTokenizer:
     texts = pa.array([f"must malolactic maceration tannin barrel {number % 7}" for number in range(50)])
     return extend_tokenizer(base_tokenizer, [texts], VocabularyExtension(tokens=20))
 
@@ -54,7 +55,7 @@ def base(
 
 
 @pytest.fixture(scope="module")
-def adapted(base: Path, extended: ExtendedTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def adapted(base: Path, extended: ChangedTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base with new tokens, whose rows have learnt something."""
     folder = tmp_path_factory.mktemp("adapted")
     model = load_model(base)
@@ -129,7 +130,7 @@ def test_rows_go_through_the_transformation_of_the_method(
     base: Path,
     adapted: Path,
     make_sibling: MakeSibling,
-    extended: ExtendedTokenizer,
+    extended: ChangedTokenizer,
     tmp_path: Path,
 ) -> None:
     sibling = make_sibling()
@@ -170,7 +171,7 @@ def test_of_a_sibling_that_is_the_base_comes_the_adapted_model(
 
 
 def test_own_tokens_keep_ids_and_rows_and_new_ones_give_way(
-    base: Path, adapted: Path, make_sibling: MakeSibling, extended: ExtendedTokenizer, tmp_path: Path
+    base: Path, adapted: Path, make_sibling: MakeSibling, extended: ChangedTokenizer, tmp_path: Path
 ) -> None:
     sibling = make_sibling(own=5, dtype=torch.bfloat16, max_shard_size="20KB")
     assert len(list(sibling.glob("*.safetensors"))) > 1
@@ -244,3 +245,24 @@ def test_what_cannot_be_carried_is_refused(
     with pytest.raises(ValueError, match=expected):
         carry_over(base, adapted, sibling, output)
     assert case == "output exists" or not output.exists()
+
+
+def test_control_tokens_without_an_embedding_are_none_that_text_can_give(
+    base: Path, adapted: Path, make_sibling: MakeSibling, tmp_path: Path
+) -> None:
+    sibling = make_sibling(own=3)
+    model = load_model(sibling)
+    model.resize_token_embeddings(model.config.vocab_size - 3)
+    model.save_pretrained(sibling)
+    done = carry_over(base, adapted, sibling, tmp_path / "out")
+    opened = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert opened.config.vocab_size == done.rows > max(done.moved.values())
+
+
+def test_an_output_layer_with_a_bias_is_refused(
+    base: Path, adapted: Path, make_sibling: MakeSibling, tmp_path: Path
+) -> None:
+    sibling = make_sibling()
+    save_file(weights(sibling) | {"lm_head.bias": torch.zeros(3)}, sibling / "model.safetensors")
+    with pytest.raises(ValueError, match="has a bias"):
+        carry_over(base, adapted, sibling, tmp_path / "out")

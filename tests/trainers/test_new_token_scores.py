@@ -10,13 +10,14 @@ import torch
 from tests.trainers.shards_folder import pack, write_shards
 from tokenizer_tools.load import TokenizerFiles
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
+from tokenizer_tools.vocabulary.changed import ChangedTokenizer
 from tokenizer_tools.vocabulary.config import VocabularyExtension
-from tokenizer_tools.vocabulary.extend import ExtendedTokenizer, extend_tokenizer
+from tokenizer_tools.vocabulary.extend import extend_tokenizer
 from trainers.config import SmallModel
 from trainers.evaluate import evaluate
 from trainers.model import build_model, load_model
 from trainers.new_token_scores import NewTokenScores, new_token_scores
-from trainers.new_tokens import add_embeddings
+from trainers.new_tokens.add import add_embeddings
 from trainers.scores import Described
 
 WORDS = [f"must malolactic maceration tannin barrel {number % 7}" for number in range(50)]
@@ -28,7 +29,7 @@ def base_tokenizer() -> TokenizerFiles:
 
 
 @pytest.fixture(scope="module")
-def extended(base_tokenizer: TokenizerFiles) -> ExtendedTokenizer:
+def extended(base_tokenizer: TokenizerFiles) -> ChangedTokenizer:
     return extend_tokenizer(base_tokenizer, [pa.array(WORDS)], VocabularyExtension(tokens=30))
 
 
@@ -36,7 +37,7 @@ def extended(base_tokenizer: TokenizerFiles) -> ExtendedTokenizer:
 def models(
     small: SmallModel,
     base_tokenizer: TokenizerFiles,
-    extended: ExtendedTokenizer,
+    extended: ChangedTokenizer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, Path]:
     """A base, and the same with rows for new tokens."""
@@ -51,7 +52,7 @@ def models(
 
 
 @pytest.fixture(scope="module")
-def texts(extended: ExtendedTokenizer) -> list[np.ndarray]:
+def texts(extended: ChangedTokenizer) -> list[np.ndarray]:
     rng = np.random.default_rng(2)
     ids = sorted(extended.files.vocabulary.values())[:-3]  # the last new tokens do not occur
     return [rng.choice(ids, int(rng.integers(1, 20))).astype(np.uint16) for _ in range(40)]
@@ -62,7 +63,7 @@ def scores(
     models: tuple[Path, Path],
     texts: list[np.ndarray],
     base_tokenizer: TokenizerFiles,
-    extended: ExtendedTokenizer,
+    extended: ChangedTokenizer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> NewTokenScores:
     folder = tmp_path_factory.mktemp("shards") / "shards"
@@ -73,7 +74,7 @@ def scores(
     )
 
 
-def in_pieces(extended: ExtendedTokenizer, text: np.ndarray) -> np.ndarray:
+def in_pieces(extended: ChangedTokenizer, text: np.ndarray) -> np.ndarray:
     return np.array([piece for token in text.tolist() for piece in extended.pieces.get(token, (token,))])
 
 
@@ -89,7 +90,7 @@ def losses(model: Path, text: np.ndarray) -> np.ndarray:
 
 
 def test_tokens_and_their_pieces_cost_what_the_models_say(
-    scores: NewTokenScores, models: tuple[Path, Path], texts: list[np.ndarray], extended: ExtendedTokenizer
+    scores: NewTokenScores, models: tuple[Path, Path], texts: list[np.ndarray], extended: ChangedTokenizer
 ) -> None:
     assert scores.positions == sum(int(np.isin(text, list(extended.pieces)).sum()) for text in texts)
     assert scores.tokens == sum(map(len, texts))
@@ -119,7 +120,7 @@ def test_bits_per_byte_are_those_of_an_evaluation_on_each_ids(
     scores: NewTokenScores,
     models: tuple[Path, Path],
     texts: list[np.ndarray],
-    extended: ExtendedTokenizer,
+    extended: ChangedTokenizer,
     tmp_path: Path,
 ) -> None:
     own = evaluate(models[1], write_shards(tmp_path / "own", pack(texts, 32), masked=True), dtype="float32")
@@ -140,7 +141,7 @@ def test_shards_of_another_tokenizer_are_refused(
     models: tuple[Path, Path],
     texts: list[np.ndarray],
     base_tokenizer: TokenizerFiles,
-    extended: ExtendedTokenizer,
+    extended: ChangedTokenizer,
     tmp_path: Path,
 ) -> None:
     shards = write_shards(tmp_path / "shards", pack(texts, 32), tokenizer=base_tokenizer.hash)

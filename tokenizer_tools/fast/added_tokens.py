@@ -37,9 +37,10 @@ def build_added_tokens(
     normalized = {bool(token.get("normalized", not token["special"])) for token in tokens}
     if len(normalized) > 1 or (normalized == {True} and definition.get("normalizer") is not None):
         return "its added tokens are sought in normalised text"
+    ids = _ids(tokens, definition["model"].get("vocab", {}))
     numbers = {
-        token["content"].encode(): token["id"] if control_tokens or not token["special"] else SKIPPED
-        for token in tokens
+        token["content"].encode(): number if control_tokens or not token["special"] else SKIPPED
+        for token, number in zip(tokens, ids, strict=True)
     }
     contents = sorted(numbers)
     begins = np.zeros(256, bool)
@@ -50,6 +51,15 @@ def build_added_tokens(
         np.array([numbers[content] for content in contents], np.int64),
         begins,
     )
+
+
+def _ids(tokens: list[dict[str, Any]], vocabulary: dict[str, int]) -> list[int]:
+    """The ids that the library gives them: the vocabulary's, and to others the next after all, not their own."""
+    ids: list[int] = []
+    for token in tokens:
+        following = max(len(vocabulary), max(ids, default=-1) + 1)
+        ids.append(vocabulary.get(token["content"], following))
+    return ids
 
 
 def cut_at_added_tokens(

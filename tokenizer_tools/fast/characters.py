@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer_tools.compiled import inline_kernel
+from tokenizer_tools.fast.memory import peek
 
 LETTER = 1
 MARK = 2
@@ -75,20 +76,21 @@ def character_width(byte):
 @inline_kernel
 def code_point(data, at):
     """The character at `at`."""
-    first = np.int64(data[at])
+    first = np.int64(peek(data, at))
     if first < 0x80:
         return first
-    point = np.int64(data[at + 1]) & 0x3F
+    point = np.int64(peek(data, at + 1)) & 0x3F
     if first < 0xE0:
         return (first & 0x1F) << 6 | point
-    point = point << 6 | (np.int64(data[at + 2]) & 0x3F)
+    point = point << 6 | (np.int64(peek(data, at + 2)) & 0x3F)
     if first < 0xF0:
         return (first & 0x0F) << 12 | point
-    return (first & 0x07) << 18 | point << 6 | (np.int64(data[at + 3]) & 0x3F)
+    return (first & 0x07) << 18 | point << 6 | (np.int64(peek(data, at + 3)) & 0x3F)
 
 
 @inline_kernel
 def kind_of(data, at, pages, kinds):
     """The kind of the character at `at`."""
     point = code_point(data, at)
-    return np.int64(kinds[np.int64(pages[point >> 6]) << 6 | (point & 63)])
+    page = np.int64(peek(pages, point >> 6))
+    return np.int64(peek(kinds, page << 6 | (point & 63)))

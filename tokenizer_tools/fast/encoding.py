@@ -11,8 +11,8 @@ from tokenizer_tools.compiled import entry, inline_kernel, kernel
 from tokenizer_tools.fast.byte_strings import find
 from tokenizer_tools.fast.characters import character_width, code_point
 from tokenizer_tools.fast.cutting import copy_segment, next_word
-from tokenizer_tools.fast.memory import PADDING, prefetch
-from tokenizer_tools.fast.merging import NONE, SHORT, merge_long, merge_short
+from tokenizer_tools.fast.memory import PADDING, peek, poke, prefetch
+from tokenizer_tools.fast.merging import NO_KEY, SHORT, key_of, merge_long, merge_short, rank_of
 from tokenizer_tools.fast.model import NO_ID
 from tokenizer_tools.fast.word_cache import LONGEST, copy_ids, find_word, keep_word, slot_of
 
@@ -47,6 +47,18 @@ class Memory(NamedTuple):
         )
 
 
+@inline_kernel
+def sure_to_join(text, begin, at, end, first, second, model):
+    """Whether the two bytes at `at` of a word are joined before either can be joined to what is beside it."""
+    pair = first << 8 | second
+    rank = peek(model.byte_pairs, pair)
+    if peek(model.joined_bytes, pair) == NO_ID:
+        return False
+    if at > begin and peek(model.taken_from_left, np.int64(peek(text, at - 1)) << 8 | first) <= rank:
+        return False
+    return at + 2 == end or peek(model.taken_from_right, second << 8 | np.int64(peek(text, at + 2))) > rank
+
+
 @kernel
 def merge_word(text, at, end, model, memory, out, done):
     """Write the ids of a word to `out` from `done` on; returns their end."""
@@ -69,16 +81,23 @@ def merge_word(text, at, end, model, memory, out, done):
                     symbols[count] = model.byte_ids[text[byte]]
                     count += 1
             at += width
-        return merge_long(model.merges, memory, count, out, done)
-    count = end - at
-    for place in range(count):
-        symbols[place] = model.byte_ids[text[at + place]]
+    else:
+        begin = at
+        while at < end:
+            first, second = np.int64(peek(text, at)), np.int64(peek(text, at + 1))
+            if at + 1 < end and sure_to_join(text, begin, at, end, first, second, model):
+                poke(symbols, count, peek(model.joined_bytes, first << 8 | second))
+                at += 2
+            else:
+                poke(symbols, count, peek(model.byte_ids, first))
+                at += 1
+            count += 1
     if count > SHORT:
         return merge_long(model.merges, memory, count, out, done)
     for place in range(count - 1):
-        rank = model.byte_pairs[np.int64(text[at + place]) << 8 | np.int64(text[at + place + 1])]
-        keys[place] = np.uint32(0xFFFFFFFF) if rank == NONE else rank << np.uint32(6) | np.uint32(place)
-    keys[count - 1] = np.uint32(0xFFFFFFFF)
+        rank = rank_of(model.merges, peek(symbols, place), peek(symbols, place + 1))
+        poke(keys, place, key_of(rank, place))
+    keys[count - 1] = NO_KEY
     return merge_short(model.merges, memory, count, out, done)
 
 
@@ -101,19 +120,21 @@ def encode_text(text, size, words, model, cache, memory, out, done):
         while at < size and count < BLOCK:
             start = at
             at = next_word(text, at, size, words)
-            slots[count] = slot_of(cache, text, start, min(at - start, LONGEST))
-            prefetch(cache.words, slots[count] << 6)
-            ends[count] = at
+            slot = slot_of(cache, text, start, min(at - start, LONGEST))
+            prefetch(cache.words, slot << 6)
+            poke(slots, count, slot)
+            poke(ends, count, at)
             count += 1
         start = begin
         for word in range(count):
-            length = ends[word] - start
-            slot = ~slots[word] if length > LONGEST else find_word(cache, text, start, length, slots[word])
+            end, slot = peek(ends, word), peek(slots, word)
+            length = end - start
+            slot = ~slot if length > LONGEST else find_word(cache, text, start, length, slot)
             if slot >= 0:
                 done = copy_ids(cache, slot, out, done)
             else:
-                done = encode_new_word(text, start, ends[word], ~slot, model, cache, memory, out, done)
-            start = ends[word]
+                done = encode_new_word(text, start, end, ~slot, model, cache, memory, out, done)
+            start = end
     return done
 
 

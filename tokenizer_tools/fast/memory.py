@@ -168,7 +168,7 @@ _SHIFTED_MASKS = np.array([0] * 25 + [(1 << 8 * size) - 1 for size in range(1, 8
 @inline_kernel
 def first_bytes64(data, at, length, step):
     """The `step`-th eight of `length` bytes (up to 32) from `at` on, zeros after them."""
-    return load64(data, at + 8 * step) & _SHIFTED_MASKS[length - 8 * step + 24]
+    return load64(data, at + 8 * step) & _SHIFTED_MASKS[np.uint64(length - 8 * step + 24)]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -184,3 +184,45 @@ def copy_eight(typing_context: Any, source: Any, start: Any, target: Any, place:
         return context.get_dummy_value()
 
     return types.none(source, types.int64, target, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def peek(typing_context: Any, array: Any, at: Any) -> Any:
+    """The element of an array at an index, which is not negative."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(context, builder, signature, arguments))
+
+    return array.dtype(array, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def poke(typing_context: Any, array: Any, at: Any, value: Any) -> Any:
+    """Write an element of an array at an index, which is not negative."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _pointer(context, builder, signature, arguments[:2]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, array.dtype), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def least_of_16(typing_context: Any, array: Any, at: Any) -> Any:
+    """The least of the 16 elements of a uint32 array from `at` on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(32), 16)
+        pointer = builder.bitcast(_pointer(context, builder, signature, arguments), kind.as_pointer())
+        block = builder.load(pointer, align=4)
+        for half in (8, 4, 2, 1):
+            low, high = (
+                builder.shuffle_vector(
+                    block, block, ir.Constant(ir.VectorType(ir.IntType(32), half), [*range(start, start + half)])
+                )
+                for start in (0, half)
+            )
+            block = builder.select(builder.icmp_unsigned("<", low, high), low, high)
+        return builder.extract_element(block, ir.Constant(ir.IntType(32), 0))
+
+    return types.uint32(array, types.int64), codegen

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer_tools.compiled import entry, inline_kernel, kernel
+from tokenizer_tools.fast.memory import least_of_16, peek, poke
 
 ID_BITS = 21
 RANK_BITS = 64 - 2 * ID_BITS
@@ -18,10 +19,11 @@ SHORT = 64
 """Symbols up to which the lowest rank is sought among all; a longer word takes a heap."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_RANK = np.uint64(NONE)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _RANK_BITS = np.uint64(RANK_BITS)
 _ID_BITS = np.uint64(ID_BITS)
-_NO_KEY = np.uint32(0xFFFFFFFF)
+NO_KEY = np.uint32(0xFFFFFFFF)
 
 
 class Merges(NamedTuple):
@@ -56,58 +58,80 @@ def _fill(pairs, shift, left, right):
 
 
 @inline_kernel
-def rank_of(pairs, shift, left, right):
-    """The rank of a pair of ids, `NONE` if it is not merged."""
-    key = np.uint64(left) << _ID_BITS | np.uint64(right)
-    slot = np.int64(key * _MULTIPLIER >> shift)
-    mask = np.int64(len(pairs) - 1)
-    while True:
-        found = pairs[slot]
-        if found >> _RANK_BITS == key:
-            return np.int64(found) & NONE
-        if found == _EMPTY:
-            return NONE
-        slot = (slot + 1) & mask
+def _slot(merges, key):
+    return np.int64(key * _MULTIPLIER >> merges.shift)
 
 
 @inline_kernel
-def _key(rank, place):
-    return _NO_KEY if rank == NONE else np.uint32(rank << 6 | place)
+def _rank_from(merges, key, slot, found):
+    """The rank of a pair, from the slot on where it would be and what stands there."""
+    while found >> _RANK_BITS != key:
+        if found == _EMPTY:
+            return NONE
+        slot = (slot + 1) & (len(merges.pairs) - 1)
+        found = peek(merges.pairs, slot)
+    return np.int64(found & _RANK)
+
+
+@inline_kernel
+def rank_of(merges, left, right):
+    """The rank of a pair of ids, `NONE` if it is not merged."""
+    key = np.uint64(left) << _ID_BITS | np.uint64(right)
+    slot = _slot(merges, key)
+    return _rank_from(merges, key, slot, peek(merges.pairs, slot))
+
+
+@inline_kernel
+def key_of(rank, place):
+    """Orders the pairs of a short word: by rank, then by place."""
+    return NO_KEY if rank == NONE else np.uint32(rank << 6 | place)
+
+
+@inline_kernel
+def _least_key(keys, count):
+    best = least_of_16(keys, 0)
+    for block in range(16, count, 16):
+        best = min(best, least_of_16(keys, block))
+    return best
 
 
 @kernel
 def merge_short(merges, memory, count, out, at):
     """Merge up to `SHORT` symbols of the memory and write the ids to `out` from `at`; returns their end."""
-    pairs, shift = merges.pairs, merges.shift
     symbols, keys, following, before = memory.symbols, memory.keys, memory.following, memory.before
     for place in range(count):
-        following[place] = place + 1
-        before[place] = place - 1
+        poke(following, place, place + 1)
+        poke(before, place + 1, place)
+    for place in range(count, (count + 15) & -16):
+        poke(keys, place, NO_KEY)
     while True:
-        best = _NO_KEY
-        for place in range(count):
-            best = min(best, keys[place])
-        if best == _NO_KEY:
+        best = _least_key(keys, count)
+        if best == NO_KEY:
             break
         place = np.int64(best & np.uint32(63))
-        joined = merges.results[np.int64(best >> np.uint32(6))]
-        symbols[place] = joined
-        gone = following[place]
-        keys[gone] = _NO_KEY
-        after = following[gone]
-        following[place] = after
-        keys[place] = _NO_KEY
-        if after < count:
-            before[after] = place
-            keys[place] = _key(rank_of(pairs, shift, joined, symbols[after]), place)
+        joined = peek(merges.results, np.int64(best >> np.uint32(6)))
+        gone = peek(following, place)
+        after = peek(following, gone)
+        previous = peek(before, place)
+        right_key = np.uint64(joined) << _ID_BITS | np.uint64(peek(symbols, after))
+        right_slot = _slot(merges, right_key)
+        right = peek(merges.pairs, right_slot)
         if place > 0:
-            previous = before[place]
-            keys[previous] = _key(rank_of(pairs, shift, symbols[previous], joined), previous)
+            left_key = np.uint64(peek(symbols, previous)) << _ID_BITS | np.uint64(joined)
+            left_slot = _slot(merges, left_key)
+            left = peek(merges.pairs, left_slot)
+            poke(keys, previous, key_of(_rank_from(merges, left_key, left_slot, left), previous))
+        poke(keys, gone, NO_KEY)
+        poke(symbols, place, joined)
+        poke(following, place, after)
+        poke(before, after, place)
+        rank = _rank_from(merges, right_key, right_slot, right) if after < count else NONE
+        poke(keys, place, key_of(rank, place))
     place = np.int64(0)
     while place < count:
-        out[at] = symbols[place]
+        poke(out, at, peek(symbols, place))
         at += 1
-        place = following[place]
+        place = peek(following, place)
     return at
 
 
@@ -141,7 +165,6 @@ def _pop(heap, size):
 @kernel
 def merge_long(merges, memory, count, out, at):
     """The same for any number of symbols, in time that grows with n log n."""
-    pairs, shift = merges.pairs, merges.shift
     symbols, following, before, heap = memory.symbols, memory.following, memory.before, memory.heap
     place_bits, places = np.uint64(32), np.uint64(0xFFFFFFFF)
     size = 0
@@ -149,7 +172,7 @@ def merge_long(merges, memory, count, out, at):
         following[place] = place + 1
         before[place] = place - 1
         if place + 1 < count:
-            rank = rank_of(pairs, shift, symbols[place], symbols[place + 1])
+            rank = rank_of(merges, symbols[place], symbols[place + 1])
             if rank != NONE:
                 _push(heap, size, np.uint64(rank) << place_bits | np.uint64(place))
                 size += 1
@@ -161,7 +184,7 @@ def merge_long(merges, memory, count, out, at):
         gone = following[place]
         if gone < 0 or gone >= count:
             continue
-        rank = rank_of(pairs, shift, symbols[place], symbols[gone])
+        rank = rank_of(merges, symbols[place], symbols[gone])
         if rank != np.int64(best >> place_bits):  # one of the two has been merged otherwise
             continue
         joined = merges.results[rank]
@@ -171,13 +194,13 @@ def merge_long(merges, memory, count, out, at):
         following[place] = after
         if after < count:
             before[after] = place
-            rank = rank_of(pairs, shift, joined, symbols[after])
+            rank = rank_of(merges, joined, symbols[after])
             if rank != NONE:
                 _push(heap, size, np.uint64(rank) << place_bits | np.uint64(place))
                 size += 1
         if place > 0:
             previous = before[place]
-            rank = rank_of(pairs, shift, symbols[previous], joined)
+            rank = rank_of(merges, symbols[previous], joined)
             if rank != NONE:
                 _push(heap, size, np.uint64(rank) << place_bits | np.uint64(previous))
                 size += 1

@@ -1,15 +1,13 @@
 """What a BPE model of tokenizer.json knows, as arrays: what text begins as, and what is merged."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls
-
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer_tools.compiled import entry
 from tokenizer_tools.fast.byte_strings import ByteStrings
-from tokenizer_tools.fast.merging import ID_BITS, NONE, RANK_BITS, Merges, build_merges, rank_of
+from tokenizer_tools.fast.merging import ID_BITS, NONE, RANK_BITS, Merges, build_merges
 
 NO_ID = np.uint32(0xFFFFFFFF)
 _PAGE = 64
@@ -23,6 +21,12 @@ class Model(NamedTuple):
     byte_ids: npt.NDArray[np.uint32]
     byte_pairs: npt.NDArray[np.uint32]
     """The rank of each two bytes, by first * 256 + second."""
+    joined_bytes: npt.NDArray[np.uint32]
+    """What each two bytes become, `NO_ID` for those that are not merged."""
+    taken_from_left: npt.NDArray[np.uint32]
+    """The least rank at which a token that ends with a byte takes a single byte after it; by the two bytes."""
+    taken_from_right: npt.NDArray[np.uint32]
+    """The least rank at which a token that begins with a byte takes a single byte before it."""
     merges: Merges
     whole_words: int
     """Whether a word that is a token is not cut: `ignore_merges`."""
@@ -70,13 +74,10 @@ def build_model(model: dict[str, Any], by_characters: bool) -> Model | str:
     whole_words = bool(model.get("ignore_merges"))
     known = _texts(vocabulary, bytes_of, by_characters) if whole_words else {}
     pages, characters = _characters(vocabulary) if by_characters else (np.zeros(1, np.uint16), np.zeros(1, np.uint32))
-    byte_pairs = np.zeros(1 << 16, np.uint32)
-    if not by_characters:
-        _fill_byte_pairs(byte_pairs, byte_ids, merges)
     return Model(
         int(by_characters),
         byte_ids,
-        byte_pairs,
+        *_byte_merges(pairs, merges, vocabulary, bytes_of),
         merges,
         int(whole_words),
         ByteStrings.of([*known]),
@@ -119,9 +120,28 @@ def _characters(vocabulary: dict[str, int]) -> tuple[npt.NDArray[np.uint16], npt
     return numbers.reshape(-1).astype(np.uint16), pages.reshape(-1).copy()
 
 
-@entry
-def _fill_byte_pairs(byte_pairs, byte_ids, merges):
-    for first in range(256):
-        for second in range(256):
-            rank = rank_of(merges.pairs, merges.shift, byte_ids[first], byte_ids[second])
-            byte_pairs[first << 8 | second] = np.uint32(rank)
+def _byte_merges(
+    pairs: Sequence[Sequence[str]], merges: Merges, vocabulary: dict[str, int], byte_of: dict[str, int]
+) -> tuple[npt.NDArray[np.uint32], ...]:
+    """Ranks and results of merges of two bytes, and the least ranks at which a byte is taken otherwise.
+
+    Two bytes are sure to be joined where neither is taken otherwise at a lower rank. Merges whose result is
+    taken at a lower rank than their own, which no training makes, are left out.
+    """
+    ranks, joined, from_left, from_right = (np.full(1 << 16, number, np.uint32) for number in (NONE, NO_ID, NONE, NONE))
+    first_use: dict[str, int] = {}
+    for rank, (left, right) in enumerate(pairs):
+        first_use.setdefault(left, rank)
+        first_use.setdefault(right, rank)
+    for rank, (left, right) in enumerate(pairs):
+        if len(left) > 1 and len(right) > 1 or not byte_of:
+            continue
+        place = byte_of[left[-1]] << 8 | byte_of[right[0]]
+        if len(right) == 1:
+            from_left[place] = min(from_left[place], rank)
+        if len(left) == 1:
+            from_right[place] = min(from_right[place], rank)
+        if len(left) == len(right) == 1:
+            ranks[place] = rank
+            joined[place] = merges.results[rank] if first_use.get(left + right, NONE) > rank else NO_ID
+    return ranks, joined, from_left, from_right

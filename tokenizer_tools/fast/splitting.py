@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tokenizer_tools.compiled import inline_kernel, kernel
 from tokenizer_tools.fast.characters import LETTER, MARK, NUMBER, SPACE, character_width, kind_of
-from tokenizer_tools.fast.memory import letters
+from tokenizer_tools.fast.memory import letters, peek
 
 UNLIMITED = 1 << 40
 
@@ -82,7 +82,7 @@ def _shapes() -> list[tuple[str, Rules]]:
 @inline_kernel
 def contraction(data, at, any_case):
     """The bytes of the English contraction at an apostrophe, 0 if there is none."""
-    first, second = data[at + 1], data[at + 2]
+    first, second = peek(data, at + 1), peek(data, at + 2)
     if any_case:
         if first == 0xC5 and second == 0xBF:  # the long s is an s
             return 3
@@ -103,16 +103,16 @@ def letters_end(data, at, word_kinds, pages, kinds):
         run = letters(data, at)
         at += run
         if run < 31:  # else letters may go on
-            if data[at] < 0x80 or not kind_of(data, at, pages, kinds) & word_kinds:
+            if peek(data, at) < 0x80 or not kind_of(data, at, pages, kinds) & word_kinds:
                 return at
-            at += character_width(data[at])
+            at += character_width(peek(data, at))
 
 
 @kernel
 def run_end(data, at, end, wanted, most, pages, kinds):
     """The end of a run of at most so many characters of one kind."""
     while at < end and most > 0 and kind_of(data, at, pages, kinds) == wanted:
-        at += character_width(data[at])
+        at += character_width(peek(data, at))
         most -= 1
     return at
 
@@ -121,8 +121,8 @@ def run_end(data, at, end, wanted, most, pages, kinds):
 def punctuation_end(data, at, end, excluded, line_tail, pages, kinds):
     """The end of a run of characters of other kinds, with the ends of lines after it."""
     while at < end and not kind_of(data, at, pages, kinds) & excluded:
-        at += character_width(data[at])
-    while line_tail and at < end and (data[at] == 0x0A or data[at] == 0x0D):
+        at += character_width(peek(data, at))
+    while line_tail and at < end and (peek(data, at) == 0x0A or peek(data, at) == 0x0D):
         at += 1
     return at
 
@@ -133,8 +133,8 @@ def space_end(data, at, end, line_tail, pages, kinds):
     start, last, after_line = at, at, at
     while at < end and kind_of(data, at, pages, kinds) == SPACE:
         last = at
-        at += character_width(data[at])
-        if data[last] == 0x0A or data[last] == 0x0D:
+        at += character_width(peek(data, at))
+        if peek(data, last) == 0x0A or peek(data, last) == 0x0D:
             after_line = at
     if line_tail and after_line > start:
         return after_line
@@ -144,7 +144,7 @@ def space_end(data, at, end, line_tail, pages, kinds):
 @inline_kernel
 def other_end(data, at, end, rules, pages, kinds):
     """The end of what begins at `at` if that is not a word of the commonest letters."""
-    byte = data[at]
+    byte = peek(data, at)
     if byte == 0x27:
         cut = contraction(data, at, rules.any_case)
         if cut and at + cut <= end:
@@ -174,12 +174,12 @@ def other_end(data, at, end, rules, pages, kinds):
 @inline_kernel
 def word_end(data, at, end, rules, pages, kinds):
     """The end of the word that begins at `at`; the text ends at `end`, where zeros follow."""
-    start = at + (data[at] == 0x20)
+    start = at + (peek(data, at) == 0x20)
     run = letters(data, start)
     if run == 0:
         return other_end(data, at, end, rules, pages, kinds)
     start += run
-    if run < 31 and data[start] < 0x80:
+    if run < 31 and peek(data, start) < 0x80:
         return start
     return letters_end(data, start, rules.word_kinds, pages, kinds)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer_tools.compiled import inline_kernel, kernel
-from tokenizer_tools.fast.memory import copy_eight, equals_word, first_bytes64, store_word
+from tokenizer_tools.fast.memory import copy_eight, equals_word, first_bytes64, peek, store_word
 
 LONGEST = 31
 """Bytes of the longest word that is kept."""
@@ -66,7 +66,7 @@ def find_word(cache, text, at, length, slot):
     """The entry of a word, or the free one where it would stand as a negative number."""
     last = (len(cache.entries) >> 4) - 1
     while True:
-        head = np.int64(cache.entries[slot << 4 | _HEAD])
+        head = np.int64(peek(cache.entries, slot << 4 | _HEAD))
         if head >> 8 == length and equals_word(text, at, length, cache.words, slot << 6):
             return slot
         if head == 0:
@@ -78,7 +78,7 @@ def find_word(cache, text, at, length, slot):
 def copy_ids(cache, slot, out, at):
     """Write the ids of an entry to `out` from `at` on, where there is room for eight; returns their end."""
     place = slot << 4
-    count = np.int64(cache.entries[place | _HEAD]) & 0xFF
+    count = np.int64(peek(cache.entries, place | _HEAD)) & 0xFF
     copy_eight(cache.entries, place + _IDS, out, at)
     if count > _MOST:
         pooled = np.int64(cache.entries[place + _IDS])

@@ -52,8 +52,8 @@ def _check_related(base: TokenizerFiles, changed: TokenizerFiles) -> None:
         kept += len(token) > 1 and now == number
     if 2 * kept < longer:
         raise TokenizerError(
-            f"{changed.source} is no extension of {base.source}: it has only {kept:,} of its {longer:,} tokens "
-            "of several letters."
+            f"{changed.source} is no extension of {base.source}: it has only {kept:,} of its {longer:,} "
+            "tokens of several letters."
         )
 
 

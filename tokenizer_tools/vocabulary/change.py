@@ -62,7 +62,12 @@ def change_vocabulary(
         if not spoilers:
             return changed
         new = [token for number, token in numbered.items() if number not in spoilers]
-    raise TokenizerError("The texts hold no pair of tokens that occurs twice. Give it more text.")
+    if extension and extension.min_gain:
+        raise TokenizerError(
+            f"No new token would save {extension.min_gain:g} of the tokens. Give more text, or ask "
+            "for a smaller gain."
+        )
+    raise TokenizerError("The texts hold no pair of tokens that occurs twice. Give more text.")
 
 
 def _as_many(

@@ -51,13 +51,27 @@ def _unigram(family: Family, new: Mapping[int, NewToken]) -> dict[str, Any]:
     entries = [list(entry) for entry in family.model["vocab"]]
     scores = [score for _, score in entries]
     for number in range(len(entries), max([*new, *family.names]) + 1):
-        if number not in new and number not in family.names:
-            raise TokenizerError(
-                f"{family.files.source} has no token of the id {number} but some above it; a Unigram "
-                "vocabulary with such a gap cannot be extended."
-            )
-        entries.append([family.names.get(number, ""), OUT_OF_REACH])
+        entries.append([_to_be_listed(family, number) if number not in new else "", OUT_OF_REACH])
     for number, token in new.items():
         bonus = JOINED_BONUS * (len(token.pieces) - 1)
         entries[number] = [token.name, sum(scores[piece] for piece in token.pieces) + bonus]
     return {"vocab": entries}
+
+
+def _to_be_listed(family: Family, number: int) -> str:
+    """The added token of an id, where it can stand in the list without text being cut into it.
+
+    Unknown characters cost more than any token of the list: a token that holds one would always win.
+    """
+    token = family.names.get(number)
+    if token is None:
+        raise TokenizerError(
+            f"{family.files.source} has ids above {number}, but no token of that id; a Unigram vocabulary "
+            "with such a gap cannot be extended."
+        )
+    if family.model.get("unk_id") in family.segment([token])[0]:
+        raise TokenizerError(
+            f"{family.files.source} cannot be extended: its added token {token!r} holds characters that the "
+            "model does not know, and text that spells it would become that token."
+        )
+    return token

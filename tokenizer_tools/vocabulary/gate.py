@@ -19,8 +19,8 @@ from tokenizer_tools.vocabulary.victims import Corpus
 BEFORE = ("", "\n", "0", ".", " ", "\n\n")
 """What a new token may stand behind when it is looked for alone: it is not joined with all of these."""
 
-MOST_COMPLETED = 1 << 18
-"""Completions tried at most for a token that is part of a character."""
+COMPLETIONS = (32, 1 << 11, 1 << 17)
+"""How many texts are tried, in turns, for a token that is part of a character."""
 
 Place = tuple[bytes, int, int]
 """A word, and where in its bytes a token begins and ends."""
@@ -185,7 +185,7 @@ def unreached(family: Family, changed: TokenizerFiles, new: Mapping[int, Place])
     """
     backend = reference(changed)
     left = dict(new)
-    for texts_of in (_alone, _in_its_word, _with_other_characters):
+    for texts_of in (_alone, _in_its_word, *(_with_other_characters(most) for most in COMPLETIONS)):
         tried = {number: texts_of(family, *place) for number, place in left.items()}
         found = encoded(backend, [text for texts in tried.values() for text in texts])
         wanted = np.repeat(np.array(list(tried), np.int64), [len(texts) for texts in tried.values()])
@@ -202,23 +202,26 @@ def _alone(family: Family, word: bytes, start: int, end: int) -> list[str]:
 
 def _in_its_word(family: Family, word: bytes, start: int, end: int) -> list[str]:
     """The word that it was learnt from, up to it, from it on, and whole."""
-    return _written(family, [word[:end], word[start:], word])
+    return list(_written(family, [word[:end], word[start:], word]))
 
 
-def _with_other_characters(family: Family, word: bytes, start: int, end: int) -> list[str]:
+def _with_other_characters(most: int) -> Callable[[Family, bytes, int, int], list[str]]:
     """Where it is part of a character: within characters of which it could be."""
-    return _written(family, islice(_completed(word[start:end]), MOST_COMPLETED))
+
+    def texts_of(family: Family, word: bytes, start: int, end: int) -> list[str]:
+        return list(islice(_written(family, _completed(word[start:end])), most))
+
+    return texts_of
 
 
-def _written(family: Family, contents: Iterable[bytes]) -> list[str]:
-    texts: list[str] = []
+def _written(family: Family, contents: Iterable[bytes]) -> Iterator[str]:
+    """The contents that are whole characters, as text that begins with a space or where one is put there."""
     for content in contents:
         try:
             text = family.plain_text(content.decode())
         except UnicodeDecodeError:
             continue
-        texts += dict.fromkeys([text, text.removeprefix(" ")])
-    return texts
+        yield from dict.fromkeys([text, text.removeprefix(" ")])
 
 
 def _completed(token: bytes) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ NOT_COMPILED = """if True:
     from pipelines.execution.output import read_receipt
 
     def signatures():
-        modules = [m for name, m in list(sys.modules.items()) if name.startswith(("filters", "mixers"))]
+        modules = [m for name, m in list(sys.modules.items()) if name.startswith(("filters", "mixers", "tokenizer_tools"))]
         kernels = {d for m in modules for d in vars(m).values() if isinstance(d, Dispatcher)}
         return {(d.py_func.__module__, d.py_func.__name__, str(s)) for d in kernels for s in d.signatures}
 

@@ -15,7 +15,7 @@ from tokenizer_tools.vocabulary.config import VocabularyExtension
 from tokenizer_tools.vocabulary.extend import extend_tokenizer
 from trainers.config import SmallModel
 from trainers.model import build_model, load_model
-from trainers.new_tokens import add_embeddings
+from trainers.new_tokens.add import add_embeddings
 
 WORDS = [f"must malolactic [bold]maceration\x1b tannin barrel {number % 7}" for number in range(50)]
 UNTRAINED = 3

@@ -156,10 +156,11 @@ def test_what_cannot_be_is_refused(
             train(few, phased, model, tmp_path / "a", tokenizer)
     with pytest.raises(ValueError, match=f"{ADDED} tokens .* adapter"):
         train(rows, stage.model_copy(update={"adapter": Adapter()}), base, tmp_path / "b", extended)
-    unrelated = train_tokenizer(
-        [pa.array(["quite another text"] * 9)], TokenizerTraining(vocabulary_size=512)
-    )
-    unrelated.save(tmp_path / "unrelated")
+    unrelated = json.loads((extended / "tokenizer.json").read_text())
+    vocabulary = unrelated["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    shutil.copytree(extended, tmp_path / "unrelated")
+    (tmp_path / "unrelated" / "tokenizer.json").write_text(json.dumps(unrelated))
     with pytest.raises(ValueError, match="no extension"):
         train(few, stage, base, tmp_path / "c", tmp_path / "unrelated")
     with pytest.raises(ValueError, match="first phase"):
