@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.augmentation.__main__ import STUDENT
+from benchmarks.vocabulary.models import STUDENT
 
 COLOURS = {
     "extended": "tab:green",

@@ -1,16 +1,12 @@
 """What a changed vocabulary brings a small model, against the same model with its old one.
 
-    python -m benchmarks.vocabulary.models DATA OUT [--size small|medium] [--seeds N...] [--work FOLDER]
-    python -m benchmarks.vocabulary.models DATA OUT --sweep
+    python -m benchmarks.vocabulary.models FOLDER OUT [--seeds N...] [--work FOLDER]
+    python -m benchmarks.vocabulary.models FOLDER OUT --sweep
 
-DATA is a folder of `benchmarks.vocabulary.data` with `russian`, `english`, `technical` (English, too) and
-`other` (scripts that nobody needs: their tokens are what `replace` may take). Per seed, which decides new
-weights and the order of texts:
+FOLDER is one of `benchmarks.vocabulary.prepare`. Per seed, which decides new weights and the order of texts:
 
-- A base model is trained from new weights on its old domain, English, with a little Russian and other text;
-  its tokenizer, from text of which Russian is a small part, cuts Russian words into many pieces.
-- The domain is Russian, of other works, with a share of English repeated in it (replay). Tokenizers are
-  extended, or tokens in them replaced, from the texts that are then trained on. Held-out works reach neither.
+- A base model is trained from new weights on its old domain, English, with some Russian and other text.
+- The domain is Russian, of other works, with a share of English repeated in it (replay).
 - Starts: bits per byte of held-out Russian before any training.
 - Arms: `extended` and `replaced` train the new rows alone, then all embeddings, nothing else ever; `all
   weights` and `embeddings` are the base with its old vocabulary, which trains as its name says. All see the
@@ -29,28 +25,23 @@ paired. `benchmarks.vocabulary.figure` draws the curves.
 
 import argparse
 import json
-import random
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
-from benchmarks.augmentation.__main__ import STUDENT
-from benchmarks.vocabulary.data import dealt, stretches, texts
 from benchmarks.vocabulary.shards import ShardsWriter
+from benchmarks.vocabulary.sizes import ENGLISH, OTHER, RUSSIAN, SIZES, Size
 from mixers.shards import Shards
-from tokenizer_tools.load import TokenizerFiles
-from tokenizer_tools.train import TokenizerTraining, train_tokenizer
-from tokenizer_tools.vocabulary.change import change_vocabulary
-from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
-from tokenizer_tools.vocabulary.words import WordCounter, WordCounts
+from tokenizer_tools.load import load_tokenizer
 from trainers.config import Optimizer, Phase, SmallModel, StageTraining
 from trainers.evaluate import evaluate
 from trainers.model import load_model, vocabulary_size
@@ -60,13 +51,10 @@ from trainers.precision import default_device
 from trainers.train import train
 from trainers.undertrained import find_undertrained
 
-ENGLISH, RUSSIAN, OTHER = "English", "Russian", "other"
 BASE_MIXTURE = {ENGLISH: 0.75, RUSSIAN: 0.2, OTHER: 0.05}
 REPLAY = 0.2
-SCRIPTS = ("Han", "Hangul", "Hiragana", "Katakana")
-"""Whose tokens `replace` may take."""
-VOCABULARY_TEXT = {ENGLISH: 4_000_000, OTHER: 1_000_000, RUSSIAN: 40_000}
-"""Bytes that the base tokenizer learns from."""
+STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}
+"""The 97.5 % quantile of Student's t by number of seeds."""
 OUR_STARTS = ("mean", "position", "length", "omp", "distill", "random")
 RIVALS = ("all weights", "embeddings")
 RATES = (5e-4, 1.5e-3, 5e-3)
@@ -74,144 +62,37 @@ SWEEP = "sweep.json"
 TUNING_SEED = 0
 
 
-@dataclass(frozen=True)
-class Size:
-    """How large everything is, and the peak learning rates that the sweep found."""
+class Prepared:
+    """A folder of `benchmarks.vocabulary.prepare`."""
 
-    vocabulary: int
-    new_tokens: int
-    model: SmallModel
-    sequence_length: int
-    rows_per_step: int
-    base_steps: int
-    new_rows_steps: int
-    """Of the first phase, part of `steps`."""
-    steps: int
-    held_out_bytes: int
-    """Of each language."""
-    base_rate: float
-    rates: dict[str, float]
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.size = SIZES[(folder / "size").read_text()]
+        self.tokenizers = {path.name: path for path in sorted((folder / "tokenizers").iterdir())}
+        self.files = {name: load_tokenizer(path) for name, path in self.tokenizers.items()}
 
-    @property
-    def document_bytes(self) -> int:
-        """So that a document has a place in a row, whatever its tokens."""
-        return self.sequence_length - 2
-
-
-SIZES = {
-    "small": Size(
-        vocabulary=4096,
-        new_tokens=400,
-        model=SmallModel(hidden_size=128, layers=3, heads=4, kv_heads=2, intermediate_size=384),
-        sequence_length=256,
-        rows_per_step=4,
-        base_steps=1200,
-        new_rows_steps=30,
-        steps=150,
-        held_out_bytes=40_000,
-        base_rate=3e-3,
-        rates={"extended": 3e-3, "replaced": 3e-3, "all weights": 1e-3, "embeddings": 3e-3},
-    ),
-    "medium": Size(
-        vocabulary=16384,
-        new_tokens=2000,
-        model=SmallModel(hidden_size=512, layers=8, heads=8, kv_heads=4, intermediate_size=1536),
-        sequence_length=1024,
-        rows_per_step=32,
-        base_steps=300,
-        new_rows_steps=25,
-        steps=100,
-        held_out_bytes=200_000,
-        base_rate=2e-3,
-        rates={"extended": 2e-3, "replaced": 2e-3, "all weights": 5e-4, "embeddings": 2e-3},
-    ),
-}
-
-
-class Texts:
-    """What is read by whom, in documents that a row has room for. Works are never divided."""
-
-    def __init__(self, data: Path, size: Size) -> None:
-        def cut(found: list[str]) -> list[str]:
-            return [part for text in found for part in stretches(text, size.document_bytes) if part.strip()]
-
-        english = dealt(
-            texts(data, "english", "technical"),
-            {"base": 0.8, "replay": 0.14, "held out": 0.03, "tuning": 0.03},
-        )
-        russian = dealt(
-            texts(data, "russian"), {"base": 0.25, "domain": 0.59, "held out": 0.08, "tuning": 0.08}
-        )
-        self.english = {name: cut(found) for name, found in english.items()}
-        self.russian = {name: cut(found) for name, found in russian.items()}
-        self.other = cut(dealt(texts(data, "other"), {"base": 1})["base"])
-
-    def judged(self, name: str, size: Size) -> dict[str, list[str]]:
-        """The documents that models are judged by, the same for all seeds."""
-        return {
-            language: _sample(found[name], size.held_out_bytes)
-            for language, found in ((RUSSIAN, self.russian), (ENGLISH, self.english))
-        }
-
-
-def _sample(found: list[str], size: int) -> list[str]:
-    """Texts from everywhere, of about so many bytes together."""
-    shuffled = random.Random(1).sample(found, len(found))
-    ends = np.cumsum([len(text.encode()) for text in shuffled])
-    return shuffled[: int(np.searchsorted(ends, size)) + 1]
-
-
-def tokenizers(found: Texts, size: Size) -> dict[str, TokenizerFiles]:
-    """The base tokenizer, and what an extension and a replacement make of it."""
-    learnt = [
-        *_sample(found.english["base"], VOCABULARY_TEXT[ENGLISH]),
-        *_sample(found.other, VOCABULARY_TEXT[OTHER]),
-        *_sample(found.russian["base"], VOCABULARY_TEXT[RUSSIAN]),
-    ]
-    base = train_tokenizer([_array(learnt)], TokenizerTraining(vocabulary_size=size.vocabulary))
-    words, replay = (_words(base, texts) for texts in (found.russian["domain"], found.english["replay"]))
-    extension = VocabularyExtension(tokens=size.new_tokens)
-    replacement = VocabularyReplacement(tokens=size.new_tokens, scripts=SCRIPTS)
-    extended = change_vocabulary(base, words, extension=extension, replacement=None)
-    replaced = change_vocabulary(base, words, extension=None, replacement=replacement, reference=replay)
-    return {"base": base, "extended": extended.files, "replaced": replaced.files}
-
-
-def _words(base: TokenizerFiles, found: list[str]) -> WordCounts:
-    counter = WordCounter(base)
-    counter.add(_array(found))
-    return counter.counts()
-
-
-def _array(found: Iterable[str]) -> pa.Array:
-    return pa.array(found, pa.large_string())
+    def documents(self, tokenizer: str, use: str) -> dict[str, pa.Table]:
+        """Language to documents."""
+        folder = self._folder / "documents" / tokenizer / use
+        return {path.stem: pq.read_table(path) for path in sorted(folder.iterdir())}
 
 
 class Seed:
     """The base model of a seed, and everything that is made of it."""
 
-    def __init__(
-        self, seed: int, size: Size, found: Texts, files: dict[str, TokenizerFiles], folder: Path, judges: str
-    ) -> None:
+    def __init__(self, seed: int, prepared: Prepared, folder: Path, judges: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        self._seed, self._size, self._files, self._folder = seed, size, files, folder
-        self._found = found
-        self.arms = [*(name for name in files if name != "base"), *RIVALS]
-        self._writers = {name: ShardsWriter(each, size.sequence_length) for name, each in files.items()}
-        for name, each in files.items():
-            each.save(folder / "tokenizers" / name)
-            self._writers[name].write_held_out(folder / "held_out" / name, found.judged(judges, size))
+        self._seed, self._prepared, self._folder, self._size = seed, prepared, folder, prepared.size
+        self.arms = [*(name for name in prepared.files if name != "base"), *RIVALS]
+        self._writers = {
+            name: ShardsWriter(files, self._size.sequence_length) for name, files in prepared.files.items()
+        }
+        for name, writer in self._writers.items():
+            writer.write_held_out(folder / "held_out" / name, prepared.documents(name, judges))
 
     def train_base(self) -> dict[str, Any]:
-        size, found = self._size, self._found
-        texts_of = {ENGLISH: found.english["base"], RUSSIAN: found.russian["base"], OTHER: found.other}
-        mixture = {
-            language: (share, self._shuffled(texts_of[language])) for language, share in BASE_MIXTURE.items()
-        }
-        shards = self._writers["base"].write_training(
-            self._folder / "shards" / "of base", size.base_steps * size.rows_per_step, mixture
-        )
-        return self._train("base", "base", size.model, shards, self._stage(size.base_rate, ()))
+        shards = self._write_shards("of base", "base", "base", self._size.base_steps, BASE_MIXTURE)
+        return self._train("base", "base", self._size.model, shards, self._stage(self._size.base_rate, ()))
 
     def train_arm(self, arm: str, rate: float) -> dict[str, Any]:
         phases: tuple[Phase, ...] = {
@@ -240,7 +121,7 @@ class Seed:
         `transformers, random` is `resize_token_embeddings` without `mean_resizing`, its way of older days.
         """
         own = own_tokenizer(self._folder / "base")
-        added = new_tokens(own, self._folder / "tokenizers" / "extended")
+        added = new_tokens(own, self._prepared.tokenizers["extended"])
         shards = Shards.open(self._shards("extended"))
         found = {}
         for start in (*OUR_STARTS, "transformers", "transformers, random"):
@@ -260,7 +141,7 @@ class Seed:
         return found
 
     def _tokenizer(self, arm: str) -> str:
-        return arm if arm in self._files else "base"
+        return arm if arm in self._prepared.files else "base"
 
     def _shards(self, arm: str) -> Path:
         """The shards that an arm trains on, in its tokenizer and as many rows as its operations allow."""
@@ -268,12 +149,24 @@ class Seed:
         if not shards.exists():
             name = self._tokenizer(arm)
             steps = round(self._size.steps * self._operations("extended") / self._operations(name))
-            mixture = {
-                RUSSIAN: (1 - REPLAY, self._shuffled(self._found.russian["domain"])),
-                ENGLISH: (REPLAY, self._shuffled(self._found.english["replay"])),
-            }
-            self._writers[name].write_training(shards, steps * self._size.rows_per_step, mixture)
+            self._write_shards(arm, name, "domain", steps, {RUSSIAN: 1 - REPLAY, ENGLISH: REPLAY})
         return shards
+
+    def _write_shards(
+        self, folder: str, tokenizer: str, use: str, steps: int, mixture: dict[str, float]
+    ) -> Path:
+        """Shards of documents in the order of this seed."""
+        order = np.random.default_rng(self._seed)
+        shuffled = {
+            language: table.take(order.permutation(len(table)))
+            for language, table in self._prepared.documents(tokenizer, use).items()
+        }
+        rows = steps * self._size.rows_per_step
+        return self._writers[tokenizer].write_training(
+            self._folder / "shards" / folder,
+            rows,
+            {name: (mixture[name], shuffled[name]) for name in mixture},
+        )
 
     def _train(
         self, arm: str, tokenizer: str, model: Path | SmallModel, shards: Path, stage: StageTraining
@@ -282,7 +175,7 @@ class Seed:
         shutil.rmtree(output, ignore_errors=True)
         began = time.monotonic()
         held_out = self._folder / "held_out" / tokenizer
-        result = train(shards, stage, model, output, self._folder / "tokenizers" / tokenizer, held_out)
+        result = train(shards, stage, model, output, self._prepared.tokenizers[tokenizer], held_out)
         per_step = result.tokens / result.steps
         curve = [
             {"tokens": evaluation.step * per_step}
@@ -318,11 +211,8 @@ class Seed:
         key_value = shape.hidden_size // shape.heads * shape.kv_heads
         attention = 2 * shape.hidden_size * (shape.hidden_size + key_value)
         layer = attention + 3 * shape.hidden_size * shape.intermediate_size
-        vocabulary = vocabulary_size(max(self._files[tokenizer].vocabulary.values()))
+        vocabulary = vocabulary_size(max(self._prepared.files[tokenizer].vocabulary.values()))
         return size.model.layers * layer + vocabulary * shape.hidden_size
-
-    def _shuffled(self, found: list[str]) -> list[str]:
-        return random.Random(self._seed).sample(found, len(found))
 
 
 def sweep(seed: Seed, out: Path) -> None:
@@ -398,22 +288,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--size", choices=list(SIZES), default="small")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--work", type=Path, help="shards and models are kept here")
     parser.add_argument("--sweep", action="store_true", help="the learning rates of every arm")
     options = parser.parse_args()
-    size, out = SIZES[options.size], options.out
+    prepared, out = Prepared(options.folder), options.out
     work = options.work or Path(tempfile.mkdtemp())
     out.mkdir(parents=True, exist_ok=True)
-    found = Texts(options.data, size)
-    files = tokenizers(found, size)
     if options.sweep:
-        sweep(Seed(TUNING_SEED, size, found, files, work / "sweep", judges="tuning"), out)
+        sweep(Seed(TUNING_SEED, prepared, work / "sweep", judges="tuning"), out)
         return
-    rates = best_rates(size, out)
+    size, rates = prepared.size, best_rates(prepared.size, out)
     results: dict[str, Any] = {
         "size": asdict(size) | {"model": size.model.model_dump()},
         "rates": rates,
@@ -421,7 +308,7 @@ def main() -> None:
     }
     for number in options.seeds:
         print(f"seed {number}, rates {rates}", flush=True)
-        seed = Seed(number, size, found, files, work / str(number), judges="held out")
+        seed = Seed(number, prepared, work / str(number), judges="held out")
         one: dict[str, Any] = {"seed": number, "base": seed.train_base(), "starts": seed.starts(), "arms": {}}
         print(f"  starts {one['starts']}", flush=True)
         results["seeds"].append(one)

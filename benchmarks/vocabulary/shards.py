@@ -8,60 +8,57 @@ import pyarrow as pa
 
 from mixers.ledger import Ledger
 from mixers.shards import token_dtype, write_index, write_segments, write_shard_file
-from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerFiles
 
-Rows = list[list[npt.NDArray[np.uint32]]]
+Rows = list[list[npt.NDArray[np.int32]]]
+
+
+def _ids(documents: pa.Table) -> list[npt.NDArray[np.int32]]:
+    column = documents["ids"].combine_chunks()
+    return np.split(column.flatten().to_numpy(), np.cumsum(column.value_lengths().to_numpy())[:-1])
 
 
 class ShardsWriter:
-    """Writes texts in one tokenizer. Each document begins and ends with the end token, so that every token
-    of its text is predicted and bits per byte are plain perplexity."""
+    """Writes documents, tables of `ids` and `bytes`, in one tokenizer."""
 
     def __init__(self, tokenizer: TokenizerFiles, sequence_length: int) -> None:
         self._tokenizer = tokenizer
-        self._encoder = Encoder.build(tokenizer)
         self._length = sequence_length
 
-    def documents(self, texts: list[str]) -> list[npt.NDArray[np.uint32]]:
-        encoded = self._encoder.encode(pa.array(texts, pa.large_string()))
-        found = np.split(encoded.ids, encoded.offsets[1:-1])
-        return [np.concatenate([[self._encoder.end_id], ids]).astype(np.uint32) for ids in found]
-
-    def write_training(self, folder: Path, rows: int, mixture: dict[str, tuple[float, list[str]]]) -> Path:
+    def write_training(self, folder: Path, rows: int, mixture: dict[str, tuple[float, pa.Table]]) -> Path:
         """Full rows of documents one after another, cut where a row is full; repeated where they are too few.
 
         Args:
             folder: A new folder.
             rows: Of all languages together.
-            mixture: Language to its share of the rows and its texts.
+            mixture: Language to its share of the rows and its documents.
         """
         placed = []
-        for language, (share, texts) in mixture.items():
+        for language, (share, documents) in mixture.items():
             count = round(share * rows)
-            full = self._full_rows(self.documents(texts))
+            full = self._full_rows(_ids(documents))
             placed += [((n + 0.5) / count, language, full[n % len(full)]) for n in range(count)]
         placed.sort(key=lambda each: each[0])
         self._write(folder, [row for *_, row in placed], [language for _, language, _ in placed], None)
         return folder
 
-    def write_held_out(self, folder: Path, texts: dict[str, list[str]]) -> Path:
+    def write_held_out(self, folder: Path, documents: dict[str, pa.Table]) -> Path:
         """Whole documents, as many in a row as have room."""
         rows: Rows = []
         languages: list[str] = []
         sizes: list[int] = []
-        for language, found in texts.items():
+        for language, table in documents.items():
             rows.append([])
-            for text, document in zip(found, self.documents(found), strict=True):
+            for document in _ids(table):
                 if sum(map(len, rows[-1])) + len(document) > self._length:
                     rows.append([])
                 rows[-1].append(document)
-                sizes.append(len(text.encode()))
+            sizes += table["bytes"].to_pylist()
             languages += [language] * (len(rows) - len(languages))
         self._write(folder, rows, languages, sizes)
         return folder
 
-    def _full_rows(self, documents: list[npt.NDArray[np.uint32]]) -> Rows:
+    def _full_rows(self, documents: list[npt.NDArray[np.int32]]) -> Rows:
         flat = np.concatenate(documents)
         ends = np.cumsum([len(document) for document in documents])
         rows = []
@@ -78,7 +75,7 @@ class ShardsWriter:
         tokens = [sum(map(len, row)) for row in rows]
         file = write_shard_file(
             folder / "data-00000-of-00001.arrow",
-            input_ids=np.concatenate(pieces).astype(token_dtype(self._encoder.max_id)),
+            input_ids=np.concatenate(pieces).astype(token_dtype(max(self._tokenizer.vocabulary.values()))),
             row_offsets=np.concatenate([[0], np.cumsum(tokens)]),
             seq_lengths=lengths,
             seq_offsets=np.concatenate([[0], np.cumsum(in_row)]),
@@ -100,7 +97,7 @@ class ShardsWriter:
             folder,
             [file],
             tokenizer_hash=self._tokenizer.hash,
-            begin_id=self._encoder.end_id,
+            begin_id=self._tokenizer.token_id(self._tokenizer.end_token),
             sequence_length=self._length,
             seed=0,
             recipe_fingerprint="vocabulary",
