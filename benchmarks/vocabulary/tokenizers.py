@@ -10,7 +10,7 @@ from, half are held out. Everything is measured by the tokenizers library, which
 bytes per token   of held-out text of the kind: of the base, of ours, and of the usual way, a new BPE that the
                   library trains on the same text, whose tokens that the base lacks go into the base by
                   `add_tokens`: its first N, or those of a new BPE of N tokens in all, which are fewer
-used              share of the new tokens that occur in that held-out text
+used              share of the new tokens that occur in that held-out text; and how much of its tokens are new
 unreachable       new tokens that the library gives for no text: neither for their own nor for any here
 violations        of held-out documents, those of the kind first, where new tokens replaced by their pieces
                   do not give the base's ids; under a replacement, among documents that hold no replaced token
@@ -210,6 +210,7 @@ class Trial:
                 "tokens": len(ours.pieces),
                 "bytes_per_token": self._bytes_per_token(kind, own),
                 "used": len(used & ours.pieces.keys()) / len(ours.pieces),
+                "of_tokens": _share(own, ours.pieces),
                 "unreachable": unreachable(library, ours.pieces, used),
                 "english_lost": share_lost(self._library, library, held_out["english"]),
                 "reference_lost": share_lost(self._library, library, self._halves.learnt["english"]),
@@ -239,6 +240,7 @@ class Trial:
             "tokens": len(new),
             "bytes_per_token": self._bytes_per_token(kind, ids),
             "used": len(used & new.keys()) / len(new),
+            "of_tokens": _share(ids, new),
             "unreachable": len(new) - sum(alone),
             "english_lost": share_lost(self._library, rival, self._halves.held_out["english"]),
         }
@@ -259,13 +261,18 @@ class Trial:
         return violations, looked_at
 
 
+def _share(ids: Ids, new: Iterable[int]) -> float:
+    """Of all tokens in texts, those that are new."""
+    return float(np.isin(np.concatenate(ids), list(new)).mean())
+
+
 TOKENIZERS = ("ours", "add_tokens, same size", "add_tokens")
 HEAD = """
 Of ours / of `add_tokens` with a new BPE of the same size / of `add_tokens` with as many new tokens:
 
-| Tokenizer | Text | Change | New tokens | Bytes per token, before | after | Used | Unreachable \
+| Tokenizer | Text | Change | New tokens | Bytes per token, before | after | Used | Of tokens | Unreachable \
 | English lost | reference lost | Violations | Specials | Ids | Padded |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def row(found: dict[str, Any]) -> str:
@@ -280,6 +287,7 @@ def row(found: dict[str, Any]) -> str:
         f"{found['base']['bytes_per_token']:.3f}",
         each("bytes_per_token", ".3f"),
         each("used", ".1%"),
+        each("of_tokens", ".1%"),
         each("unreachable", ","),
         each("english_lost", ".3%"),
         f"{found['ours']['reference_lost']:.3%}",
