@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_corpus import CORPUS
+from small_corpus import CORPUS, texts
 from tokenizers import Tokenizer
 from vocabulary_texts import DOMAIN, EASTERN, FAMILIES
 
-from tokenizer_tools.encode import control_tokens
+from tokenizer_tools.encode import Encoder, control_tokens
 from tokenizer_tools.load import TokenizerError
 from tokenizer_tools.vocabulary.added import added_tokens
 from tokenizer_tools.vocabulary.bytes_per_token import bytes_per_token
@@ -89,6 +89,13 @@ def test_transformers_gives_the_ids_of_the_tokenizers_library(changed, tmp_path)
         assert opened(text)["input_ids"] == loaded.encode(text).ids
         found.update(loaded.encode(text).ids)
     assert found & result.pieces.keys()
+
+
+def test_the_encoder_stays_as_fast_and_no_text_becomes_a_control_token(changed):
+    base, result = changed
+    before, after = (Encoder.build(files, texts(*DOMAIN)) for files in (base, result.files))
+    assert after.backend == before.backend
+    assert set(after.encode(texts(*DOMAIN)).ids.tolist()) & result.pieces.keys()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
