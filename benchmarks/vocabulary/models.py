@@ -31,7 +31,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -42,12 +42,11 @@ from benchmarks.vocabulary.shards import ShardsWriter
 from benchmarks.vocabulary.sizes import ENGLISH, OTHER, RUSSIAN, SIZES, Size
 from mixers.shards import Shards
 from tokenizer_tools.load import load_tokenizer
-from trainers.config import Optimizer, Phase, SmallModel, StageTraining
+from trainers.config import FirstEmbeddings, NewTokens, Optimizer, Phase, SmallModel, StageTraining
 from trainers.evaluate import evaluate
 from trainers.model import load_model, vocabulary_size
 from trainers.new_tokens.add import add_embeddings
 from trainers.new_tokens.find import new_tokens, own_tokenizer
-from trainers.precision import default_device
 from trainers.train import train
 from trainers.undertrained import find_undertrained
 
@@ -55,7 +54,10 @@ BASE_MIXTURE = {ENGLISH: 0.75, RUSSIAN: 0.2, OTHER: 0.05}
 REPLAY = 0.2
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}
 """The 97.5 % quantile of Student's t by number of seeds."""
-OUR_STARTS = ("mean", "position", "length", "omp", "distill", "random")
+OUR_STARTS = {
+    **{start: NewTokens(start=start) for start in get_args(FirstEmbeddings)},
+    "mean, calibrated": NewTokens(calibrate=True),
+}
 RIVALS = ("all weights", "embeddings")
 RATES = (5e-4, 1.5e-3, 5e-3)
 SWEEP = "sweep.json"
@@ -128,8 +130,7 @@ class Seed:
             torch.manual_seed(self._seed)
             model = load_model(self._folder / "base")
             if start in OUR_STARTS:
-                model.to(default_device() if start in ("distill", "omp") else "cpu")
-                add_embeddings(model, added, start, own, shards, self._seed)
+                add_embeddings(model, added, OUR_STARTS[start], own, shards, self._seed)
             else:
                 rows = vocabulary_size(max(added))
                 model.resize_token_embeddings(rows, mean_resizing=start == "transformers")
