@@ -51,7 +51,7 @@ SIZES = {
         model=SmallModel(hidden_size=512, layers=8, heads=8, kv_heads=4, intermediate_size=1536),
         sequence_length=1024,
         rows_per_step=32,
-        base_steps=300,
+        base_steps=600,
         new_rows_steps=25,
         steps=100,
         held_out_bytes=200_000,
