@@ -1,6 +1,6 @@
 """What a changed vocabulary brings a small model, against the same model with its old one.
 
-    python -m benchmarks.vocabulary.models FOLDER OUT [--seeds N...] [--work FOLDER]
+    python -m benchmarks.vocabulary.models FOLDER OUT [--seeds N...] [--starts NAME...] [--work FOLDER]
     python -m benchmarks.vocabulary.models FOLDER OUT --sweep
 
 FOLDER is one of `benchmarks.vocabulary.prepare`. Per seed, which decides new weights and the order of texts:
@@ -8,19 +8,21 @@ FOLDER is one of `benchmarks.vocabulary.prepare`. Per seed, which decides new we
 - A base model is trained from new weights on its old domain, English, with some Russian and other text.
 - The domain is Russian, of other works, with a share of English repeated in it (replay).
 - Starts: bits per byte of held-out Russian before any training.
-- Arms: `extended` and `replaced` train the new rows alone, then all embeddings, nothing else ever; `all
-  weights` and `embeddings` are the base with its old vocabulary, which trains as its name says. All see the
-  same mixture, in tokens, and are trained with the same number of operations, counted as parameters in
-  matrix products × tokens: where the extended head is larger, the others get more steps. So that a token of
-  the extended arm holds more text is its advantage, and the only one. Weights that do not train are counted
-  as if they did.
+- Arms: `extended` and `replaced` train the new rows alone, then all embeddings, nothing else ever, each phase
+  at a rate of its own; `all weights` and `embeddings` are the base with its old vocabulary, which trains as
+  its name says. All see the same mixture, in tokens, and are trained with the same number of operations,
+  counted as parameters in matrix products × tokens: where the extended head is larger, the others get more
+  steps. So that a token of the extended arm holds more text is its advantage, and the only one. Weights that
+  do not train are counted as if they did.
 
-`--sweep` comes first where rates are to be tuned: it trains every arm at each of RATES on a seed that is not
-reported, judged by other texts than those reported, and writes OUT/sweep.json. Of it every arm gets the rate
-that is best for Russian; the changed vocabularies only one that leaves English within 1 % of the base.
+`--sweep` comes first where rates are to be tuned: it trains every arm at as many rates (NEW_ROWS and
+EMBEDDINGS for the two phases, RATES for the rivals) on a seed that is not reported, judged by other texts
+than those reported, and writes OUT/sweep.json. Of it every arm gets what is best for Russian; the changed
+vocabularies only what leaves English within 1 % of the base.
 
-OUT gets `results.json` and `results.md`: means over seeds, with 95 % intervals (Student's t); differences are
-paired. `benchmarks.vocabulary.figure` draws the curves.
+OUT gets a file for each seed, so that seeds may run side by side, and of all that are there `results.json`
+and `results.md`: means over seeds, with 95 % intervals (Student's t); differences are paired.
+`benchmarks.vocabulary.figure` draws the curves.
 """
 
 import argparse
@@ -30,6 +32,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -58,8 +61,12 @@ OUR_STARTS = {
     **{start: NewTokens(start=start) for start in get_args(FirstEmbeddings)},
     "mean, calibrated": NewTokens(calibrate=True),
 }
+STARTS = (*OUR_STARTS, "transformers", "transformers, random")
 RIVALS = ("all weights", "embeddings")
-RATES = (5e-4, 1.5e-3, 5e-3)
+RATES = (3e-4, 5e-4, 1e-3, 1.5e-3, 3e-3, 5e-3)
+NEW_ROWS, EMBEDDINGS = (5e-3, 1e-2, 3e-2), (5e-4, 1.5e-3)
+Rates = tuple[float, ...]
+"""Of one phase after another."""
 SWEEP = "sweep.json"
 TUNING_SEED = 0
 
@@ -96,16 +103,19 @@ class Seed:
         shards = self._write_shards("of base", "base", "base", self._size.base_steps, BASE_MIXTURE)
         return self._train("base", "base", self._size.model, shards, self._stage(self._size.base_rate, ()))
 
-    def train_arm(self, arm: str, rate: float) -> dict[str, Any]:
+    def train_arm(self, arm: str, rates: Rates) -> dict[str, Any]:
         phases: tuple[Phase, ...] = {
             "all weights": (),
             "embeddings": (Phase(train="embeddings"),),
         }.get(
             arm,
-            (Phase(train="new_embeddings", steps=self._size.new_rows_steps), Phase(train="embeddings")),
+            (
+                Phase(train="new_embeddings", steps=self._size.new_rows_steps, lr=rates[0]),
+                Phase(train="embeddings"),
+            ),
         )
-        base = self._folder / "base"
-        return self._train(arm, self._tokenizer(arm), base, self._shards(arm), self._stage(rate, phases))
+        base, stage = self._folder / "base", self._stage(rates[-1], phases)
+        return self._train(arm, self._tokenizer(arm), base, self._shards(arm), stage)
 
     def undertrained(self, arm: str) -> dict[str, Any]:
         """The new tokens of a trained arm, and how many of them are under-trained."""
@@ -117,7 +127,7 @@ class Seed:
             "controls": found.controls,
         }
 
-    def starts(self) -> dict[str, float]:
+    def starts(self, names: Iterable[str]) -> dict[str, float]:
         """Bits per byte of held-out Russian of the extended model, before training.
 
         `transformers, random` is `resize_token_embeddings` without `mean_resizing`, its way of older days.
@@ -126,7 +136,7 @@ class Seed:
         added = new_tokens(own, self._prepared.tokenizers["extended"])
         shards = Shards.open(self._shards("extended"))
         found = {}
-        for start in (*OUR_STARTS, "transformers", "transformers, random"):
+        for start in names:
             torch.manual_seed(self._seed)
             model = load_model(self._folder / "base")
             if start in OUR_STARTS:
@@ -220,23 +230,28 @@ def sweep(seed: Seed, out: Path) -> None:
     """Train every arm at every rate, and write what Russian and English come to."""
     found: dict[str, Any] = {"base": seed.train_base()["curve"][-1], "arms": {}}
     for arm in seed.arms:
-        found["arms"][arm] = {str(rate): seed.train_arm(arm, rate)["curve"][-1] for rate in RATES}
+        found["arms"][arm] = [[rates, seed.train_arm(arm, rates)["curve"][-1]] for rates in tried(arm)]
         (out / SWEEP).write_text(json.dumps(found, indent=1))
 
 
-def best_rates(size: Size, out: Path) -> dict[str, float]:
-    """The rate of each arm that is best for Russian; where the vocabulary is changed, of those that leave
+def tried(arm: str) -> Iterable[Rates]:
+    """As many for each arm."""
+    return ((rate,) for rate in RATES) if arm in RIVALS else product(NEW_ROWS, EMBEDDINGS)
+
+
+def best_rates(size: Size, out: Path) -> dict[str, Rates]:
+    """The rates of each arm that are best for Russian; where the vocabulary is changed, of those that leave
     English within 1 % of the base, if there are any."""
     if not (out / SWEEP).exists():
         return size.rates
     found = json.loads((out / SWEEP).read_text())
     most = 1.01 * found["base"][ENGLISH]
-    rates = {}
+    best = {}
     for arm, scores in found["arms"].items():
-        kept = {rate: score for rate, score in scores.items() if score[ENGLISH] <= most}
-        allowed = scores if arm in RIVALS or not kept else kept
-        rates[arm] = float(min(allowed, key=lambda rate: allowed[rate][RUSSIAN]))
-    return rates
+        kept = [(rates, score) for rates, score in scores if score[ENGLISH] <= most]
+        rates, _ = min(scores if arm in RIVALS or not kept else kept, key=lambda each: each[1][RUSSIAN])
+        best[arm] = tuple(rates)
+    return best
 
 
 def interval(values: Iterable[float], form: str) -> str:
@@ -292,6 +307,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--starts", nargs="*", choices=STARTS, default=STARTS)
     parser.add_argument("--work", type=Path, help="shards and models are kept here")
     parser.add_argument("--sweep", action="store_true", help="the learning rates of every arm")
     options = parser.parse_args()
@@ -302,22 +318,23 @@ def main() -> None:
         sweep(Seed(TUNING_SEED, prepared, work / "sweep", judges="tuning"), out)
         return
     size, rates = prepared.size, best_rates(prepared.size, out)
-    results: dict[str, Any] = {
-        "size": asdict(size) | {"model": size.model.model_dump()},
-        "rates": rates,
-        "seeds": [],
-    }
     for number in options.seeds:
         print(f"seed {number}, rates {rates}", flush=True)
         seed = Seed(number, prepared, work / str(number), judges="held out")
-        one: dict[str, Any] = {"seed": number, "base": seed.train_base(), "starts": seed.starts(), "arms": {}}
+        one: dict[str, Any] = {"seed": number, "base": seed.train_base(), "arms": {}}
+        one["starts"] = seed.starts(options.starts)
         print(f"  starts {one['starts']}", flush=True)
-        results["seeds"].append(one)
         for arm in seed.arms:
             one["arms"][arm] = seed.train_arm(arm, rates[arm])
-            if arm not in RIVALS:
-                one["arms"][arm]["tokens_checked"] = seed.undertrained(arm)
             (out / f"seed{number}.json").write_text(json.dumps(one, indent=1))
+        for arm in set(seed.arms) - set(RIVALS):
+            one["arms"][arm]["tokens_checked"] = seed.undertrained(arm)
+        (out / f"seed{number}.json").write_text(json.dumps(one, indent=1))
+        results = {
+            "size": asdict(size) | {"model": size.model.model_dump()},
+            "rates": rates,
+            "seeds": [json.loads(path.read_text()) for path in sorted(out.glob("seed*.json"))],
+        }
         (out / "results.json").write_text(json.dumps(results, indent=1))
         (out / "results.md").write_text(summary(results))
     print(summary(results))

@@ -23,7 +23,8 @@ class Size:
     held_out_bytes: int
     """Of each language."""
     base_rate: float
-    rates: dict[str, float]
+    rates: dict[str, tuple[float, ...]]
+    """Of each arm, one phase after another."""
 
     @property
     def document_bytes(self) -> int:
@@ -39,11 +40,16 @@ SIZES = {
         sequence_length=256,
         rows_per_step=4,
         base_steps=1200,
-        new_rows_steps=30,
-        steps=150,
+        new_rows_steps=120,
+        steps=200,
         held_out_bytes=40_000,
         base_rate=3e-3,
-        rates={"extended": 3e-3, "replaced": 3e-3, "all weights": 1e-3, "embeddings": 3e-3},
+        rates={
+            "extended": (1e-2, 1e-3),
+            "replaced": (1e-2, 1e-3),
+            "all weights": (1e-3,),
+            "embeddings": (3e-3,),
+        },
     ),
     "medium": Size(
         vocabulary=16384,
@@ -51,11 +57,16 @@ SIZES = {
         model=SmallModel(hidden_size=512, layers=8, heads=8, kv_heads=4, intermediate_size=1536),
         sequence_length=1024,
         rows_per_step=32,
-        base_steps=600,
-        new_rows_steps=25,
-        steps=100,
+        base_steps=450,
+        new_rows_steps=70,
+        steps=120,
         held_out_bytes=200_000,
         base_rate=2e-3,
-        rates={"extended": 2e-3, "replaced": 2e-3, "all weights": 5e-4, "embeddings": 2e-3},
+        rates={
+            "extended": (1e-2, 1e-3),
+            "replaced": (1e-2, 1e-3),
+            "all weights": (1e-3,),
+            "embeddings": (3e-3,),
+        },
     ),
 }
