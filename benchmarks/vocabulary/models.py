@@ -63,8 +63,8 @@ OUR_STARTS = {
 }
 STARTS = (*OUR_STARTS, "transformers", "transformers, random")
 RIVALS = ("all weights", "embeddings")
-RATES = (3e-4, 5e-4, 1e-3, 1.5e-3, 3e-3, 5e-3)
-NEW_ROWS, EMBEDDINGS = (5e-3, 1e-2, 3e-2), (5e-4, 1.5e-3)
+RATES = (1e-3, 3e-3, 6e-3, 1e-2)
+NEW_ROWS, EMBEDDINGS = (1e-2, 3e-2), (1e-3, 3e-3)
 Rates = tuple[float, ...]
 """Of one phase after another."""
 SWEEP = "sweep.json"

@@ -36,10 +36,10 @@ SIZES = {
     "small": Size(
         vocabulary=4096,
         new_tokens=400,
-        model=SmallModel(hidden_size=128, layers=3, heads=4, kv_heads=2, intermediate_size=384),
+        model=SmallModel(hidden_size=64, layers=2, heads=2, kv_heads=1, intermediate_size=192),
         sequence_length=256,
         rows_per_step=4,
-        base_steps=1200,
+        base_steps=1000,
         new_rows_steps=120,
         steps=200,
         held_out_bytes=40_000,
