@@ -1,6 +1,6 @@
 """Carrying learnt embeddings to a fine-tuned sibling, against fine-tuning again (`trainers.carry_over`).
 
-python -m benchmarks.carry_over [--seeds N...] [--train PHASE] [--embedding-share X]
+python -m benchmarks.carry_over [--seeds N...] [--train PHASE] [--embedding-shares X...]
                                 [--data FOLDER] [--scale X]
 
 For each seed a small world of its own:
@@ -9,7 +9,7 @@ base        a small model, trained on prose with a little of a domain, and a tok
 sibling     the base, fine-tuned on a skill: given a line of text and a word, in several wordings, it is to
             say the word in a format, `[A] first [/A]`, and to stop; with some prose, so that it keeps its
             language as fine-tuned models do. Its embeddings learn at a share of the rate
-            (`--embedding-share`): the smaller, the more of the skill is in the inner weights
+            (`--embedding-shares`): the smaller, the more of the skill is in the inner weights
 adapted     the base with a tokenizer extended for the domain, trained on domain text: of its weights the new
             rows alone, or with `--train embeddings` all embeddings
 carried     the sibling with the adapted model's tokenizer and embeddings, by each method
@@ -34,7 +34,8 @@ import statistics
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ from trainers.train import train
 
 ROW = 256
 SHAPE = SmallModel(hidden_size=128, layers=2, heads=4, kv_heads=2, intermediate_size=256, positions=ROW)
-BASE_TOKENS, ADAPTED_TOKENS = 600_000, 120_000
-CONVERSATIONS, REPLAYED = 4_000, 40_000
+BASE_TOKENS, ADAPTED_TOKENS = 600_000, 200_000
+CONVERSATIONS, REPLAYED = 6_000, 40_000
 WORDS = ("first", "other", "same", "time")
 NEW_TOKENS = 800
 ASKED = 60
@@ -269,13 +270,14 @@ def relative_changes(base: Path, sibling: Path) -> torch.Tensor:
     return (after - before).norm(dim=1) / before.norm(dim=1)
 
 
-def with_rows(folder: Path, source: Path, ids: Sequence[int], output: Path) -> Path:
+def with_rows(folder: Path, source: Path, ids: Collection[int], output: Path) -> Path:
     """The model with another's embeddings of some tokens."""
+    rows = sorted(ids)
     model, other = (
         AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32) for name in (folder, source)
     )
     with torch.no_grad():
-        model.get_input_embeddings().weight[ids] = other.get_input_embeddings().weight[ids]
+        model.get_input_embeddings().weight[rows] = other.get_input_embeddings().weight[rows]
     model.save_pretrained(output)
     load_tokenizer(folder).save(output)
     return output
@@ -295,11 +297,21 @@ def stage(lr: float, seed: int, embedding_lr: float | None = None, **more: Any) 
     )
 
 
-def one_world(
-    folder: Path, seed: int, prose: list[str], domain: list[str], arguments: argparse.Namespace
-) -> dict[str, Any]:
-    """What each model gets: right answers and bits per byte."""
-    rng, scale = random.Random(seed), arguments.scale
+@dataclass(frozen=True)
+class World:
+    """What the models of one seed learn from and are asked."""
+
+    folder: Path
+    seed: int
+    old: Coder
+    new: Coder
+    asked: dict[str, list[Chat]]
+    held_out: dict[str, Path]
+
+
+def write_world(folder: Path, seed: int, prose: list[str], domain: list[str], scale: float) -> World:
+    """Tokenizers and shards."""
+    rng = random.Random(seed)
     prose, domain = rng.sample(prose, len(prose)), rng.sample(domain, len(domain))
     held, learnt = (prose[:60], domain[:60]), (prose[60:], domain[60:])
     base_files = train_tokenizer([pa.array(learnt[0][:2000])], TokenizerTraining(vocabulary_size=1500))
@@ -341,47 +353,69 @@ def one_world(
             write_shards(folder / key, pieces, coder)
         both = [*text_pieces(coder, held[0], "prose"), *text_pieces(coder, held[1], "domain")]
         held_out[name] = write_shards(folder / name, both, coder)
-    tuning = stage(2e-3, seed, 2e-3 * arguments.embedding_share)
-    base = train(folder / "base", stage(3e-3, seed), SHAPE, folder / "m-base", folder / "tokenizer").output
-    sibling = train(folder / "chat", tuning, base, folder / "m-sibling", folder / "tokenizer").output
-    embeddings = stage(1.5e-3, seed, phases=(Phase(train=arguments.train),))
-    adapted = train(folder / "adapt", embeddings, base, folder / "m-adapted", folder / "changed").output
+    return World(folder, seed, old, new, asked, held_out)
+
+
+def measures(world: World, model: Path, tokens: str) -> dict[str, float]:
+    groups = evaluate(model, world.held_out[tokens], 8, "float32").groups
+    found: dict[str, float] = {}
+    for kind, chats in world.asked.items():
+        formal, right = answers(model, chats)
+        found |= {f"format, {kind}": formal, f"right, {kind}": right}
+    return found | {f"bits/byte, {kind}": groups[kind].bits_per_byte for kind in world.asked}
+
+
+Measured = dict[str, dict[str, float]]
+
+
+def one_sibling(world: World, base: Path, adapted: Path, share: float) -> dict[str, Measured]:
+    """A sibling whose embeddings learn at a share of the rate, and all that comes of it."""
+    folder = world.folder / f"sibling-{share}"
+    tuning = stage(2e-3, world.seed, 2e-3 * share)
+    sibling = train(
+        world.folder / "chat", tuning, base, folder / "sibling", world.folder / "tokenizer"
+    ).output
     started = time.monotonic()
-    again = train(folder / "changed chat", tuning, adapted, folder / "m-again", folder / "changed").output
+    again = train(
+        world.folder / "changed chat", tuning, adapted, folder / "again", world.folder / "changed"
+    ).output
     seconds = {"tuned again": time.monotonic() - started}
-    models = {"base": (base, "old"), "sibling": (sibling, "old"), "adapted": (adapted, "new")}
+    models = {"sibling": (sibling, "old")}
     for method in METHODS:
         started = time.monotonic()
-        done = carry_over(base, adapted, sibling, folder / f"m-{method}", method)
+        done = carry_over(base, adapted, sibling, folder / method, method)
         seconds[method] = time.monotonic() - started
         assert not done.moved
-        models[f"carried, {method}"] = (folder / f"m-{method}", "new")
+        models[f"carried, {method}"] = (folder / method, "new")
     models["tuned again"] = (again, "new")
-    of_format = old.ordinary & set(old.ids("".join(ANSWER.format(word) for word in WORDS)))
-    models["sibling, rows of base"] = (
-        with_rows(sibling, base, sorted(old.ordinary), folder / "m-base-rows"),
-        "old",
-    )
-    models["conversion, format's rows"] = (
-        with_rows(folder / "m-conversion", sibling, sorted(of_format), folder / "m-format-rows"),
+    ordinary = world.old.ordinary
+    of_format = ordinary & set(world.old.ids("".join(ANSWER.format(word) for word in WORDS)))
+    models["sibling, rows of base"] = (with_rows(sibling, base, ordinary, folder / "base-rows"), "old")
+    models["conversion, rows kept"] = (
+        with_rows(folder / "conversion", sibling, of_format, folder / "format-rows"),
         "new",
     )
-    moved = relative_changes(base, sibling)
-    found: dict[str, Any] = {
-        "seconds": seconds,
-        "embeddings moved": {
-            "of the format": float(moved[sorted(of_format)].median()),
-            "of other tokens": float(moved[sorted(old.ordinary - of_format)].median()),
-        },
+    change = relative_changes(base, sibling)
+    moved = {
+        "format": float(change[sorted(of_format)].median()),
+        "other": float(change[sorted(ordinary - of_format)].median()),
     }
-    for name, (model, tokens) in models.items():
-        groups = evaluate(model, held_out[tokens], 8, "float32").groups
-        found[name] = {}
-        for kind, chats in asked.items():
-            formal, right = answers(model, chats)
-            found[name] |= {f"format, {kind}": formal, f"right, {kind}": right}
-        found[name] |= {f"bits/byte, {kind}": groups[kind].bits_per_byte for kind in asked}
-    return found
+    found = {name: measures(world, model, tokens) for name, (model, tokens) in models.items()}
+    return {"models": found, "other": {"seconds": seconds, "embeddings moved": moved}}
+
+
+def one_seed(
+    folder: Path, seed: int, prose: list[str], domain: list[str], arguments: argparse.Namespace
+) -> dict[str, dict[str, Measured]]:
+    """All models of a seed, by the share of the rate."""
+    world = write_world(folder, seed, prose, domain, arguments.scale)
+    base = train(folder / "base", stage(3e-3, seed), SHAPE, folder / "m-base", folder / "tokenizer").output
+    embeddings = stage(1.5e-3, seed, phases=(Phase(train=arguments.train),))
+    adapted = train(folder / "adapt", embeddings, base, folder / "m-adapted", folder / "changed").output
+    before = {"base": measures(world, base, "old"), "adapted": measures(world, adapted, "new")}
+    return {"before": {"models": before, "other": {}}} | {
+        f"share {share:g}": one_sibling(world, base, adapted, share) for share in arguments.embedding_shares
+    }
 
 
 def main() -> None:
@@ -389,26 +423,36 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--train", choices=("new_embeddings", "embeddings"), default="new_embeddings")
     parser.add_argument(
-        "--embedding-share", type=float, default=0.01, help="the sibling's rate for embeddings / for the rest"
+        "--embedding-shares",
+        type=float,
+        nargs="+",
+        default=[0.01, 1.0],
+        help="the sibling's rate for embeddings, of that for the rest",
     )
     parser.add_argument("--data", type=Path)
     parser.add_argument("--scale", type=float, default=1.0, help="of all amounts of training")
     arguments = parser.parse_args()
     prose, domain = data_texts(arguments.data) if arguments.data else library_texts()
-    worlds = []
+    seeds = []
     for seed in arguments.seeds:
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            worlds.append(one_world(Path(folder), seed, prose, domain, arguments))
-        print(json.dumps({"seed": seed, "total": time.monotonic() - started} | worlds[-1]), flush=True)
-    names = [name for name in worlds[0] if name not in ("seconds", "embeddings moved")]
-    columns = list(worlds[0][names[0]])
-    print("".join(f"{name:>24}" for name in ["", *columns]))
-    for name in names:
-        cells = [interval([world[name][column] for world in worlds]) for column in columns]
+            seeds.append(one_seed(Path(folder), seed, prose, domain, arguments))
+        print(json.dumps({"seed": seed, "total": time.monotonic() - started} | seeds[-1]), flush=True)
+    for part in seeds[0]:
+        print_part(part, [seed[part] for seed in seeds])
+
+
+def print_part(part: str, seeds: Sequence[dict[str, Measured]]) -> None:
+    models = seeds[0]["models"]
+    columns = list(next(iter(models.values())))
+    print("".join(f"{name:>24}" for name in [part, *columns]))
+    for name in models:
+        cells = [interval([seed["models"][name][column] for seed in seeds]) for column in columns]
         print("".join(f"{cell:>24}" for cell in [name, *cells]))
-    for key in ("seconds", "embeddings moved"):
-        print(key, {name: interval([world[key][name] for world in worlds]) for name in worlds[0][key]})
+    for what, values in seeds[0]["other"].items():
+        shown = [f"{name} {interval([seed['other'][what][name] for seed in seeds])}" for name in values]
+        print(f"{what}: {'; '.join(shown)}")
 
 
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
