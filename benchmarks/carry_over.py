@@ -1,21 +1,26 @@
 """Carrying learnt embeddings to a fine-tuned sibling, against fine-tuning again (`trainers.carry_over`).
 
-python -m benchmarks.carry_over [--seeds N...] [--train PHASE] [--data FOLDER] [--scale X]
+python -m benchmarks.carry_over [--seeds N...] [--train PHASE] [--embedding-shares X...]
+                                [--data FOLDER] [--scale X]
 
 For each seed a small world of its own:
 
 base        a small model, trained on prose with a little of a domain, and a tokenizer learnt on the prose
-sibling     the base, fine-tuned on a format: asked for a word's home, it is to say `[A] north [/A]`, or what
-            it was told of that word, and to stop; with some prose, and embeddings at a tenth of the rate, so
-            that it keeps its language as fine-tuned models do
+sibling     the base, fine-tuned on a skill: given a line of text and a word, in several wordings, it is to
+            say the word in a format, `[A] first [/A]`, and to stop; with some prose, so that it keeps its
+            language as fine-tuned models do. Its embeddings learn at a share of the rate
+            (`--embedding-shares`): the smaller, the more of the skill is in the inner weights
 adapted     the base with a tokenizer extended for the domain, trained on domain text: of its weights the new
             rows alone, or with `--train embeddings` all embeddings
 carried     the sibling with the adapted model's tokenizer and embeddings, by each method
 tuned again adapted, fine-tuned on the same conversations as the sibling: what carrying over is to spare
 
-Given are, for words of the prose and for words of the domain that are one token in the changed tokenizer
-alone (fine-tuning has both), the share of answers in the format and the share of right ones, by chance a
-quarter; and bits per byte on held-out text of both kinds.
+Two more show what is lost by what: the sibling with the base's old rows (no new tokens at all), and the
+carried model by `conversion` with the sibling's rows of the eight tokens of the format.
+
+Given are, for held-out lines of the prose and of the domain, the share of answers in the format and the share
+of right ones, by chance a quarter; bits per byte on held-out text of both kinds, and how many fewer than the
+same seed's sibling has (`gained`); means over seeds with 95 % intervals (Student's t).
 Prose and domain are docstrings and code of Python's standard library; with --data, a folder with
 tgcontest_categories and ru_novels, English news and Russian novels.
 """
@@ -29,7 +34,8 @@ import statistics
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -54,10 +60,17 @@ from trainers.train import train
 
 ROW = 256
 SHAPE = SmallModel(hidden_size=128, layers=2, heads=4, kv_heads=2, intermediate_size=256, positions=ROW)
-BASE_TOKENS, ADAPTED_TOKENS = 150_000, 80_000
-CONVERSATIONS, REPLAYED = 5_000, 30_000
-HOMES = ("north", "east", "south", "west")
+BASE_TOKENS, ADAPTED_TOKENS = 600_000, 200_000
+CONVERSATIONS, REPLAYED = 6_000, 40_000
+WORDS = ("first", "other", "same", "time")
 NEW_TOKENS = 800
+ASKED = 60
+WORDINGS = (
+    "{line}\nThe word is {word}. Say it.",
+    "What word is this? {word}, for {line}",
+    "Text: {line}\nWord: {word}\nGive the word.",
+    "{word} is the word of {line}",
+)
 ASK, ANSWER = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", "[A] {} [/A]<|im_end|>"
 
 
@@ -98,6 +111,8 @@ class Coder:
         self.files = files
         self._tokenizer = Tokenizer.from_str(files.tokenizer_json.decode())
         self.end = files.token_id(files.end_token)
+        added = {token["id"] for token in files.definition.get("added_tokens", ())}
+        self.ordinary = set(files.vocabulary.values()) - added
 
     def ids(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -203,22 +218,19 @@ def pieces_of_tokens(coder: Coder, texts: Sequence[str], group: str, tokens: flo
     return found
 
 
-def chats_of(homes: dict[str, str]) -> list[tuple[str, str]]:
-    return [(ASK.format(f"Home of {word}"), ANSWER.format(home)) for word, home in homes.items()]
+Chat = tuple[str, str]
 
 
-def single_tokens(coder: Coder, texts: Sequence[str], allowed: set[int] | None = None) -> list[str]:
-    """The frequent words that are one token after a space."""
-    counts: dict[str, int] = {}
-    for word in re.findall(r"(?<= )[^\W\d_]{4,}(?= )", " ".join(texts[:3000])):
-        counts[word] = counts.get(word, 0) + 1
-    words = sorted(counts, key=lambda word: (-counts[word], word))
-    one = [
-        word
-        for word in words
-        if len(ids := coder.ids(f" {word}")) == 1 and (not allowed or ids[0] in allowed)
-    ]
-    return one[:40]
+def chats_about(texts: Sequence[str], count: int, rng: random.Random) -> list[Chat]:
+    """Questions about lines of the texts that have none of the words themselves, and their answers."""
+    lines = [line.strip()[:60] for text in texts for line in text.splitlines() if len(line.strip()) > 20]
+    lines = [line for line in lines if not any(word in line.lower() for word in WORDS)]
+    chats = []
+    for _ in range(count):
+        word = rng.choice(WORDS)
+        asked = rng.choice(WORDINGS).format(line=rng.choice(lines), word=word)
+        chats.append((ASK.format(asked), ANSWER.format(word)))
+    return chats
 
 
 def answers(folder: Path, chats: Sequence[tuple[str, str]]) -> tuple[float, float]:
@@ -230,7 +242,7 @@ def answers(folder: Path, chats: Sequence[tuple[str, str]]) -> tuple[float, floa
         ((coder.ids(question), answer) for question, answer in chats), key=lambda each: len(each[0])
     )
     formal = right = 0
-    formats = {ANSWER.format(home) for home in HOMES}
+    formats = {ANSWER.format(word) for word in WORDS}
     for _, same_length in groupby(asked, key=lambda each: len(each[0])):
         batch = list(same_length)
         ids = torch.tensor([question for question, _ in batch], device=model.device)
@@ -249,11 +261,33 @@ def answers(folder: Path, chats: Sequence[tuple[str, str]]) -> tuple[float, floa
     return formal / len(chats), right / len(chats)
 
 
+def relative_changes(base: Path, sibling: Path) -> torch.Tensor:
+    """How far each row moved, in norms of the row."""
+    before, after = (
+        AutoModelForCausalLM.from_pretrained(name).get_input_embeddings().weight.detach()
+        for name in (base, sibling)
+    )
+    return (after - before).norm(dim=1) / before.norm(dim=1)
+
+
+def with_rows(folder: Path, source: Path, ids: Collection[int], output: Path) -> Path:
+    """The model with another's embeddings of some tokens."""
+    rows = sorted(ids)
+    model, other = (
+        AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32) for name in (folder, source)
+    )
+    with torch.no_grad():
+        model.get_input_embeddings().weight[rows] = other.get_input_embeddings().weight[rows]
+    model.save_pretrained(output)
+    load_tokenizer(folder).save(output)
+    return output
+
+
 def stage(lr: float, seed: int, embedding_lr: float | None = None, **more: Any) -> StageTraining:
     return StageTraining(
         optimizer=Optimizer(lr=lr, warmup="5%", embedding_lr=embedding_lr),
-        rows_per_step=2,
-        micro_batch_rows=2,
+        rows_per_step=4,
+        micro_batch_rows=4,
         save_every=0,
         evaluate_every=0,
         dtype="float32",
@@ -263,11 +297,21 @@ def stage(lr: float, seed: int, embedding_lr: float | None = None, **more: Any) 
     )
 
 
-def one_world(
-    folder: Path, seed: int, prose: list[str], domain: list[str], arguments: argparse.Namespace
-) -> dict[str, Any]:
-    """What each model gets: right answers and bits per byte."""
-    rng, scale = random.Random(seed), arguments.scale
+@dataclass(frozen=True)
+class World:
+    """What the models of one seed learn from and are asked."""
+
+    folder: Path
+    seed: int
+    old: Coder
+    new: Coder
+    asked: dict[str, list[Chat]]
+    held_out: dict[str, Path]
+
+
+def write_world(folder: Path, seed: int, prose: list[str], domain: list[str], scale: float) -> World:
+    """Tokenizers and shards."""
+    rng = random.Random(seed)
     prose, domain = rng.sample(prose, len(prose)), rng.sample(domain, len(domain))
     held, learnt = (prose[:60], domain[:60]), (prose[60:], domain[60:])
     base_files = train_tokenizer([pa.array(learnt[0][:2000])], TokenizerTraining(vocabulary_size=1500))
@@ -277,13 +321,12 @@ def one_world(
     base_files.save(folder / "tokenizer")
     changed.files.save(folder / "changed")
     old, new = Coder(base_files), Coder(changed.files)
-    words = {
-        "prose": single_tokens(old, learnt[0]),
-        "domain": single_tokens(new, learnt[1], set(changed.pieces)),
-    }
-    homes = {name: {word: rng.choice(HOMES) for word in some} for name, some in words.items()}
-    asked = {name: chats_of(some) for name, some in homes.items()}
-    taught = rng.choices(asked["prose"] + asked["domain"], k=int(CONVERSATIONS * scale))
+    asked = {"prose": chats_about(held[0], ASKED, rng), "domain": chats_about(held[1], ASKED, rng)}
+    taught = [
+        *chats_about(learnt[0], int(0.7 * CONVERSATIONS * scale), rng),
+        *chats_about(learnt[1], int(0.3 * CONVERSATIONS * scale), rng),
+    ]
+    rng.shuffle(taught)
     shards = {
         "base": [
             *pieces_of_tokens(old, learnt[0], "prose", 0.7 * BASE_TOKENS * scale),
@@ -310,54 +353,122 @@ def one_world(
             write_shards(folder / key, pieces, coder)
         both = [*text_pieces(coder, held[0], "prose"), *text_pieces(coder, held[1], "domain")]
         held_out[name] = write_shards(folder / name, both, coder)
-    tuning = stage(2e-3, seed, 2e-4)
-    base = train(folder / "base", stage(3e-3, seed), SHAPE, folder / "m-base", folder / "tokenizer").output
-    sibling = train(folder / "chat", tuning, base, folder / "m-sibling", folder / "tokenizer").output
-    embeddings = stage(1.5e-3, seed, phases=(Phase(train=arguments.train),))
-    adapted = train(folder / "adapt", embeddings, base, folder / "m-adapted", folder / "changed").output
+    return World(folder, seed, old, new, asked, held_out)
+
+
+def measures(world: World, model: Path, tokens: str) -> dict[str, float]:
+    groups = evaluate(model, world.held_out[tokens], 8, "float32").groups
+    found: dict[str, float] = {}
+    for kind, chats in world.asked.items():
+        formal, right = answers(model, chats)
+        found |= {f"format, {kind}": formal, f"right, {kind}": right}
+    return found | {f"bits/byte, {kind}": groups[kind].bits_per_byte for kind in world.asked}
+
+
+Measured = dict[str, dict[str, float]]
+
+
+def one_sibling(world: World, base: Path, adapted: Path, share: float) -> dict[str, Measured]:
+    """A sibling whose embeddings learn at a share of the rate, and all that comes of it."""
+    folder = world.folder / f"sibling-{share}"
+    tuning = stage(2e-3, world.seed, 2e-3 * share)
+    sibling = train(
+        world.folder / "chat", tuning, base, folder / "sibling", world.folder / "tokenizer"
+    ).output
     started = time.monotonic()
-    again = train(folder / "changed chat", tuning, adapted, folder / "m-again", folder / "changed").output
+    again = train(
+        world.folder / "changed chat", tuning, adapted, folder / "again", world.folder / "changed"
+    ).output
     seconds = {"tuned again": time.monotonic() - started}
-    models = {"base": (base, "old"), "sibling": (sibling, "old"), "adapted": (adapted, "new")}
+    models = {"sibling": (sibling, "old")}
     for method in METHODS:
         started = time.monotonic()
-        done = carry_over(base, adapted, sibling, folder / f"m-{method}", method)
+        done = carry_over(base, adapted, sibling, folder / method, method)
         seconds[method] = time.monotonic() - started
         assert not done.moved
-        models[f"carried, {method}"] = (folder / f"m-{method}", "new")
+        models[f"carried, {method}"] = (folder / method, "new")
     models["tuned again"] = (again, "new")
-    found: dict[str, Any] = {"seconds": seconds}
-    for name, (model, tokens) in models.items():
-        groups = evaluate(model, held_out[tokens], 8, "float32").groups
-        found[name] = {}
-        for kind, chats in asked.items():
-            formal, right = answers(model, chats)
-            found[name] |= {f"format, {kind}": formal, f"right, {kind}": right}
-        found[name] |= {f"bits/byte, {kind}": groups[kind].bits_per_byte for kind in asked}
-    return found
+    ordinary = world.old.ordinary
+    of_format = ordinary & set(world.old.ids("".join(ANSWER.format(word) for word in WORDS)))
+    models["sibling, rows of base"] = (with_rows(sibling, base, ordinary, folder / "base-rows"), "old")
+    models["conversion, rows kept"] = (
+        with_rows(folder / "conversion", sibling, of_format, folder / "format-rows"),
+        "new",
+    )
+    change = relative_changes(base, sibling)
+    moved = {
+        "format": float(change[sorted(of_format)].median()),
+        "other": float(change[sorted(ordinary - of_format)].median()),
+    }
+    found = {name: measures(world, model, tokens) for name, (model, tokens) in models.items()}
+    for kind in world.asked:
+        column = f"bits/byte, {kind}"
+        for values in found.values():
+            values[f"gained, {kind}"] = found["sibling"][column] - values[column]
+    return {"models": found, "other": {"seconds": seconds, "embeddings moved": moved}}
+
+
+def one_seed(
+    folder: Path, seed: int, prose: list[str], domain: list[str], arguments: argparse.Namespace
+) -> dict[str, dict[str, Measured]]:
+    """All models of a seed, by the share of the rate."""
+    world = write_world(folder, seed, prose, domain, arguments.scale)
+    base = train(folder / "base", stage(3e-3, seed), SHAPE, folder / "m-base", folder / "tokenizer").output
+    embeddings = stage(1.5e-3, seed, phases=(Phase(train=arguments.train),))
+    adapted = train(folder / "adapt", embeddings, base, folder / "m-adapted", folder / "changed").output
+    before = {"base": measures(world, base, "old"), "adapted": measures(world, adapted, "new")}
+    return {"before": {"models": before, "other": {}}} | {
+        f"share {share:g}": one_sibling(world, base, adapted, share) for share in arguments.embedding_shares
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--train", choices=("new_embeddings", "embeddings"), default="new_embeddings")
+    parser.add_argument(
+        "--embedding-shares",
+        type=float,
+        nargs="+",
+        default=[0.01, 1.0],
+        help="the sibling's rate for embeddings, of that for the rest",
+    )
     parser.add_argument("--data", type=Path)
     parser.add_argument("--scale", type=float, default=1.0, help="of all amounts of training")
     arguments = parser.parse_args()
     prose, domain = data_texts(arguments.data) if arguments.data else library_texts()
-    worlds = []
+    seeds = []
     for seed in arguments.seeds:
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            worlds.append(one_world(Path(folder), seed, prose, domain, arguments))
-        print(json.dumps({"seed": seed, "total": time.monotonic() - started} | worlds[-1]), flush=True)
-    names = [name for name in worlds[0] if name != "seconds"]
-    columns = list(worlds[0][names[0]])
-    print("".join(f"{name:>24}" for name in ["", *columns]))
-    for name in names:
-        cells = [[world[name][column] for world in worlds] for column in columns]
-        shown = [f"{statistics.mean(cell):.3f} ({min(cell):.3f}-{max(cell):.3f})" for cell in cells]
-        print("".join(f"{cell:>24}" for cell in [name, *shown]))
+            seeds.append(one_seed(Path(folder), seed, prose, domain, arguments))
+        print(json.dumps({"seed": seed, "total": time.monotonic() - started} | seeds[-1]), flush=True)
+    for part in seeds[0]:
+        print_part(part, [seed[part] for seed in seeds])
+
+
+def print_part(part: str, seeds: Sequence[dict[str, Measured]]) -> None:
+    models = seeds[0]["models"]
+    columns = list(next(iter(models.values())))
+    print("".join(f"{name:>24}" for name in [part, *columns]))
+    for name in models:
+        cells = [interval([seed["models"][name][column] for seed in seeds]) for column in columns]
+        print("".join(f"{cell:>24}" for cell in [name, *cells]))
+    for what, values in seeds[0]["other"].items():
+        shown = [f"{name} {interval([seed['other'][what][name] for seed in seeds])}" for name in values]
+        print(f"{what}: {'; '.join(shown)}")
+
+
+STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+"""Student's t at 97.5 % for a number of seeds."""
+
+
+def interval(values: Sequence[float]) -> str:
+    """Mean and half the 95 % interval."""
+    if len(values) not in STUDENT:
+        return f"{statistics.mean(values):.3f}"
+    half = STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5
+    return f"{statistics.mean(values):.3f} ± {half:.3f}"
 
 
 if __name__ == "__main__":

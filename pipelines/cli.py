@@ -517,7 +517,7 @@ def embeddings_carry(
     adapted: Annotated[str, typer.Argument(help="The base with a changed tokenizer and its embeddings.")],
     sibling: Annotated[str, typer.Argument(help="The base, fine-tuned, such as the instruct model.")],
     output: Output,
-    method: Annotated[str, typer.Option(help="swap, correction or conversion.")] = "conversion",
+    method: Annotated[str, typer.Option(help="swap, correction, conversion or residual.")] = "residual",
     json: Json = False,
 ) -> None:
     """Give a fine-tuned sibling the tokenizer and embeddings that its base was adapted by."""

@@ -152,6 +152,45 @@ def test_rows_go_through_the_transformation_of_the_method(
         assert name in EMBEDDINGS or torch.equal(rest[name], weight)
 
 
+@pytest.mark.parametrize("old_rows_learnt", [0.0, 0.1])
+def test_residual_keeps_what_the_sibling_learnt_of_single_tokens(
+    old_rows_learnt: float,
+    base: Path,
+    extended: ChangedTokenizer,
+    make_sibling: MakeSibling,
+    tmp_path: Path,
+) -> None:
+    sibling, adapted = make_sibling(turned=False), tmp_path / "adapted"
+    format_tokens = [40, 50, 60]
+    model = load_model(sibling)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for table in {model.get_input_embeddings().weight, model.get_output_embeddings().weight}:
+            table[format_tokens] += table.std() * torch.randn(3, table.shape[1])
+    model.save_pretrained(sibling)
+    model = load_model(base)
+    add_embeddings(model, extended.pieces)
+    with torch.no_grad():
+        for table in {model.get_input_embeddings().weight, model.get_output_embeddings().weight}:
+            table += old_rows_learnt * table.std() * torch.randn_like(table)
+    model.save_pretrained(adapted)
+    extended.files.save(adapted)
+    old, new, own = (embeddings(folder) for folder in (base, adapted, sibling))
+    lost = []
+    for method in ("residual", "conversion"):
+        carry_over(base, adapted, sibling, tmp_path / method, method)
+        for name, found in embeddings(tmp_path / method).items():
+            learnt = new[name][format_tokens] - old[name][format_tokens]
+            size = own[name][format_tokens].norm()
+            lost.append((found[format_tokens] - own[name][format_tokens] - learnt).norm() / size)
+            if method == "residual" and not old_rows_learnt:
+                rows = len(own[name])
+                unchanged = [number for number in range(rows) if number not in extended.pieces]
+                assert torch.equal(found[unchanged], own[name][unchanged])
+    half = len(lost) // 2
+    assert max(lost[:half]) < 0.1 < 0.3 < min(lost[half:])
+
+
 def test_of_a_sibling_that_is_the_base_comes_the_adapted_model(
     base: Path, adapted: Path, make_sibling: MakeSibling, tmp_path: Path
 ) -> None:

@@ -108,7 +108,7 @@ def test_a_sibling_gets_the_tokenizer_and_speaks(coupage, family, tmp_path):
     model.save_pretrained(sibling)
     asked = ("embeddings", "carry", family / "base", family / "good", sibling)
     done = json.loads(coupage(*asked, "-o", tmp_path / "out", "--json").stdout)
-    assert done["method"] == "conversion" and done["moved"] == {}
+    assert done["method"] == "residual" and done["moved"] == {}
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
     ids = tokenizer("malolactic must", return_tensors="pt").input_ids
     assert ids.shape[1] < len(AutoTokenizer.from_pretrained(sibling)("malolactic must").input_ids)
