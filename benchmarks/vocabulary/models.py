@@ -8,12 +8,12 @@ FOLDER is one of `benchmarks.vocabulary.prepare`. Per seed, which decides new we
 - A base model is trained from new weights on its old domain, English, with some Russian and other text.
 - The domain is Russian, of other works, with a share of English repeated in it (replay).
 - Starts: bits per byte of held-out Russian before any training.
-- Arms: `extended` and `replaced` train the new rows alone, then all embeddings, nothing else ever, each phase
-  at a rate of its own; `all weights` and `embeddings` are the base with its old vocabulary, which trains as
-  its name says. All see the same mixture, in tokens, and are trained with the same number of operations,
-  counted as parameters in matrix products × tokens: where the extended head is larger, the others get more
-  steps. So that a token of the extended arm holds more text is its advantage, and the only one. Weights that
-  do not train are counted as if they did.
+- Arms: `extended` and `replaced` train the new rows alone, which begin as calibrated means, then all
+  embeddings, nothing else ever, each phase at a rate of its own; `all weights` and `embeddings` are the base
+  with its old vocabulary, which trains as its name says. All see the same mixture, in tokens, and are trained
+  with the same number of operations, counted as parameters in matrix products × tokens: where the extended
+  head is larger, the others get more steps. So that a token of the extended arm holds more text is its
+  advantage, and the only one. Weights that do not train are counted as if they did.
 
 `--sweep` comes first where rates are to be tuned: it trains every arm at as many rates (NEW_ROWS and
 EMBEDDINGS for the two phases, RATES for the rivals) on a seed that is not reported, judged by other texts
@@ -64,7 +64,7 @@ OUR_STARTS = {
 STARTS = (*OUR_STARTS, "transformers", "transformers, random")
 RIVALS = ("all weights", "embeddings")
 RATES = (1e-3, 3e-3, 6e-3, 1e-2)
-NEW_ROWS, EMBEDDINGS = (1e-2, 3e-2), (1e-3, 3e-3)
+NEW_ROWS, EMBEDDINGS = (5e-3, 1e-2), (2e-3, 3e-3)
 Rates = tuple[float, ...]
 """Of one phase after another."""
 SWEEP = "sweep.json"
@@ -115,6 +115,8 @@ class Seed:
             ),
         )
         base, stage = self._folder / "base", self._stage(rates[-1], phases)
+        if arm not in RIVALS:
+            stage = stage.model_copy(update={"new_tokens": NewTokens(calibrate=True)})
         return self._train(arm, self._tokenizer(arm), base, self._shards(arm), stage)
 
     def undertrained(self, arm: str) -> dict[str, Any]:
