@@ -19,6 +19,7 @@ from trainers.errors import ResumeError
 from trainers.evaluate import largest_id
 from trainers.integrity import require_right_shards, require_whole_checkpoint
 from trainers.memory import full_memory_said, peak_memory
+from trainers.quiet import quiet_transformers
 from trainers.requirements import Start, attention_dropout, require_trainable
 from trainers.result import RESULT, TrainingResult, read_result, recorded_run, write_result
 from trainers.trackers import open_trackers
@@ -74,7 +75,7 @@ def train(
     held_out_shards = Shards.open(held_out) if held_out is not None else None
     if not held_out_shards:  # none asked for, or a folder without rows
         held_out_shards = None
-    with only_training_in(output) if _writes_files() else nullcontext(), _quiet_transformers():
+    with only_training_in(output) if _writes_files() else nullcontext(), quiet_transformers():
         run = Cursor.start(shards.fingerprint, fingerprint(model), config)
         checkpoint, cursor = _checkpoint_to_continue(output, run, resume)
         if (output / RESULT).exists():
@@ -402,20 +403,3 @@ def _warnings(job: _Job, start: Start, stops: Sequence[int]) -> Iterator[str]:
         )
     if job.tokenizer_folder is not None:
         yield from other_ids(job.tokenizer_folder, start.config["model_type"])
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Silence transformers' progress bars and notes, which would break up ours."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

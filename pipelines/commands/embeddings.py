@@ -100,9 +100,12 @@ def _held_out(run_or_shards: Path) -> tuple[Path, Described]:
 
 @contextmanager
 def _user_errors() -> Iterator[None]:
-    """Models that cannot be used as asked are the user's to change."""
+    """Models are read without noise; those that cannot be used as asked are the user's to change."""
     try:
-        yield
+        from trainers.quiet import quiet_transformers
+
+        with quiet_transformers():
+            yield
     except ImportError as error:
         raise UserError(
             f"models need more packages: {error}", hint="Install them: pip install 'coupage[train]'"
