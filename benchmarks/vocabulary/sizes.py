@@ -45,10 +45,10 @@ SIZES = {
         held_out_bytes=40_000,
         base_rate=3e-3,
         rates={
-            "extended": (1e-2, 1e-3),
-            "replaced": (1e-2, 1e-3),
-            "all weights": (1e-3,),
-            "embeddings": (3e-3,),
+            "extended": (1e-2, 2e-3),
+            "replaced": (1e-2, 2e-3),
+            "all weights": (6e-3,),
+            "embeddings": (1e-2,),
         },
     ),
     "medium": Size(
