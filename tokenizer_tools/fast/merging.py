@@ -82,14 +82,29 @@ def _search(merges, key, recent):
 
 
 @inline_kernel
-def rank_of(merges, left, right):
-    """The rank of a pair of ids, `NONE` if it is not merged."""
-    key = np.uint64(left) << _ID_BITS | np.uint64(right)
-    recent = np.int64(key * _MULTIPLIER >> _RECENT_SHIFT)
-    found = peek(merges.recent, recent)
+def _key(left, right):
+    return np.uint64(left) << _ID_BITS | np.uint64(right)
+
+
+@inline_kernel
+def _recent_slot(key):
+    return np.int64(key * _MULTIPLIER >> _RECENT_SHIFT)
+
+
+@inline_kernel
+def _rank(merges, key, recent, found):
+    """The rank of a pair, from the slot where it is if it was looked up of late and what stands there."""
     if found >> _RANK_BITS == key:
         return np.int64(found & _RANK)
     return _search(merges, key, recent)
+
+
+@inline_kernel
+def rank_of(merges, left, right):
+    """The rank of a pair of ids, `NONE` if it is not merged."""
+    key = _key(left, right)
+    recent = _recent_slot(key)
+    return _rank(merges, key, recent, peek(merges.recent, recent))
 
 
 @inline_kernel
@@ -124,13 +139,16 @@ def merge_short(merges, memory, count, out, at):
         gone = peek(following, place)
         after = peek(following, gone)
         previous = peek(before, place)
+        right_key = _key(joined, peek(symbols, after))
+        right_slot = _recent_slot(right_key)
+        right = peek(merges.recent, right_slot)
         if place > 0:
             poke(keys, previous, key_of(rank_of(merges, peek(symbols, previous), joined), previous))
         poke(keys, gone, NO_KEY)
         poke(symbols, place, joined)
         poke(following, place, after)
         poke(before, after, place)
-        rank = rank_of(merges, joined, peek(symbols, after)) if after < count else NONE
+        rank = _rank(merges, right_key, right_slot, right) if after < count else NONE
         poke(keys, place, key_of(rank, place))
     place = np.int64(0)
     while place < count:
