@@ -18,8 +18,8 @@ NONE = (1 << RANK_BITS) - 1
 SHORT = 64
 """Symbols up to which the lowest rank is sought among all; a longer word takes a heap."""
 
-RECENT = 1 << 15
-_RECENT_SHIFT = np.uint64(64 - 15)
+_RECENT_BITS = 15
+_RECENT_SHIFT = np.uint64(64 - _RECENT_BITS)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _RANK = np.uint64(NONE)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -37,7 +37,7 @@ class Merges(NamedTuple):
     results: npt.NDArray[np.uint32]
     """The id that the merge of each rank gives."""
     recent: npt.NDArray[np.uint64]
-    """Pairs looked up of late with their ranks, `NONE` too: small, so that it stays near the processor."""
+    """Pairs looked up of late, each in the one slot for it, with rank or `NONE`; it stays near the processor."""
 
 
 def build_merges(lefts: Iterable[int], rights: Iterable[int], results: Iterable[int]) -> Merges:
@@ -47,7 +47,7 @@ def build_merges(lefts: Iterable[int], rights: Iterable[int], results: Iterable[
     pairs = np.full(1 << bits, _EMPTY, np.uint64)
     shift = np.uint64(64 - bits)
     _fill(pairs, shift, left, right)
-    return Merges(pairs, shift, np.array(results, np.uint32), np.full(RECENT, _EMPTY, np.uint64))
+    return Merges(pairs, shift, np.array(results, np.uint32), np.full(1 << _RECENT_BITS, _EMPTY, np.uint64))
 
 
 @entry
