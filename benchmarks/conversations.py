@@ -1,6 +1,6 @@
 """MB of contents per CPU second of one thread, from conversations in Arrow to ids and mask.
 
-python benchmarks/conversations.py [--tokenizer NAME_OR_PATH] [FILES...]
+python -m benchmarks.conversations [--tokenizer NAME_OR_PATH] [FILES...]
 
 FILES hold text, by default a sixth of the standard library of the running Python, of which conversations of
 two to six turns are made, 200 to 500 characters a turn. They are cut into equal portions; after one to warm

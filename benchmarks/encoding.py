@@ -7,8 +7,8 @@ text. Without FILES the text is the standard library of the running Python; with
 on a tenth of it, or on all of it one of the shape of Llama 2 or Gemma, of 32,000 tokens (--shape).
 Texts are cut into documents of about 4 kB and these into equal portions. One contender after the other
 encodes a first portion to warm up and then every other one once, so caches of words help as much as they do
-in a corpus, and not more. CPU time is measured, so that other work on the machine matters little. Given are the
-median over portions, the slowest and the fastest one, and how many times as fast as the library. The
+in a corpus, and not more. CPU time is measured, so that other work on the machine matters little. Given are
+the median over portions, the slowest and the fastest one, and how many times as fast as the library. The
 library's ids must be the Encoder's on every document of every portion.
 """
 
@@ -97,7 +97,9 @@ def of_sentencepiece(shape: str, texts: list[str]) -> TokenizerFiles:
     )
     library.train_from_iterator(texts, trainer)
     definition = json.loads(library.to_str())
-    definition["added_tokens"] = [token for token in definition["added_tokens"] if token["content"] in special]
+    definition["added_tokens"] = [
+        token for token in definition["added_tokens"] if token["content"] in special
+    ]
     between = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
     definition["pre_tokenizer"] = None if shape == "llama2" else between
     return TokenizerFiles(tokenizer_json=json.dumps(definition).encode(), end_token="</s>", source=shape)

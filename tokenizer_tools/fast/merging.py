@@ -37,7 +37,7 @@ class Merges(NamedTuple):
     results: npt.NDArray[np.uint32]
     """The id that the merge of each rank gives."""
     recent: npt.NDArray[np.uint64]
-    """Pairs looked up of late, each in the one slot for it, with rank or `NONE`; it stays near the processor."""
+    """Pairs looked up of late, each in the one slot for it, with rank or `NONE`; it stays in the caches."""
 
 
 def build_merges(lefts: Iterable[int], rights: Iterable[int], results: Iterable[int]) -> Merges:
