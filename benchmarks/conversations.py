@@ -2,7 +2,7 @@
 
 python -m benchmarks.conversations [--tokenizer NAME_OR_PATH] [FILES...]
 
-FILES hold text, by default a sixth of the standard library of the running Python, of which conversations of
+FILES hold text, by default half of the standard library of the running Python, of which conversations of
 two to six turns are made, 200 to 500 characters a turn. They are cut into equal portions. One contender after
 the other encodes one to warm up and then every other portion once, so that all conversations are new to it.
 `tokenizers` gets the rendered conversations, and gives no mask: it is the reference of the ratio. Given are
@@ -98,7 +98,7 @@ def main() -> None:
     arguments.add_argument("--tokenizer")
     given = arguments.parse_args()
     library = Path(sysconfig.get_paths()["stdlib"])
-    own = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)[::6]
+    own = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)[::2]
     found = conversations(given.files or own)
     files = tokenizer(given.tokenizer, found)
     size = sum(len(message["content"].encode()) for messages in found for message in messages)

@@ -16,6 +16,9 @@ SKIPPED = -2
 _FEW = 4
 """Bytes that tokens begin with, up to which 32 bytes of text are searched for each of them at once."""
 
+_ROOM = 16
+"""Added tokens a text for which there is room before they are counted."""
+
 
 class AddedTokens(NamedTuple):
     """Added tokens in the order of their bytes."""
@@ -70,11 +73,14 @@ def cut_at_added_tokens(
     tokens: AddedTokens, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
     """Segments, and for each row their number before its end; None where no row holds an added token."""
-    found = find_added(data, offsets, tokens, np.empty((0, 4), np.int64))
+    places = np.empty((_ROOM * len(offsets), 4), np.int64)
+    found = find_added(data, offsets, tokens, places)
     if not found:
         return None
-    places = np.empty((found, 4), np.int64)
-    find_added(data, offsets, tokens, places)
+    if found > len(places):
+        places = np.empty((found, 4), np.int64)
+        find_added(data, offsets, tokens, places)
+    places = places[:found]
     rows = np.arange(1, len(offsets)) + 2 * np.searchsorted(places[:, 0], np.arange(1, len(offsets)))
     segments = np.empty((len(offsets) - 1 + 2 * found, 3), np.int64)
     _cut(offsets, places, segments)
