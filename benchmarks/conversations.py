@@ -1,12 +1,12 @@
 """MB of contents per CPU second of one thread, from conversations in Arrow to ids and mask.
 
-python benchmarks/conversations.py [--tokenizer NAME_OR_PATH] [FILES...]
+python -m benchmarks.conversations [--tokenizer NAME_OR_PATH] [FILES...]
 
-FILES hold text, by default a sixth of the standard library of the running Python, of which conversations of
-two to six turns are made, 200 to 500 characters a turn. They are cut into equal portions; after one to warm
-up, each contender encodes every portion once, so that all
-conversations are new to it. `tokenizers` gets the rendered
-conversations, and gives no mask: it is the reference of the ratio. Given are medians over portions.
+FILES hold text, by default half of the standard library of the running Python, of which conversations of
+two to six turns are made, 200 to 500 characters a turn. They are cut into equal portions. One contender after
+the other encodes one to warm up and then every other portion once, so that all conversations are new to it.
+`tokenizers` gets the rendered conversations, and gives no mask: it is the reference of the ratio. Given are
+medians over portions.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def main() -> None:
     arguments.add_argument("--tokenizer")
     given = arguments.parse_args()
     library = Path(sysconfig.get_paths()["stdlib"])
-    own = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)[::6]
+    own = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)[::2]
     found = conversations(given.files or own)
     files = tokenizer(given.tokenizer, found)
     size = sum(len(message["content"].encode()) for messages in found for message in messages)
@@ -113,12 +113,15 @@ def main() -> None:
 def measured(files: TokenizerFiles, template: str, found: list) -> dict[str, float]:
     encoders, encoder = contenders(files, template)
     speeds: dict[str, list[float]] = {name: [] for name in encoders}
-    for number in range(PORTIONS):
-        portion = found[number::PORTIONS]
-        size = sum(len(message["content"].encode()) for messages in portion for message in messages)
-        rendered = [encoder.render(messages) for messages in portion]
-        for name, (encode, part) in encoders.items():
-            given = rendered if name == "tokenizers, rendered" else pa.array(portion, MESSAGES)
+    portions = [found[number::PORTIONS] for number in range(PORTIONS)]
+    rendered = [
+        pa.array([encoder.render(messages) for messages in portion], pa.large_string())
+        for portion in portions
+    ]
+    for name, (encode, part) in encoders.items():
+        for portion, texts in zip(portions, rendered, strict=True):
+            size = sum(len(message["content"].encode()) for messages in portion for message in messages)
+            given = texts if name == "tokenizers, rendered" else pa.array(portion, MESSAGES)
             start = time.process_time()
             encode(given)
             speeds[name].append(size / part / (time.process_time() - start) / 1e6)

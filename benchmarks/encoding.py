@@ -1,13 +1,14 @@
 """MB of UTF-8 text per CPU second of one thread: parts to ids, against the tokenizers library in one run.
 
-python benchmarks/encoding.py [--tokenizer NAME_OR_PATH] [FILES...]
+python benchmarks/encoding.py [--tokenizer NAME_OR_PATH | --shape SHAPE] [FILES...]
 
 FILES are .parquet or .arrow (every column of text), .jsonl (every text in its records, .gz too) or plain
 text. Without FILES the text is the standard library of the running Python; without a tokenizer one is trained
-on a tenth of it. Texts are cut into documents of about 4 kB and these into equal portions. After a first
-portion to warm up, each contender encodes every portion once, so caches of words help as much as they do in a
-corpus, and not more. CPU time is measured, so that other work on the machine matters little. Given are the
-median over portions, the slowest and the fastest one, and how many times as fast as the library. The
+on a tenth of it, or on all of it one of the shape of Llama 2 or Gemma, of 32,000 tokens (--shape).
+Texts are cut into documents of about 4 kB and these into equal portions. One contender after the other
+encodes a first portion to warm up and then every other one once, so caches of words help as much as they do
+in a corpus, and not more. CPU time is measured, so that other work on the machine matters little. Given are
+the median over portions, the slowest and the fastest one, and how many times as fast as the library. The
 library's ids must be the Encoder's on every document of every portion.
 """
 
@@ -28,7 +29,7 @@ os.environ.update(SINGLE_THREAD)
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tokenizer_tools.backends import Fastokens
 from tokenizer_tools.chat import ChatEncoder
@@ -69,15 +70,39 @@ def portions(texts: list[str]) -> list[list[str]]:
     return [texts[number::PORTIONS] for number in range(PORTIONS)]
 
 
-def tokenizer(name: str | None, texts: list[str]) -> TokenizerFiles:
+def tokenizer(name: str | None, shape: str | None, texts: list[str]) -> TokenizerFiles:
     if name is not None:
         return load_tokenizer(name)
     start = time.perf_counter()
-    sample = texts[::10]
-    files = train_tokenizer([pa.array(sample, pa.large_string())], TokenizerTraining())
-    seconds = time.perf_counter() - start
-    print(f"trained {len(files.vocabulary)} tokens on {size(sample) / 1e6:.1f} MB in {seconds:.1f} s")
+    if shape is None:
+        files = train_tokenizer([pa.array(texts[::10], pa.large_string())], TokenizerTraining())
+    else:
+        files = of_sentencepiece(shape, texts)
+    print(f"trained {len(files.vocabulary)} tokens in {time.perf_counter() - start:.1f} s")
     return files
+
+
+def of_sentencepiece(shape: str, texts: list[str]) -> TokenizerFiles:
+    """A tokenizer over characters, with tokens for bytes: a space before each text, or not."""
+    library = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    replace = normalizers.Replace(" ", "▁")
+    library.normalizer = (
+        normalizers.Sequence([normalizers.Prepend("▁"), replace]) if shape == "llama2" else replace
+    )
+    library.pre_tokenizer = pre_tokenizers.Split(Regex("▁*[^▁]+|▁+"), "isolated")
+    special = ["<unk>", "<s>", "</s>"]
+    names = special + [f"<0x{byte:02X}>" for byte in range(256)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=32_000, special_tokens=names, limit_alphabet=1000, show_progress=False
+    )
+    library.train_from_iterator(texts, trainer)
+    definition = json.loads(library.to_str())
+    definition["added_tokens"] = [
+        token for token in definition["added_tokens"] if token["content"] in special
+    ]
+    between = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+    definition["pre_tokenizer"] = None if shape == "llama2" else between
+    return TokenizerFiles(tokenizer_json=json.dumps(definition).encode(), end_token="</s>", source=shape)
 
 
 def size(texts: list[str]) -> int:
@@ -135,30 +160,30 @@ def main() -> None:
     )
     arguments.add_argument("files", nargs="*", type=Path)
     arguments.add_argument("--tokenizer")
+    arguments.add_argument("--shape", choices=["llama2", "gemma"])
     given = arguments.parse_args()
     library = Path(sysconfig.get_paths()["stdlib"])
     own = (path for path in library.rglob("*.py") if "site-packages" not in path.parts)
     texts = documents(given.files or sorted(own))
-    files = tokenizer(given.tokenizer, texts)
+    files = tokenizer(given.tokenizer, given.shape, texts)
     warm_up, *rest = [pa.array(portion, pa.large_string()) for portion in portions(texts)]
     print(f"{size(texts) / 1e6:.1f} MB in {len(texts)} documents, {len(rest)} portions after the first")
     encoders = contenders(files)
     around = begin_id(files), files.token_id(files.end_token)
     talks = chat(files)
-    for encode in (encoders | talks).values():
-        encode(warm_up)
     seconds: dict[str, list[float]] = {name: [] for name in encoders | talks}
     megabytes = [size(portion.to_pylist()) / 1e6 for portion in rest]
-    for portion in rest:
-        right = None
-        for name, encode in (encoders | talks).items():
+    right: list[np.ndarray] = []
+    for name, encode in (encoders | talks).items():
+        encode(warm_up)
+        for number, portion in enumerate(rest):
             start = time.process_time()
             ids = encode(portion)
             seconds[name].append(time.process_time() - start)
             if name in encoders:
                 ids = ids[(ids != around[0]) & (ids != around[1])]
-                right = ids if right is None else right
-                assert np.array_equal(ids, right), f"{name} gives other ids"
+                right += [ids] if name == "Encoder" else []
+                assert np.array_equal(ids, right[number]), f"{name} gives other ids"
     for name, times in seconds.items():
         speeds = [amount / took for amount, took in zip(megabytes, times, strict=True)]
         ratio = sum(seconds["encode_batch"]) / sum(times)

@@ -152,8 +152,8 @@ def begin_id(files: TokenizerFiles) -> int | None:
 
 
 def _check_neutral(files: TokenizerFiles, backend: Backend, spelled: list[str]) -> None:
-    unknown = files.definition["model"].get("unk_token")
-    forbidden = [number for token, number in control_tokens(files).items() if token != unknown]
+    unknown = _unknown_id(files)
+    forbidden = [number for number in control_tokens(files).values() if number != unknown]
     ids, offsets = backend.encode(pa.array(spelled, pa.large_string()))
     found = np.flatnonzero(np.isin(ids, forbidden))
     if found.size:
@@ -162,6 +162,13 @@ def _check_neutral(files: TokenizerFiles, backend: Backend, spelled: list[str]) 
             f"{files.source} gives a control token for the ordinary text {text!r}: documents could forge "
             "control tokens. Use a tokenizer whose model does not hold them as ordinary pieces."
         )
+
+
+def _unknown_id(files: TokenizerFiles) -> int | None:
+    """The id for what the model does not know; a Unigram model gives the id itself, others the token."""
+    model = files.definition["model"]
+    token = model.get("unk_token")
+    return model.get("unk_id") if token is None else files.vocabulary.get(token)
 
 
 def _fingerprint(*parts: TokenizerFiles | int | str | None) -> str:

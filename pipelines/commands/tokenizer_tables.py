@@ -33,7 +33,7 @@ def print_report(report: Row, console: Console) -> None:
         if each["terms"]:
             console.print(_terms(each["terms"][:SHOWN_TERMS], name))
         if each["refusal"]:
-            _say(console, f"{name}: the fast encoder is not used: {each['refusal']}")
+            _say(console, f"{name}: encoded by {each['backend']}, not by a faster encoder: {each['refusal']}")
     if part := report["measured_in_part"]:
         _say(
             console,

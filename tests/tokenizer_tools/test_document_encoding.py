@@ -213,6 +213,15 @@ def test_a_model_that_holds_its_control_token_as_a_piece_is_refused():
         Encoder.build(files)
 
 
+def test_a_unigram_model_may_give_its_unknown_token_for_a_control_token_spelled_out():
+    pieces = [("<unk>", 0.0), ("</s>", 0.0), ("a", -1.0)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    tokenizer.add_special_tokens(["<unk>", "<stop>"])
+    files = TokenizerFiles(tokenizer_json=tokenizer.to_str().encode(), end_token="<stop>", source="unigram")
+    ids = Encoder.build(files).encode(texts("a<stop>", "a")).ids
+    assert ids.tolist() == [2, 0, 3, 2, 3]
+
+
 def test_a_document_without_text_is_named_by_its_row(encoder):
     with pytest.raises(TokenizerError, match="Row 1"):
         encoder.encode(pa.array(["a", None], pa.large_string()))

@@ -7,10 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer_tools.compiled import entry, kernel
+from tokenizer_tools.compiled import entry, inline_kernel, kernel
+from tokenizer_tools.fast.memory import bytes_before
 
 SKIPPED = -2
 """The id of an added token that is found but stays text."""
+
+_FEW = 4
+"""Bytes that tokens begin with, up to which 32 bytes of text are searched for each of them at once."""
+
+_ROOM = 16
+"""Added tokens a text for which there is room before they are counted."""
 
 
 class AddedTokens(NamedTuple):
@@ -19,6 +26,8 @@ class AddedTokens(NamedTuple):
     content: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
     ids: npt.NDArray[np.int64]
+    firsts: npt.NDArray[np.uint8]
+    """The bytes that tokens begin with."""
     begins: npt.NDArray[np.bool_]
     """Whether a token begins with each byte."""
 
@@ -41,13 +50,13 @@ def build_added_tokens(definition: dict[str, Any], *, control_tokens: bool) -> A
         for token, number in zip(tokens, ids, strict=True)
     }
     contents = sorted(numbers)
-    begins = np.zeros(256, bool)
-    begins[[content[0] for content in contents]] = True
+    firsts = np.array(sorted({content[0] for content in contents}), np.uint8)
     return AddedTokens(
         np.frombuffer(b"".join(contents), np.uint8),
         np.cumsum([0, *map(len, contents)], dtype=np.int64),
         np.array([numbers[content] for content in contents], np.int64),
-        begins,
+        firsts,
+        np.isin(np.arange(256), firsts),
     )
 
 
@@ -64,11 +73,14 @@ def cut_at_added_tokens(
     tokens: AddedTokens, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
     """Segments, and for each row their number before its end; None where no row holds an added token."""
-    found = find_added(data, offsets, tokens, np.empty((0, 4), np.int64))
+    places = np.empty((_ROOM * len(offsets), 4), np.int64)
+    found = find_added(data, offsets, tokens, places)
     if not found:
         return None
-    places = np.empty((found, 4), np.int64)
-    find_added(data, offsets, tokens, places)
+    if found > len(places):
+        places = np.empty((found, 4), np.int64)
+        find_added(data, offsets, tokens, places)
+    places = places[:found]
     rows = np.arange(1, len(offsets)) + 2 * np.searchsorted(places[:, 0], np.arange(1, len(offsets)))
     segments = np.empty((len(offsets) - 1 + 2 * found, 3), np.int64)
     _cut(offsets, places, segments)
@@ -82,8 +94,9 @@ def find_added(data, offsets, tokens, places):
     for row in range(len(offsets) - 1):
         at, end = offsets[row], offsets[row + 1]
         while at < end:
-            if not tokens.begins[data[at]]:
-                at += 1
+            others = _bytes_before_token(tokens, data, at)
+            if others:
+                at += others
                 continue
             token = _longest(data, at, end, tokens)
             if token < 0:
@@ -99,6 +112,17 @@ def find_added(data, offsets, tokens, places):
                 found += 1
             at += length
     return found
+
+
+@inline_kernel
+def _bytes_before_token(tokens, data, at):
+    """How many of the next bytes, at most 32, are sure to come before the next token."""
+    if len(tokens.firsts) > _FEW or at + 32 > len(data):
+        return np.int64(not tokens.begins[data[at]])
+    others = np.int64(32)
+    for first in tokens.firsts:
+        others = min(others, bytes_before(data, at, first))
+    return others
 
 
 @kernel

@@ -18,6 +18,8 @@ NONE = (1 << RANK_BITS) - 1
 SHORT = 64
 """Symbols up to which the lowest rank is sought among all; a longer word takes a heap."""
 
+_RECENT_BITS = 15
+_RECENT_SHIFT = np.uint64(64 - _RECENT_BITS)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _RANK = np.uint64(NONE)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -34,6 +36,8 @@ class Merges(NamedTuple):
     shift: np.uint64
     results: npt.NDArray[np.uint32]
     """The id that the merge of each rank gives."""
+    recent: npt.NDArray[np.uint64]
+    """Pairs looked up of late, each in the one slot for it, with rank or `NONE`; it stays in the caches."""
 
 
 def build_merges(lefts: Iterable[int], rights: Iterable[int], results: Iterable[int]) -> Merges:
@@ -43,7 +47,7 @@ def build_merges(lefts: Iterable[int], rights: Iterable[int], results: Iterable[
     pairs = np.full(1 << bits, _EMPTY, np.uint64)
     shift = np.uint64(64 - bits)
     _fill(pairs, shift, left, right)
-    return Merges(pairs, shift, np.array(results, np.uint32))
+    return Merges(pairs, shift, np.array(results, np.uint32), np.full(1 << _RECENT_BITS, _EMPTY, np.uint64))
 
 
 @entry
@@ -62,23 +66,45 @@ def _slot(merges, key):
     return np.int64(key * _MULTIPLIER >> merges.shift)
 
 
-@inline_kernel
-def _rank_from(merges, key, slot, found):
-    """The rank of a pair, from the slot on where it would be and what stands there."""
+@kernel
+def _search(merges, key, recent):
+    """The rank of a pair that is not among the recent ones, where it is put."""
+    slot = _slot(merges, key)
+    found = peek(merges.pairs, slot)
     while found >> _RANK_BITS != key:
         if found == _EMPTY:
-            return NONE
+            found = key << _RANK_BITS | _RANK
+            break
         slot = (slot + 1) & (len(merges.pairs) - 1)
         found = peek(merges.pairs, slot)
+    poke(merges.recent, recent, found)
     return np.int64(found & _RANK)
+
+
+@inline_kernel
+def _key(left, right):
+    return np.uint64(left) << _ID_BITS | np.uint64(right)
+
+
+@inline_kernel
+def _recent_slot(key):
+    return np.int64(key * _MULTIPLIER >> _RECENT_SHIFT)
+
+
+@inline_kernel
+def _rank(merges, key, recent, found):
+    """The rank of a pair, from the slot where it is if it was looked up of late and what stands there."""
+    if found >> _RANK_BITS == key:
+        return np.int64(found & _RANK)
+    return _search(merges, key, recent)
 
 
 @inline_kernel
 def rank_of(merges, left, right):
     """The rank of a pair of ids, `NONE` if it is not merged."""
-    key = np.uint64(left) << _ID_BITS | np.uint64(right)
-    slot = _slot(merges, key)
-    return _rank_from(merges, key, slot, peek(merges.pairs, slot))
+    key = _key(left, right)
+    recent = _recent_slot(key)
+    return _rank(merges, key, recent, peek(merges.recent, recent))
 
 
 @inline_kernel
@@ -113,19 +139,16 @@ def merge_short(merges, memory, count, out, at):
         gone = peek(following, place)
         after = peek(following, gone)
         previous = peek(before, place)
-        right_key = np.uint64(joined) << _ID_BITS | np.uint64(peek(symbols, after))
-        right_slot = _slot(merges, right_key)
-        right = peek(merges.pairs, right_slot)
+        right_key = _key(joined, peek(symbols, after))
+        right_slot = _recent_slot(right_key)
+        right = peek(merges.recent, right_slot)
         if place > 0:
-            left_key = np.uint64(peek(symbols, previous)) << _ID_BITS | np.uint64(joined)
-            left_slot = _slot(merges, left_key)
-            left = peek(merges.pairs, left_slot)
-            poke(keys, previous, key_of(_rank_from(merges, left_key, left_slot, left), previous))
+            poke(keys, previous, key_of(rank_of(merges, peek(symbols, previous), joined), previous))
         poke(keys, gone, NO_KEY)
         poke(symbols, place, joined)
         poke(following, place, after)
         poke(before, after, place)
-        rank = _rank_from(merges, right_key, right_slot, right) if after < count else NONE
+        rank = _rank(merges, right_key, right_slot, right) if after < count else NONE
         poke(keys, place, key_of(rank, place))
     place = np.int64(0)
     while place < count:

@@ -14,11 +14,12 @@ LONGEST = 31
 """Bytes of the longest word that is kept."""
 
 _LINE = 64
-_HEAD = 8
-"""Where in an entry of 16 numbers the word's length and the number of its ids stand; the word is before."""
-_IDS = 9
+_IDS = 8
+"""Where in an entry of 16 numbers the ids begin; the word is before."""
 _MOST = 7
 """Ids that an entry holds itself; more are in the pool, from the place on that stands there instead."""
+_HEAD = 15
+"""Where the word's length and the number of its ids stand."""
 _FIRST, _SECOND, _THIRD, _FOURTH = (
     np.uint64(number)
     for number in (0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB)
@@ -42,9 +43,9 @@ class WordCache(NamedTuple):
     def of_size(cls, words: int) -> "WordCache":
         """For so many words."""
         bits = max(4, (2 * words - 1).bit_length())
-        memory = np.zeros((_LINE << bits) + 2 * _LINE, np.uint8)
+        memory = np.zeros((_LINE << bits) + _LINE, np.uint8)
         start = -memory.ctypes.data % _LINE
-        lines = memory[start : start + (_LINE << bits) + 4]  # four more, for `copy_eight` of the last
+        lines = memory[start : start + (_LINE << bits)]
         pool = np.empty(4 * words + LONGEST, np.uint32)
         return cls(lines, lines.view(np.uint32), np.uint64(64 - bits), pool, np.array([0, 0, words]))
 

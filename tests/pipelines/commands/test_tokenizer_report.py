@@ -1,6 +1,7 @@
 """`coupage tokenizer report`: measures, by file, domain and language, and what it recommends."""
 
 import json
+import shutil
 
 import pyarrow as pa
 import pytest
@@ -133,3 +134,17 @@ def test_an_amount_that_is_none_is_refused(coupage, tokenizers, files):
     empty = files[0].with_name("empty.jsonl")
     empty.write_text("")
     assert "no document" in coupage("tokenizer", "report", tokenizers[1], empty, code=2).stderr
+
+
+def test_the_report_says_which_encoder_takes_over_from_a_faster_one(coupage, tokenizers, files, tmp_path):
+    known, unknown = tokenizers[0], tmp_path / "unknown"
+    shutil.copytree(known, unknown)
+    definition = json.loads((unknown / "tokenizer.json").read_text())
+    definition["normalizer"] = {"type": "NFKC"}
+    (unknown / "tokenizer.json").write_text(json.dumps(definition))
+    asked = ("tokenizer", "report", unknown, *files, "--beside", known, "--no-trial")
+    report = json.loads(coupage(*asked, "--json").stdout)
+    assert report["backend"] != "coupage" and report["beside"][0]["refusal"] is None
+    shown = " ".join(coupage(*asked).stdout.split())
+    assert f"unknown: encoded by {report['backend']}, not by a faster encoder" in shown
+    assert "another way than NFC" in shown and shown.count("not by a faster encoder") == 1

@@ -161,6 +161,17 @@ def test_control_tokens_are_found_where_they_are_wanted(trained):
     assert trained.token_id("<|im_start|>") in found[0]
 
 
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(st.text("abcdefg1 ", max_size=80), max_size=4))
+def test_added_tokens_that_begin_with_many_letters_are_found(trained, texts):
+    added = [
+        ADDED | {"id": 2000 + number, "content": letter + "1"} for number, letter in enumerate("abcdefg")
+    ]
+    whole = json.dumps(trained.definition | {"added_tokens": [*trained.definition["added_tokens"], *added]})
+    fast, reference = (kind(whole, control_tokens=False) for kind in (FastEncoder, Reference))
+    assert ids_of(fast, texts) == ids_of(reference, texts)
+
+
 def test_slices_nulls_and_empty_arrays_are_encoded(trained):
     encoder = FastEncoder(trained.tokenizer_json.decode(), control_tokens=False)
     whole = pa.array(["the barrel", None, "", "leaks"], pa.large_string())
