@@ -1,4 +1,4 @@
-"""Counting the distinct words of texts, as a tokenizer cuts them, and the stretches of text that hold them."""
+"""Counting the distinct words of texts, as a tokenizer cuts them, and the stretches that hold them."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -42,7 +42,7 @@ class WordTable:
         self._stretches = np.zeros(_ROOM, np.int64)
         self._last_stretch = np.full(_ROOM, -1)
         self._used = np.zeros(2, np.int64)
-        self._text_bytes = 0
+        self._room_taken = 0
 
     def add(self, texts: pa.LargeStringArray) -> None:
         """Count the words of texts. Nulls have none."""
@@ -71,18 +71,18 @@ class WordTable:
         tallies = (self._counts, self._stretches, self._last_stretch)
         return sum(array.nbytes for array in (*self._strings, *tallies))
 
-    def _begins(
-        self, bounds: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
-        """Where each segment begins if all texts ever added stood in a row, each at the next whole stretch."""
+    def _begins(self, bounds: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Where each segment begins if all texts ever added stood in a row, each from a new stretch on."""
         sizes = self._cutter.growth * (bounds[:, 1] - bounds[:, 0] + 1)
-        before = np.concatenate([[0], np.cumsum(sizes)])
-        segments = np.diff(ends, prepend=0)
-        text_sizes = np.diff(before[np.concatenate([[0], ends])])
-        stops = self._text_bytes + np.cumsum(-(-text_sizes // STRETCH) * STRETCH)
-        shifts = np.concatenate([[self._text_bytes], stops])[: len(ends)] - before[ends - segments]
-        self._text_bytes = int(stops[-1]) if len(stops) else self._text_bytes
-        return before[:-1] + np.repeat(shifts, segments)
+        begins = np.concatenate([[0], np.cumsum(sizes)])
+        firsts = np.concatenate([[0], ends])
+        room = -(-np.diff(begins[firsts]) // STRETCH) * STRETCH
+        texts = self._room_taken + np.concatenate([[0], np.cumsum(room)])
+        self._room_taken = int(texts[-1])
+        shifted: npt.NDArray[np.int64] = begins[:-1] + np.repeat(
+            texts[:-1] - begins[firsts[:-1]], np.diff(firsts)
+        )
+        return shifted
 
     def _grow(self, longest: int) -> None:
         """Have room for as many words as there are and a word of so many bytes."""

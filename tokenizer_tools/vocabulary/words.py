@@ -32,16 +32,16 @@ class WordCounts:
     """UTF-8 of the normalised text."""
     counts: npt.NDArray[np.float64]
     stretches: npt.NDArray[np.float64]
-    """The stretches of text that hold it: each 16 KiB of a text, from its beginning on, are one."""
+    """The stretches that hold it: each 16 KiB of a normalised text, from its beginning on, are one."""
 
     @property
     def worth(self) -> npt.NDArray[np.float64]:
         """What it is worth to shorten each word: the geometric mean of occurrences and stretches.
 
-        A word that is in one file a thousand times, such as a table's, saves much there and nothing elsewhere;
-        one that is in a hundred files ten times will be met again (the burstiness of words; Church and Gale
-        1995, "Poisson mixtures"). On held-out text the mean gives at least as many bytes per token as plain
-        counts, and more of the new tokens are used (docs/tokenizers.md).
+        A word that is in one file a thousand times, such as a table's, saves much there and nothing
+        elsewhere; one that is in a hundred files ten times will be met again (words come in bursts; Church
+        and Gale 1995, "Poisson mixtures"). On held-out text this gives at least as many bytes per token as
+        plain counts, and more of the new tokens are used (docs/tokenizers.md).
         """
         return np.sqrt(self.counts * self.stretches)
 
@@ -209,4 +209,5 @@ def _merged(groups: Iterable[WordCounts]) -> WordCounts:
     table = pa.concat_tables([names.empty_table(), *tables]).group_by("words", use_threads=False)
     summed = table.aggregate([("counts", "sum"), ("stretches", "sum")]).sort_by("words").combine_chunks()
     words = summed.column("words").combine_chunks()
-    return WordCounts(words, summed.column("counts_sum").to_numpy(), summed.column("stretches_sum").to_numpy())
+    counts, stretches = (summed.column(name).to_numpy() for name in ("counts_sum", "stretches_sum"))
+    return WordCounts(words, counts, stretches)
