@@ -9,6 +9,8 @@ A path is a file or a folder. Read are plain text (.txt, .md, .rst, man pages), 
 Cyrillic letters count, for `--english` of Latin ones. Of each kind at most `--megabytes` are taken, files in
 an order that does not depend on their folders.
 
+Where two folders hold a file of the same name below them, only that of the first is read.
+
 FOLDER gets a Parquet file for each kind, with the columns `work` and `text`. A work is what is never divided
 between learning and held-out text: a file, a record, or, of files above 2 MB, which are collections, each
 stretch of 16 kB. A text is a stretch of a work, of whole lines and at most `--bytes` long.
@@ -137,14 +139,14 @@ def _in_script(text: str, kind: str) -> bool:
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    """All files, in an order that neither names nor folders decide."""
-    found = [
-        (_digest(str(file.relative_to(path.parent))), file)
-        for path in paths
-        for file in ([path] if path.is_file() else path.rglob("*"))
-        if file.is_file() and not file.is_symlink() and file.name != "README"
-    ]
-    return [file for _, file in sorted(found)]
+    """All files, in an order that neither names nor folders decide; of several of one name, as of two
+    environments with one library, the first."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        for file in [path] if path.is_file() else path.rglob("*"):
+            if file.is_file() and not file.is_symlink() and file.name != "README":
+                found.setdefault(str(file.relative_to(path.parent)), file)
+    return [found[name] for name in sorted(found, key=lambda name: (_digest(name), name))]
 
 
 def _digest(text: str) -> int:

@@ -8,6 +8,7 @@ Memory is the largest that the process had resident, libraries included.
 
 import argparse
 import resource
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,13 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
+def tell(done: threading.Event) -> None:
+    """Say every 20 seconds that it goes on."""
+    began = time.monotonic()
+    while not done.wait(20):
+        print(f"{time.monotonic() - began:.0f} s, {peak():.0f} MB", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -59,6 +67,8 @@ def main() -> None:
     options = parser.parse_args()
     base = load_tokenizer(options.tokenizer)
     counter = WordCounter(base)
+    done = threading.Event()
+    threading.Thread(target=tell, args=[done], daemon=True).start()
     before, began, cpu = peak(), time.monotonic(), time.process_time()
     size = counting = 0.0
     for batch in batches(options.path, options.suffix, int(1e6 * options.megabytes)):
@@ -72,6 +82,7 @@ def main() -> None:
         base, words, extension=VocabularyExtension(tokens=options.tokens), replacement=None
     )
     now = time.monotonic()
+    done.set()
     print(
         f"{len(changed.pieces):,} tokens from {size:.0f} MB, {len(words.words):,} distinct words:"
         f" {now - began:.0f} s ({time.process_time() - cpu:.0f} s of CPU), of these {counting:.0f} s counting"

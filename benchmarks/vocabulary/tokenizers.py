@@ -5,14 +5,15 @@
 
 DATA is a folder of `benchmarks.vocabulary.data`; TOKENIZER a tokenizer.json, for `replace` with the scripts
 whose tokens may go, where those that no text here uses are too few. Half of the works of each kind are learnt
-from, half are held out. Everything is measured by the tokenizers library, which knows nothing of the change:
+from, half are held out. The documents that are checked for violations are encoded by the tokenizers library,
+which knows nothing of the change; all held-out text by the fast encoder, which has to agree with it on them:
 
 bytes per token   of held-out text of the kind: of the base, of ours, and of the usual way, a new BPE that the
                   library trains on the same text, whose tokens that the base lacks go into the base by
                   `add_tokens`: its first N, or those of a new BPE of N tokens in all, which are fewer
 used              share of the new tokens that occur in that held-out text; and how much of its tokens are new
 unreachable       new tokens that the library gives for no text: neither for their own nor for any here
-violations        of held-out documents, those of the kind first, where new tokens replaced by their pieces
+violations        of held-out documents, half of them of the kind, where new tokens replaced by their pieces
                   do not give the base's ids; under a replacement, among documents that hold no replaced token
 specials          added tokens of the base that have another id, alone or in a text
 English           tokens of the base that are not there any more, in held-out English
@@ -25,6 +26,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ import pyarrow as pa
 from tokenizers import Tokenizer, decoders, models, trainers
 
 from benchmarks.vocabulary.data import dealt, texts
+from tokenizer_tools.backends import Coupage
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
 from tokenizer_tools.vocabulary.change import change_vocabulary
 from tokenizer_tools.vocabulary.changed import ChangedTokenizer
@@ -63,17 +66,27 @@ class Halves:
             {kind: each["held out"] for kind, each in found.items()},
         )
 
-    def checked(self, first: str, count: int) -> dict[tuple[str, int], str]:
-        """So many held-out documents: all of one kind, then of the others in turn."""
+    def checked(self, first: str, count: int) -> list[str]:
+        """So many held-out documents: half of one kind, then of the others in turn."""
         others = [kind for kind in self.held_out if kind != first]
-        longest = max(map(len, self.held_out.values()))
-        own = [(first, n) for n in range(len(self.held_out[first]))]
-        rest = [(kind, n) for n in range(longest) for kind in others if n < len(self.held_out[kind])]
-        places = own + rest[: max(0, count - len(own))]
-        return {(kind, n): self.held_out[kind][n] for kind, n in places}
+        own = self.held_out[first][: count // 2]
+        in_turn = zip_longest(*(self.held_out[kind] for kind in others))
+        rest = (text for texts in in_turn for text in texts if text is not None)
+        return own + list(islice(rest, count - len(own)))
+
+
+def encode_fast(
+    tokenizer: Tokenizer, found: list[str]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All ids, and offsets of texts."""
+    definition = json.loads(tokenizer.to_str()) | {"post_processor": None}
+    texts = pa.array(found, pa.large_string())
+    ids, offsets = Coupage(json.dumps(definition), control_tokens=True).encode(texts)
+    return ids.astype(np.int64), offsets
 
 
 def encode(tokenizer: Tokenizer, found: list[str]) -> Ids:
+    """Of each text; by the library."""
     return [
         np.array(encoding.ids, np.int64)
         for at in range(0, len(found), BATCH)
@@ -90,19 +103,14 @@ def usual_way(base: TokenizerFiles, found: list[str], wanted: int) -> tuple[Toke
     """
     plain = Tokenizer.from_str(base.tokenizer_json.decode())
     decoder = decoders.ByteLevel()
-    lacking: list[str] = []
-    same_size = 0
-    for size in (2 * wanted, 8 * wanted, 32 * wanted):
-        new = Tokenizer(models.BPE())
-        new.pre_tokenizer = plain.pre_tokenizer
-        new.train_from_iterator(found, trainers.BpeTrainer(vocab_size=size, show_progress=False))
-        tokens = {number: token for token, number in new.get_vocab().items() if token not in base.vocabulary}
-        decoded = {number: decoder.decode([tokens[number]]) for number in sorted(tokens)}
-        whole = {number: text for number, text in decoded.items() if "\ufffd" not in text}
-        same_size = sum(number < wanted for number in whole)
-        lacking = list(whole.values())[:wanted]
-        if len(lacking) == wanted:
-            break
+    new = Tokenizer(models.BPE())
+    new.pre_tokenizer = plain.pre_tokenizer
+    new.train_from_iterator(found, trainers.BpeTrainer(vocab_size=32 * wanted, show_progress=False))
+    tokens = {number: token for token, number in new.get_vocab().items() if token not in base.vocabulary}
+    decoded = {number: decoder.decode([tokens[number]]) for number in sorted(tokens)}
+    whole = {number: text for number, text in decoded.items() if "\ufffd" not in text}
+    same_size = sum(number < wanted for number in whole)
+    lacking = list(whole.values())[:wanted]
     plain.add_tokens(lacking)
     return plain, lacking, same_size
 
@@ -162,7 +170,6 @@ class Trial:
     def __init__(self, base: TokenizerFiles, halves: Halves, options: argparse.Namespace) -> None:
         self._base, self._halves, self._options = base, halves, options
         self._library = Tokenizer.from_str(base.tokenizer_json.decode())
-        self._ids = {kind: encode(self._library, found) for kind, found in halves.held_out.items()}
 
     def extension(self, kind: str) -> dict[str, Any]:
         began = time.monotonic()
@@ -195,22 +202,27 @@ class Trial:
         held_out = self._halves.held_out
         library = Tokenizer.from_str(ours.files.tokenizer_json.decode())
         checked = self._halves.checked(kind, self._options.documents)
-        ids = dict(zip(checked, encode(library, list(checked.values())), strict=True))
-        own = [ids[kind, n] for n in range(len(held_out[kind]))]
-        used = set(np.concatenate(own).tolist())
-        violations, documents = self._violations(ids, ours)
+        ids, offsets = encode_fast(library, held_out[kind])
+        by_library = encode(library, checked)
+        number = min(self._options.documents // 2, len(held_out[kind]))
+        if not np.array_equal(np.concatenate(by_library[:number]), ids[: offsets[number]]):
+            raise SystemExit("the fast encoder differs from the library")
+        used = set(np.unique(ids).tolist())
+        violations, documents = self._violations(checked, by_library, ours)
         before, after = (max(each.vocabulary.values()) + 1 for each in (self._base, ours.files))
         return {
             "tokenizer": self._base.source,
             "text": kind,
             "change": change,
             "seconds": seconds,
-            "base": {"bytes_per_token": self._bytes_per_token(kind, self._ids[kind])},
+            "base": {
+                "bytes_per_token": self._bytes_per_token(kind, encode_fast(self._library, held_out[kind])[0])
+            },
             "ours": {
                 "tokens": len(ours.pieces),
-                "bytes_per_token": self._bytes_per_token(kind, own),
+                "bytes_per_token": self._bytes_per_token(kind, ids),
                 "used": len(used & ours.pieces.keys()) / len(ours.pieces),
-                "of_tokens": _share(own, ours.pieces),
+                "of_tokens": _share(ids, ours.pieces),
                 "unreachable": unreachable(library, ours.pieces, used),
                 "english_lost": share_lost(self._library, library, held_out["english"]),
                 "reference_lost": share_lost(self._library, library, self._halves.learnt["english"]),
@@ -232,8 +244,11 @@ class Trial:
         }
 
     def _rival(self, kind: str, rival: Tokenizer, added: list[str]) -> dict[str, Any]:
-        ids = encode(rival, self._halves.held_out[kind])
-        used = set(np.concatenate(ids).tolist())
+        ids, offsets = encode_fast(rival, self._halves.held_out[kind])
+        some = encode(rival, self._halves.held_out[kind][:1000])
+        if not np.array_equal(np.concatenate(some), ids[: offsets[len(some)]]):
+            raise SystemExit("the fast encoder differs from the library")
+        used = set(np.unique(ids).tolist())
         new = {rival.token_to_id(text): text for text in added}
         alone = (number in used or number in _alone(rival, text) for number, text in new.items())
         return {
@@ -245,25 +260,24 @@ class Trial:
             "english_lost": share_lost(self._library, rival, self._halves.held_out["english"]),
         }
 
-    def _bytes_per_token(self, kind: str, ids: Ids) -> float:
-        return sum(len(text.encode()) for text in self._halves.held_out[kind]) / sum(map(len, ids))
+    def _bytes_per_token(self, kind: str, ids: npt.NDArray[np.int64]) -> float:
+        return sum(len(text.encode()) for text in self._halves.held_out[kind]) / len(ids)
 
-    def _violations(self, ids: dict[tuple[str, int], Any], ours: ChangedTokenizer) -> tuple[int, int]:
+    def _violations(self, checked: list[str], ids: Ids, ours: ChangedTokenizer) -> tuple[int, int]:
         """Documents whose undone ids are not the base's, and how many were looked at."""
         gone = np.array(sorted(ours.replaced), np.int64)
         violations = looked_at = 0
-        back = undone(list(ids.values()), ours.pieces, max(ours.files.vocabulary.values()))
-        for (kind, n), one in zip(ids, back, strict=True):
-            old = self._ids[kind][n]
+        back = undone(ids, ours.pieces, max(ours.files.vocabulary.values()))
+        for old, one in zip(encode(self._library, checked), back, strict=True):
             if not np.isin(old, gone).any():
                 looked_at += 1
                 violations += not np.array_equal(one, old)
         return violations, looked_at
 
 
-def _share(ids: Ids, new: Iterable[int]) -> float:
+def _share(ids: npt.NDArray[np.int64], new: Iterable[int]) -> float:
     """Of all tokens in texts, those that are new."""
-    return float(np.isin(np.concatenate(ids), list(new)).mean())
+    return float(np.isin(ids, list(new)).mean())
 
 
 TOKENIZERS = ("ours", "add_tokens, same size", "add_tokens")

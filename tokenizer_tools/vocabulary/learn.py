@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from tokenizer_tools.compiled import compiled
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same words give other tokens."""
 
-SEEN_TWICE = 2.0
-"""A pair that occurs less often is not joined."""
+SEEN_ONCE = 1.0
+"""What a pair that occurs once is worth, which is not joined."""
 
 Symbols = npt.NDArray[np.int32]
 Positions = npt.NDArray[np.int32]
@@ -26,9 +26,9 @@ class Join:
     parts: tuple[int, ...]
     """The two symbols that it joins; of a character that was bytes, the character's symbol."""
     gain: float
-    """How many tokens it saves."""
-    position: int
-    """Where it first stands, in the symbols of all words."""
+    """How many tokens it saves, each counted as its word is."""
+    at: Positions
+    """Where it stands, in the symbols of all words."""
 
 
 class Learner:
@@ -41,7 +41,7 @@ class Learner:
     Args:
         symbols: Of all words, one after another.
         offsets: Where each word begins, and the end of the last.
-        counts: How often each word occurs.
+        counts: How much each word counts: how often it occurs, or its worth.
         fixed: For each symbol below the first new one, whether it is never joined.
         characters: Symbols that are fixed until they become tokens of their own, each with the tokens that it
             then saves wherever it occurs.
@@ -81,16 +81,16 @@ class Learner:
         while self._heap:
             bound, parts = heapq.heappop(self._heap)
             at, gain = self._recounted(parts)
-            if gain < SEEN_TWICE or not may_join(parts):
+            if gain <= SEEN_ONCE or not may_join(parts):
                 del self._places[parts]
             elif gain != -bound:
                 self._places[parts] = at
                 heapq.heappush(self._heap, (-gain, parts))
             else:
                 del self._places[parts]
-                self._join(parts, at, new)
+                joined = self._join(parts, at, new)
                 new += 1
-                yield Join(parts, gain, int(at[0]))
+                yield Join(parts, gain, joined)
 
     def _recounted(self, parts: tuple[int, ...]) -> tuple[Positions, float]:
         """Where the parts still stand, and what joining them saves."""
@@ -100,13 +100,15 @@ class Learner:
         kept, count = _still_there(at, self._symbols, self._next, self._counts, *parts)
         return at[:kept], count
 
-    def _join(self, parts: tuple[int, ...], at: Positions, new: int) -> None:
+    def _join(self, parts: tuple[int, ...], at: Positions, new: int) -> Positions:
+        """Where it was joined."""
         if len(parts) == 1:
             self._symbols[at] = new
         else:
             at = at[: _join_all(at, self._symbols, self._next, self._previous, *parts, new)]
         before = self._previous[at]
         self._notice(np.unique(np.concatenate([before[before >= 0], at])))
+        return at
 
     def _notice(self, at: Positions) -> None:
         """Take up the pairs that begin at these positions, which ascend."""
@@ -128,7 +130,7 @@ class Learner:
         starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
         counts = np.add.reduceat(self._counts[at], starts)
         stops = np.append(starts[1:], len(at))
-        often = counts >= SEEN_TWICE
+        often = counts > SEEN_ONCE
         for key, start, stop, count in zip(
             keys[starts[often]].tolist(),
             starts[often].tolist(),

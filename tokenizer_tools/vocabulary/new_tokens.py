@@ -32,7 +32,7 @@ class NewToken:
 
 
 def learn_tokens(family: Family, words: WordCounts, segmented: Segmented) -> Iterator[NewToken]:
-    """New tokens in the order of their rank, until no two tokens stand side by side twice.
+    """New tokens, those first that are worth most, until no two tokens stand side by side twice.
 
     A name is never given twice. Where the base looks up whole words, or chooses among all ways to cut, a
     token is learnt only if the base cuts its text into the same pieces when it stands alone.
@@ -42,10 +42,11 @@ def learn_tokens(family: Family, words: WordCounts, segmented: Segmented) -> Ite
     fixed = np.zeros(naming.first_new, bool)
     fixed[[*family.untouchable, *characters]] = True
     savings = {symbol: len(pieces) - 1 for symbol, pieces in characters.items()}
-    learner = Learner(ids, offsets, words.counts, fixed, savings)
+    learner = Learner(ids, offsets, words.worth, fixed, savings)
     for join in learner.learn(naming.may_join):
-        word = int(np.searchsorted(offsets, join.position, side="right")) - 1
-        yield naming.named(join, word, ids[offsets[word] : join.position])
+        where = np.searchsorted(offsets, join.at, side="right") - 1
+        gain = float(words.counts[where].sum()) * savings.get(join.parts[0], 1)
+        yield naming.named(join, gain, int(where[0]), ids[offsets[where[0]] : join.at[0]])
 
 
 def _characters_joined(
@@ -116,7 +117,7 @@ class _Naming:
             return False
         return not self._must_stand_alone or pieces == tuple(token.id for token in self._model.tokenize(name))
 
-    def named(self, join: Join, word: int, before: Symbols) -> NewToken:
+    def named(self, join: Join, gain: float, word: int, before: Symbols) -> NewToken:
         """Name the next new symbol, of a word where `before` stands before it."""
         name, pieces = self._joined(join.parts)
         left, *right = (self._names[part] for part in join.parts)
@@ -124,7 +125,7 @@ class _Naming:
         self._names[self._new], self._pieces[self._new] = name, pieces
         self._taken.add(name)
         self._new += 1
-        return NewToken(name, (left, right[0]) if right else None, pieces, join.gain, word, start)
+        return NewToken(name, (left, right[0]) if right else None, pieces, gain, word, start)
 
     def _joined(self, parts: tuple[int, ...]) -> tuple[str, Pieces]:
         name = "".join(self._names[part] for part in parts)

@@ -17,7 +17,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 def counted(table):
-    words, counts = table.words()
+    words, counts, _ = table.words()
     return {word.decode(): count for word, count in zip(words.to_pylist(), counts.tolist(), strict=True)}
 
 

@@ -193,3 +193,14 @@ def test_a_unigram_whose_added_token_would_become_text_is_refused(families, coun
     base = replace(families["unigram"], tokenizer_json=json.dumps(definition).encode())
     with pytest.raises(TokenizerError, match="'<☃>' holds characters that the model does not know"):
         change_vocabulary(base, counted(base, DOMAIN), extension=EXTENSION, replacement=None)
+
+
+def test_a_word_of_many_texts_comes_before_one_that_is_oftener_in_a_single_one(trained, counted):
+    single = " ".join(["quxzwok"] * 60)
+    words = counted(trained, [single, *[f"vyrlgaph {at}" for at in range(40)]])
+    first = change_vocabulary(trained, words, extension=VocabularyExtension(tokens=3), replacement=None)
+    names = [name for name, number in first.files.vocabulary.items() if number in first.pieces]
+    assert all(name.lstrip("Ġ") in "vyrlgaph" for name in names)
+    most = change_vocabulary(trained, words, extension=VocabularyExtension(tokens=99), replacement=None)
+    gains = list(most.gains.values())
+    assert max(gains) > gains[0]

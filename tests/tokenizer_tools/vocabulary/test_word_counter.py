@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from small_corpus import texts
-from vocabulary_texts import DOMAIN
+from vocabulary_texts import DOMAIN, FAMILIES
 
 from tokenizer_tools.load import TokenizerError
 from tokenizer_tools.vocabulary import words as words_module
@@ -27,6 +27,22 @@ def test_words_of_the_sentencepiece_kind_begin_with_spaces_and_end_with_lines(pi
     counter = WordCounter(pieces)
     counter.add(texts("one  two\n\nthree"))
     assert as_dict(counter.counts()) == {"▁one".encode(): 1, "▁▁two".encode(): 1, b"\n\n": 1, b"three": 1}
+
+
+LONG = "vat " * 10_000  # three stretches of 16 KiB have begun; four where spaces are letters of three bytes
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("order", [1, -1])
+def test_stretches_are_places_in_texts_whatever_their_order(families, family, order):
+    counter = WordCounter(families[family])
+    documents = [LONG, "one vat ", "a vat and a vat ", "none"][::order]
+    counter.add(texts(*documents[:1]))
+    counter.add(texts(*documents[1:]))
+    counted = counter.counts()
+    held = dict(zip(counted.words.to_pylist(), counted.stretches.tolist(), strict=True))
+    assert held[b" vat"] == 5 if b" vat" in held else held["▁vat".encode()] == 6
+    assert all(held[word] <= count for word, count in as_dict(counted).items())
 
 
 def test_weights_are_shares_of_tokens(trained):
