@@ -42,8 +42,8 @@ def encode_bearably(
     """
     try:
         return encode(texts)
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
+    except (KeyboardInterrupt, SystemExit, MemoryError, TypeError, AttributeError):
+        raise  # not of a text
     except BaseException:
         if len(texts) == 1:
             return np.empty(0, np.uint32), np.zeros(2, np.int64)

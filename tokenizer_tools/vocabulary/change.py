@@ -61,13 +61,23 @@ def change_vocabulary(
         spoilers = gate.spoilers(changed, _places(family, learnt, numbered))
         if not spoilers:
             return changed
-        new = [token for number, token in numbered.items() if number not in spoilers]
+        new = list(_without(numbered, spoilers))
     if extension and extension.min_gain:
         raise TokenizerError(
             f"No new token would save {extension.min_gain:g} of the tokens. Give more text, or ask "
             "for a smaller gain."
         )
     raise TokenizerError("The texts hold no pair of tokens that occurs twice. Give more text.")
+
+
+def _without(numbered: dict[int, NewToken], spoilers: set[int]) -> Iterator[NewToken]:
+    """The tokens but for these, and for those that are made of them."""
+    gone: set[str] = set()
+    for number, token in numbered.items():
+        if number in spoilers or gone.intersection(token.merge or ()):
+            gone.add(token.name)
+        else:
+            yield token
 
 
 def _as_many(
