@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from tokenizers import Tokenizer, decoders, models, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, trainers
 
 from benchmarks.vocabulary.data import dealt, texts
 from tokenizer_tools.backends import Coupage
@@ -111,8 +111,13 @@ def usual_way(base: TokenizerFiles, found: list[str], wanted: int) -> tuple[Toke
     whole = {number: text for number, text in decoded.items() if "\ufffd" not in text}
     same_size = sum(number < wanted for number in whole)
     lacking = list(whole.values())[:wanted]
-    plain.add_tokens(lacking)
+    plain.add_tokens(as_added(lacking))
     return plain, lacking, same_size
+
+
+def as_added(found: list[str]) -> list[AddedToken]:
+    """Sought in text as it is written, as the fast encoder does."""
+    return [AddedToken(text, normalized=False) for text in found]
 
 
 def undone(ids: Ids, pieces: dict[int, tuple[int, ...]], largest: int) -> Ids:
@@ -237,7 +242,7 @@ class Trial:
     def rivals(self, kind: str) -> dict[str, dict[str, Any]]:
         most, added, same_size = usual_way(self._base, self._halves.learnt[kind], self._options.tokens)
         fewer = Tokenizer.from_str(self._base.tokenizer_json.decode())
-        fewer.add_tokens(added[:same_size])
+        fewer.add_tokens(as_added(added[:same_size]))
         return {
             "add_tokens": self._rival(kind, most, added),
             "add_tokens, same size": self._rival(kind, fewer, added[:same_size]),

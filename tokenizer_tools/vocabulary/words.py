@@ -40,8 +40,8 @@ class WordCounts:
 
         A word that is in one file a thousand times, such as a table's, saves much there and nothing
         elsewhere; one that is in a hundred files ten times will be met again (words come in bursts; Church
-        and Gale 1995, "Poisson mixtures"). On held-out text this gives at least as many bytes per token as
-        plain counts, and more of the new tokens are used (docs/tokenizers.md).
+        and Gale 1995, "Poisson mixtures"). On held-out text this gives about as many bytes per token as plain
+        counts or more, and mostly more of the new tokens are used (docs/tokenizers.md).
         """
         return np.sqrt(self.counts * self.stretches)
 
