@@ -258,6 +258,11 @@ def best_rates(size: Size, out: Path) -> dict[str, Rates]:
     return best
 
 
+def seeds_in(out: Path) -> Iterable[dict[str, Any]]:
+    """The results of the seeds that ran, or still run, into a folder."""
+    return (json.loads(path.read_text()) for path in sorted(out.glob("seed*.json")))
+
+
 def interval(values: Iterable[float], form: str) -> str:
     """The mean and half its 95 % interval."""
     numbers = np.array(list(values))
@@ -337,7 +342,7 @@ def main() -> None:
         results = {
             "size": asdict(size) | {"model": size.model.model_dump()},
             "rates": rates,
-            "seeds": [json.loads(path.read_text()) for path in sorted(out.glob("seed*.json"))],
+            "seeds": [one for one in seeds_in(out) if len(one["arms"]) == len(seed.arms)],
         }
         (out / "results.json").write_text(json.dumps(results, indent=1))
         (out / "results.md").write_text(summary(results))
