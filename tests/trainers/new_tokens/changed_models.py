@@ -87,9 +87,11 @@ def change(base: TokenizerFiles, how: str, folder: Path) -> Changed:
     return Changed(folder, made.pieces, base)
 
 
-def base_model(shape: str, tokenizer: TokenizerFiles, rows: int, folder: Path) -> Path:
+def base_model(
+    shape: str, tokenizer: TokenizerFiles, rows: int, folder: Path, **widths_of_its_own: int
+) -> Path:
     """A model with random weights and `rows` embeddings, in a folder with its tokenizer."""
-    widths: dict[str, Any] = WIDTHS | {"vocab_size": rows}
+    widths: dict[str, Any] = WIDTHS | {"vocab_size": rows} | widths_of_its_own
     if shape == "gemma3 with images":
         text = widths | {"sliding_window": 16}
         widths = {"text_config": text, "vision_config": SIGHT, "mm_tokens_per_image": 4}

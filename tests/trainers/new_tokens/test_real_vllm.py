@@ -17,14 +17,15 @@ PROGRAM = ROOT / ".venv-vllm" / "bin" / "vllm"
 CHAT_TEMPLATE = "{% for message in messages %}{{ message.content }} {% endfor %}"
 
 
-@pytest.mark.parametrize("how", ["extended", "replaced"])
-@pytest.mark.parametrize("shape", ["llama tied", "llama untied", "qwen3 tied", "qwen3 untied"])
+@pytest.mark.parametrize(
+    "shape, how", [("llama untied", "extended"), ("qwen3 tied", "extended"), ("qwen3 tied", "replaced")]
+)
 def test_vllm_loads_the_folder_and_answers(
     shape: str, how: str, stage: StageTraining, tmp_path: Path
 ) -> None:
     tokenizer = base_tokenizer()
     changed = change(tokenizer, how, tmp_path / "tokenizer")
-    base = base_model(shape, tokenizer, 336, tmp_path / "base")
+    base = base_model(shape, tokenizer, 336, tmp_path / "base", head_dim=32)  # the least for a CPU
     phases = (Phase(train="new_embeddings", steps=2, lr=0.03), Phase(train="all"))
     settings = stage.model_copy(update={"phases": phases, "max_steps": 4})
     shards = text_rows(changed.folder, tmp_path / "shards")
