@@ -146,6 +146,7 @@ def test_another_cut_scores_nothing_again_and_reads_no_text(judged, coupage, tmp
     assert {name.split("-")[0] for name in ran} == {
         "select",
         "tokenizer",
+        "tokenizer_fit",
         "tokenize",
         "mix",
         "shards",
