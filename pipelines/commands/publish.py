@@ -25,7 +25,7 @@ from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph
 from pipelines.report.report import write_report
 from pipelines.stages.shards import DATASET
-from pipelines.stages.tokenizer import FOLDER
+from pipelines.stages.tokenizer_folder import FOLDER
 
 SHARDS = "shards"
 TOKENIZER = "tokenizer"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,17 @@ KNOWN_LATER = ("tokens", "loss_tokens", "position")
 """What groups may ask about only where documents are tokenized."""
 
 
+class _RowGroup(NamedTuple):
+    """Consecutive documents of a part."""
+
+    part: str
+    number: int
+    first: int
+    """The row of the first one in the part."""
+    size: int
+    """Of the text, about."""
+
+
 @dataclass(frozen=True)
 class SelectedTexts:
     """The kept documents of some sources: those held out, or all others."""
@@ -32,28 +45,36 @@ class SelectedTexts:
     held_out: bool = False
 
     def sample(self, workdir: Path, limit: int) -> Iterator[pa.Table]:
-        """About `limit` bytes of text in all: of each source a like share, evenly spread over its parts.
+        """About `limit` bytes of text in all: of each source a like share, spread over its parts, or all.
 
         Columns: `text`, `messages`, `source`, `row` (in its part), `bytes`, `indivisible`, those of CORPUS,
         and what the verdict says of a document.
         """
         found = [_row_groups(source, workdir) for source in self.sources]
-        totals = [sum(size for _, _, size in groups) for groups in found]
+        totals = [sum(group.size for group in groups) for groups in found]
         shares = _fair_shares(totals, limit)
         for source, groups, total, share in zip(self.sources, found, totals, shares, strict=True):
             chosen = groups[:: max(1, -(-total // max(1, share)))]
-            for name, number, _ in chosen:
-                documents = self._documents(workdir, source, name, number)
-                if documents.num_rows:
-                    yield next(slices_by_text(documents, max(1, share // len(chosen))))
+            for part, of_part in groupby(chosen, key=lambda group: group.part):
+                for documents in self._documents(workdir, source, part, of_part):
+                    if documents.num_rows and total <= share:
+                        yield documents
+                    elif documents.num_rows:
+                        yield next(slices_by_text(documents, max(1, share // len(chosen))))
 
-    def _documents(self, workdir: Path, source: PartStage, name: str, number: int) -> pa.Table:
-        """The documents of one row group of a part."""
-        with pq.ParquetFile(source.path(workdir, name)) as part:
-            first = sum(part.metadata.row_group(earlier).num_rows for earlier in range(number))
-            documents = part.read_row_group(number, columns=[*CORPUS, "text", "messages"])
-        verdict = self.select.verdict(workdir, source.scope, name, ["keep", *self.select.described])
-        verdict = verdict.slice(first, documents.num_rows)
+    def _documents(
+        self, workdir: Path, source: PartStage, part: str, groups: Iterable[_RowGroup]
+    ) -> Iterator[pa.Table]:
+        """The documents of some row groups of a part."""
+        verdicts = self.select.verdict(workdir, source.scope, part, ["keep", *self.select.described])
+        with pq.ParquetFile(source.path(workdir, part)) as file:
+            for group in groups:
+                documents = file.read_row_group(group.number, columns=[*CORPUS, "text", "messages"])
+                verdict = verdicts.slice(group.first, documents.num_rows)
+                yield self._described(documents, source, group.first, verdict)
+
+    def _described(self, documents: pa.Table, source: PartStage, first: int, verdict: pa.Table) -> pa.Table:
+        """Those of consecutive documents that are wanted, with what is known of them."""
         columns = {
             "source": pa.array([source.scope] * documents.num_rows),
             "row": pa.array(np.arange(first, first + documents.num_rows)),
@@ -91,14 +112,16 @@ def group_of(documents: pa.Table, predicates: dict[str, str]) -> npt.NDArray[np.
     return names
 
 
-def _row_groups(source: PartStage, workdir: Path) -> list[tuple[str, int, int]]:
-    """Part, number in it and size of text of each row group; the sizes are those in memory, about."""
+def _row_groups(source: PartStage, workdir: Path) -> list[_RowGroup]:
     found = []
-    for name in source.part_names(workdir):
-        metadata = pq.read_metadata(source.path(workdir, name))
+    for part in source.part_names(workdir):
+        metadata = pq.read_metadata(source.path(workdir, part))
         text = metadata.schema.to_arrow_schema().get_field_index("text")
+        first = 0
         for number in range(metadata.num_row_groups):
-            found.append((name, number, metadata.row_group(number).column(text).total_uncompressed_size))
+            group = metadata.row_group(number)
+            found.append(_RowGroup(part, number, first, group.column(text).total_uncompressed_size))
+            first += group.num_rows
     return found
 
 

@@ -25,7 +25,8 @@ from pipelines.execution.output import Task, TaskOutput, read_arrow, whole_files
 from pipelines.execution.stage import Stage
 from pipelines.stages.parts import PerPartStage, text_size
 from pipelines.stages.select import Select
-from pipelines.stages.tokenizer import ENCODER, FOLDER, Tokenizer, encoding_versions
+from pipelines.stages.tokenizer import ENCODER, Tokenizer, encoding_versions
+from pipelines.stages.tokenizer_folder import FOLDER
 from tokenizer_tools.chat import ChatEncoder
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer

@@ -6,7 +6,6 @@ template where it names one; then the check of the fast encoder.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,13 +22,13 @@ from pipelines.sources.models import ChatTemplate, ModelInput
 from pipelines.stages.parts import text_size
 from pipelines.stages.select import Select
 from pipelines.stages.selected_texts import SelectedTexts
+from pipelines.stages.tokenizer_folder import FOLDER, write_tokenizer
 from pipelines.stages.vocabulary import Vocabulary
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.encode import Encoder
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 
-FOLDER = "tokenizer"
 ENCODER = "encoder.json"
 TRAINING_TEXT_BYTES = 256 << 20
 PARITY_SAMPLE_BYTES = 1 << 20
@@ -77,9 +76,7 @@ class Tokenizer(SingleTaskStage):
         except TokenizerError as error:
             raise UserError(str(error), hint="Mend `tokenizer` in the recipe.") from error
         files = self.with_template(files)
-        with tempfile.TemporaryDirectory() as temporary:
-            files.save(temporary)
-            output.copy_folder(Path(temporary), FOLDER)
+        write_tokenizer(files, output)
         sample = [chunk for texts in self._sample(workdir, PARITY_SAMPLE_BYTES) for chunk in texts.chunks]
         encoder = Encoder.build(files, pa.chunked_array(sample, pa.large_string()))
         output.write_json(

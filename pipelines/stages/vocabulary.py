@@ -5,7 +5,6 @@ New tokens are learnt from selected documents that are not held out, each group 
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pipelines.sources.models import ModelInput
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
 from pipelines.stages.selected_texts import SelectedTexts, group_of, learnable
+from pipelines.stages.tokenizer_folder import FOLDER, write_tokenizer
 from tokenizer_tools import backends
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, load_tokenizer
 from tokenizer_tools.vocabulary import learn
@@ -33,7 +33,6 @@ from tokenizer_tools.vocabulary.changed import ChangedTokenizer
 from tokenizer_tools.vocabulary.config import VocabularyExtension, VocabularyReplacement
 from tokenizer_tools.vocabulary.words import WordCounter
 
-FOLDER = "tokenizer"
 CHANGES = "changes.json"
 TEXT_BYTES = 256 << 20
 """Text that is learnt from, and of the reference as much."""
@@ -87,9 +86,7 @@ class Vocabulary(SingleTaskStage):
             changed = self._change(self.base_files(), workdir, output)
         except (TokenizerError, MixtureError) as error:
             raise UserError(str(error), hint="Mend `tokenizer` in the recipe.") from error
-        with tempfile.TemporaryDirectory() as temporary:
-            changed.files.save(temporary)
-            output.copy_folder(Path(temporary), FOLDER)
+        write_tokenizer(changed.files, output)
         output.counts.add("new_tokens", len(changed.pieces))
 
     def _change(self, base: TokenizerFiles, workdir: Path, output: TaskOutput) -> ChangedTokenizer:

@@ -160,3 +160,18 @@ def test_what_cannot_be_is_refused_before_anything_is_done(coupage, folder, toke
     done = run(coupage, folder, tokenizer, groups=groups, code=2)
     assert message in done.stderr
     assert not (folder / "run/stages").exists()
+
+
+def test_a_small_source_is_read_whole(coupage, folder, canaries):
+    """However unequal its parts are: those at the end are smaller."""
+    (folder / "domain.yaml").write_text(
+        RECIPE.format(tokenizer=EXTEND, weights=WEIGHTS, groups="") + "part_size: 8k\n"
+    )
+    coupage("run", folder / "domain.yaml", "--workdir", folder / "run", "--until", "vocabulary")
+    (stage,) = (folder / "run/stages").glob("vocabulary-*")
+    groups = orjson.loads((stage / "changes.json").read_bytes())["groups"]
+    kept = [name for name, held in held_out(folder).items() if not held]
+    assert len(list((folder / "run/stages").glob("ingest-web-*/*.parquet"))) == 2
+    assert {group: of["documents"] for group, of in groups.items()} == {
+        source: sum(name.startswith(source) for name in kept) for source in LETTERS
+    }
