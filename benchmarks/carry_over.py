@@ -46,6 +46,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
+from benchmarks.student import half_interval
 from mixers.ledger import Ledger
 from mixers.shards import token_dtype, write_index, write_segments, write_shard_file
 from tokenizer_tools.load import TokenizerFiles, load_tokenizer
@@ -459,16 +460,10 @@ def print_part(part: str, seeds: Sequence[dict[str, Measured]]) -> None:
         print(f"{what}: {'; '.join(shown)}")
 
 
-STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-"""Student's t at 97.5 % for a number of seeds."""
-
-
 def interval(values: Sequence[float]) -> str:
     """Mean and half the 95 % interval."""
-    if len(values) not in STUDENT:
-        return f"{statistics.mean(values):.3f}"
-    half = STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5
-    return f"{statistics.mean(values):.3f} ± {half:.3f}"
+    mean = f"{statistics.mean(values):.3f}"
+    return mean if len(values) < 2 else f"{mean} ± {half_interval(values):.3f}"
 
 
 if __name__ == "__main__":

@@ -34,14 +34,13 @@ import coupage
 from benchmarks.augmentation.closed_book import ClosedBook
 from benchmarks.augmentation.texts import arms, write_jsonl
 from benchmarks.augmentation.world import FORMS, World
+from benchmarks.student import half_interval
 from pipelines.synthesis.diversity import compression_ratio, distinct_ngrams, sample_words
 
 SAMPLE_WORDS = 20_000
 NEW_WEIGHT = {"raw": 0, "paraphrased": 60, "augmented": 60}
 """Of each arm the share of new text; 25 are questions, the rest is raw text."""
 STAGES = {arm: f"stage{number}" for number, arm in enumerate(NEW_WEIGHT, 1)}
-STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}
-"""The 97.5 % quantile of Student's t by number of seeds."""
 
 
 def recipe(tokens: int, seed: int, options: argparse.Namespace) -> dict:
@@ -136,8 +135,7 @@ def _cell(scores: list[dict], before: str | None, arm: str, form: str, way: str)
     cell = f"{values.mean():.1%}"
     if before and len(scores) > 1:
         steps = values - [one[before][form][way] for one in scores]
-        spread = STUDENT[len(scores)] * steps.std(ddof=1) / len(scores) ** 0.5
-        cell += f" ({100 * steps.mean():+.0f} ± {100 * spread:.0f})"
+        cell += f" ({100 * steps.mean():+.0f} ± {100 * half_interval(steps):.0f})"
     return f"{cell:>22}"
 
 

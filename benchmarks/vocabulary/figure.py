@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.vocabulary.models import STUDENT
+from benchmarks.student import half_interval
 
 COLOURS = {
     "extended": "tab:green",
@@ -51,10 +51,7 @@ def _curve(results: dict[str, Any], arm: str, language: str) -> tuple[np.ndarray
     curves = [one["arms"][arm]["curve"] for one in results["seeds"]]
     values = np.array([[point[language] for point in curve] for curve in curves])
     tokens = np.array([point["tokens"] for point in curves[0]]) / 1e6
-    if len(values) < 2:
-        return tokens, values[0], np.zeros(len(tokens))
-    half = STUDENT[len(values)] * values.std(axis=0, ddof=1) / len(values) ** 0.5
-    return tokens, values.mean(axis=0), half
+    return tokens, values.mean(axis=0), half_interval(values)
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from benchmarks.student import half_interval
 from benchmarks.vocabulary.shards import ShardsWriter
 from benchmarks.vocabulary.sizes import ENGLISH, OTHER, RUSSIAN, SIZES, Size
 from mixers.shards import Shards
@@ -55,8 +56,6 @@ from trainers.undertrained import find_undertrained
 
 BASE_MIXTURE = {ENGLISH: 0.75, RUSSIAN: 0.2, OTHER: 0.05}
 REPLAY = 0.2
-STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}
-"""The 97.5 % quantile of Student's t by number of seeds."""
 OUR_STARTS = {
     **{start: NewTokens(start=start) for start in get_args(FirstEmbeddings)},
     "mean, calibrated": NewTokens(calibrate=True),
@@ -268,8 +267,7 @@ def interval(values: Iterable[float], form: str) -> str:
     numbers = np.array(list(values))
     if len(numbers) < 2:
         return format(numbers.mean(), form)
-    half = STUDENT[len(numbers)] * numbers.std(ddof=1) / len(numbers) ** 0.5
-    return f"{numbers.mean():{form}} ± {half:{form.removeprefix('+')}}"
+    return f"{numbers.mean():{form}} ± {half_interval(numbers):{form.removeprefix('+')}}"
 
 
 def summary(results: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from pipelines.graph.faults import Faults
 from pipelines.graph.named_files import require_model
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
 from tokenizer_tools.load import TokenizerError, TokenizerFiles, UnreachableError, load_tokenizer
-from tokenizer_tools.vocabulary.extend import added_tokens
+from tokenizer_tools.vocabulary.added import added_tokens
 from trainers.adapters import has_adapter
 from trainers.config import SmallModel, Train, stage_before
 from trainers.new_tokens.find import written_tokens

@@ -5,13 +5,10 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from tokenizer_tools.load import TokenizerFiles
-from tokenizer_tools.vocabulary.added import added_tokens
 from tokenizer_tools.vocabulary.change import change_vocabulary
 from tokenizer_tools.vocabulary.changed import ChangedTokenizer
 from tokenizer_tools.vocabulary.config import VocabularyExtension
 from tokenizer_tools.vocabulary.words import WordCounter
-
-__all__ = ["added_tokens", "extend_tokenizer"]
 
 
 def extend_tokenizer(
