@@ -1,0 +1,1 @@
+"""Files in zip and tar archives, read without trusting what they say."""
