@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mixers.files import remove_unfinished
 from pipelines.errors import WorkError
+from pipelines.execution.carry_over import carry_over
 from pipelines.execution.counts import total
 from pipelines.execution.executors.base import Executor
 from pipelines.execution.manifest import (
@@ -170,6 +171,7 @@ def _prepare(stage: Stage, workdir: Path) -> int:
     if tasks is None:
         tasks = stage.tasks(workdir)
         write_tasks(folder, tasks)
+        carry_over(stage, workdir, tasks)
     remove_undone(folder, len(tasks))
     return len(tasks)
 

@@ -14,7 +14,7 @@ from filters.edits.edits import Edit
 from pipelines.execution.counts import total
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Output, Task, TaskOutput, read_receipt, read_tasks
-from pipelines.execution.stage import Stage
+from pipelines.execution.stage import Inputs, Stage
 from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
 from pipelines.sources.passed_over import PassedOver
@@ -79,6 +79,25 @@ class Ingest(PartStage, ReadingStage):
             {"units": [asdict(unit) for unit in group], "source_bytes": whole}
             for group in grouped_units(units, self.part_bytes)
         ]
+
+    @override
+    def task_key(self, task: Task, inputs: Inputs) -> Any:
+        """The units, where the content of their files is known; the mean of all files decides no document."""
+        units = [
+            {name: value for name, value in unit.items() if name != "mean_file"} for unit in task["units"]
+        ]
+        return units if all(unit["content"] for unit in units) else None
+
+    @override
+    def task_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """All but which files there are."""
+        source = {name: value for name, value in settings["input"].items() if name != "files"}
+        return settings | {"input": source}
+
+    @override
+    def carried_name(self, name: str, old: int, old_task: Task, new: int, task: Task) -> str | None:
+        """Not of the quarantine, where what is lost may weigh as much as a mean file."""
+        return f"{new:05d}{name.removeprefix(f'{old:05d}')}" if name.startswith(f"{old:05d}-") else None
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
