@@ -1,7 +1,7 @@
 """SPDX expressions for what datasets, hubs, packages and files say of their licences.
 
-A name is looked up by its words alone, so that "Apache License, Version 2.0", "apache-2.0" and "Apache 2" are one.
-Names come from the SPDX License List, their aliases and classes from `license-expression`.
+A name is looked up by its words alone, so that "Apache License, Version 2.0" and "apache-2.0" are one. Names
+come from the SPDX License List, their aliases and classes from `license-expression`.
 """
 
 from __future__ import annotations
@@ -123,12 +123,14 @@ _ALIASES = {
 }
 """What people call licences where the SPDX list has another name.
 
-Without a version the GPL may be taken in any (its section 9); Apache, MPL and others are read as their present one.
+Without a version the GPL may be taken in any (its section 9); Apache, MPL and others are their present one.
 """
 _PARENTHESES = re.compile(r"(?<=[\w.+]) ?\([^()]*\)")
 _OPERATOR = re.compile(r"\s+(?:and/or|and|or|with)\s+|[()]|\s*[,;|/]\s*|\s\+\s|\s*\|\|\s*", re.IGNORECASE)
 _URL = re.compile(r"(?:https?:)?//\S+|\b(?:www\.|creativecommons\.org/)\S+", re.IGNORECASE)
-_CREATIVE_COMMONS = re.compile(r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero|mark))/(\d\.\d)")
+_CREATIVE_COMMONS = re.compile(
+    r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero|mark))/(\d\.\d)"
+)
 
 
 def spdx_id(name: str) -> str:
@@ -138,8 +140,8 @@ def spdx_id(name: str) -> str:
         name: An id of SPDX or of a hub, a name, a trove classifier, an expression, or a URL, in any case.
 
     Returns:
-        The expression in its simplest form; `LicenseRef-` with the name's letters and digits for what is not in
-        SPDX's list; `UNKNOWN` where nothing is declared. `spdx_id` of it is itself.
+        The expression in its simplest form; `LicenseRef-` with the name's letters and digits for what is not
+        in SPDX's list; `UNKNOWN` where nothing is declared. `spdx_id` of it is itself.
     """
     return _remembered(name[:LONGEST])
 
@@ -149,7 +151,7 @@ def spdx_of_all(names: Iterable[str]) -> str:
     known = dict.fromkeys(found for name in names if (found := spdx_id(name)) != UNKNOWN)
     if len(known) > MOST_OPERANDS:
         return reference(" and ".join(known))
-    return _simplest(" AND ".join(f"({found})" for found in known)) if known else UNKNOWN
+    return (_simplest(" AND ".join(f"({found})" for found in known)) if known else None) or UNKNOWN
 
 
 def known_id(name: str) -> str | None:
@@ -168,7 +170,8 @@ def reference(name: str) -> str:
 
 def operands(expression: str) -> list[str]:
     """The single licences of an expression, without exceptions, each once."""
-    return [symbol.key for symbol in parsed(expression).symbols if not symbol.is_exception]
+    symbols = _licensing().license_symbols(expression, unique=True, decompose=True)
+    return [symbol.key for symbol in symbols if not symbol.is_exception]
 
 
 def parsed(expression: str) -> Any:
@@ -177,7 +180,7 @@ def parsed(expression: str) -> Any:
 
 
 def categories() -> dict[str, str]:
-    """The class of each id of SPDX's list by its lower-case form, such as `Permissive`, as ScanCode has it."""
+    """ScanCode's class of each id of SPDX's list, such as `Permissive`, by the id in lower case."""
     return {key.casefold(): category for key, category, exception in _index() if not exception}
 
 
@@ -305,7 +308,7 @@ def _exceptions() -> dict[str, str]:
 
 @cache
 def _names() -> dict[str, str]:
-    """Licences by the words of their names; where several have the same, the first of these sources decides."""
+    """Licences by the words of their names; where several have the same, the first source decides."""
     listed: dict[str, str] = orjson.loads(
         files("pipelines.sources.licences").joinpath("spdx_list/names.json").read_bytes()
     )

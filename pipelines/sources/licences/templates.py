@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,23 +22,23 @@ VERSION = 1
 RUN = 3
 """Words of a run."""
 CONTAINED = 0.80
-"""So much of a licence's runs a text must have; a name or a year that is filled in costs some."""
+"""So much of a licence's distinct runs must stand close together; a name that is filled in costs some."""
 MISSING = 3
 """A run that is missing counts as many that are found: BSD-2 is no BSD-3 that lacks a clause."""
 LEAST_RUNS = 12
 """Fewer that a text has in common with a licence are chance."""
-SHORT_EXTRA = 0.35
-"""Words that are of no licence, as a share, from which on a text is more than the licences in it."""
-MOST_LICENCES = 24
-"""That are looked for in one text, which may hold those of all that it bundles."""
-LONGEST = 1_000_000
+OTHER = 2.0
+"""A run of other text weighs so much against a passage that goes on over it, a run of the licence 1."""
+MOST_PASSAGES = 300
+"""That are looked for in one text, which may hold the licences of all that it bundles."""
+LONGEST = 500_000
 """Characters of a text that are looked at."""
 
-Words = list[str]
 Runs = npt.NDArray[np.uint32]
 
 _NOT_TEXT = re.compile(
-    r"^\W*(?:copyright\b|\(c\)|©|portions copyright|all rights reserved\b).*$|<[^<>\n]{0,60}>|\[[^][\n]{0,60}\]",
+    r"^\W*(?:copyright\b|\(c\)|©|portions copyright|all rights reserved\b).{0,160}$|"
+    r"<[^<>\n]{0,60}>|\[[^][\n]{0,60}\]",
     re.IGNORECASE | re.MULTILINE,
 )
 _WORD = re.compile(r"[a-z0-9]+")
@@ -49,74 +50,88 @@ class Found:
 
     ids: tuple[str, ...]
     """As they stand in it."""
-    rest: float
-    """The share of its words that belong to none of them."""
+    rest: str
+    """Its words that belong to none of them, in lower case."""
+    words: int
+    """Of the whole text."""
 
 
 def licences_in(text: str) -> Found:
     """The licences whose whole text a text has."""
-    found_runs = runs(text)
-    templates = _templates()
-    places = np.searchsorted(templates.runs, found_runs)
-    places[places == len(templates.runs)] = 0
-    known = templates.runs[places] == found_runs
-    first, free = [], np.ones(len(found_runs), bool)
-    while len(first) < MOST_LICENCES:
-        matched, covered = templates.best(found_runs, free & known)
-        if matched is None:
+    words = _words(text)
+    found = _runs(words)
+    candidates = [template for template in _templates() if template.is_likely(found)]
+    own = [np.isin(found, candidate.runs) for candidate in candidates]
+    passages = [template.passage(found, hits) for template, hits in zip(candidates, own, strict=True)]
+    covered, starts = np.zeros(len(words), bool), dict[str, int]()
+    for _ in range(MOST_PASSAGES):
+        if not passages or (best := max(passages, key=lambda passage: passage.score)).score <= 0:
             break
-        start = int(covered[0])
-        first.append((start, templates.ids[matched]))
-        free[covered] = False
-    words = len(found_runs) + RUN - 1
-    return Found(tuple(dict.fromkeys(name for _, name in sorted(first))), _uncovered(free) / max(1, words))
+        starts[best.name] = min(starts.get(best.name, best.start), best.start)
+        covered[best.start : best.stop + RUN - 1] = True
+        for number, passage in enumerate(passages):
+            own[number][best.start : best.stop] = False
+            if passage.start < best.stop and best.start < passage.stop:
+                passages[number] = candidates[number].passage(found, own[number])
+    rest = " ".join(word for word, is_covered in zip(words, covered, strict=True) if not is_covered)
+    return Found(tuple(sorted(starts, key=lambda name: starts[name])), rest, len(words))
 
 
 def runs(text: str) -> Runs:
     """The hashes of a text's runs of words, in its order."""
+    return _runs(_words(text))
+
+
+def _words(text: str) -> list[str]:
     folded = _NOT_TEXT.sub(" ", text[:LONGEST]).casefold().replace("licence", "license")
-    words = _WORD.findall(folded)
+    return _WORD.findall(folded)
+
+
+def _runs(words: list[str]) -> Runs:
     joined = (" ".join(words[i : i + RUN]).encode() for i in range(len(words) - RUN + 1))
     return np.fromiter(map(zlib.crc32, joined), np.uint32)
 
 
-def _uncovered(free: npt.NDArray[np.bool_]) -> int:
-    """Runs that are of no licence, those at its edges and around a filled-in name excepted."""
-    padded = np.concatenate([[False], free, [False]])
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
-    lengths = edges[1::2] - edges[::2]
-    return int(np.maximum(0, lengths - 2 * RUN).sum())
+class _Passage(NamedTuple):
+    """Where a text has most of a licence: a slice of its runs."""
+
+    name: str
+    score: int
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True)
-class _Templates:
-    """All licences: the distinct runs of each, one after the other in `of`, and all of them sorted in `runs`."""
+class _Template:
+    """One wording of a licence."""
 
-    ids: list[str]
-    of: list[Runs]
+    name: str
     runs: Runs
+    """Distinct, ascending."""
 
-    def best(
-        self, found: Runs, usable: npt.NDArray[np.bool_]
-    ) -> tuple[int, npt.NDArray[np.int64]] | tuple[None, None]:
-        """The licence that accounts for most of the usable runs of a text, and which of them it does."""
-        there = np.unique(found[usable])
-        if len(there) < LEAST_RUNS:
-            return None, None
-        common = np.array([np.isin(template, there, assume_unique=True).sum() for template in self.of])
-        sizes = np.array([len(template) for template in self.of])
-        score = common - MISSING * (sizes - common)
-        score[(common < CONTAINED * sizes) | (common < np.minimum(LEAST_RUNS, sizes))] = np.iinfo(np.int64).min
-        best = int(score.argmax())
-        if score[best] == np.iinfo(np.int64).min:
-            return None, None
-        return best, np.flatnonzero(usable & np.isin(found, self.of[best]))
+    def is_likely(self, found: Runs) -> bool:
+        """Whether a text has enough of its runs, wherever."""
+        return self._score(np.isin(self.runs, found).sum()) > 0
+
+    def passage(self, found: Runs, hits: npt.NDArray[np.bool_]) -> _Passage:
+        """The passage of a text that has most of its runs; `hits`: which of the text's are among them."""
+        gain = np.concatenate([[0.0], np.cumsum(np.where(hits, 1.0, -OTHER))])
+        over = gain - np.minimum.accumulate(gain)
+        stop = int(over.argmax())
+        start = int(gain[: stop + 1].argmin()) if stop else 0
+        common = np.unique(found[start:stop][hits[start:stop]])
+        return _Passage(self.name, self._score(len(common)), start, stop)
+
+    def _score(self, common: int) -> int:
+        missing = len(self.runs) - common
+        if common < max(LEAST_RUNS, CONTAINED * len(self.runs)):
+            return -1
+        return int(common - MISSING * missing)
 
 
 @cache
-def _templates() -> _Templates:
+def _templates() -> list[_Template]:
     with as_file(files("pipelines.sources.licences").joinpath("spdx_list/templates.npz")) as path:
         stored = np.load(path)
-        ids = [str(name) for name in stored["ids"]]
         of = np.split(stored["runs"], stored["starts"][1:])
-    return _Templates(ids, of, np.unique(stored["runs"]))
+        return [_Template(*each) for each in zip(stored["ids"].tolist(), of, strict=True)]
