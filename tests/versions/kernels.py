@@ -34,6 +34,9 @@ from pipelines.sources.base import Quarantine
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.licences import header as licence_headers
+from pipelines.sources.licences import spdx, templates
+from pipelines.sources.licences import texts as licence_texts
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages import hash_sampling
 from pipelines.stages.contamination import item_texts, semantic
@@ -308,6 +311,31 @@ def _files() -> Any:
     return rows
 
 
+LICENCES = (
+    "mit",
+    "GPLv2+",
+    "BSD (3 clause)",
+    "Apache License, Version 2.0 or MIT",
+    "odc-by",
+    "llama3.1",
+    "no_license",
+)
+NOTICES = (
+    "# SPDX-License-Identifier: MIT OR Apache-2.0",
+    "// Use of this source code is governed by a BSD-style license.",
+    "GNU Lesser General Public License; either version 2.1, or (at your option) any later version",
+    "Licensed under the Apache License, Version 2.0 or the MIT license, at your option.",
+    "No licence.",
+)
+ISC = """Permission to use, copy, modify, and distribute this software for any purpose with or without fee is
+hereby granted, provided that the above copyright notice and this permission notice appear in all copies.
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE
+INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE
+FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS
+OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING
+OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE."""
+
+
 def _python_code() -> Any:
     module = python_code.parse_python(CODE)
     assert module is not None
@@ -524,6 +552,22 @@ KERNELS: dict[str, Kernel] = {
         Kernel("shard format", "mixers/shard_index.py", shard_index.FORMAT_VERSION, _shards),
         _module("files", formats, _files),
         _module("python environment", python_environment, _python_code),
+        _module("licence names", spdx, lambda: [spdx.spdx_id(name) for name in LICENCES]),
+        _module(
+            "licence templates",
+            templates,
+            lambda: [templates.licences_in(ISC).ids, templates.licences_in(CODE).ids],
+        ),
+        _module(
+            "licence texts",
+            licence_texts,
+            lambda: [licence_texts.licence_of_text(text) for text in (ISC, *NOTICES)],
+        ),
+        _module(
+            "licence headers",
+            licence_headers,
+            lambda: [licence_headers.licence_of_header(text) for text in NOTICES],
+        ),
         _module("questions from docstrings", docstring_qa, _questions),
         _module("pieces of texts", chunks, lambda: [chunk_spans(text, 200) for text in (*TEXTS, CODE)]),
         _module("texts on a topic", topics, lambda: related([*TEXTS, *TEXTS[::-1]], 3)),
