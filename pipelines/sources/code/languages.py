@@ -40,10 +40,16 @@ _EXECUTED = re.compile(rb"exec (\w+)[\s\"']+\$0[\s\"']+\$@")
 _MANUAL_PAGE = re.compile(r"\.(?:[1-9](?![0-9])[a-z_0-9]*|0p|n|man|mdoc)(?:\.in)?$")
 _LONG_RUN = re.compile(rb"(\s{100})\s+|(\w{100})\w+")
 
-SOURCE_MARKUP = frozenset(
-    ["Astro", "CSS", "Less", "PostCSS", "SCSS", "Sass", "Stylus", "Svelte", "TeX", "Vue"]
+WELL_KNOWN = frozenset(
+    """Ada|Agda|Assembly|Astro|Awk|Batchfile|C|C#|C++|CMake|CSS|Clojure|CoffeeScript|Common Lisp|Crystal|Cuda|Cython|D|Dart
+Dockerfile|Elixir|Elm|Emacs Lisp|Erlang|F#|Fortran|Fortran Free Form|GDScript|GLSL|Go|Groovy|HCL|Haskell|Idris|Java|JavaScript|Julia|Kotlin
+Lean|Less|Lua|MATLAB|Makefile|Mojo|Nim|Nix|OCaml|Objective-C|Objective-C++|PHP|PLSQL|PLpgSQL|Pascal|Perl|PowerShell|Prolog
+Protocol Buffer|Python|R|Racket|Raku|Rocq Prover|Ruby|Rust|SCSS|SQL|Sass|Scala|Scheme|Shell|Solidity|Standard ML|Starlark
+Stylus|Svelte|Swift|SystemVerilog|TSX|Tcl|TeX|Thrift|TypeScript|VHDL|Vala|Verilog|Vim script|Visual Basic .NET|Vue|Zig"""
+    .replace("\n", "|")
+    .split("|")
 )
-"""Languages of markup that people write as they write programs."""
+"""Languages whose suffixes mean source code in any folder; those of rarer languages often mean other things there."""
 
 
 class Language(NamedTuple):
@@ -69,10 +75,17 @@ def language_of(path: str, content: bytes) -> Language | None:
 def code_suffix(path: str) -> str | None:
     """The suffix by which a file is known as source code before it is opened; None if it is not."""
     suffix = _known_suffix(path)
-    if suffix is None or suffix in _generic_suffixes():
-        return None
-    usual = language(min(_tables().by_suffix[suffix], key=lambda name: _rank(name, path)))
-    return suffix if usual.type == "programming" or usual.name in SOURCE_MARKUP else None
+    return suffix if suffix in _well_known_suffixes() else None
+
+
+@cache
+def _well_known_suffixes() -> frozenset[str | None]:
+    return frozenset(
+        suffix
+        for suffix, languages in _tables().by_suffix.items()
+        if min(languages, key=lambda name: _rank(name, suffix)) in WELL_KNOWN
+        and suffix not in (*linguist()["generic_suffixes"], ".aux", ".tab")
+    )
 
 
 def language(name: str) -> Language:
