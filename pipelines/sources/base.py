@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pipelines.sources.passed_over import PassedOver
+from pipelines.sources.passed_over import OTHER_KINDS, PassedOver
 from pipelines.sources.preview import Preview
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 
@@ -113,6 +113,14 @@ class Reason(StrEnum):
     CORRUPT_XZ = "corrupt xz"
     TRUNCATED_BZIP2 = "truncated bzip2"
     CORRUPT_BZIP2 = "corrupt bzip2"
+    TRUNCATED_ZIP = "truncated zip"
+    CORRUPT_ZIP = "corrupt zip"
+    TRUNCATED_TAR = "truncated tar"
+    CORRUPT_TAR = "corrupt tar"
+    UNSAFE_MEMBER = "unsafe member of an archive"
+    ENCRYPTED = "encrypted"
+    BOMB = "archive that becomes too large"
+    NESTED_ARCHIVE = "archive within an archive"
     TOO_LARGE = "record too large"
     UNREADABLE = "unreadable file"
     UNREADABLE_ROWS = "unreadable rows"
@@ -134,6 +142,9 @@ QUARANTINE_SCHEMA = pa.schema(
 QUARANTINE_ROWS = 10_000
 """So many bad records are held in memory."""
 
+KINDS_OF_A_TASK = 100
+"""So many kinds of what archives hold and is not read are counted apart."""
+
 
 class BadRecord(NamedTuple):
     """One entry of the quarantine: a record, or a run of them that cannot be told apart."""
@@ -149,7 +160,7 @@ class BadRecord(NamedTuple):
     def described(self) -> str:
         """Why it is bad, and what it has in the place of what is missing."""
         missing = (Reason.NO_TEXT, Reason.NO_MESSAGES, Reason.NO_LABEL)
-        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE)
+        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE, Reason.UNSAFE_MEMBER)
         return f"{self.reason}: {self.sample}" if self.reason in telling and self.sample else self.reason
 
 
@@ -174,6 +185,8 @@ class Quarantine:
     """What was lost, by reason."""
     recognised: Counter[str] = field(default_factory=Counter)
     """Good records that were read as conversations because of their fields, by format."""
+    passed_over: dict[str, PassedOver] = field(default_factory=dict)
+    """What archives hold that is not read, by kind."""
 
     def add(
         self,
@@ -208,6 +221,13 @@ class Quarantine:
                 return
             self.flush()
         self.rows.append(row)
+
+    def pass_over(self, kind: str, path: str) -> None:
+        """Count something that is in an archive and is no document."""
+        if kind not in self.passed_over and len(self.passed_over) >= KINDS_OF_A_TASK:
+            kind = OTHER_KINDS
+        earlier = self.passed_over.get(kind, PassedOver(kind, 0, path))
+        self.passed_over[kind] = earlier._replace(files=earlier.files + 1)
 
     @property
     def lost_records(self) -> int:

@@ -149,6 +149,8 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
     if unit.format not in FORMATS:
         denied = Refused(file.path, "", Reason.PERMISSION.value)
         return _Look(PART_SCHEMA.empty_table(), [denied], _Amount(records=1), unit.format)
+    if FORMATS[unit.format].count_unit is not None:
+        return _look_into_archive(file, unit, field_map)
     front, records, share = _beginning(file, unit)
     stop = front.size if isinstance(front, _Front) else unit.stop
     documents, bad = _read(file, front, replace(unit, rows=records, stop=stop), field_map)
@@ -156,6 +158,55 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
         max(1, documents.num_rows + bad.number),
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
     )
+    amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
+    return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
+
+
+@dataclass(frozen=True)
+class _Metered(InputFile):
+    """A file of which is counted how far it was read."""
+
+    meter: _Meter = field(kw_only=True)
+
+    @override
+    def open(self) -> BinaryIO:
+        self.meter.raw = super().open()
+        return self.meter
+
+
+class _Meter(io.RawIOBase, BinaryIO):
+    """An open file that knows how much of it was read."""
+
+    raw: BinaryIO
+    read_bytes = 0
+
+    @override
+    def seek(self, position: int, whence: int = 0, /) -> int:
+        return self.raw.seek(position, whence)
+
+    @override
+    def read(self, size: int = -1, /) -> bytes:
+        data = self.raw.read(size)
+        self.read_bytes += len(data)
+        return data
+
+    @override
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+def _look_into_archive(file: InputFile, unit: Unit, field_map: FieldMap) -> _Look:
+    """The first members of an archive: no more of it is read than its first records need."""
+    meter = _Meter()
+    metered = _Metered(file.path, file.location, file.size, meter=meter)
+    documents, bad = _read(file, metered, replace(unit, rows=RECORDS), field_map)
+    found = _Amount(
+        max(1, documents.num_rows + bad.number),
+        pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
+    )
+    whole = documents.num_rows + bad.number < RECORDS
+    share = 1.0 if whole else min(1.0, max(1, meter.read_bytes) / file.size)
     amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
     return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
 

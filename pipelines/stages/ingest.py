@@ -17,10 +17,10 @@ from pipelines.execution.output import Output, Task, TaskOutput, read_receipt, r
 from pipelines.execution.stage import Inputs, Stage
 from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
-from pipelines.sources.passed_over import PassedOver
+from pipelines.sources.passed_over import PassedOver, joined
 from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
-from pipelines.stages.set_aside import ReadingStage, SetAside
+from pipelines.stages.set_aside import ReadingStage, SetAside, passed_over_within
 
 PASSED_OVER = "passed_over.json"
 
@@ -115,8 +115,10 @@ class Ingest(PartStage, ReadingStage):
         """Refuse to be finished when too much of the source was lost."""
         folder = self.folder(workdir)
         receipts = (read_receipt(folder, task) for task in range(len(read_tasks(folder) or ())))
-        self.check_losses(workdir, total(receipt.counts for receipt in receipts if receipt))
-        output.write_json(PASSED_OVER, [each._asdict() for each in self.source.passed_over()])
+        counts = total(receipt.counts for receipt in receipts if receipt)
+        self.check_losses(workdir, counts)
+        found = joined([*self.source.passed_over(), *passed_over_within(counts)])
+        output.write_json(PASSED_OVER, [each._asdict() for each in found])
 
     @property
     @override
