@@ -56,7 +56,6 @@ class RemoteFile(io.RawIOBase):
         self._position = 0
         self._block = b""
         self._begin = 0
-        self._is_broken = False
         try:
             self._state = persistently(self._origin.state, url)
         except FileNotFoundError:
@@ -121,22 +120,7 @@ class RemoteFile(io.RawIOBase):
         return end
 
     def _fetched(self, start: int, stop: int) -> bytes:
-        def attempt() -> bytes:
-            if self._is_broken:
-                self._open_again()
-            self._is_broken = True
-            data = self._origin.read(start, stop)
-            self._is_broken = False
-            return data
-
-        return persistently(attempt, self._url)
-
-    def _open_again(self) -> None:
-        """Open the file anew after a failure, if it is still the same."""
-        self._origin.close()
-        self._origin = origin_of(self._url)
-        if self._origin.state() != self._state:
-            raise Changed(file=masked(self._url))
+        return persistently(lambda: self._origin.read(start, stop), self._url)
 
     @override
     def close(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from typing_extensions import override
 
 from pipelines.errors import UserError
-from pipelines.sources.remote.attempts import PassingError, translated
+from pipelines.sources.remote.attempts import Changed, PassingError, translated
 from pipelines.sources.remote.secrets import masked, require_no_secret, with_variables
 
 _TAGS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created", "blob_id")
@@ -42,7 +43,7 @@ class Origin(Protocol):
         ...
 
     def read(self, start: int, stop: int) -> bytes:
-        """Exactly these bytes of the file in the state that was asked for. Raises the same."""
+        """Exactly these bytes of the file in the state that it told first. Raises the same, and Changed."""
         ...
 
     def close(self) -> None:
@@ -110,18 +111,30 @@ class ObjectFile(Origin):
     def __init__(self, url: str) -> None:
         self._url = url
         self._handle: Any = None
+        self._first: State | None = None
+        self._has_failed = False
 
     @override
     def state(self) -> State:
         system, path = file_system(self._url)
         try:
             forget(system, path)
-            return state_of(system.info(path), self._url)
+            state = state_of(system.info(path), self._url)
         except Exception as error:
             raise translated(error, self._url) from error
+        self._first = self._first or state
+        return state
 
     @override
     def read(self, start: int, stop: int) -> bytes:
+        if self._has_failed and self.state() != self._first:
+            raise Changed(file=masked(self._url))
+        self._has_failed = True
+        data = self._read(start, stop)
+        self._has_failed = False
+        return data
+
+    def _read(self, start: int, stop: int) -> bytes:
         system, path = file_system(self._url)
         try:
             if self._handle is None:
@@ -129,6 +142,7 @@ class ObjectFile(Origin):
             self._handle.seek(start)
             data = bytes(self._handle.read(stop - start))
         except Exception as error:
+            self.close()
             raise translated(error, self._url) from error
         if len(data) != stop - start:
             raise PassingError(
@@ -138,6 +152,7 @@ class ObjectFile(Origin):
 
     @override
     def close(self) -> None:
-        if self._handle is not None:
-            self._handle.close()
-        self._handle = None
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with suppress(Exception):  # of what has failed before
+                handle.close()
