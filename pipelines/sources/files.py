@@ -18,7 +18,7 @@ from pipelines.sources.content import Contents
 from pipelines.sources.first_records import preview_files
 from pipelines.sources.folders import Chosen, choose_documents
 from pipelines.sources.formats import READABLE, RecordOptions, read_unit
-from pipelines.sources.listing import InputFile, list_files, printable, root_of
+from pipelines.sources.listing import InputFile, list_files, location_of, printable
 from pipelines.sources.passed_over import PassedOver, describe
 from pipelines.sources.preview import Preview
 
@@ -106,5 +106,6 @@ class FilesSource(Source):
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        file = InputFile(unit.file, f"{root_of(self.pattern, self.folder)}/{unit.file}", unit.bytes)
+        location = location_of(unit.file, self.pattern, self.folder)
+        file = InputFile(unit.file, location, unit.bytes, unit.content)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)

@@ -26,6 +26,7 @@ from pipelines.sources.json_files import json_line_units, read_json_lines
 from pipelines.sources.kinds import TEXT_SUFFIXES, about_the_data, unread_suffix
 from pipelines.sources.lines import count_rows
 from pipelines.sources.listing import InputFile
+from pipelines.sources.remote.secrets import masked
 from pipelines.sources.tables import (
     TO_THE_END,
     arrow_units,
@@ -175,9 +176,9 @@ def planned(units: list[Unit], files: Sequence[InputFile]) -> list[Unit]:
     Raises:
         WorkError: A file is no longer the one that was listed, so the units may be of another.
     """
-    contents = {file.path: None if file.remote else file.version for file in files}
+    contents = {file.path: file.version for file in files}
     for file in files:
-        if contents[file.path] not in (None, _hash(file)):
+        if not file.remote and contents[file.path] not in (None, _hash(file)):
             raise _changed(file)
     return [replace(unit, content=contents[unit.file]) for unit in weighed(units, files)]
 
@@ -258,15 +259,15 @@ def _set_aside(
 
 def _check_unchanged(file: InputFile, unit: Unit, read: int) -> None:
     planned = unit.rows is None or read == unit.rows
-    if planned and (unit.content is None or _hash(file) == unit.content):
-        return
+    if planned and (file.remote or unit.content is None or _hash(file) == unit.content):
+        return  # a remote file is compared as it is read
     raise _changed(file, "" if planned else f": it was to have {unit.rows:,} records here, and had {read:,}")
 
 
 def _changed(file: InputFile, found: str = "") -> WorkError:
     return WorkError(
         f"changed while it was read{found}",
-        file=file.location,
+        file=masked(file.location),
         hint="Run again once it is at rest: it is read anew then.",
     )
 
