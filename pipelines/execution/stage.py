@@ -87,6 +87,14 @@ class Stage(ABC):
         """Whether its tasks serve a model, for which they want an accelerator."""
         return False
 
+    @property
+    def alone(self) -> str:
+        """Names what no two stages of a run may use at the same time, such as most of a machine's memory.
+
+        Empty where it may run beside any other, as nearly all stages may.
+        """
+        return ""
+
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """What must have entered this stage, by unit, according to the manifests of its inputs."""
         return {}
@@ -176,6 +184,15 @@ class SingleTaskStage(Stage):
     @override
     def tasks(self, workdir: Path) -> list[Task]:
         return [{}]
+
+
+class ReducingStage(SingleTaskStage):
+    """One task over all documents, whose memory grows with their number: one of them runs at a time."""
+
+    @property
+    @override
+    def alone(self) -> str:
+        return "the memory for all documents"
 
 
 AnyStage = TypeVar("AnyStage", bound=Stage)
