@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipelines.errors import WorkError
-from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.base import Quarantine, Reason, SourceOptions, Unit, batched
 from pipelines.sources.compressed import COMPRESSIONS, split_compression
 from pipelines.sources.content import content_hash
 from pipelines.sources.conversations import FORMATS as CONVERSATIONS
@@ -18,6 +18,7 @@ from pipelines.sources.csv_files import count_csv, csv_units, read_csv
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_arrays import count_json_array, read_json_array
 from pipelines.sources.json_files import json_line_units, read_json_lines
+from pipelines.sources.limit import CountRecords, Cut
 from pipelines.sources.lines import count_rows
 from pipelines.sources.listing import InputFile
 from pipelines.sources.tables import (
@@ -240,5 +241,10 @@ class RecordOptions(SourceOptions):
 
     def plan(self, files: Sequence[InputFile], part_bytes: int) -> list[Unit]:
         """The units of these files, within the source's limit."""
-        units = plan_files(files, part_bytes, self.text_document == "line")
-        return planned(self.limited(units, count_records(files)), files)
+
+        def cut(file: InputFile) -> Cut:
+            return lambda size: list(plan_files([file], size, self.text_document == "line"))
+
+        cuts = {file.path: cut(file) for file in files}
+        total = sum(file.size for file in files)
+        return planned(self.limited(cuts, total, part_bytes, count_records(files)), files)
