@@ -1,9 +1,8 @@
 """The interface of sources: units to read, each of which yields documents and sets bad records aside."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.sources import limit
+from pipelines.sources.limit import CountRecords, Cut, Limit
 from pipelines.sources.passed_over import OTHER_KINDS, PassedOver
 from pipelines.sources.preview import Preview
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
@@ -357,63 +358,6 @@ def batched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-_SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
-_LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt]?)b|([kmb]?)\s*documents?)\s*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Limit:
-    """How much of a source is read.
-
-    Both kinds are applied when units are planned, so they do not depend on the number of workers.
-    `100k documents`: exactly the first 100,000 records of the source, bad ones included.
-    `2GB`: whole units, in order, until their bytes reach the limit: at most one unit more. Bytes are those of
-    `Unit.bytes`: uncompressed for JSONL, Parquet, CSV and text; as stored for compressed files.
-    """
-
-    documents: int | None = None
-    bytes: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Limit":
-        """Read `100k documents` or `2GB`; decimal units."""
-        match = _LIMIT.fullmatch(text)
-        if match is None:
-            raise ValueError(f"a limit is written '100k documents' or '2GB', not {text!r}")
-        number, byte_scale, document_scale = match.groups()
-        amount = round(float(number) * _SCALE[(byte_scale or document_scale or "").lower()])
-        if amount < 1:
-            raise ValueError(f"a limit of {text!r} leaves nothing")
-        return cls(documents=amount) if document_scale is not None else cls(bytes=amount)
-
-    def apply(self, units: Iterable[Unit], count: "CountRecords") -> Iterator[Unit]:
-        """The units within the limit, the last one cut to its records; asks for no unit beyond."""
-        read = 0
-        for unit in units:
-            if self.documents is None:
-                yield unit
-                read += unit.bytes
-            else:
-                rows = unit.rows if unit.rows is not None else count(unit)
-                left = self.documents - read
-                yield (
-                    unit
-                    if rows <= left
-                    else replace(unit, rows=left, bytes=Shares(unit.bytes, rows).of(0, left))
-                )
-                read += rows
-            if read >= (self.documents or self.bytes or 0):
-                return
-
-
-class CountRecords(Protocol):
-    """Counts the records of a unit whose number is not known from planning."""
-
-    def __call__(self, unit: Unit) -> int:
-        """Number of records, bad ones included."""
-        ...
-
-
 class SourceOptions(BaseModel):
     """What every reader lets a recipe say about a source."""
 
@@ -433,7 +377,7 @@ class SourceOptions(BaseModel):
     )
     limit: str | None = Field(
         default=None,
-        description="'100k documents' (exactly the first ones) or '2GB' (whole units, in order).",
+        description="'100k documents' (exactly so many) or '2GB': a sample spread evenly over the files.",
     )
 
     @field_validator("limit")
@@ -447,9 +391,17 @@ class SourceOptions(BaseModel):
         """The labels of the documents of the source called `name`."""
         return Labels(name, self.domain or name, self.language, self.license)
 
-    def limited(self, units: Iterable[Unit], count: CountRecords) -> list[Unit]:
-        """The units within this source's limit."""
-        return list(units if self.limit is None else Limit.parse(self.limit).apply(units, count))
+    def limited(
+        self, files: Mapping[str, Cut], total: int, part_bytes: int, count: CountRecords
+    ) -> list[Unit]:
+        """The units of files, by their paths, within this source's limit; `total`: the bytes of all files."""
+        if self.limit is None:
+            return [unit for cut in files.values() for unit in cut(part_bytes)]
+        return Limit.parse(self.limit).sample(files, total, part_bytes, count)
+
+    def sampling(self) -> dict[str, Any]:
+        """What decides which records a limit leaves, for the source's identity."""
+        return {"sampling": limit.VERSION} if self.limit else {}
 
     def limited_size(self, size: int) -> int:
         """Of `size` bytes those within a limit in bytes; a limit in documents cannot be told in bytes."""

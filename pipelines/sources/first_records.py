@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import override
 
-from pipelines.sources.base import Limit, Quarantine, Reason, Unit
+from pipelines.sources.base import Quarantine, Reason, Unit
 from pipelines.sources.compressed import open_stream, split_compression, stored_rate
 from pipelines.sources.fields import FieldMap
 from pipelines.sources.formats import FORMATS, RecordOptions, plan_files, suffix_of
+from pipelines.sources.limit import Limit
 from pipelines.sources.listing import InputFile
 from pipelines.sources.preview import Preview, Refused
 from pipelines.sources.quarantine import formats_in_words

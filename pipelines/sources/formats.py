@@ -14,7 +14,7 @@ from pipelines.sources.archives import members as archives
 from pipelines.sources.archives.streams import Archive
 from pipelines.sources.archives.tar_files import tar_members, tar_units
 from pipelines.sources.archives.zip_files import zip_members, zip_units
-from pipelines.sources.base import CountRecords, Labels, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.base import Labels, Quarantine, Reason, SourceOptions, Unit, batched
 from pipelines.sources.compressed import COMPRESSIONS, SHORT_SUFFIXES, split_compression
 from pipelines.sources.content import content_hash
 from pipelines.sources.conversations import FORMATS as CONVERSATIONS
@@ -24,6 +24,7 @@ from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_arrays import count_json_array, read_json_array
 from pipelines.sources.json_files import json_line_units, read_json_lines
 from pipelines.sources.kinds import TEXT_SUFFIXES, about_the_data, unread_suffix
+from pipelines.sources.limit import CountRecords, Cut
 from pipelines.sources.lines import count_rows
 from pipelines.sources.listing import InputFile
 from pipelines.sources.remote.secrets import masked
@@ -301,5 +302,10 @@ class RecordOptions(SourceOptions):
 
     def plan(self, files: Sequence[InputFile], part_bytes: int) -> list[Unit]:
         """The units of these files, within the source's limit."""
-        units = plan_files(files, part_bytes, self.text_document == "line")
-        return planned(self.limited(units, count_records(files)), files)
+
+        def cut(file: InputFile) -> Cut:
+            return lambda size: list(plan_files([file], size, self.text_document == "line"))
+
+        cuts = {file.path: cut(file) for file in files}
+        total = sum(file.size for file in files)
+        return planned(self.limited(cuts, total, part_bytes, count_records(files)), files)

@@ -29,8 +29,8 @@ from filters.quality.signals import FAMILIES, compute_signals
 from mixers import plan, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
-from pipelines.sources import benchmarks, formats, python_code, python_environment
-from pipelines.sources.base import Quarantine
+from pipelines.sources import benchmarks, formats, limit, python_code, python_environment
+from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
@@ -274,6 +274,19 @@ def _shards() -> Any:
             masked_rows=np.array([False, True, False]),
         )
         return written.model_dump()
+
+
+def _sampling() -> Any:
+    """The units that limits of both kinds leave of files of several sizes."""
+
+    def cut(file: int) -> Callable[[int], list[Unit]]:
+        starts = range(0, 40 * file, 10)
+        return lambda size: [Unit(str(file), "", n, n + 10, n, 5000, rows=10) for n in starts]
+
+    files = {str(file): cut(file) for file in range(99)}
+    total = sum(40 * file * 500 for file in range(99))
+    limits = [limit.Limit(documents=777), limit.Limit(bytes=10**6), limit.Limit(bytes=total // 2)]
+    return [list(map(str, each.sample(files, total, 10**6, len))) for each in limits]
 
 
 def _files() -> Any:
@@ -551,6 +564,7 @@ KERNELS: dict[str, Kernel] = {
         _module("mixture plan", plan, _plans),
         Kernel("shard format", "mixers/shard_index.py", shard_index.FORMAT_VERSION, _shards),
         _module("files", formats, _files),
+        _module("sampling", limit, _sampling),
         _module("python environment", python_environment, _python_code),
         _module("licence names", spdx, lambda: [spdx.spdx_id(name) for name in LICENCES]),
         _module(
