@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from pipelines.settings import STRICT
 from pipelines.sources.licences.classes import CLASSES, class_of, is_known
-from pipelines.sources.licences.spdx import DISTINCT, REFERENCE, known_id, listed_ids, parsed
+from pipelines.sources.licences.spdx import DISTINCT, REFERENCE, known_id, listed_ids, operands, parsed
 
 
 class Verdict(StrEnum):
@@ -42,7 +42,11 @@ def _entry(written: str) -> str:
         return entry
     if re.search(r"[*?\[]", entry) and any(fnmatchcase(known, entry) for known in ids):
         return entry
-    near = known_id(written) or _nearest(entry, [*CLASSES, *ids])
+    if (known := known_id(written)) and len(operands(known)) > 1:
+        raise ValueError(
+            f"`{written}` is several licences; name each by itself: {', '.join(operands(known))}"
+        )
+    near = known if known in ids.values() else _nearest(entry, [*CLASSES, *ids])
     mend = f"; did you mean `{near}`?" if near else ""
     raise ValueError(
         f"`{written}` is no licence of SPDX's list, no pattern of such, and none of the classes "
@@ -51,7 +55,7 @@ def _entry(written: str) -> str:
 
 
 def _nearest(entry: str, valid: Iterable[str]) -> str | None:
-    found = next(iter(difflib.get_close_matches(entry, valid, n=1, cutoff=0.5)), None)
+    found = next(iter(difflib.get_close_matches(entry, valid, n=1, cutoff=0.6)), None)
     return listed_ids().get(found, found) if found else None
 
 

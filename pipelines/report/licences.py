@@ -29,7 +29,7 @@ def licence_report(graph: Graph, done: Finished) -> list[Row]:
 
     Of each the `verdict` of the recipe, the documents and bytes of the corpus and those of them that were
     kept, how many were `dropped` because of it, and `tokens`: in the rows of each mixture, as often as they
-    occur there. Sources that are only compared with are left out.
+    occur there, null before it is planned. Sources that are only compared with are left out.
     """
     found: dict[str, Counter[str]] = {what: Counter() for what in NUMBERS}
     for parts, select in graph.part_stages():
@@ -43,11 +43,15 @@ def licence_report(graph: Graph, done: Finished) -> list[Row]:
             "licence": licence,
             "verdict": graph.recipe.licences.verdict(None if licence == UNKNOWN else licence).value,
             **{what: each.get(licence, 0) for what, each in numbers.items()},
-            "tokens": {name: each.get(licence, 0) for name, each in tokens.items()},
+            "tokens": {name: each.get(licence, 0) if each else None for name, each in tokens.items()},
         }
         for licence in licences
     ]
-    return sorted(rows, key=lambda row: (-sum(row["tokens"].values()), -row["documents"], row["licence"]))
+    return sorted(rows, key=_most_tokens_first)
+
+
+def _most_tokens_first(row: Row) -> tuple[int, int, str]:
+    return -sum(filter(None, row["tokens"].values())), -row["documents"], row["licence"]
 
 
 def licence_lines(report: dict[str, Any]) -> Iterator[str]:

@@ -92,8 +92,8 @@ def test_licences_are_counted_by_documents_and_tokens(build):
 def tokens_of_segments(folder):
     """The tokens of each licence in the rows, counted from the plan's own tables."""
     (mix,) = folder.glob("stages/mix-stage1-*")
-    segments = pl.read_ipc(mix / "segments.arrow", memory_map=False)
-    documents = pl.read_ipc(mix / "documents.arrow", memory_map=False).with_row_index("document")
+    segments = pl.read_ipc(mix / "segments.arrow")
+    documents = pl.read_ipc(mix / "documents.arrow").with_row_index("document")
     parts = pl.read_parquet([*folder.glob("stages/ingest-*/*.parquet")], columns=["doc_id", "license"])
     documents = documents.with_columns(pl.col("document").cast(pl.Int64)).join(parts, on="doc_id")
     sums = segments.join(documents, on="document").group_by(pl.col("license").fill_null("unknown"))
