@@ -2,7 +2,8 @@
 
     python -m benchmarks.licences.agreement [FOLDER of site-packages]
 
-`within`: the declared licences and others, of what is bundled. A text does not say whether later versions may be chosen.
+`within`: the declared licences and others, of what is bundled. A text does not say whether later versions may
+be chosen.
 """
 
 import re

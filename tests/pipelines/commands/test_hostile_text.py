@@ -237,10 +237,11 @@ def test_the_dataset_card_has_no_markup_from_outside(coupage, corpus, base_token
 
 
 def rows_of(tokens: list) -> list[list]:
-    """The tokens of each row of a table's body."""
-    starts = [number for number, token in enumerate(tokens) if token.type == "tr_open"][1:]
-    ends = [number for number, token in enumerate(tokens) if token.type == "tr_close"][1:]
-    return [tokens[start:end] for start, end in zip(starts, ends, strict=True)]
+    """The tokens of each row of the tables' bodies."""
+    starts = [number for number, token in enumerate(tokens) if token.type == "tr_open"]
+    ends = [number for number, token in enumerate(tokens) if token.type == "tr_close"]
+    rows = [tokens[start:end] for start, end in zip(starts, ends, strict=True)]
+    return [row for row in rows if any(token.type == "td_open" for token in row)]
 
 
 def test_the_report_and_the_card_name_the_licences(coupage, corpus, base_tokenizer, tmp_path):
