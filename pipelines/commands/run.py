@@ -30,6 +30,7 @@ from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.preflight import preflight
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
+from pipelines.report.licences import licence_lines
 from pipelines.report.losses import set_aside_lines, warnings
 from pipelines.report.synthesis import synthesis_lines
 from pipelines.stages.set_aside import ReadingStage
@@ -79,7 +80,7 @@ def _print_shards(run: Run, console: Console) -> None:
 
 def _print_losses(report: dict[str, Any], console: Console) -> None:
     """What was set aside, what benchmarks leaked, and what gave little, as far as the run has come."""
-    for line in (*set_aside_lines(report), *synthesis_lines(report)):
+    for line in (*set_aside_lines(report), *licence_lines(report), *synthesis_lines(report)):
         console.print(line, soft_wrap=True)
     if report["contamination"]:
         console.print(report["contamination"]["in_words"], soft_wrap=True)

@@ -125,6 +125,7 @@ def ingest_of(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
         max_share=recipe.quarantine.max_share,
         part_bytes=recipe.part_size,
         edits=settings.edits,
+        licences=recipe.licences if name in recipe.own_sources else None,
     )
 
 
@@ -188,7 +189,13 @@ def _judged_source(recipe: Recipe, parts: PartStage, inputs: Inputs) -> JudgedSo
         language=settings.language,
         datatrove=tuple(_datatrove_verdicts(parts, settings)),
         contamination=contamination_verdicts(recipe, parts, inputs),
+        licences=recipe.licences if recipe.licences.drops and _is_own(recipe, parts) else None,
     )
+
+
+def _is_own(recipe: Recipe, parts: PartStage) -> bool:
+    """Whether documents may enter the mixtures, and are not only compared with."""
+    return parts.scope not in recipe.dedup.against
 
 
 def _annotations(recipe: Recipe, parts: PartStage, settings: SourceSettings, inputs: Inputs) -> Annotations:
@@ -314,6 +321,7 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
     content["synthesize"] = decisive(recipe.synthesize, made)
     del content["curate"]["signals"]
     del content["tokenizer"]["base"]
+    content["licences"] = recipe.licences.decisive
     for source in content["sources"].values():
         source.pop("path", None)
     if content["decontaminate"]:

@@ -29,6 +29,7 @@ from pipelines.recipe.curate import Curate, edits_of
 from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
+from pipelines.recipe.licences import Licences
 from pipelines.recipe.synthesize import Synthesize
 from pipelines.recipe.tokenizer import Tokenizer
 from pipelines.settings import STRICT, Name, Share
@@ -145,6 +146,7 @@ class Recipe(BaseModel):
     decontaminate: Decontaminate | None = Field(
         None, description="Documents with items of benchmarks; null: nobody looks for them."
     )
+    licences: Licences = Licences()
     held_out: HeldOut = HeldOut()
     synthesize: Synthesize = Field(
         default_factory=Synthesize,

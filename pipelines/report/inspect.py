@@ -24,7 +24,7 @@ from pipelines.stages.contamination.verdicts import CUT, DROP
 from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
 from pipelines.stages.select import JudgedSource, Select
 
-NOT_SHOWN = re.compile("doc_id|source_language|content_hash|band_[0-9]+")
+NOT_SHOWN = re.compile("doc_id|source_language|license|content_hash|band_[0-9]+")
 
 
 def find_documents(graph: Graph, workdir: Path, wanted: Wanted) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipelines.report.licences import licence_warnings
 from pipelines.sources.base import BadRecord
 from pipelines.sources.passed_over import PassedOver, describe
 from pipelines.stages.set_aside import ReadingStage, losses_of, quarantined
@@ -45,6 +46,7 @@ def set_aside_lines(report: dict[str, Any]) -> Iterator[str]:
 def warnings(report: dict[str, Any]) -> Iterator[str]:
     """A sentence for each thing in a report that its reader should know of."""
     yield from _little_warnings(report)
+    yield from licence_warnings(report)
     yield from _synthetic_warnings(report)
 
 

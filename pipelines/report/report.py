@@ -24,6 +24,7 @@ from pipelines.report.contamination import contamination_report
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
+from pipelines.report.licences import licence_report
 from pipelines.report.losses import losses
 from pipelines.report.plot import plot
 from pipelines.report.shards_now import shards_fingerprint
@@ -34,6 +35,7 @@ from pipelines.report.tokenizer import tokenizer_report
 from pipelines.report.training import score_table
 from pipelines.report.words import in_words
 from pipelines.report.yield_curve import yield_curves
+from pipelines.sources.licences.column import declared_id
 from pipelines.stages.ingest import Ingest, passed_over
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
@@ -95,6 +97,8 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         ],
         "classifiers": [c for s in done.of(graph.selects) for c in classifier_reports(s, workdir)],
         "contamination": contamination_report(graph, done),
+        "licences": licence_report(graph, done),
+        "unknown_licences": recipe.licences.unknown,
         "rules": [rule for s in done.of(graph.selects) for rule in failed_rules(s.manifest(workdir).counts)],
         "quarantine": list(_quarantine(graph, done)),
         "tokenizer": tokenizer_report(graph, done),
@@ -131,7 +135,7 @@ def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> d
     return {
         "source": parts.scope,
         "domain": parts.domain,
-        "licence": config.license if config else None,
+        "licence": declared_id(config.license) if config else None,
         "synthetic": not isinstance(parts.origin, Ingest),
         **_records(parts, done),
         **_kept(parts, select, done),

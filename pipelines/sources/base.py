@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.sources import limit
+from pipelines.sources.licences.column import declared_id, spdx_column
 from pipelines.sources.limit import CountRecords, Cut, Limit
 from pipelines.sources.passed_over import OTHER_KINDS, PassedOver
 from pipelines.sources.preview import Preview
@@ -318,7 +319,10 @@ def part_table(
     messages: pa.ListArray | None = None,
     template_fields: pa.StringArray | None = None,
 ) -> pa.Table:
-    """A table of `PART_SCHEMA`; a language or licence that is null becomes the label's."""
+    """A table of `PART_SCHEMA`; a language or licence that is null becomes the label's.
+
+    Licences become SPDX expressions, and null where none is known.
+    """
     rows = len(doc_ids)
 
     def column(values: Any, kind: pa.DataType, default: str | None = None) -> pa.Array:
@@ -333,7 +337,7 @@ def part_table(
         "source": column(None, pa.string(), labels.source),
         "domain": column(None, pa.string(), labels.domain),
         "language": column(languages, pa.string(), labels.language),
-        "license": column(licenses, pa.string(), labels.license),
+        "license": _licences(column(licenses, pa.string()), labels.license),
         "url": column(urls, pa.string()),
         "parent_id": column(parent_ids, pa.string()),
         "messages": column(messages, MESSAGES),
@@ -341,6 +345,11 @@ def part_table(
         "metadata": column(metadata, pa.string()),
     }
     return pa.table([columns[name] for name in PART_SCHEMA.names], schema=PART_SCHEMA)
+
+
+def _licences(declared: pa.Array, label: str | None) -> pa.Array:
+    own, of_source = spdx_column(declared), declared_id(label)
+    return own if of_source is None else own.fill_null(of_source)
 
 
 def batched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.sources.base import Labels, Quarantine, Reason, part_table, stored_bytes
 from pipelines.sources.conversation_text import rendered
 from pipelines.sources.conversations import Messages, read_conversation, recognised_format
+from pipelines.sources.licences.column import declared_id, loses_words
 from pipelines.sources.paths import ABSENT, found_at, taken_from
 from pipelines.sources.schema import MESSAGES
 from pipelines.sources.turns import NoConversation
@@ -25,6 +26,8 @@ METADATA_VALUE_BYTES = 1_000
 """Metadata above the first bound loses the values above the second and those beyond the first."""
 
 TEXT = "text"
+DECLARED_LICENSE = "declared_license"
+"""In the metadata, where `license` says less than the record did."""
 
 ID_CHARACTERS = 1_000
 """A longer id is not used."""
@@ -42,7 +45,9 @@ class Fields(BaseModel):
         default="parent_id", description="The doc_id of the document that this one was made from."
     )
     language: str | None = Field(default=None, description="The document's language; null: the source's.")
-    license: str | None = Field(default=None, description="The document's license; null: the source's.")
+    license: str | None = Field(
+        default=None, description="The document's license, or a list of them; null: the source's."
+    )
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,7 @@ class _Columns:
         self._prefix = f"{source}/" if source else ""
         self._file = file
         self._id = fields.id
+        self._license = fields.license
         self._texts: list[str | None] = []
         self._messages: list[list[dict[str, str | None]] | None] = []
         self._template_fields: list[str | None] = []
@@ -175,7 +181,6 @@ class _Columns:
             (fields.url, self._urls),
             (fields.parent_id, self._parent_ids),
             (fields.language, self._languages),
-            (fields.license, self._licenses),
         )
         self._named = [(path, values) for path, values in named if path is not None]
 
@@ -219,7 +224,16 @@ class _Columns:
         for path, values in self._named:
             found = taken_from(value, path)
             values.append(found if isinstance(found, str) and found else None)
+        if self._license is not None:
+            self._add_license(taken_from(value, self._license), value)
         self._metadata.append(metadata_json(value))
+
+    def _add_license(self, declared: Any, rest: dict[str, Any]) -> None:
+        """Take a document's licence; what SPDX has no name for stays in the metadata as it is written."""
+        licence = declared_id(declared)
+        self._licenses.append(licence)
+        if loses_words(declared, licence):
+            rest[DECLARED_LICENSE] = declared
 
     def table(self, texts: pa.Array | None = None) -> pa.Table:
         """The documents; `texts` if they were not taken one by one."""

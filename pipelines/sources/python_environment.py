@@ -35,6 +35,7 @@ from pipelines.sources.base import (
 from pipelines.sources.content import Contents
 from pipelines.sources.fields import line_position, metadata_json
 from pipelines.sources.first_records import RECORDS, Refusals
+from pipelines.sources.licences.column import declared_id
 from pipelines.sources.preview import Preview
 from pipelines.sources.python_code import docstring_of, documented, is_public, parse_python
 from pipelines.sources.schema import PART_SCHEMA
@@ -292,14 +293,10 @@ def _matches_any(name: str, patterns: list[str]) -> bool:
 
 
 def _license(metadata: Any) -> str | None:
-    """The license expression, else the last words of the license classifiers, else a short license field."""
-    if metadata.get("License-Expression"):
-        return str(metadata.get("License-Expression"))
-    classifiers = metadata.get_all("Classifier") or []
-    names = [name.rpartition(" :: ")[2] for name in classifiers if name.startswith("License :: ")]
-    named = " AND ".join(name for name in names if name != "OSI Approved")
-    written = str(metadata.get("License") or "").strip()
-    return named or (written if 0 < len(written) <= 60 and "\n" not in written else None)
+    """The SPDX expression of the license expression, else of the license classifiers, else of the field."""
+    classifiers = [name for name in metadata.get_all("Classifier") or [] if name.startswith("License :: ")]
+    declared = (metadata.get("License-Expression"), classifiers, metadata.get("License"))
+    return next((found for each in declared if (found := declared_id(each)) is not None), None)
 
 
 def _documents(

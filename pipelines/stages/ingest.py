@@ -11,14 +11,17 @@ import orjson
 from typing_extensions import override
 
 from filters.edits.edits import Edit
-from pipelines.execution.counts import total
+from pipelines.execution.counts import Counts, total
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Output, Task, TaskOutput, read_receipt, read_tasks
 from pipelines.execution.stage import Inputs, Stage
+from pipelines.recipe.licences import Licences
 from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
+from pipelines.sources.licences import column
 from pipelines.sources.passed_over import PassedOver, joined
 from pipelines.stages.editing import edited
+from pipelines.stages.licences import check_licences, counted
 from pipelines.stages.parts import PartStage, write_parts
 from pipelines.stages.set_aside import ReadingStage, SetAside, passed_over_within
 
@@ -40,6 +43,8 @@ class Ingest(PartStage, ReadingStage):
     reader: dict[str, Any]
     part_bytes: int
     edits: tuple[Edit, ...] = ()
+    licences: Licences | None = None
+    """Those on which the run fails, found before any other work; None: on none. Decides no byte."""
 
     @property
     @override
@@ -63,6 +68,7 @@ class Ingest(PartStage, ReadingStage):
             "part_size": self.part_bytes,
             "input": self.source.identity(),
             "edits": edits,
+            "licences": list(column.VERSIONS),
         }
 
     @property
@@ -105,20 +111,26 @@ class Ingest(PartStage, ReadingStage):
         with SetAside(self, output, task["source_bytes"]) as set_aside:
             tables = chain.from_iterable(set_aside.read(self.source, unit) for unit in units)
             documents, text_bytes = write_parts(
-                edited(tables, self.edits, output.counts), output, self.part_bytes
+                counted(edited(tables, self.edits, output.counts), output.counts), output, self.part_bytes
             )
             set_aside.count(documents)
         output.counts.add("text_bytes_written", text_bytes)
 
     @override
     def finish(self, workdir: Path, output: Output) -> None:
-        """Refuse to be finished when too much of the source was lost."""
+        """Refuse to be finished when too much of the source was lost, or has a licence to fail on."""
         folder = self.folder(workdir)
         receipts = (read_receipt(folder, task) for task in range(len(read_tasks(folder) or ())))
         counts = total(receipt.counts for receipt in receipts if receipt)
         self.check_losses(workdir, counts)
         found = joined([*self.source.passed_over(), *passed_over_within(counts)])
         output.write_json(PASSED_OVER, [each._asdict() for each in found])
+
+    @override
+    def check_losses(self, workdir: Path, counts: Counts) -> None:
+        super().check_losses(workdir, counts)
+        if self.licences is not None:
+            check_licences(self.scope, self.licences, counts)
 
     @property
     @override

@@ -33,6 +33,7 @@ from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
 from pipelines.execution.scratch import mapped_arrays, scratch_file
 from pipelines.execution.stage import ReducingStage, Stage
 from pipelines.stages.emptied import why_empty
+from pipelines.stages.licences import LICENCE_TOKENS, tokens_by_licence
 from pipelines.stages.select import DESCRIBED
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 
@@ -282,7 +283,7 @@ class Mix(MixStage):
     """The mixture of a training stage."""
 
     name: ClassVar[str] = "mix"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     mixture: Mixture
     about: MixStage | None
 
@@ -336,7 +337,9 @@ class Mix(MixStage):
 
     @override
     def count_tokens(self, corpus: Path, plan: MixturePlan, output: TaskOutput) -> None:
-        """For each group the tokens of the documents that are used, and of the synthetic ones of them."""
+        """Tokens by licence in the rows; by group of the documents used, and the synthetic of these."""
+        for licence, number in tokens_by_licence(read_arrow(corpus).column("license"), plan).items():
+            output.counts.add(LICENCE_TOKENS, number, reason=licence)
         used = (plan.use_of_document != UNUSED) & (plan.documents.group >= 0)
         synthetic = used & read_arrow(corpus).column("parent_id").is_valid().to_numpy()
         for what, chosen in ((TOKENS_USED, used), (SYNTHETIC_TOKENS_USED, synthetic)):

@@ -21,6 +21,8 @@ from filters.quality.rules import Rule, all_failed, first_failed
 from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.stage import ReducingStage, Stage, distinct
+from pipelines.recipe.licences import Licences
+from pipelines.sources.licences import classes as licence_classes
 from pipelines.stages import hash_sampling
 from pipelines.stages.annotate import Annotations
 from pipelines.stages.classify.classifier import Classifier
@@ -30,6 +32,7 @@ from pipelines.stages.datatrove_filter import DatatroveVerdicts
 from pipelines.stages.dedup.preference import Preference
 from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
 from pipelines.stages.hash_sampling import Keys, first_words, held_out_draw
+from pipelines.stages.licences import licence_reasons
 from pipelines.stages.sidecar import values_of_documents
 
 BYTES_A_TOKEN = 4
@@ -39,6 +42,7 @@ MOST_FOR_LEAST = 0.05
 REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
 LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE = "language", "language_score", "source_language"
+LICENSE = "license"
 CLUSTER_SIZE = "cluster_size"
 DESCRIBED = ("held_out", CLUSTER_SIZE, DOMAIN, LANGUAGE)
 """What a verdict says of a document, besides classifiers."""
@@ -63,6 +67,7 @@ class JudgedSource:
     language: LanguageRule = ANY_LANGUAGE
     datatrove: tuple[DatatroveVerdicts, ...] = ()
     contamination: ContaminationVerdicts | None = None
+    licences: Licences | None = None
 
     @property
     def scope(self) -> str:
@@ -127,6 +132,11 @@ class Select(ReducingStage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
+        licences = {
+            source.scope: [source.licences.decisive, licence_classes.VERSION]
+            for source in self.sources
+            if source.licences
+        }
         return {
             "rules": {
                 source.scope: {rule.name: [rule.signal, rule.min, rule.max] for rule in source.rules}
@@ -142,6 +152,7 @@ class Select(ReducingStage):
             "seed": self.seed,
             "classifiers": {verdicts.name: verdicts.settings for verdicts in self.classifiers},
             **({"contamination": self.contamination[0].settings} if self.contamination else {}),
+            **({"licences": licences} if licences else {}),
         }
 
     @override
@@ -178,7 +189,7 @@ class Select(ReducingStage):
 
     def _judged_by_rules(self, source: JudgedSource, workdir: Path, output: TaskOutput) -> pl.DataFrame:
         columns = {"bytes", "content_hash", LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE}
-        columns |= {rule.signal for rule in source.rules}
+        columns |= {rule.signal for rule in source.rules} | ({LICENSE} if source.licences else set())
         tables = source.annotations.tables(workdir, columns)
         documents = pl.concat([JUDGED, *(self._judged_part(source, table, output) for table in tables)])
         reason = documents["reason"]
@@ -203,6 +214,11 @@ class Select(ReducingStage):
             output.counts.add("failed_rule", failed, scope=source.scope, reason=objection)
         by_rules = pl.Series(first_failed(table, source.rules)).cast(pl.String)
         reason = reason.zip_with(reason.is_not_null(), by_rules)
+        if source.licences:
+            unlicensed = licence_reasons(source.licences, table.column(LICENSE))
+            for objection, failed in unlicensed.drop_nulls().value_counts().rows():
+                output.counts.add("failed_rule", failed, scope=source.scope, reason=objection)
+            reason = unlicensed.zip_with(unlicensed.is_not_null(), reason)
         language = pc.coalesce(table.column(SOURCE_LANGUAGE), source.language.believed(table))
         domain = pl.Series([source.annotations.parts.domain], dtype=NAME)
         return pl.DataFrame(

@@ -10,10 +10,11 @@ from pipelines.sources.licences.templates import licences_in
 VERSION = 1
 """Of the licences that are found."""
 
-HEAD = 20_000
+HEAD = 8_000
 """Characters of a head that are looked at."""
 
-_ANY = re.compile(r"licen[sc]|spdx|permission|redistribution|public domain|copyleft", re.IGNORECASE)
+_TELLING = ("licens", "licenc", "spdx", "permission", "redistribution", "public domain")
+"""A head without any of these names no licence."""
 _SPDX = re.compile(r"SPDX-License-Identifier\s*:[ \t]*([^\n\r]+)", re.IGNORECASE)
 _CLOSING = re.compile(r"\s*(?:\*+/|-->|--%?>|#\}|%\}|\*\)|\|#|-\}|\"\"\"|'''|[#*;\"'])+\s*$")
 _MARKS = re.compile(r"^[^\w(@]+|[*#/;!%\"'-]+$", re.MULTILINE)
@@ -78,7 +79,8 @@ def licence_of_header(head: str) -> str | None:
         An SPDX expression; None where none is named.
     """
     head = head[:HEAD]
-    if not _ANY.search(head):
+    folded = head.casefold()
+    if not any(word in folded for word in _TELLING):
         return None
     if declared := _SPDX.findall(head):
         return spdx_of_all(_CLOSING.sub("", line) for line in declared)

@@ -179,6 +179,12 @@ def parsed(expression: str) -> Any:
     return _licensing().parse(expression)
 
 
+def listed_ids() -> dict[str, str]:
+    """The ids of SPDX's list by their lower-case forms, and those of which these are other names."""
+    return _ids()
+
+
+@cache
 def categories() -> dict[str, str]:
     """ScanCode's class of each id of SPDX's list, such as `Permissive`, by the id in lower case."""
     return {key.casefold(): category for key, category, exception in _index() if not exception}

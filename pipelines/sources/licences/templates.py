@@ -60,8 +60,8 @@ def licences_in(text: str) -> Found:
     """The licences whose whole text a text has."""
     words = _words(text)
     found = _runs(words)
-    candidates = [template for template in _templates() if template.is_likely(found)]
-    own = [np.isin(found, candidate.runs) for candidate in candidates]
+    candidates = _templates().likely(np.unique(found))
+    own = [_among(found, candidate.runs) for candidate in candidates]
     passages = [template.passage(found, hits) for template, hits in zip(candidates, own, strict=True)]
     covered, starts = np.zeros(len(words), bool), dict[str, int]()
     for _ in range(MOST_PASSAGES):
@@ -109,10 +109,6 @@ class _Template:
     runs: Runs
     """Distinct, ascending."""
 
-    def is_likely(self, found: Runs) -> bool:
-        """Whether a text has enough of its runs, wherever."""
-        return self._score(np.isin(self.runs, found).sum()) > 0
-
     def passage(self, found: Runs, hits: npt.NDArray[np.bool_]) -> _Passage:
         """The passage of a text that has most of its runs; `hits`: which of the text's are among them."""
         gain = np.concatenate([[0.0], np.cumsum(np.where(hits, 1.0, -OTHER))])
@@ -120,18 +116,48 @@ class _Template:
         stop = int(over.argmax())
         start = int(gain[: stop + 1].argmin()) if stop else 0
         common = np.unique(found[start:stop][hits[start:stop]])
-        return _Passage(self.name, self._score(len(common)), start, stop)
+        return _Passage(self.name, self.score(len(common)), start, stop)
 
-    def _score(self, common: int) -> int:
+    def score(self, common: int) -> int:
+        """How well a text fits that has so many of its runs; not above 0 where it does not."""
         missing = len(self.runs) - common
         if common < max(LEAST_RUNS, CONTAINED * len(self.runs)):
             return -1
         return int(common - MISSING * missing)
 
 
+@dataclass(frozen=True)
+class _Templates:
+    """All wordings of all licences."""
+
+    each: list[_Template]
+    runs: Runs
+    """Those of each, one after the other."""
+    starts: npt.NDArray[np.int64]
+
+    def likely(self, found: Runs) -> list[_Template]:
+        """Those of which a text has enough runs, wherever; `found`: the text's, distinct and ascending."""
+        common = np.add.reduceat(_among(self.runs, found), self.starts, dtype=np.int64)
+        return [
+            template
+            for template, number in zip(self.each, common.tolist(), strict=True)
+            if template.score(number) > 0
+        ]
+
+
+def _among(runs: Runs, known: Runs) -> npt.NDArray[np.bool_]:
+    """Which runs are among those known, which ascend."""
+    if len(known) == 0:
+        return np.zeros(len(runs), bool)
+    places = np.searchsorted(known, runs)
+    places[places == len(known)] = 0
+    return np.asarray(known[places] == runs)
+
+
 @cache
-def _templates() -> list[_Template]:
+def _templates() -> _Templates:
     with as_file(files("pipelines.sources.licences").joinpath("spdx_list/templates.npz")) as path:
         stored = np.load(path)
-        of = np.split(stored["runs"], stored["starts"][1:])
-        return [_Template(*each) for each in zip(stored["ids"].tolist(), of, strict=True)]
+        ids, runs, starts = stored["ids"].tolist(), stored["runs"], stored["starts"]
+    each = [_Template(*pair) for pair in zip(ids, np.split(runs, starts[1:]), strict=True)]
+    return _Templates(each, runs, starts)

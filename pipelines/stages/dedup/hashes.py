@@ -15,9 +15,10 @@ from pipelines.stages.sidecar import Annotation
 
 @dataclass(frozen=True, kw_only=True)
 class Hashes(Annotation):
-    """Output: `doc_id`, `source_language` (as the source says), `bytes` int64, `content_hash` (16 bytes)."""
+    """Output: `doc_id`, `source_language`, `license`, `bytes` int64, `content_hash` (16 bytes)."""
 
-    reads: ClassVar[tuple[str, ...]] = ("doc_id", "text", "language")
+    version: ClassVar[int] = 4
+    reads: ClassVar[tuple[str, ...]] = ("doc_id", "text", "language", "license")
 
     @property
     @override
@@ -27,11 +28,11 @@ class Hashes(Annotation):
     @property
     @override
     def columns(self) -> tuple[str, ...]:
-        return ("doc_id", "source_language", "bytes", "content_hash")
+        return ("doc_id", "source_language", "license", "bytes", "content_hash")
 
     @override
     def measure(self, documents: pa.Table) -> pa.Table:
         texts = documents.column("text")
         sizes = pc.binary_length(texts).cast(pa.int64())
-        columns = [documents.column("doc_id"), documents.column("language"), sizes, exact.content_hash(texts)]
-        return pa.table(columns, names=list(self.columns))
+        said = [documents.column(name) for name in ("doc_id", "language", "license")]
+        return pa.table([*said, sizes, exact.content_hash(texts)], names=list(self.columns))

@@ -32,7 +32,7 @@ def test_ids_and_metadata(read):
         "source": "s",
         "domain": "web",
         "language": "en",
-        "license": "mit",
+        "license": "MIT",
         "url": "u://1",
         "parent_id": None,
         "messages": None,
