@@ -114,7 +114,7 @@ def _overlap(members: list[zipfile.ZipInfo], end: int) -> bool:
     starts = [start for start, _ in places[1:]] + [end]
     return any(
         start + _LOCAL_HEADER.size + size > behind
-        for (start, size), behind in zip(places, starts, strict=True)
+        for (start, size), behind in zip(places, starts, strict=False)
     )
 
 
