@@ -31,7 +31,7 @@ WINDOW_BYTES = 1 << 20
 LARGEST_WINDOW_BYTES = 64 << 20
 LOCAL_FILES = 3
 """Of each format so many files are looked into, evenly spread; of remote ones the first."""
-CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines")
+CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines", "conllu")
 """Formats that are read from front to back, so that the beginning of a file can be read alone."""
 
 
@@ -254,7 +254,7 @@ def _extrapolated(seen: list[_Look], same: list[InputFile]) -> _Amount:
     """What all files of a kind hold, by what some of them do."""
     looked_at = sum((look.amount for look in seen), _Amount())
     whole = looked_at.times(sum(file.size for file in same) / max(1, looked_at.stored))
-    is_a_document = seen[0].format == "text file"
+    is_a_document = seen[0].format in ("text file", "epub", "pdf")
     return replace(whole, records=len(same)) if is_a_document else whole
 
 

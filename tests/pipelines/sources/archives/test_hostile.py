@@ -150,7 +150,7 @@ def _zip_of(name: str, content: bytes, size: int, checksum: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["zeros.txt", "zeros.jsonl", "zeros.parquet", "zeros.csv"])
-@pytest.mark.parametrize("claimed", [10 << 30, 100])
+@pytest.mark.parametrize("claimed", [4_000_000_000, 100])
 def test_a_bomb_in_a_zip_is_not_unpacked(read, name, claimed):
     content = _zip_of(name, _zeros(), claimed)
     tracemalloc.start()
@@ -161,7 +161,7 @@ def test_a_bomb_in_a_zip_is_not_unpacked(read, name, claimed):
     assert reading.texts == [] and {row[0] for row in reading.quarantine} == {f"a.zip!/{name}"}
     if claimed > 100:
         assert [(row[2], row[3]) for row in reading.quarantine] == [
-            (BOMB, f"{len(_zeros()):,} bytes that become 10,737,418,240")
+            (BOMB, f"{len(_zeros()):,} bytes that become 4,000,000,000")
         ]
 
 
