@@ -1,5 +1,4 @@
 import gzip
-import zipfile
 
 import orjson
 import pytest
@@ -66,7 +65,8 @@ def test_nothing_from_outside_and_no_entity_gets_into_a_book(read, tmp_path):
     (tmp_path / "secret").write_text("secret")
     lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 30))
     chapter = (
-        f'<?xml version="1.0"?><!DOCTYPE html [<!ENTITY x SYSTEM "file://{tmp_path}/secret"><!ENTITY l0 "lol">{lol}]>'
+        f'<?xml version="1.0"?><!DOCTYPE html [<!ENTITY x SYSTEM "file://{tmp_path}/secret">'
+        f'<!ENTITY l0 "lol">{lol}]>'
         '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>kept &x; &l29;</p></body></html>'
     )
     (text,) = read({"a.epub": epub({"a.xhtml": chapter})}, path="a.epub").texts
@@ -82,7 +82,8 @@ def test_a_deep_chapter_is_no_trouble(read):
 
 ENCRYPTION = (
     '<encryption xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><EncryptedData xmlns='
-    '"http://www.w3.org/2001/04/xmlenc#"><CipherData><CipherReference URI="{}"/></CipherData></EncryptedData></encryption>'
+    '"http://www.w3.org/2001/04/xmlenc#"><CipherData><CipherReference URI="{}"/></CipherData></EncryptedData>'
+    "</encryption>"
 )
 
 
@@ -118,7 +119,4 @@ def test_a_book_that_is_a_bomb(read, monkeypatch):
     monkeypatch.setattr(compressed, "FREE_BYTES", 1 << 20)
     reading = read({"a.epub": epub({"a.xhtml": "<p>" + "x" * (20 << 20) + "</p>"})})
     assert reading.texts == []
-    assert [row[2] for row in reading.quarantine] == [
-        "archive that becomes too large"
-    ] or "unreadable" in str(reading.quarantine)
-    assert zipfile.is_zipfile
+    assert [row[2] for row in reading.quarantine] == ["archive that becomes too large"]
