@@ -122,6 +122,9 @@ class Reason(StrEnum):
     UNSAFE_MEMBER = "unsafe member of an archive"
     ENCRYPTED = "encrypted"
     BOMB = "archive that becomes too large"
+    NO_TEXT_LAYER = "no text in the document"
+    INVALID_CONLLU = "invalid CoNLL-U"
+    INVALID_LATEX = "no LaTeX document"
     NESTED_ARCHIVE = "archive within an archive"
     TOO_LARGE = "record too large"
     UNREADABLE = "unreadable file"
@@ -162,7 +165,7 @@ class BadRecord(NamedTuple):
     def described(self) -> str:
         """Why it is bad, and what it has in the place of what is missing."""
         missing = (Reason.NO_TEXT, Reason.NO_MESSAGES, Reason.NO_LABEL)
-        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE, Reason.UNSAFE_MEMBER)
+        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE, Reason.UNSAFE_MEMBER, Reason.NO_TEXT_LAYER)
         return f"{self.reason}: {self.sample}" if self.reason in telling and self.sample else self.reason
 
 

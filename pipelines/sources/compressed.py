@@ -65,10 +65,11 @@ class Budget:
     def __init__(self, stored: int) -> None:
         self.left = stored * MAX_RATIO + FREE_BYTES
 
-    def take(self, size: int) -> bool:
-        """Take `size` bytes of it; False if there is not so much left."""
-        self.left -= size
-        return self.left >= 0
+    def take(self, size: int) -> int:
+        """Take up to `size` bytes of it, and tell how many there were."""
+        taken = min(size, self.left)
+        self.left -= taken
+        return taken
 
 
 def split_compression(path: str) -> tuple[str, Compression | None]:
@@ -167,10 +168,11 @@ class Decompressed(BreakableStream):
             self._member = self._compression.member()
         data = self._member.decompress(self._waiting, *self._compression.limit)
         self._waiting = b""
+        if self.budget is not None and (allowed := self.budget.take(len(data))) < len(data):
+            data = data[:allowed]
+            self.broken = Reason.BOMB
         self._ready += data
         self.produced += len(data)
-        if self.budget is not None and not self.budget.take(len(data)):
-            self.broken = Reason.BOMB
         if self._member.eof:
             self._waiting = self._member.unused_data
             self._member = None

@@ -1,9 +1,11 @@
 """CSV (.csv, .tsv) with a header line. A quoted field may hold newlines (RFC 4180), so a file is one unit."""
 
 import csv
+import io
+import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -20,6 +22,12 @@ from pipelines.sources.fields import FieldMap, Record, documents_from_records, l
 from pipelines.sources.lines import BLOCK_BYTES, BYTE_ORDER_MARK, MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
 
+SNIFFED_BYTES = 1 << 16
+"""Of a .tsv file so much is looked at to tell whether it has quotes as CSV has them."""
+
+_FIELD_END = re.compile(r"[\t\r\n]")
+_LONE_QUOTE = re.compile(r'(?<=[^"])"(?:"")*(?=[^"])')
+
 
 def csv_units(file: InputFile, part_bytes: int) -> list[Unit]:
     """The whole file as one unit."""
@@ -34,7 +42,7 @@ def read_csv(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quara
     records: list[Record] = []
     first_byte = 0
     with open_stream(file) as stream:
-        rows = _rows(stream, delimiter_of(file.path))
+        rows = _rows(stream, _dialect(file))
         header = _header(rows, stream, file, unit, quarantine)
         if header is None:
             return
@@ -89,12 +97,46 @@ def _header(
 def count_csv(file: InputFile) -> int:
     """Number of rows below the header, bad ones included; reads the file."""
     with open_stream(file) as stream:
-        return max(0, sum(1 for _ in _rows(stream, delimiter_of(file.path))) - 1)
+        return max(0, sum(1 for _ in _rows(stream, _dialect(file))) - 1)
 
 
-def delimiter_of(path: str) -> str:
-    """What stands between the fields of a file: a tab in .tsv."""
-    return "\t" if split_compression(path)[0].endswith(".tsv") else ","
+class _Dialect(NamedTuple):
+    """What stands between the fields of a file, and whether quotes may stand around them."""
+
+    delimiter: str
+    quoting: Literal[0, 3]
+
+
+def _dialect(file: InputFile) -> _Dialect:
+    """Commas and quotes; in .tsv tabs, where a quote is mostly a character like others.
+
+    The format of .tsv (text/tab-separated-values of IANA) has no quoting, but programs that write CSV with
+    tabs use it: a file is read with it if its beginning shows that it was written so.
+    """
+    if not split_compression(file.path)[0].endswith(".tsv"):
+        return _Dialect(",", csv.QUOTE_MINIMAL)
+    with open_stream(file) as stream:
+        head = stream.read(SNIFFED_BYTES)
+    is_whole = len(head) < SNIFFED_BYTES
+    return _Dialect("\t", csv.QUOTE_MINIMAL if _has_csv_quotes(head, is_whole) else csv.QUOTE_NONE)
+
+
+def _has_csv_quotes(head: bytes, is_whole: bool) -> bool:
+    """Whether all quotes in the beginning of a file of tabs are where a writer of CSV would put them."""
+    text = head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace")
+    if not is_whole:
+        text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
+    if '"' not in text or any(_LONE_QUOTE.search(field) for field in _FIELD_END.split(text)):
+        return False
+    csv.field_size_limit(MAX_RECORD_BYTES)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
+    widths: set[int] = set()
+    try:
+        widths.update(len(row) for row in rows if row)
+    except csv.Error:
+        # A quoted field may go on behind the beginning; it has not begun by chance if all columns are quoted.
+        return not is_whole and text.startswith('"') and len(widths) <= 1
+    return len(widths) == 1
 
 
 class _Row(NamedTuple):
@@ -131,11 +173,11 @@ def _header_fault(header: _Row) -> str | None:
     return f"several columns have the name {', '.join(several)}" if several else None
 
 
-def _rows(stream: Stream, delimiter: str) -> Iterator[_Row]:
+def _rows(stream: Stream, dialect: _Dialect) -> Iterator[_Row]:
     """Rows of a CSV file, the header included, blank lines not."""
     csv.field_size_limit(MAX_RECORD_BYTES)  # the module's own limit is 128 KiB
     lines = _Lines(stream)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=dialect.delimiter, quoting=dialect.quoting, strict=True)
     while True:
         line, byte = lines.begin_row()
         fields: list[str] = []

@@ -88,7 +88,11 @@ class FilesSource(Source):
     def identity(self) -> dict[str, Any]:
         """Path below the source's root, size and content of each file; where that root is does not matter."""
         files = [[file.path, file.size, file.version] for file in self.files]
-        found = {"reader": "files", "version": formats.VERSION, "files": files}
+        found = {
+            "reader": "files",
+            "version": formats.version_of(file.path for file in self.files),
+            "files": files,
+        }
         return found | self.config.sampling()
 
     @override

@@ -32,7 +32,7 @@ WINDOW_BYTES = 1 << 20
 LARGEST_WINDOW_BYTES = 64 << 20
 LOCAL_FILES = 3
 """Of each format so many files are looked into, evenly spread; of remote ones the first."""
-CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines")
+CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines", "conllu")
 """Formats that are read from front to back, so that the beginning of a file can be read alone."""
 
 
@@ -175,6 +175,10 @@ class _Metered(InputFile):
         return self.meter
 
 
+class _Enough(Exception):
+    """More of an archive was read than its first records are worth."""
+
+
 class _Meter(io.RawIOBase, BinaryIO):
     """An open file that knows how much of it was read."""
 
@@ -187,6 +191,8 @@ class _Meter(io.RawIOBase, BinaryIO):
 
     @override
     def read(self, size: int = -1, /) -> bytes:
+        if self.read_bytes > LARGEST_WINDOW_BYTES:
+            raise _Enough
         data = self.raw.read(size)
         self.read_bytes += len(data)
         return data
@@ -206,8 +212,7 @@ def _look_into_archive(file: InputFile, unit: Unit, field_map: FieldMap) -> _Loo
         max(1, documents.num_rows + bad.number),
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
     )
-    whole = documents.num_rows + bad.number < RECORDS
-    share = 1.0 if whole else min(1.0, max(1, meter.read_bytes) / file.size)
+    share = min(1.0, max(1, meter.read_bytes) / file.size)
     amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
     return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
 
@@ -231,10 +236,12 @@ def _beginning(file: InputFile, unit: Unit) -> tuple[InputFile, int | None, floa
 
 
 def _read(file: InputFile, front: InputFile, unit: Unit, field_map: FieldMap) -> tuple[pa.Table, Refusals]:
-    bad = Refusals(file.path)
+    bad = Refusals(file.path if isinstance(front, _Front) else "")
     tables: list[pa.Table] = []
     try:
         tables.extend(FORMATS[unit.format].read(front, unit, field_map, bad))
+    except _Enough:
+        pass
     except PermissionError:
         bad.add(file.path, "", Reason.PERMISSION)
     except (OSError, pa.ArrowInvalid) as error:
@@ -248,7 +255,7 @@ def _extrapolated(seen: list[_Look], same: list[InputFile]) -> _Amount:
     """What all files of a kind hold, by what some of them do."""
     looked_at = sum((look.amount for look in seen), _Amount())
     whole = looked_at.times(sum(file.size for file in same) / max(1, looked_at.stored))
-    is_a_document = seen[0].format == "text file"
+    is_a_document = seen[0].format in ("text file", "epub", "pdf")
     return replace(whole, records=len(same)) if is_a_document else whole
 
 

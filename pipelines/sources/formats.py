@@ -4,12 +4,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field
 
 from pipelines.errors import WorkError
+from pipelines.execution.fingerprint import library_versions
 from pipelines.sources.archives import members as archives
 from pipelines.sources.archives.streams import Archive
 from pipelines.sources.archives.tar_files import tar_members, tar_units
@@ -20,6 +22,11 @@ from pipelines.sources.content import content_hash
 from pipelines.sources.conversations import FORMATS as CONVERSATIONS
 from pipelines.sources.conversations import Messages
 from pipelines.sources.csv_files import count_csv, csv_units, read_csv
+from pipelines.sources.documents import whole_files as documents
+from pipelines.sources.documents.conllu import conllu_units, count_conllu, read_conllu
+from pipelines.sources.documents.epub import parse_epub
+from pipelines.sources.documents.pdf import parse_pdf
+from pipelines.sources.documents.whole_files import read_whole, units_of
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_arrays import count_json_array, read_json_array
 from pipelines.sources.json_files import json_line_units, read_json_lines
@@ -43,7 +50,7 @@ Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
 
-VERSION = 4
+VERSION = 5
 """To be raised when the same files give other documents."""
 
 UNITS: dict[str, Units] = {
@@ -55,6 +62,9 @@ UNITS: dict[str, Units] = {
     ".tsv": csv_units,
     ".txt": text_file_units,
     ".md": text_file_units,
+    ".epub": units_of("epub"),
+    ".pdf": units_of("pdf"),
+    ".conllu": conllu_units,
     ".zip": zip_units,
     ".tar": tar_units,
 }
@@ -64,6 +74,7 @@ COLUMNAR_SUFFIXES = (".parquet", ".arrow")
 NEVER_COMPRESSED = (*COLUMNAR_SUFFIXES, ".zip")
 """Not read when the file as a whole is compressed: they are read from within."""
 ARCHIVE_SUFFIXES = (".zip", ".tar")
+DOCUMENT_SUFFIXES = (".epub", ".pdf", ".conllu")
 
 READABLE = (
     f"{' '.join(UNITS)} (all but {', '.join(NEVER_COMPRESSED)} also with {' '.join(COMPRESSIONS)}; "
@@ -90,6 +101,9 @@ FORMATS: dict[str, Format] = {
     "csv": Format(read_csv, count_csv),
     "text file": Format(read_text_file),
     "text lines": Format(read_text_lines, count_rows),
+    "epub": Format(partial(read_whole, parse_epub)),
+    "pdf": Format(partial(read_whole, parse_pdf)),
+    "conllu": Format(read_conllu, count_conllu),
 }
 
 
@@ -97,6 +111,20 @@ OF_TEXT_LINES = " of text lines"
 """Ends the formats of archives in whose text files each line is a document."""
 
 Members = Callable[[Archive, InputFile, Unit], Iterator[archives.Found]]
+
+
+def version_of(paths: Iterable[str]) -> dict[str, Any]:
+    """The versions of what decides the documents of these files."""
+    suffixes = {suffix_of(path) for path in paths}
+    has_archives = bool(suffixes.intersection(ARCHIVE_SUFFIXES))
+    found: dict[str, Any] = {"formats": VERSION}
+    if has_archives:
+        found["archives"] = archives.VERSION
+    if has_archives or suffixes.intersection(DOCUMENT_SUFFIXES):
+        found["documents"] = documents.VERSION
+    if has_archives or ".pdf" in suffixes:
+        found |= library_versions("pypdfium2")
+    return found
 
 
 def suffix_of(path: str) -> str | None:

@@ -96,7 +96,7 @@ class HubSource(Source):
         """The dataset and its commit, None while it is unknown; of a folder its files."""
         part: dict[str, Any] = {
             "reader": "hub",
-            "version": formats.VERSION,
+            "version": formats.version_of(formats.UNITS),
             "subset": self.config.subset,
             "split": self.config.split,
             **self.config.sampling(),

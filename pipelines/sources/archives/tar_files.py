@@ -6,6 +6,7 @@ extended attributes), is read here.
 
 from __future__ import annotations
 
+import math
 import re
 import tarfile
 from collections.abc import Iterator
@@ -139,7 +140,7 @@ def _members(reader: _Reader, file: InputFile) -> Iterator[Found]:
     names: set[int] = set()
     while (header := _next_header(reader)) is not None:
         begin = reader.position
-        stored = int(header.size * stored_rate(reader.stream))
+        stored = math.ceil(header.size * stored_rate(reader.stream))
         found = _member(reader, file, header, names, stored)
         if len(names) > MAX_MEMBERS:
             raise _Damaged(Reason.BOMB, f"more than {MAX_MEMBERS:,} members")

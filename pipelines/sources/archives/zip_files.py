@@ -84,13 +84,20 @@ def _cuts(filled: list[int], part_bytes: int) -> list[int]:
 
 def zip_members(archive: Archive, file: InputFile, unit: Unit) -> Iterator[Found]:
     """The members of a unit, in the order of the directory."""
+    return members_between(archive, file, unit.start, unit.stop)
+
+
+def members_between(
+    archive: Archive, file: InputFile, start: int = 0, stop: int | None = None
+) -> Iterator[Found]:
+    """The members from number `start` of the directory to `stop`, which is not among them; None for all."""
     size = archive.seek(0, 2)
     try:
         members, end = _directory(archive, size)
     except _BAD_DIRECTORY as error:
         yield Refused(file.path, Reason.CORRUPT_ZIP, str(error), None, is_one=False)
         return
-    if unit.stop > len(members) or _overlap(members, end):
+    if _overlap(members, end):
         why = "members that share their bytes"
         yield Refused(file.path, Reason.BOMB, why, None, is_one=False)
         return
@@ -98,7 +105,7 @@ def zip_members(archive: Archive, file: InputFile, unit: Unit) -> Iterator[Found
     names: set[str] = set()
     for index, member in enumerate(members):
         found = _member(archive, file, member, names, budget)
-        if found is not None and unit.start <= index < unit.stop:
+        if found is not None and start <= index < (len(members) if stop is None else stop):
             yield found
 
 
@@ -114,7 +121,7 @@ def _overlap(members: list[zipfile.ZipInfo], end: int) -> bool:
     starts = [start for start, _ in places[1:]] + [end]
     return any(
         start + _LOCAL_HEADER.size + size > behind
-        for (start, size), behind in zip(places, starts, strict=True)
+        for (start, size), behind in zip(places, starts, strict=False)
     )
 
 

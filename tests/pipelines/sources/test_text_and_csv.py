@@ -135,3 +135,33 @@ def test_a_csv_without_a_usable_header_is_set_aside_as_a_whole(read, header, fau
     [row] = reading.set_aside.rows
     assert (row.file, row.position, row.reason) == ("f.csv", "line 1, byte 0", "unusable CSV header")
     assert fault in row.sample and (row.bytes, row.records) == (len(content), None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "texts"),
+    [
+        ('"Hello," he said\tx\nplain\ty\n', ['"Hello," he said', "plain"]),
+        ('an inch is 1"\tx\n"never closed\ty\nlast\tz\n', ['an inch is 1"', '"never closed', "last"]),
+        ('say "hi" to them\tx\n', ['say "hi" to them']),
+        ('""\tx\n"a ""quoted""\ttab"\ty\n', ["", 'a "quoted"\ttab']),
+        ('"two\nlines"\tx\n', ["two\nlines"]),
+        ("it\\ns\\t\tx\n", ["it\\ns\\t"]),
+    ],
+)
+def test_quotes_of_tab_separated_values_are_those_of_csv_only_where_a_writer_of_csv_put_them(
+    read, rows, texts
+):
+    reading = read({"f.tsv": f"text\tnote\n{rows}".encode()})
+    assert reading.texts == texts and reading.quarantine == []
+
+
+PLAIN = st.text(st.characters(blacklist_characters="\r\n\t", codec="utf-8"), min_size=1, max_size=8)
+
+
+@given(st.lists(PLAIN, min_size=1, max_size=20))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_of_tabs_with_a_stray_quote_is_read_as_it_is_written(tmp_path, texts):
+    texts = ['6" and 7', *texts]
+    (tmp_path / "f.tsv").write_text("text\tn\n" + "".join(f"{text}\t1\n" for text in texts), newline="")
+    reading = Reading(FilesConfig(reader="files", path="f.tsv").build("s", tmp_path))
+    assert reading.texts == texts and reading.quarantine == []
