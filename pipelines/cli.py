@@ -27,7 +27,7 @@ shards_app = typer.Typer(help="Look into shards, export them to other trainers."
 app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
-GO_ON = ("run", "synthesize", "annotate", "dedup", "decontaminate")
+GO_ON = ("run", "synthesize", "annotate", "dedup", "decontaminate", "publish")
 """The commands that keep what they have done when they are interrupted."""
 DISK_HINT = "Mend the cause and give the same command again."
 
@@ -52,9 +52,22 @@ def coupage(
     """Turns raw text into the exact blend a language model is trained on, and trains it."""
 
 
+def _local(path: Path | None) -> Path | None:
+    from pipelines.commands.local import local_folder
+
+    return local_folder(path)
+
+
 RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")]
-RunFolder = Annotated[Path, typer.Argument(help="The folder of a run, e.g. runs/quickstart.")]
-WorkDir = Annotated[Path | None, typer.Option(help="The run's folder; runs/<recipe name> by default.")]
+RunFolder = Annotated[
+    Path, typer.Argument(help="The folder of a run, e.g. runs/quickstart.", callback=_local)
+]
+WorkDir = Annotated[
+    Path | None, typer.Option(help="The run's folder; runs/<recipe name> by default.", callback=_local)
+]
+ShardsFolder = Annotated[
+    str, typer.Argument(help="A folder of shards, here or published: s3://bucket/folder/shards/stage1.")
+]
 Settings = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe.")
 ]
@@ -75,7 +88,7 @@ Messages = Annotated[
         "prompt_completion, preference.",
     ),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to write.", callback=_local)]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one a core by default.")]
 
 
@@ -217,11 +230,30 @@ def judge(
 
 
 @app.command()
-def verify(run: RunFolder, json: Json = False) -> None:
+def verify(
+    run: Annotated[
+        str, typer.Argument(help="The folder of a run, or where one was published: s3://bucket/folder.")
+    ],
+    json: Json = False,
+) -> None:
     """Check every hash, count and conservation sum of a run."""
     from pipelines.commands.verify import verify_run
 
     verify_run(run, json)
+
+
+@app.command()
+def publish(
+    run: RunFolder,
+    url: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where to, e.g. s3://bucket/folder.")],
+) -> None:
+    """Send the shards, the tokenizer and the report of a finished run to an object store.
+
+    Goes on where it stopped; what is there already is not sent again.
+    """
+    from pipelines.commands.upload import show_published
+
+    show_published(run, url)
 
 
 @app.command()
@@ -238,7 +270,12 @@ def clean(
 
 @app.command("train")
 def train_(
-    run_or_shards: Annotated[Path, typer.Argument(help="The folder of a run, or a folder of shards.")],
+    run_or_shards: Annotated[
+        str,
+        typer.Argument(
+            help="The folder of a run, a folder of shards, or where one was published: s3://bucket/folder."
+        ),
+    ],
     stage: Annotated[str, typer.Option(help="The name of a mixture.")] = "stage1",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     set_: Settings = [],  # noqa: B006
@@ -527,9 +564,7 @@ def embeddings_carry(
 
 
 @shards_app.command("info")
-def shards_info(
-    folder: Annotated[Path, typer.Argument(help="A folder of shards.")], json: Json = False
-) -> None:
+def shards_info(folder: ShardsFolder, json: Json = False) -> None:
     """Show what shards hold: rows, tokens and groups."""
     from pipelines.commands.shards import show_shards
 
@@ -538,7 +573,7 @@ def shards_info(
 
 @shards_app.command("export")
 def shards_export(
-    folder: Annotated[Path, typer.Argument(help="A folder of shards.")],
+    folder: ShardsFolder,
     output: Output,
     format: Annotated[str, typer.Option(help="megatron, datatrove, mosaic or jsonl.")],
 ) -> None:

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from mixers.files import write_bytes
+from pipelines.commands.published import SHARDS, TOKENIZER
 from pipelines.errors import UserError
 from pipelines.execution.seal import (
     ATTEMPT,
@@ -26,9 +27,6 @@ from pipelines.graph.build import Graph
 from pipelines.report.report import write_report
 from pipelines.stages.shards import DATASET
 from pipelines.stages.tokenizer_folder import FOLDER
-
-SHARDS = "shards"
-TOKENIZER = "tokenizer"
 
 
 def publish(graph: Graph, record: RunRecord, workdir: Path) -> None:

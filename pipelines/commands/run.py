@@ -15,8 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.commands.console import SILENT, PlainConsole
+from pipelines.commands.local import local_folder
 from pipelines.commands.open_run import Run, default_workdir
 from pipelines.commands.publish import check_places, publish
+from pipelines.commands.upload import check_target
+from pipelines.commands.upload import publish as publish_elsewhere
 from pipelines.errors import UserError
 from pipelines.execution.executors.registry import make_executor
 from pipelines.execution.lock import only_run_in
@@ -152,9 +155,11 @@ def run_stages_of(
 ) -> Run:
     """Run those stages of a recipe that are chosen, each after its inputs; `whole` publishes the results."""
     loaded = load_recipe(str(recipe), settings)
-    folder = Path(workdir) if workdir else default_workdir(loaded)
+    folder = local_folder(workdir) or default_workdir(loaded)
     recipe_folder = find_recipe(str(recipe)).parent
     inputs = LiveInputs.for_run(recipe_folder, folder)
+    if whole and loaded.publish:
+        check_target(loaded.publish.rstrip("/"), loaded.name)
     looked = preflight(loaded, inputs, folder, executor)
     for line in looked.recognised_in_words:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -175,6 +180,8 @@ def run_stages_of(
             inputs.remember(folder)
             conclude = partial(publish, graph, record, folder) if whole else None
             run_stages(stages, folder, tasks, progress, conclude)
+    if whole and loaded.publish:
+        publish_elsewhere(folder, loaded.publish, console=console)
     return Run(folder, graph)
 
 

@@ -6,23 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixers.shard_index import ShardError, ShardIndex, read_index, read_ledger
+from pipelines.commands.published import account_copy, shards_copy
 from pipelines.errors import UserError
 from pipelines.plain import print_json
+from pipelines.sources.remote.places import is_remote
 
 if TYPE_CHECKING:
     from mixers.ledger import Ledger
     from mixers.shards import Shards
 
 
-def show_shards(folder: Path, json: bool) -> None:
+def show_shards(name: str, json: bool) -> None:
     """`coupage shards info`: from the index alone; no row is read."""
+    folder = account_copy(name) if is_remote(name) else Path(name)
     try:
         index = read_index(folder)
         ledger = read_ledger(folder)
     except (ShardError, OSError, ValueError) as error:
         raise UserError(str(error), file=str(folder)) from error
     for file in index.files:
-        if not (folder / file.name).is_file():
+        if not is_remote(name) and not (folder / file.name).is_file():
             hint = "The index names it: build the shards again."
             raise UserError("the file is missing", file=str(folder / file.name), hint=hint)
     if json:
@@ -58,7 +61,7 @@ def _print(index: ShardIndex, ledger: Ledger) -> None:
     console.print(table)
 
 
-def export(folder: Path, output: Path, format: str) -> None:
+def export(name: str, output: Path, format: str) -> None:
     """`coupage shards export`."""
     from mixers.export.formats import FORMATS, export_shards
     from pipelines.commands.console import PlainConsole
@@ -66,6 +69,7 @@ def export(folder: Path, output: Path, format: str) -> None:
 
     if format not in FORMATS:
         raise UserError(f"there is no format `{format}`", hint=f"Formats: {', '.join(FORMATS)}.")
+    folder = shards_copy(name) if is_remote(name) else Path(name)
     shards = open_shards(folder)
     with new_folder(output) as temporary:
         try:

@@ -16,6 +16,7 @@ from mixers.shard_index import INDEX_FILE
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.evaluate_run import asked_after, evaluate_stage
 from pipelines.commands.open_run import open_run
+from pipelines.commands.published import SHARDS, TOKENIZER, find_published, shards_copy
 from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
@@ -30,6 +31,7 @@ from pipelines.recipe.recipe import HELD_OUT
 from pipelines.recipe.yaml_text import parse_recipe_text
 from pipelines.report.report import REPORT_FILES, write_report
 from pipelines.report.training import ScoreTable, score_table
+from pipelines.sources.remote.places import is_remote
 from trainers.config import SmallModel, StageTraining, Train, stage_before
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def train(
     """Train on the shards of a stage; the model lies in `train/STAGE` of the run.
 
     Args:
-        run_or_shards: The folder of a run, or a folder of shards.
+        run_or_shards: The folder of a run, a folder of shards, or where one was published.
         stage: The name of a mixture.
         resume: Go on from the last checkpoint.
         settings: Overridden keys of the recipe's `train`, as `train.stage1.epochs=2`.
@@ -58,10 +60,12 @@ def train(
         WorkError: Training failed, or packed documents would see each other.
     """
     folder, console = Path(run_or_shards), console or PlainConsole()
-    if (folder / RUN_SEAL).is_file():
+    if is_remote(str(run_or_shards)):
+        _train_published(str(run_or_shards), stage, resume, settings, console)
+    elif (folder / RUN_SEAL).is_file():
         _train_run(open_run(folder).graph, folder, stage, resume, settings, console)
     elif (folder / "coupage.json").is_file():
-        _train_shards(folder, stage, resume, settings, console)
+        _train_shards(folder, folder.resolve().name, stage, resume, settings, console)
     else:
         raise UserError(
             "this is neither the folder of a finished run nor a folder of shards",
@@ -133,13 +137,45 @@ def _publish(graph: Graph, workdir: Path) -> None:
     reseal_run(workdir, REPORT_FILES)
 
 
+def _train_published(
+    url: str, stage: str, resume: bool, assignments: Sequence[str], console: Console
+) -> None:
+    """Train on local copies of what a run published, or of a folder of shards that lies elsewhere."""
+    found = find_published(url)
+    if found is None or found[1]:
+        name = url.rstrip("/").rpartition("/")[2]
+        _train_shards(shards_copy(url), name, stage, resume, assignments, console)
+        return
+    run = found[0]
+    run.require(f"{SHARDS}/{stage}")
+    run.require(TOKENIZER)
+    held_out = f"{SHARDS}/{HELD_OUT}"
+    _train_shards(
+        run.copy(f"{SHARDS}/{stage}"),
+        run.publication.recipe,
+        stage,
+        resume,
+        assignments,
+        console,
+        run.copy(TOKENIZER),
+        run.copy(held_out) if held_out in run.publication.results else None,
+    )
+
+
 def _train_shards(
-    shards: Path, stage: str, resume: bool, assignments: Sequence[str], console: Console
+    shards: Path,
+    name: str,
+    stage: str,
+    resume: bool,
+    assignments: Sequence[str],
+    console: Console,
+    tokenizer: Path | None = None,
+    held_out: Path | None = None,
 ) -> None:
     """Train on a folder of shards; the settings come from `--set train...` alone."""
     config = _overridden(Train(), assignments)
-    output = Path("runs") / f"{shards.resolve().name}-{stage}"
-    result = _train(shards, config.stage(stage), config.model, output, None, None, resume)
+    output = Path("runs") / f"{name}-{stage}"
+    result = _train(shards, config.stage(stage), config.model, output, tokenizer, held_out, resume)
     if not (output / SEAL).is_file():
         seal_folder(output)
     _print_result(result, None, console)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.commands.open_run import open_run
+from pipelines.commands.published import AGAIN, published_run
 from pipelines.errors import WorkError
 from pipelines.execution.manifest import Damage
 from pipelines.execution.seal import ATTEMPT, RUN_SEAL, check_run, no_run
@@ -18,10 +19,30 @@ from pipelines.graph.build import Graph
 from pipelines.graph.synthesis import about_stage1
 from pipelines.plain import print_json, say
 from pipelines.recipe.recipe import FIRST_STAGE
+from pipelines.sources.remote.places import is_remote
+from pipelines.sources.remote.secrets import masked
 
 
-def verify_run(folder: Path, json: bool) -> None:
+def verify_run(name: str, json: bool) -> None:
     """`coupage verify`."""
+    if is_remote(name):
+        _verify_published(name, json)
+    else:
+        _verify_folder(Path(name), json)
+
+
+def _verify_published(url: str, json: bool) -> None:
+    """Compare every byte there with what was published."""
+    damages = [(masked(file), what) for file, what in published_run(url).damages()]
+    if json:
+        print_json([{"file": file, "what": what} for file, what in damages])
+    elif not damages:
+        say("every hash is right")
+    if damages:
+        raise WorkError("\n".join(f"{file}: {what}" for file, what in damages), hint=AGAIN)
+
+
+def _verify_folder(folder: Path, json: bool) -> None:
     if not any((folder / name).exists() for name in (RUN_SEAL, ATTEMPT, "stages")):
         raise no_run(folder)
     damages = list(check_run(folder))

@@ -97,23 +97,28 @@ class Damaged(WorkError):
 
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
     """Write JSON with a seal over its own content, so that a change of any byte can be seen."""
-    write_bytes(path, _sealed_bytes(content))
+    write_bytes(path, sealed_bytes(content))
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
     """Read what `write_sealed` wrote; raises Damaged when the bytes are not those that were written."""
-    data = path.read_bytes()
+    return unsealed(path.read_bytes(), str(path))
+
+
+def unsealed(data: bytes, file: str) -> dict[str, Any]:
+    """The content of sealed JSON that was read from `file`; raises Damaged."""
     try:
         content = orjson.loads(data)
         content.pop("seal")
     except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
-        raise Damaged("is not the sealed JSON that was written", file=str(path)) from error
-    if _sealed_bytes(content) != data:
-        raise Damaged("has changed: its seal does not fit its content", file=str(path))
+        raise Damaged("is not the sealed JSON that was written", file=file) from error
+    if sealed_bytes(content) != data:
+        raise Damaged("has changed: its seal does not fit its content", file=file)
     return dict(content)
 
 
-def _sealed_bytes(content: dict[str, Any]) -> bytes:
+def sealed_bytes(content: dict[str, Any]) -> bytes:
+    """JSON with a seal over its own content."""
     return canonical_json(content | {"seal": fingerprint(content)}) + b"\n"
 
 

@@ -338,7 +338,7 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
 
 
 _ELSEWHERE: Any = {
-    **dict.fromkeys(("train", "evaluate", "description", "executor", "synthesize"), True),
+    **dict.fromkeys(("train", "evaluate", "description", "executor", "synthesize", "publish"), True),
     "decontaminate": {
         "semantic": {
             "embedder": {"key"},

@@ -30,6 +30,8 @@ from pipelines.sources.judgements import Judgements, read_judgements
 from pipelines.sources.language_model import load_identifier
 from pipelines.sources.models import ChatTemplate, ModelInput, bundled_language_model, read_chat_template
 from pipelines.sources.preview import Preview
+from pipelines.sources.remote.copies import local_copy
+from pipelines.sources.remote.places import is_remote
 from pipelines.sources.word_lists import WordList, read_word_list
 from pipelines.synthesis.prompt import Prompts
 from pipelines.synthesis.serving.server import Serve
@@ -118,6 +120,8 @@ class LiveInputs(Inputs):
     sources: dict[str, Source] = field(default_factory=dict)
     """Those that were asked for, by name: the files of each are listed once."""
     benchmarks: dict[str, BenchmarkInput] = field(default_factory=dict)
+    copies: dict[str, Path] = field(default_factory=dict)
+    """Of what lies elsewhere, by its URL."""
 
     @classmethod
     def for_run(cls, base_folder: Path, workdir: Path) -> LiveInputs:
@@ -283,8 +287,12 @@ class LiveInputs(Inputs):
 
     @override
     def path(self, name: str) -> Path:
-        """A path relative to the recipe's folder."""
-        return self.base_folder / Path(name).expanduser()
+        """A path relative to the recipe's folder; of what lies elsewhere that of a copy here."""
+        if not is_remote(name):
+            return self.base_folder / Path(name).expanduser()
+        if name not in self.copies:
+            self.copies[name] = local_copy(name)
+        return self.copies[name]
 
 
 def model_files(folder: Path) -> list[Path]:

@@ -163,6 +163,9 @@ class Recipe(BaseModel):
         None, description="What is measured after training, beside the model it started from."
     )
     executor: ExecutorSettings = ExecutorSettings()
+    publish: str | None = Field(
+        None, description="Where the finished run's results are sent as well, e.g. s3://bucket/folder."
+    )
 
     @field_validator("mixtures")
     @classmethod

@@ -6,8 +6,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from pipelines.sources.base import Labels, Quarantine, Source, Unit
 from pipelines.sources.content import Contents
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.first_records import preview_files
+from pipelines.sources.folders import choose_documents
 from pipelines.sources.formats import (
     READABLE,
     RecordOptions,
@@ -29,9 +31,11 @@ from pipelines.sources.formats import (
     suffix_of,
     weighed,
 )
-from pipelines.sources.listing import InputFile
+from pipelines.sources.listing import InputFile, list_files
 from pipelines.sources.preview import Preview
 from pipelines.sources.refusals import OF_ANOTHER_SHAPE, ON_A_COMMAND_LINE, refusal
+from pipelines.sources.remote.places import is_remote
+from pipelines.sources.remote.secrets import masked
 
 
 @dataclass(frozen=True)
@@ -48,20 +52,11 @@ class GivenFiles(Source):
     @classmethod
     def find(cls, paths: list[str], messages: str | None = None) -> GivenFiles:
         """The files at `paths`. Raises UserError for one that is missing, repeated or of an unknown kind."""
-        locations = [os.path.abspath(_existing(path)) for path in paths]
-        if repeated := [path for path, times in Counter(locations).items() if times > 1]:
-            raise UserError("the file is given twice", file=repeated[0], hint="Give each file once.")
-        names = [os.path.basename(location) for location in locations]
-        if len(set(names)) < len(names):
-            shared = os.path.commonpath(locations)
-            names = [os.path.relpath(location, shared) for location in locations]
-        return cls(
-            tuple(
-                InputFile(name, location, os.path.getsize(location))
-                for name, location in zip(names, locations, strict=True)
-            ),
-            messages,
-        )
+        found = [file for path in paths for file in (_elsewhere(path) if is_remote(path) else [_here(path)])]
+        locations = Counter(file.location for file in found)
+        if repeated := [location for location, times in locations.items() if times > 1]:
+            raise UserError("the file is given twice", file=masked(repeated[0]), hint="Give each file once.")
+        return cls(tuple(_named_apart(found)), messages)
 
     @override
     def identity(self) -> dict[str, Any]:
@@ -117,6 +112,33 @@ class GivenFiles(Source):
             yield from self.read(unit, quarantine)
 
 
+def _here(path: str) -> InputFile:
+    """A file on this machine."""
+    location = os.path.abspath(_existing(path))
+    return InputFile(os.path.basename(location), location, os.path.getsize(location))
+
+
+def _elsewhere(url: str) -> list[InputFile]:
+    """The files that a URL stands for: no shell has looked what a folder or a glob there holds."""
+    chosen = choose_documents(list_files(url))
+    if not chosen.files:
+        hint = f"Readable are {READABLE}."
+        raise UserError("there is no file whose suffix says how to read it", file=masked(url), hint=hint)
+    return chosen.files
+
+
+def _named_apart(files: list[InputFile]) -> Iterator[InputFile]:
+    """The files by their names; where two have the same, by their paths from the folder that all share."""
+    names = [os.path.basename(file.path) for file in files]
+    if len(set(names)) < len(names):
+        paths = [(*file.location.split("/")[:-1], name) for file, name in zip(files, names, strict=True)]
+        shared = sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False)))
+        names = ["/".join(path[shared:]) for path in paths]
+    if "" in names:
+        raise UserError("files of one address differ by more than their names", hint="Give them one by one.")
+    return (replace(file, path=name) for file, name in zip(files, names, strict=True))
+
+
 def _existing(path: str) -> str:
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "there is no such file"
@@ -135,7 +157,8 @@ def _id_field(file: InputFile) -> str:
     if suffix_of(file.path) != ".parquet":
         return "id"
     try:
-        columns = pq.read_schema(file.location).names
+        with file.open() as raw:
+            columns = pq.read_schema(raw).names
     except (OSError, pa.ArrowInvalid):
         return "id"  # reading it will say why
     return "doc_id" if "doc_id" in columns and "id" not in columns else "id"

@@ -101,7 +101,7 @@ def file_system(url: str) -> tuple[Any, str]:
 
 def forget(system: Any, path: str) -> None:
     """Have a file system ask its server anew; of a hub's commit nothing can have changed."""
-    if not ("hf" in system.protocol and "@" in path):
+    if system.protocol != "hf" or "@" not in path:
         system.invalidate_cache(system._parent(path))
 
 
