@@ -16,9 +16,10 @@ from pipelines.sources.compressed import (
     split_compression,
     stored_rate,
 )
-from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
+from pipelines.sources.fields import FieldMap, documents_from_records, line_position
 from pipelines.sources.lines import BLOCK_BYTES, BYTE_ORDER_MARK, MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
+from pipelines.sources.records import Record
 
 
 def csv_units(file: InputFile, part_bytes: int) -> list[Unit]:

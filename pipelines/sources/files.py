@@ -89,7 +89,7 @@ class FilesSource(Source):
         """Path below the source's root, size and content of each file; where that root is does not matter."""
         files = [[file.path, file.size, file.version] for file in self.files]
         found = {"reader": "files", "version": formats.VERSION, "files": files}
-        return found | self.config.sampling()
+        return found | self.config.sampling() | self.config.preparation_identity()
 
     @override
     def size(self) -> int:

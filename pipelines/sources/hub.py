@@ -100,6 +100,7 @@ class HubSource(Source):
             "subset": self.config.subset,
             "split": self.config.split,
             **self.config.sampling(),
+            **self.config.preparation_identity(),
         }
         if self.folder is not None:
             return part | {"files": [[file.path, file.size, file.version] for file in self._files]}

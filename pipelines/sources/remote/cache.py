@@ -31,6 +31,8 @@ LEFT_OVER_SECONDS = 3600
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)b\s*", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
+Blob = bytes
+
 
 def cache_folder() -> Path:
     """Where caches lie: `COUPAGE_CACHE`, else `coupage` in the user's folder of caches."""
@@ -61,7 +63,7 @@ class BlobCache:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_stored": None}
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> Blob | None:
         """The blob of a key; None where it is not there, or not what was stored."""
         path = self._path(key)
         try:
@@ -72,7 +74,7 @@ class BlobCache:
         check, blob = content[:CHECK_BYTES], content[CHECK_BYTES:]
         return blob if xxhash.xxh3_128_digest(blob) == check else None
 
-    def put(self, key: str, blob: bytes) -> None:
+    def put(self, key: str, blob: Blob) -> None:
         """Store a blob, over the one that the key had; one larger than the bound is not stored."""
         if len(blob) + CHECK_BYTES > self.bytes:
             return
