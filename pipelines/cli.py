@@ -620,6 +620,20 @@ def recipe_validate(recipe: RecipeName, set_: Settings = [], json: Json = False)
     validate_recipe_file(recipe, set_, json)
 
 
+@recipe_app.command("sources")
+def recipe_sources(
+    name: Annotated[str | None, typer.Argument(help="One of them, to say more of it.")] = None,
+    json: Json = False,
+) -> None:
+    """List the named sources that a recipe can use."""
+    from pipelines.commands.recipe import list_sources, show_source
+
+    if name is None:
+        list_sources(json)
+    else:
+        show_source(name, json)
+
+
 @recipe_app.command("prompts")
 def recipe_prompts(folder: Annotated[Path, typer.Argument(help="The folder to write.")]) -> None:
     """Copy the prompts that models are asked with, to be edited and named as `synthesize.prompts`."""

@@ -1,8 +1,9 @@
-"""`coupage recipe`: list, show, new, prompts, validate, schema."""
+"""`coupage recipe`: list, show, new, sources, prompts, validate, schema."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.plain import print_json, say
@@ -64,6 +65,54 @@ def new_recipe(file: Path, like: str) -> None:
 
 def _is_copy(path: Path, source: Path) -> bool:
     return path.is_file() and path.read_bytes() == source.read_bytes()
+
+
+def list_sources(json: bool) -> None:
+    """`coupage recipe sources`: the presets, what each is and under which licence."""
+    from pipelines.sources.presets.registry import PRESETS
+
+    if json:
+        print_json({name: _described(name) for name in PRESETS})
+        return
+    width = max(map(len, PRESETS))
+    for name, preset in PRESETS.items():
+        say(f"{name:<{width}}  {preset.about} ({preset.license}{', gated' if preset.gated else ''})")
+    say("`coupage recipe sources NAME` says more; in a recipe: {use: NAME, limit: 1GB}")
+
+
+def show_source(name: str, json: bool) -> None:
+    """`coupage recipe sources NAME`: what a preset stands for."""
+    import yaml
+
+    try:
+        told = _described(name)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if json:
+        print_json(told)
+    else:
+        say(yaml.safe_dump(told, sort_keys=False, width=100).rstrip())
+
+
+def _described(name: str) -> dict[str, Any]:
+    """What there is to say of a preset, with the settings of the hub reader that it stands for."""
+    from pipelines.sources.presets.registry import find_preset
+
+    preset = find_preset(name)
+    languages = preset.languages.codes if preset.languages else []
+    needed = bool(preset.languages and preset.languages.required and not preset.languages.default)
+    given = {"language": languages[0]} if needed else {}
+    told = {
+        "about": preset.about,
+        "page": f"https://huggingface.co/datasets/{preset.dataset}",
+        "license": preset.license,
+        "accept": preset.gated,
+        "unconfirmed": preset.unconfirmed,
+        "languages": " ".join(languages),
+        "settings": preset.expand(name, given),
+        "curate": dict(preset.curate),
+    }
+    return {key: value for key, value in told.items() if value}
 
 
 def copy_prompts(folder: Path) -> None:

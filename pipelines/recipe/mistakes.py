@@ -37,7 +37,7 @@ WORDS = {
 """What pydantic's types of errors are called here; others keep its words."""
 SCALAR = str | int | float | bool
 TAGGED = {
-    "reader": "a source needs `reader`",
+    "reader": "a source needs `use` with the name of a preset, or `reader`",
     "model": "a classifier needs `model`",
     "method": "a synthesis needs `method`",
 }

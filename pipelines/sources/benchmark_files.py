@@ -64,7 +64,7 @@ class _FileColumns:
         self._file = file
         self._split = split_of(file)
 
-    def add(self, row: int, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
+    def add(self, row: int | str, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
         """Take the next record, or say what is wrong with it."""
         number = str(row) if self._map.one_file else f"{self._file}:{row}"
         return self._columns.add(self._file if self._map.is_text else number, self._split, value)

@@ -2,13 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubConfig
+from pipelines.sources.presets.use import PresetSchema, expanded
 from pipelines.sources.python_environment import PythonEnvironmentConfig
 
 SourceConfig = Annotated[
-    FilesConfig | HubConfig | PythonEnvironmentConfig,
-    Field(discriminator="reader"),
+    Annotated[
+        FilesConfig | HubConfig | PythonEnvironmentConfig,
+        Field(discriminator="reader"),
+    ],
+    BeforeValidator(expanded),
+    PresetSchema(),
 ]

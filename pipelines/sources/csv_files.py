@@ -18,9 +18,10 @@ from pipelines.sources.compressed import (
     split_compression,
     stored_rate,
 )
-from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
+from pipelines.sources.fields import FieldMap, documents_from_records, line_position
 from pipelines.sources.lines import BLOCK_BYTES, BYTE_ORDER_MARK, MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
+from pipelines.sources.records import Record
 
 SNIFFED_BYTES = 1 << 16
 """Of a .tsv file so much is looked at to tell whether it has quotes as CSV has them."""

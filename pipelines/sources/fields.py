@@ -18,6 +18,7 @@ from pipelines.sources.conversation_text import rendered
 from pipelines.sources.conversations import Messages, read_conversation, recognised_format
 from pipelines.sources.licences.column import declared_id, loses_words
 from pipelines.sources.paths import ABSENT, found_at, taken_from
+from pipelines.sources.records import NOTHING, Failed, Preparation, Record
 from pipelines.sources.schema import MESSAGES
 from pipelines.sources.turns import NoConversation
 
@@ -58,6 +59,8 @@ class FieldMap:
     fields: Fields
     messages: Messages | None = None
     """Where the conversation of a record is; None: it has a text, or shows by its fields what it is."""
+    preparation: Preparation = NOTHING
+    """What is done with records before."""
 
     def conversation(self, record: dict[str, Any]) -> Messages | None:
         """How a record is read as a conversation; None if it is none."""
@@ -67,7 +70,7 @@ class FieldMap:
 
     def has_text_column(self, schema: pa.Schema) -> bool:
         """Whether the texts of a table can be taken as they are, a column at a time."""
-        return not self.messages and _has_text(schema, self.fields.text)
+        return not (self.messages or self.preparation) and _has_text(schema, self.fields.text)
 
     def of_plain_text(self) -> "FieldMap":
         """The same for text, which has no fields to choose from."""
@@ -81,7 +84,7 @@ class FieldMap:
 class Columns(Protocol):
     """What records become, gathered one by one."""
 
-    def add(self, row: int, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
+    def add(self, row: int | str, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
         """Take the next record, the file's number `row`, or say what is wrong with it."""
         ...
 
@@ -90,12 +93,7 @@ class Columns(Protocol):
         ...
 
 
-Record = tuple[int, int, int, int, Any]
-"""A parsed record and where it was found: its 0-based number among the file's records, the 0-based number of
-its first line (-1 in a file without lines), the byte where that line begins, its bytes, and its value."""
-
-
-def row_position(row: int) -> str:
+def row_position(row: int | str) -> str:
     """Position of a record in a file without lines: its 0-based number, as in its doc_id."""
     return f"row {row}"
 
@@ -113,8 +111,12 @@ def documents_from_records(
     `rate`: bytes of the file for each byte of the records.
     """
     columns = field_map.columns(file)
-    for row, line, byte, size, value in records:
-        reason = columns.add(row, value, quarantine) if isinstance(value, dict) else Reason.NOT_AN_OBJECT
+    for row, line, byte, size, value in field_map.preparation.prepare(records):
+        reason: Reason | None = Reason.NOT_AN_OBJECT
+        if isinstance(value, Failed):
+            reason, value = value.reason, value.record
+        elif isinstance(value, dict):
+            reason = columns.add(row, value, quarantine)
         if reason is None:
             continue
         position = row_position(row) if line < 0 else line_position(line, byte)
@@ -184,7 +186,7 @@ class _Columns:
         )
         self._named = [(path, values) for path, values in named if path is not None]
 
-    def add(self, row: int, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
+    def add(self, row: int | str, value: dict[str, Any], quarantine: Quarantine) -> Reason | None:
         """Take the next document, or say what is wrong with it; only a good record is taken apart."""
         setting = self._field_map.conversation(value)
         reason = self._add_text(value) if setting is None else self._add_conversation(value, setting)
@@ -217,13 +219,12 @@ class _Columns:
         self._template_fields.append(conversation.template_fields)
         return None
 
-    def add_rest(self, row: int, value: dict[str, Any]) -> None:
+    def add_rest(self, row: int | str, value: dict[str, Any]) -> None:
         """Take what the other fields name out of a record; what is left is the metadata."""
         own_id = _usable_id(taken_from(value, self._id)) if self._id else None
         self._ids.append(self._prefix + (own_id or f"{self._file}:{row}"))
         for path, values in self._named:
-            found = taken_from(value, path)
-            values.append(found if isinstance(found, str) and found else None)
+            values.append(_label(taken_from(value, path)))
         if self._license is not None:
             self._add_license(taken_from(value, self._license), value)
         self._metadata.append(metadata_json(value))
@@ -256,6 +257,13 @@ class _Columns:
             messages=messages,
             template_fields=template_fields,
         )
+
+
+def _label(found: Any) -> str | None:
+    """A text; of several, such as the licences found in a file, all."""
+    if isinstance(found, list) and all(isinstance(each, str) for each in found):
+        found = " AND ".join(sorted(set(found)))
+    return found if isinstance(found, str) and found else None
 
 
 def metadata_json(value: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ class FilesSource(Source):
             "version": formats.version_of(file.path for file in self.files),
             "files": files,
         }
-        return found | self.config.sampling()
+        return found | self.config.sampling() | self.config.preparation_identity()
 
     @override
     def size(self) -> int:

@@ -152,7 +152,8 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
         return _Look(PART_SCHEMA.empty_table(), [denied], _Amount(records=1), unit.format)
     if FORMATS[unit.format].count_unit is not None:
         return _look_into_archive(file, unit, field_map)
-    front, records, share = _beginning(file, unit)
+        window = 0 if options.contents else WINDOW_BYTES
+    front, records, share = _beginning(file, unit, window)
     stop = front.size if isinstance(front, _Front) else unit.stop
     documents, bad = _read(file, front, replace(unit, rows=records, stop=stop), field_map)
     found = _Amount(
@@ -217,15 +218,18 @@ def _look_into_archive(file: InputFile, unit: Unit, field_map: FieldMap) -> _Loo
     return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
 
 
-def _beginning(file: InputFile, unit: Unit) -> tuple[InputFile, int | None, float]:
-    """What is read of a file: where from, how many records (None for all), and what share of it that is."""
+def _beginning(file: InputFile, unit: Unit, window: int) -> tuple[InputFile, int | None, float]:
+    """What is read of a file: where from, how many records (None for all), and what share of it that is.
+
+    `window`: about so much of it.
+    """
     if unit.format not in CUT_ANYWHERE:
         rows = unit.rows or 0
-        wanted = max(RECORDS, rows * WINDOW_BYTES // max(1, unit.bytes))
+        wanted = max(RECORDS, rows * window // max(1, unit.bytes))
         return (file, wanted, wanted / rows) if wanted < rows else (file, unit.rows, 1.0)
     count = FORMATS[unit.format].count
     assert count is not None, "what is read from front to back can be counted"
-    window = WINDOW_BYTES
+    window = max(window, WINDOW_BYTES // 64)
     while (found := _front(file, window)) is not None:
         front, share = found
         whole_records = count(front) - 1  # the last one is cut

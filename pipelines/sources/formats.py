@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines.errors import WorkError
 from pipelines.execution.fingerprint import library_versions
+from pipelines.sources import software_heritage
 from pipelines.sources.archives import members as archives
 from pipelines.sources.archives.streams import Archive
 from pipelines.sources.archives.tar_files import tar_members, tar_units
@@ -31,10 +32,12 @@ from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_arrays import count_json_array, read_json_array
 from pipelines.sources.json_files import json_line_units, read_json_lines
 from pipelines.sources.kinds import TEXT_SUFFIXES, about_the_data, unread_suffix
-from pipelines.sources.limit import CountRecords, Cut
+from pipelines.sources.limit import CountRecords, Cut, Limit
 from pipelines.sources.lines import count_rows
 from pipelines.sources.listing import InputFile
+from pipelines.sources.records import Preparation, Value
 from pipelines.sources.remote.secrets import masked
+from pipelines.sources.software_heritage import SoftwareHeritage
 from pipelines.sources.tables import (
     TO_THE_END,
     arrow_units,
@@ -270,7 +273,7 @@ def read_tables(
         if table is not None:
             read += table.num_rows
             yield table
-    _check_unchanged(file, unit, read)
+    _check_unchanged(file, unit, None if field_map.preparation else read)
 
 
 def _set_aside(
@@ -286,8 +289,9 @@ def _set_aside(
     quarantine.add(unit.file, "", reason, why, bytes=lost, records=records)
 
 
-def _check_unchanged(file: InputFile, unit: Unit, read: int) -> None:
-    planned = unit.rows is None or read == unit.rows
+def _check_unchanged(file: InputFile, unit: Unit, read: int | None) -> None:
+    """`read`: how many records; None where they do not tell how many there were."""
+    planned = unit.rows is None or read is None or read == unit.rows
     if planned and (file.remote or unit.content is None or _hash(file) == unit.content):
         return  # a remote file is compared as it is read
     raise _changed(file, "" if planned else f": it was to have {unit.rows:,} records here, and had {read:,}")
@@ -324,9 +328,34 @@ class RecordOptions(SourceOptions):
         default="file", description="What a document is in .txt and .md files: the file, or each line."
     )
 
+    records: str | None = Field(
+        default=None, description="The field with a list of the true records, e.g. the files of a repository."
+    )
+    where: dict[str, Value | tuple[Value, ...]] = Field(
+        default={}, description="Read only records with these values, e.g. {language: [Python, C]}."
+    )
+    contents: Literal["software_heritage"] | None = Field(
+        default=None, description="The store that holds the text of records which have its id alone."
+    )
+
+    @model_validator(mode="after")
+    def _limit_can_be_counted(self) -> Self:
+        if self.contents and self.limit and Limit.parse(self.limit).bytes:
+            raise ValueError(
+                f"`limit` of a source whose contents lie elsewhere is written in documents, such as "
+                f"'100k documents', not {self.limit!r}"
+            )
+        return self
+
     def field_map(self, name: str) -> FieldMap:
         """How records become documents of the source called `name`."""
-        return FieldMap(self.labels(name), self.fields, self.messages)
+        contents = SoftwareHeritage() if self.contents else None
+        preparation = Preparation(self.records, self.where, contents)
+        return FieldMap(self.labels(name), self.fields, self.messages, preparation)
+
+    def preparation_identity(self) -> dict[str, Any]:
+        """The version of what completes records, for the source's identity."""
+        return {"contents": software_heritage.VERSION} if self.contents else {}
 
     def plan(self, files: Sequence[InputFile], part_bytes: int) -> list[Unit]:
         """The units of these files, within the source's limit."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from posixpath import commonpath, dirname
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from pipelines.sources.content import Contents
 from pipelines.sources.first_records import preview_files
 from pipelines.sources.formats import READABLE, RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
+from pipelines.sources.presets.registry import gate_of
 from pipelines.sources.preview import Preview
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -100,6 +102,7 @@ class HubSource(Source):
             "subset": self.config.subset,
             "split": self.config.split,
             **self.config.sampling(),
+            **self.config.preparation_identity(),
         }
         if self.folder is not None:
             return part | {"files": [[file.path, file.size, file.version] for file in self._files]}
@@ -159,7 +162,8 @@ def _hub_files(config: HubConfig, commit: str) -> list[InputFile]:
     root = _root(config, commit)
     with _hub_errors(config):
         paths = [path.removeprefix(f"{root}/") for path in _data_files(config, config.dataset, commit)]
-        found: Any = HfFileSystem().find(root, detail=True)
+        folder = commonpath([dirname(path) for path in paths])
+        found: Any = HfFileSystem().find(f"{root}/{folder}".rstrip("/"), detail=True)
     prefix = root.removeprefix("hf://")
     return [InputFile(path, f"{root}/{path}", found[f"{prefix}/{path}"]["size"]) for path in sorted(paths)]
 
@@ -220,6 +224,15 @@ def _unknown(what: str, name: str, known: list[str], config: HubConfig) -> UserE
     )
 
 
+def _consent_needed(config: HubConfig) -> UserError:
+    terms = gate_of(config.dataset)
+    return UserError(
+        f"{config.dataset} asks for consent before it may be read" + (f": {terms}" if terms else ""),
+        hint=f"Accept the terms on https://huggingface.co/datasets/{config.dataset}, and set "
+        "HF_TOKEN to a token of your account.",
+    )
+
+
 @contextmanager
 def _hub_errors(config: HubConfig) -> Iterator[None]:
     """Say in our terms what went wrong while the dataset was looked up."""
@@ -230,10 +243,7 @@ def _hub_errors(config: HubConfig) -> Iterator[None]:
     except CoupageError:
         raise
     except GatedRepoError as error:
-        raise UserError(
-            f"{config.dataset} asks for consent before it may be read",
-            hint="Accept its terms on the hub and set HF_TOKEN to a token of your account.",
-        ) from error
+        raise _consent_needed(config) from error
     except RevisionNotFoundError as error:
         raise UserError(
             f"{config.dataset} has no revision {config.revision}", hint="Check `revision`."

@@ -11,10 +11,11 @@ import pyarrow as pa
 from filters.text.json_elements import ElementEnds
 from pipelines.sources.base import SAMPLE_BYTES, Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import Stream, broken, lost_behind, open_stream, stored_rate
-from pipelines.sources.fields import FieldMap, Record, documents_from_records, row_position
+from pipelines.sources.fields import FieldMap, documents_from_records, row_position
 from pipelines.sources.json_failure import json_failure
 from pipelines.sources.lines import BLOCK_BYTES, BYTE_ORDER_MARK, MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
+from pipelines.sources.records import Record
 
 
 class _Element(NamedTuple):

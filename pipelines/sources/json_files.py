@@ -8,10 +8,11 @@ import pyarrow as pa
 from pipelines.sources import lines
 from pipelines.sources.base import Quarantine, Unit, stored_bytes
 from pipelines.sources.compressed import split_compression
-from pipelines.sources.fields import FieldMap, Record, documents_from_records, line_position
+from pipelines.sources.fields import FieldMap, documents_from_records, line_position
 from pipelines.sources.json_arrays import array_unit, begins_an_array
 from pipelines.sources.json_failure import json_failure
 from pipelines.sources.listing import InputFile
+from pipelines.sources.records import Record
 
 
 def json_line_units(file: InputFile, part_bytes: int) -> list[Unit]:

@@ -12,13 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import xxhash
 
-if TYPE_CHECKING:
-    from pipelines.sources.base import Unit
-
+from pipelines.sources.unit import Shares, Unit
 
 VERSION = 1
 """To be raised when the same limit gives other documents."""
@@ -31,10 +28,10 @@ PIECES = 1000
 _SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 _LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt]?)b|([kmb]?)\s*documents?)\s*", re.IGNORECASE)
 
-Cut = Callable[[int], "Sequence[Unit]"]
+Cut = Callable[[int], Sequence[Unit]]
 """Cuts a file into units of about so many bytes."""
 
-CountRecords = Callable[["Unit"], int]
+CountRecords = Callable[[Unit], int]
 """Counts the records of a unit, bad ones included, whose number is not known from planning."""
 
 
@@ -123,7 +120,7 @@ class _Piece:
         """Its share of the unit's."""
         if not self.records:
             return self.unit.bytes
-        return self.unit.bytes * self.stop // self.records - self.unit.bytes * self.start // self.records
+        return Shares(self.unit.bytes, self.records).of(self.start, self.stop)
 
     def and_before(self) -> Unit:
         """The unit up to the end of this piece."""

@@ -20,6 +20,7 @@ from pipelines.recipe.find import files_of, shipped_recipes
 from pipelines.recipe.load import load_recipe, validate_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.yaml_text import parse_recipe_text
+from pipelines.sources.presets.registry import PRESETS
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
@@ -203,6 +204,37 @@ def test_people_are_masked_on_the_web_and_keys_in_code(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_names_the_licence_of_every_source(name: str) -> None:
     assert all(config.license for config in load_recipe(name).sources.values())
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_source_is_a_preset_with_little_beside_it(name: str) -> None:
+    written = yaml.safe_load(shipped_recipes()[name].read_text())["sources"]
+    for source, settings in written.items():
+        preset = PRESETS[settings["use"]]
+        assert settings.keys() <= {"use", "language", "domain", "limit", "priority"}, source
+        assert load_recipe(name).sources[source].dataset == preset.dataset  # type: ignore[union-attr]
+        assert settings.get("domain") != preset.domain, "which goes without saying"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_group_of_a_mixture_is_fed(name: str) -> None:
+    recipe = load_recipe(name)
+    domains = {recipe.for_source(source).domain for source in recipe.sources}
+    made = {synthesis for synthesis in recipe.synthesize.methods}
+    for mixture in recipe.mixtures.values():
+        assert set(mixture.weights) <= domains | made
+        assert set(mixture.synthetic) <= set(mixture.weights)
+
+
+SIZES = {"code_math": (180, 8819), "medicine": (191, 9554), "russian": (224, 12075)}
+"""Lines and bytes of the templates before there were presets."""
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_is_a_third_as_long_as_without_presets(name: str) -> None:
+    text = shipped_recipes()[name].read_bytes()
+    lines, size = SIZES[name]
+    assert (text.count(b"\n") * 3 <= lines, len(text) * 3 <= size) == (True, True)
 
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
