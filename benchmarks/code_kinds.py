@@ -1,4 +1,4 @@
-"""What we decide of source files beside what github-linguist's own tests expect: languages, generated, vendored.
+"""What we decide of source files beside what github-linguist's own tests expect.
 
 `python benchmarks/code_kinds.py FOLDER_OF_LINGUIST`, a checkout of https://github.com/github-linguist/linguist.
 Its tests are read, not run: every assertion of a file's kind that stands on one line.

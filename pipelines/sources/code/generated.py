@@ -1,7 +1,7 @@
-"""Which files a program wrote: by their path, by what their first or last lines say, or by the length of lines.
+"""Which files a program wrote: by their path, by what their first or last lines say, by the length of lines.
 
-The rules are those of github-linguist (`lib/linguist/generated.rb`), and one more: a mark near the top that says
-`@generated`, or generated and not to be edited, counts in every language.
+The rules are those of github-linguist (`lib/linguist/generated.rb`), and one more: a mark near the top that
+says `@generated`, or generated and not to be edited, counts in every language.
 """
 
 from __future__ import annotations
@@ -173,7 +173,10 @@ def _is_converted_postscript(lines: _Lines) -> bool:
         return True
     creator = next((line for line in lines.part(slice(10)) if line.startswith(b"%%Creator: ")), b"")
     drawn = any(line.startswith(b"%%Title: EAGLE Drawing ") for line in lines.part(slice(5)))
-    by_program = rb"[0-9]|draw|mpage|ImageMagick|inkscape|MATLAB|PCBNEW|pnmtops|\(Unknown\)|Serif Affinity|Filterimage -tops"
+    by_program = (
+        rb"[0-9]|draw|mpage|ImageMagick|inkscape|MATLAB|PCBNEW|pnmtops"
+        rb"|\(Unknown\)|Serif Affinity|Filterimage -tops"
+    )
     return re.search(by_program, creator) is not None or (b"EAGLE" in creator and drawn)
 
 

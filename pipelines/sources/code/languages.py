@@ -1,4 +1,4 @@
-"""The programming language of a file: by modeline, name, shebang, suffix, and content where those leave several.
+"""The programming language of a file: by modeline, name, shebang, suffix and content.
 
 The order of these is that of github-linguist, and so are the names. Where linguist asks a classifier at last,
 the language is taken whose main suffix it is, then the more popular one, then the first by name.
@@ -41,15 +41,18 @@ _MANUAL_PAGE = re.compile(r"\.(?:[1-9](?![0-9])[a-z_0-9]*|0p|n|man|mdoc)(?:\.in)
 _LONG_RUN = re.compile(rb"(\s{100})\s+|(\w{100})\w+")
 
 WELL_KNOWN = frozenset(
-    """Ada|Agda|Assembly|Astro|Awk|Batchfile|C|C#|C++|CMake|CSS|Clojure|CoffeeScript|Common Lisp|Crystal|Cuda|Cython|D|Dart
-Dockerfile|Elixir|Elm|Emacs Lisp|Erlang|F#|Fortran|Fortran Free Form|GDScript|GLSL|Go|Groovy|HCL|Haskell|Idris|Java|JavaScript|Julia|Kotlin
-Lean|Less|Lua|MATLAB|Makefile|Mojo|Nim|Nix|OCaml|Objective-C|Objective-C++|PHP|PLSQL|PLpgSQL|Pascal|Perl|PowerShell|Prolog
-Protocol Buffer|Python|R|Racket|Raku|Rocq Prover|Ruby|Rust|SCSS|SQL|Sass|Scala|Scheme|Shell|Solidity|Standard ML|Starlark
-Stylus|Svelte|Swift|SystemVerilog|TSX|Tcl|TeX|Thrift|TypeScript|VHDL|Vala|Verilog|Vim script|Visual Basic .NET|Vue|Zig""".replace(
-        "\n", "|"
+    (
+        "Ada|Agda|Assembly|Astro|Awk|Batchfile|C|C#|C++|CMake|CSS|Clojure|CoffeeScript|"
+        "Common Lisp|Crystal|Cuda|Cython|D|Dart|Dockerfile|Elixir|Elm|Emacs Lisp|Erlang|F#|"
+        "Fortran|Fortran Free Form|GDScript|GLSL|Go|Groovy|HCL|Haskell|Idris|Java|JavaScript|"
+        "Julia|Kotlin|Lean|Less|Lua|MATLAB|Makefile|Mojo|Nim|Nix|OCaml|Objective-C|Objective-C++|"
+        "PHP|PLSQL|PLpgSQL|Pascal|Perl|PowerShell|Prolog|Protocol Buffer|Python|R|Racket|Raku|"
+        "Rocq Prover|Ruby|Rust|SCSS|SQL|Sass|Scala|Scheme|Shell|Solidity|Standard ML|Starlark|"
+        "Stylus|Svelte|Swift|SystemVerilog|TSX|Tcl|TeX|Thrift|TypeScript|VHDL|Vala|Verilog|"
+        "Vim script|Visual Basic .NET|Vue|Zig"
     ).split("|")
 )
-"""Languages whose suffixes mean source code in any folder; those of rarer languages often mean other things there."""
+"""Languages whose suffixes mean source code in any folder; those of rarer ones often mean other things."""
 
 
 class Language(NamedTuple):
