@@ -115,6 +115,7 @@ class Reason(StrEnum):
     CORRUPT_BZIP2 = "corrupt bzip2"
     TOO_LARGE = "record too large"
     UNREADABLE = "unreadable file"
+    BINARY = "binary file"
     UNREADABLE_ROWS = "unreadable rows"
     PERMISSION = "permission denied"
 

@@ -24,7 +24,7 @@ from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, also compressed."""
+    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, source code."""
 
     reader: Literal["files"]
     path: str = Field(
@@ -88,7 +88,8 @@ class FilesSource(Source):
     def identity(self) -> dict[str, Any]:
         """Path below the source's root, size and content of each file; where that root is does not matter."""
         files = [[file.path, file.size, file.version] for file in self.files]
-        return {"reader": "files", "version": formats.VERSION, "files": files}
+        identity: dict[str, Any] = {"reader": "files", "version": formats.VERSION, "files": files}
+        return identity | formats.versions_of(files)
 
     @override
     def size(self) -> int:

@@ -18,7 +18,7 @@ from typing_extensions import override
 from pipelines.sources.base import Limit, Quarantine, Reason, Unit
 from pipelines.sources.compressed import open_stream, split_compression, stored_rate
 from pipelines.sources.fields import FieldMap
-from pipelines.sources.formats import FORMATS, RecordOptions, plan_files, suffix_of
+from pipelines.sources.formats import FORMATS, SOURCE_FILE, RecordOptions, plan_files, suffix_of
 from pipelines.sources.listing import InputFile
 from pipelines.sources.preview import Preview, Refused
 from pipelines.sources.quarantine import formats_in_words
@@ -196,7 +196,7 @@ def _extrapolated(seen: list[_Look], same: list[InputFile]) -> _Amount:
     """What all files of a kind hold, by what some of them do."""
     looked_at = sum((look.amount for look in seen), _Amount())
     whole = looked_at.times(sum(file.size for file in same) / max(1, looked_at.stored))
-    is_a_document = seen[0].format == "text file"
+    is_a_document = seen[0].format in ("text file", SOURCE_FILE)
     return replace(whole, records=len(same)) if is_a_document else whole
 
 

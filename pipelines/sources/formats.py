@@ -10,6 +10,9 @@ from pydantic import Field
 
 from pipelines.errors import WorkError
 from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.code.languages import code_suffix
+from pipelines.sources.code.source_files import FORMAT as SOURCE_FILE
+from pipelines.sources.code.source_files import read_source_file, source_file_units
 from pipelines.sources.compressed import COMPRESSIONS, split_compression
 from pipelines.sources.content import content_hash
 from pipelines.sources.conversations import FORMATS as CONVERSATIONS
@@ -54,7 +57,7 @@ TEXT_SUFFIXES = (".txt", ".md")
 COLUMNAR_SUFFIXES = (".parquet", ".arrow")
 """Not read when the file as a whole is compressed: they are read from within."""
 
-READABLE = f"{' '.join(UNITS)} (all but {' and '.join(COLUMNAR_SUFFIXES)} also with {' '.join(COMPRESSIONS)})"
+READABLE = f"{' '.join(UNITS)} (all but {' and '.join(COLUMNAR_SUFFIXES)} also with {' '.join(COMPRESSIONS)}), and source code by its suffix"
 """The suffixes in words, for hints."""
 
 
@@ -74,13 +77,17 @@ FORMATS: dict[str, Format] = {
     "csv": Format(read_csv, count_csv),
     "text file": Format(read_text_file),
     "text lines": Format(read_text_lines, count_rows),
+    SOURCE_FILE: Format(read_source_file),
 }
 
 
 def suffix_of(path: str) -> str | None:
-    """The suffix by which a file is read, without that of its compression; None if nothing reads it."""
+    """The suffix by which a file is read, without that of its compression; None if nothing reads it.
+
+    A suffix in `UNITS` goes before that of a programming language.
+    """
     name, compression = split_compression(path)
-    suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None)
+    suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None) or code_suffix(name)
     return None if compression and suffix in COLUMNAR_SUFFIXES else suffix
 
 
@@ -92,7 +99,7 @@ def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = F
         if text_lines and suffix in TEXT_SUFFIXES:
             yield from text_line_units(file, part_bytes)
         else:
-            yield from UNITS[suffix](file, part_bytes)
+            yield from UNITS.get(suffix, source_file_units)(file, part_bytes)
 
 
 def count_records(files: Iterable[InputFile]) -> CountRecords:

@@ -10,7 +10,7 @@ VERSION = 1
 """To be raised when the same bytes become another text, or count as binary."""
 
 MAX_SOURCE_BYTES = 1 << 20
-"""Larger files of a repository are data or were written by programs; also linguist's bound for showing one."""
+"""Larger files of a repository are data or were written by programs; also linguist's bound."""
 
 BINARY_HEAD = 8_000
 """A zero byte among so many makes a file binary, as in git."""
