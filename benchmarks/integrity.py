@@ -19,9 +19,9 @@ from typing import Any
 import mixers.files
 from pipelines.commands.run import run
 from pipelines.execution import manifest, output, sealed_folder
-from pipelines.execution.executors.base import missing_tasks, run_task
+from pipelines.execution.executors.base import run_task
 from pipelines.execution.executors.local import WorkerPool
-from pipelines.execution.output import read_receipt
+from pipelines.execution.schedule import Schedule
 from pipelines.execution.seal import check_run
 from pipelines.sources import content
 
@@ -40,7 +40,7 @@ def main(file: Path, workdir: Path) -> None:
     workdir.mkdir(parents=True, exist_ok=True)
     recipe = workdir / "integrity.yaml"
     recipe.write_text(RECIPE.format(file=file.resolve()))
-    WorkerPool.run_stage = _in_this_process  # type: ignore[method-assign]
+    WorkerPool.run = _in_this_process  # type: ignore[method-assign]
     for module, name in (
         (content, "_hash_in_state"),
         (output, "hash_file"),
@@ -82,10 +82,10 @@ def _timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return timed
 
 
-def _in_this_process(self: Any, stage: Any, workdir: Path, tasks: int, done: Callable[[Any], None]) -> None:
-    for task in missing_tasks(stage.folder(workdir), tasks):
-        run_task(stage, workdir, task)
-        done(read_receipt(stage.folder(workdir), task))
+def _in_this_process(self: WorkerPool, schedule: Schedule) -> None:
+    while taken := schedule.take():
+        run_task(taken[0].stage, schedule.workdir, taken[0].task)
+        schedule.done(taken[0])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pipelines.execution.executors.local import WorkerPool
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.progress import Progress
-from pipelines.execution.run_stage import run_stages
+from pipelines.execution.run_stages import run_stages
 from pipelines.execution.stage import Stage
 
 SUMMARY = "summary.json"
@@ -56,7 +56,7 @@ def run_job(job: Job, output: Path, workers: int | None, console: Console) -> di
     if (done := _summary(output, job)) is not None:
         return done
     with only_run_in(output / WORK), Progress(console) as progress:
-        with WorkerPool(workers or os.cpu_count() or 1, progress.warn, progress.hear) as pool:
+        with WorkerPool(workers or os.cpu_count() or 1) as pool:
             run_stages(job.stages, output / WORK, pool, progress)
         _remove(output, job.results)
         summary = {

@@ -22,7 +22,7 @@ from pipelines.execution.executors.registry import make_executor
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.manifest import Damaged
 from pipelines.execution.progress import Progress
-from pipelines.execution.run_stage import run_stages
+from pipelines.execution.run_stages import run_stages
 from pipelines.execution.seal import RunRecord, read_run, write_attempt
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph, build_graph
@@ -161,7 +161,7 @@ def run_stages_of(
         line = f"warning: not looked at: {error}"
         console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
     with Progress(console) as progress:
-        tasks = make_executor(executor, loaded.executor, workers, progress.warn, progress.hear)
+        tasks = make_executor(executor, loaded.executor, workers)
         with only_run_in(folder), tasks:
             inputs.pin(loaded)
             graph = build_graph(loaded, inputs)

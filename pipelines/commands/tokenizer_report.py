@@ -16,10 +16,11 @@ from pipelines.commands.tokenizer import user_errors
 from pipelines.commands.tokenizer_tables import print_report
 from pipelines.errors import UserError
 from pipelines.plain import print_json
-from pipelines.sources.base import Limit, Quarantine
+from pipelines.sources.base import Quarantine
 from pipelines.sources.formats import plan_files
 from pipelines.sources.given_files import GivenFiles
 from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.limit import Limit
 from pipelines.sources.listing import InputFile
 from pipelines.sources.quarantine import count_quarantine
 from pipelines.stages.parts import slices_by_text, text_size

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,24 +14,64 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
+from rich.text import Text
+from typing_extensions import override
 
 from mixers.printable import printable
 from pipelines.execution.counts import Counts
-from pipelines.execution.executors.base import COMPILING, Told
 from pipelines.execution.manifest import Receipt
+from pipelines.execution.shared_pass import SharedPass
 from pipelines.execution.stage import Stage
+from pipelines.execution.told import COMPILING, Told
 
 SECONDS_BETWEEN_LINES = 10.0
 
 
+class _TimeRemaining(TimeRemainingColumn):
+    """Nothing for all stages together: how many tasks the later ones have is not known."""
+
+    @override
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.fields["rate"] else Text("")
+
+
+@dataclass
+class _Running:
+    """A stage that was begun."""
+
+    label: str
+    tasks: int
+    done: int
+    bar: TaskID
+    started: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+    counts: Counts = field(default_factory=Counts)
+    compiles: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def rate(self) -> str:
+        """What it does in a second of time, with as many tasks at once as it had, since this run began it."""
+        seconds = max(self.seconds, 1e-3)
+        text = self.counts.number("text_bytes_read") + self.counts.number("text_bytes_written")
+        if text:
+            return f"{text / 1e6 / seconds:.1f} MB/s of text"
+        unit, flow = max(self.counts.flows.items(), key=lambda item: item[1].left, default=("", None))
+        return f"{flow.left / seconds:,.0f} {unit}/s" if flow and flow.left else ""
+
+
 class Progress:
-    """Progress of one run. Use as a context manager."""
+    """Progress of one run: a bar for each stage that runs, one for all. Use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -40,19 +81,15 @@ class Progress:
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}", justify="right", markup=False),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            _TimeRemaining(),
             console=console,
             disable=not console.is_terminal,
         )
-        self._bar: TaskID | None = None
-        self._counts = Counts()
-        self._done = self._tasks = 0
-        self._started = self._told = 0.0
-        self._label = ""
-        self._numbers: dict[str, int] = {}
-        self._cached: set[str] = set()
+        self._all: TaskID | None = None
+        self._running: dict[str, _Running] = {}
+        self._stages: set[str] = set()
+        self._finished: set[str] = set()
         self._log: Path | None = None
-        self._compiles = False
 
     def __enter__(self) -> Self:
         """Show the bars."""
@@ -68,54 +105,59 @@ class Progress:
             self._write(f"{kind.__name__ if kind else ''}: {error}")
 
     def expect(self, stages: Sequence[Stage], log: Path) -> None:
-        """These stages come, in this order; what is said of them is also written to a file in `log`."""
-        self._numbers = {stage.label: number for number, stage in enumerate(stages, 1)}
+        """These stages come; what is said of them is also written to a file in `log`."""
+        self._stages = {stage.slug for stage in stages}
+        self._all = self._bars.add_task("stages", total=len(self._stages), rate="")
         log.mkdir(parents=True, exist_ok=True)
         self._log = log / f"{datetime.now():%Y-%m-%dT%H-%M-%S}.log"
 
     def cached(self, stage: Stage) -> None:
         """A stage was found finished."""
-        if stage.label in self._cached:
-            return
-        self._cached.add(stage.label)
-        self._say(f"{self._place(stage)}{stage.label}: cached")
-        self._bars.add_task(stage.label, total=1, completed=1, rate="cached")
+        if stage.slug not in self._finished:
+            self._say(f"{self._finish([stage])}{stage.label}: cached")
 
-    def start(self, stage: Stage, tasks: int, receipts: Iterable[Receipt]) -> None:
-        """A stage begins; `receipts` are of tasks that an earlier run finished."""
-        self._label, self._tasks = stage.label, tasks
-        self._counts, self._compiles = Counts(), False
-        self._started = self._told = time.monotonic()
-        self._done = len(list(receipts))
-        self._bar = self._bars.add_task(stage.label, total=tasks, completed=self._done, rate="")
-        resumed = f", {self._done} of them done before" if self._done else ""
-        self._say(f"{self._place(stage)}{stage.label}: {tasks} tasks{resumed}")
+    def start(self, stage: Stage, tasks: int, done: int) -> None:
+        """A stage begins; an earlier run finished `done` of its tasks."""
+        self._finished.difference_update(each.slug for each in _members(stage))
+        bar = self._bars.add_task(stage.label, total=tasks, completed=done, rate=" ")
+        self._running[stage.slug] = _Running(stage.label, tasks, done, bar)
+        resumed = f", {done} of them done before" if done else ""
+        self._say(f"{stage.label}: {tasks} tasks{resumed}")
 
-    def hear(self, told: Told) -> None:
+    def hear(self, stage: Stage, told: Told) -> None:
         """A task says how far it has come; that it compiles kernels is said once a stage."""
-        if told == COMPILING and self._compiles:
+        running = self._running[stage.slug]
+        if told == COMPILING and running.compiles:
             return
-        self._compiles |= told == COMPILING
-        self._say(f"{self._label}: {told.line}")
-        if self._bar is not None:
-            self._bars.update(self._bar, rate=told.line.partition(";")[0])
+        running.compiles |= told == COMPILING
+        self._say(f"{stage.label}: {told.line}")
+        self._bars.update(running.bar, rate=told.line.partition(";")[0])
 
-    def advance(self, receipt: Receipt) -> None:
+    def advance(self, stage: Stage, receipt: Receipt) -> None:
         """A task ended."""
-        self._done += 1
-        self._counts.update(receipt.counts)
-        if self._bar is not None:
-            self._bars.update(self._bar, advance=1, rate=self._rate())
-        if time.monotonic() - self._told > SECONDS_BETWEEN_LINES:
-            self._told = time.monotonic()
-            self._say(f"{self._label}: {self._done} of {self._tasks} tasks, {self._rate()}")
+        running = self._running[stage.slug]
+        running.done += 1
+        running.counts.update(receipt.counts)
+        self._bars.update(running.bar, advance=1, rate=running.rate or " ")
+        if time.monotonic() - running.told > SECONDS_BETWEEN_LINES:
+            running.told = time.monotonic()
+            self._say(f"{stage.label}: {running.done} of {running.tasks} tasks, {running.rate}")
 
     def end(self, stage: Stage) -> None:
-        """A stage is finished."""
-        seconds = time.monotonic() - self._started
-        compiled = " with compiling" if self._compiles else ""
-        parts = [f"{self._done} tasks in {seconds:.1f} s{compiled}", self._rate()]
-        self._say(f"{stage.label}: {', '.join(filter(None, parts))}")
+        """A stage is finished: a line takes the place of its bar."""
+        running = self._running.pop(stage.slug)
+        compiled = " with compiling" if running.compiles else ""
+        parts = [f"{running.done} tasks in {running.seconds:.1f} s{compiled}", running.rate]
+        line = f"{self._finish(_members(stage))}{stage.label}: {', '.join(filter(None, parts))}"
+        self._bars.remove_task(running.bar)
+        self._say(line, above_bars=True)
+
+    def _finish(self, stages: Sequence[Stage]) -> str:
+        """How many stages of how many are finished, with these."""
+        self._finished.update(stage.slug for stage in stages)
+        if self._all is not None:
+            self._bars.update(self._all, completed=len(self._finished))
+        return f"[{len(self._finished)} of {len(self._stages)}] "
 
     def warn(self, message: str) -> None:
         """Say something that should not be missed."""
@@ -124,13 +166,9 @@ class Progress:
         )
         self._write(f"warning: {message}")
 
-    def _place(self, stage: Stage) -> str:
-        number = self._numbers.get(stage.label)
-        return f"[{number} of {len(self._numbers)}] " if number else ""
-
-    def _say(self, line: str) -> None:
-        """A line where no bar shows it."""
-        if not self._console.is_terminal:
+    def _say(self, line: str, *, above_bars: bool = False) -> None:
+        """A line; on a terminal bars say most of them."""
+        if above_bars or not self._console.is_terminal:
             self._console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
         self._write(line)
 
@@ -139,10 +177,6 @@ class Progress:
             with self._log.open("a", encoding="utf-8", errors="replace") as file:
                 file.write(f"{datetime.now():%H:%M:%S} {printable(line)}\n")
 
-    def _rate(self) -> str:
-        seconds = max(time.monotonic() - self._started, 1e-3)
-        text = self._counts.number("text_bytes_read") + self._counts.number("text_bytes_written")
-        if text:
-            return f"{text / 1e6 / seconds:.1f} MB/s of text"
-        unit, flow = max(self._counts.flows.items(), key=lambda item: item[1].left, default=("", None))
-        return f"{flow.left / seconds:,.0f} {unit}/s" if flow and flow.left else ""
+
+def _members(stage: Stage) -> Sequence[Stage]:
+    return stage.members if isinstance(stage, SharedPass) else [stage]

@@ -7,7 +7,7 @@ so any number of workers on any machine writes the same files.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,9 @@ from pipelines.execution.manifest import (
     read_manifest,
 )
 from pipelines.execution.output import Output, Task, TaskOutput
+
+Inputs = Mapping[str, Manifest]
+"""The manifests of a stage's inputs, by their labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,21 @@ class Stage(ABC):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         """Do one task: write files and counts to `output`."""
 
+    def task_key(self, task: Task, inputs: Inputs) -> Any:
+        """What decides a task's files, besides `task_settings` and code, JSON-able.
+
+        Tasks alike in all of this are done once. None where all of the stage decides, as of most.
+        """
+        return None
+
+    def task_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Of this stage's settings, or of an earlier output's, those that decide every task."""
+        return settings
+
+    def carried_name(self, name: str, old: int, old_task: Task, new: int, task: Task) -> str | None:
+        """What a file of task number `old` is called as one of the equal task `new`; None: nobody knows."""
+        return name if old == new else None
+
     def finish(self, workdir: Path, output: Output) -> None:  # noqa: B027
         """Write the files that need all tasks to be done. Most stages have none."""
 
@@ -68,6 +86,14 @@ class Stage(ABC):
     def serves(self) -> bool:
         """Whether its tasks serve a model, for which they want an accelerator."""
         return False
+
+    @property
+    def alone(self) -> str:
+        """Names what no two stages of a run may use at the same time, such as most of a machine's memory.
+
+        Empty where it may run beside any other, as nearly all stages may.
+        """
+        return ""
 
     def expected_entries(self, workdir: Path) -> dict[str, int]:
         """What must have entered this stage, by unit, according to the manifests of its inputs."""
@@ -158,6 +184,15 @@ class SingleTaskStage(Stage):
     @override
     def tasks(self, workdir: Path) -> list[Task]:
         return [{}]
+
+
+class ReducingStage(SingleTaskStage):
+    """One task over all documents, whose memory grows with their number: one of them runs at a time."""
+
+    @property
+    @override
+    def alone(self) -> str:
+        return "the memory for all documents"
 
 
 AnyStage = TypeVar("AnyStage", bound=Stage)

@@ -1,9 +1,8 @@
 """The interface of sources: units to read, each of which yields documents and sets bad records aside."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pipelines.sources.passed_over import PassedOver
+from pipelines.sources import limit
+from pipelines.sources.limit import CountRecords, Cut, Limit
+from pipelines.sources.passed_over import OTHER_KINDS, PassedOver
 from pipelines.sources.preview import Preview
 from pipelines.sources.schema import MESSAGES, PART_SCHEMA
 
@@ -113,6 +114,14 @@ class Reason(StrEnum):
     CORRUPT_XZ = "corrupt xz"
     TRUNCATED_BZIP2 = "truncated bzip2"
     CORRUPT_BZIP2 = "corrupt bzip2"
+    TRUNCATED_ZIP = "truncated zip"
+    CORRUPT_ZIP = "corrupt zip"
+    TRUNCATED_TAR = "truncated tar"
+    CORRUPT_TAR = "corrupt tar"
+    UNSAFE_MEMBER = "unsafe member of an archive"
+    ENCRYPTED = "encrypted"
+    BOMB = "archive that becomes too large"
+    NESTED_ARCHIVE = "archive within an archive"
     TOO_LARGE = "record too large"
     UNREADABLE = "unreadable file"
     BINARY = "binary file"
@@ -135,6 +144,9 @@ QUARANTINE_SCHEMA = pa.schema(
 QUARANTINE_ROWS = 10_000
 """So many bad records are held in memory."""
 
+KINDS_OF_A_TASK = 100
+"""So many kinds of what archives hold and is not read are counted apart."""
+
 
 class BadRecord(NamedTuple):
     """One entry of the quarantine: a record, or a run of them that cannot be told apart."""
@@ -150,7 +162,7 @@ class BadRecord(NamedTuple):
     def described(self) -> str:
         """Why it is bad, and what it has in the place of what is missing."""
         missing = (Reason.NO_TEXT, Reason.NO_MESSAGES, Reason.NO_LABEL)
-        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE)
+        telling = (*missing, Reason.CSV_HEADER, Reason.UNREADABLE, Reason.UNSAFE_MEMBER)
         return f"{self.reason}: {self.sample}" if self.reason in telling and self.sample else self.reason
 
 
@@ -175,6 +187,8 @@ class Quarantine:
     """What was lost, by reason."""
     recognised: Counter[str] = field(default_factory=Counter)
     """Good records that were read as conversations because of their fields, by format."""
+    passed_over: dict[str, PassedOver] = field(default_factory=dict)
+    """What archives hold that is not read, by kind."""
 
     def add(
         self,
@@ -209,6 +223,13 @@ class Quarantine:
                 return
             self.flush()
         self.rows.append(row)
+
+    def pass_over(self, kind: str, path: str) -> None:
+        """Count something that is in an archive and is no document."""
+        if kind not in self.passed_over and len(self.passed_over) >= KINDS_OF_A_TASK:
+            kind = OTHER_KINDS
+        earlier = self.passed_over.get(kind, PassedOver(kind, 0, path))
+        self.passed_over[kind] = earlier._replace(files=earlier.files + 1)
 
     @property
     def lost_records(self) -> int:
@@ -338,63 +359,6 @@ def batched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-_SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
-_LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt]?)b|([kmb]?)\s*documents?)\s*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Limit:
-    """How much of a source is read.
-
-    Both kinds are applied when units are planned, so they do not depend on the number of workers.
-    `100k documents`: exactly the first 100,000 records of the source, bad ones included.
-    `2GB`: whole units, in order, until their bytes reach the limit: at most one unit more. Bytes are those of
-    `Unit.bytes`: uncompressed for JSONL, Parquet, CSV and text; as stored for compressed files.
-    """
-
-    documents: int | None = None
-    bytes: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Limit":
-        """Read `100k documents` or `2GB`; decimal units."""
-        match = _LIMIT.fullmatch(text)
-        if match is None:
-            raise ValueError(f"a limit is written '100k documents' or '2GB', not {text!r}")
-        number, byte_scale, document_scale = match.groups()
-        amount = round(float(number) * _SCALE[(byte_scale or document_scale or "").lower()])
-        if amount < 1:
-            raise ValueError(f"a limit of {text!r} leaves nothing")
-        return cls(documents=amount) if document_scale is not None else cls(bytes=amount)
-
-    def apply(self, units: Iterable[Unit], count: "CountRecords") -> Iterator[Unit]:
-        """The units within the limit, the last one cut to its records; asks for no unit beyond."""
-        read = 0
-        for unit in units:
-            if self.documents is None:
-                yield unit
-                read += unit.bytes
-            else:
-                rows = unit.rows if unit.rows is not None else count(unit)
-                left = self.documents - read
-                yield (
-                    unit
-                    if rows <= left
-                    else replace(unit, rows=left, bytes=Shares(unit.bytes, rows).of(0, left))
-                )
-                read += rows
-            if read >= (self.documents or self.bytes or 0):
-                return
-
-
-class CountRecords(Protocol):
-    """Counts the records of a unit whose number is not known from planning."""
-
-    def __call__(self, unit: Unit) -> int:
-        """Number of records, bad ones included."""
-        ...
-
-
 class SourceOptions(BaseModel):
     """What every reader lets a recipe say about a source."""
 
@@ -414,7 +378,7 @@ class SourceOptions(BaseModel):
     )
     limit: str | None = Field(
         default=None,
-        description="'100k documents' (exactly the first ones) or '2GB' (whole units, in order).",
+        description="'100k documents' (exactly so many) or '2GB': a sample spread evenly over the files.",
     )
 
     @field_validator("limit")
@@ -428,9 +392,17 @@ class SourceOptions(BaseModel):
         """The labels of the documents of the source called `name`."""
         return Labels(name, self.domain or name, self.language, self.license)
 
-    def limited(self, units: Iterable[Unit], count: CountRecords) -> list[Unit]:
-        """The units within this source's limit."""
-        return list(units if self.limit is None else Limit.parse(self.limit).apply(units, count))
+    def limited(
+        self, files: Mapping[str, Cut], total: int, part_bytes: int, count: CountRecords
+    ) -> list[Unit]:
+        """The units of files, by their paths, within this source's limit; `total`: the bytes of all files."""
+        if self.limit is None:
+            return [unit for cut in files.values() for unit in cut(part_bytes)]
+        return Limit.parse(self.limit).sample(files, total, part_bytes, count)
+
+    def sampling(self) -> dict[str, Any]:
+        """What decides which records a limit leaves, for the source's identity."""
+        return {"sampling": limit.VERSION} if self.limit else {}
 
     def limited_size(self, size: int) -> int:
         """Of `size` bytes those within a limit in bytes; a limit in documents cannot be told in bytes."""

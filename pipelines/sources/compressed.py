@@ -48,10 +48,35 @@ COMPRESSIONS: dict[str, Compression] = {
 }
 """By suffix."""
 
+SHORT_SUFFIXES = {".tgz": ".tar.gz", ".tbz2": ".tar.bz2", ".txz": ".tar.xz", ".tzst": ".tar.zst"}
+
+MAX_RATIO = 200
+"""An archive that becomes more than so many times its size is a bomb.
+
+Text becomes 3 to 20 times smaller, logs at best 100 times; the zeros of a bomb more than 1,000 times.
+"""
+FREE_BYTES = 64 << 20
+"""So much may come of the smallest archive: what repeats itself a lot compresses well."""
+
+
+class Budget:
+    """How much may come of an archive in all, however it is packed within."""
+
+    def __init__(self, stored: int) -> None:
+        self.left = stored * MAX_RATIO + FREE_BYTES
+
+    def take(self, size: int) -> bool:
+        """Take `size` bytes of it; False if there is not so much left."""
+        self.left -= size
+        return self.left >= 0
+
 
 def split_compression(path: str) -> tuple[str, Compression | None]:
     """A path in lower case without the suffix that says how it is compressed, and how it is."""
     name = path.lower()
+    for short, long in SHORT_SUFFIXES.items():
+        if name.endswith(short):
+            name = name.removesuffix(short) + long
     for suffix, compression in COMPRESSIONS.items():
         if name.endswith(suffix):
             return name.removesuffix(suffix), compression
@@ -65,12 +90,19 @@ class Stream(Protocol):
         """Up to `size` bytes; empty at the end."""
         ...
 
-    def readline(self, size: int = -1, /) -> bytes:
-        """A line with its newline, or its first `size` bytes; empty at the end."""
-        ...
+
+class BreakableStream:
+    """What may end before its end."""
+
+    broken: Reason | None = None
+    """How it did."""
+    rate: float = 1.0
+    """Bytes of the file for each byte that was read."""
+    budget: Budget | None = None
+    """What may come of it, where that is bounded."""
 
 
-class Decompressed:
+class Decompressed(BreakableStream):
     """The uncompressed bytes of a stream; `broken` tells if it ended before its end, and how.
 
     So far the first `consumed` bytes of the file have become `produced` bytes, some of them perhaps unread.
@@ -84,7 +116,12 @@ class Decompressed:
         self._member: Any = None
         self.consumed = 0
         self.produced = 0
-        self.broken: Reason | None = None
+        self.budget = compressed.budget if isinstance(compressed, BreakableStream) else None
+
+    @property
+    def rate(self) -> float:  # type: ignore[override]
+        """Bytes of the file for each byte that was read."""
+        return self.consumed / max(1, self.produced)
 
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes; empty at the end or where the stream is broken."""
@@ -132,6 +169,8 @@ class Decompressed:
         self._waiting = b""
         self._ready += data
         self.produced += len(data)
+        if self.budget is not None and not self.budget.take(len(data)):
+            self.broken = Reason.BOMB
         if self._member.eof:
             self._waiting = self._member.unused_data
             self._member = None
@@ -151,12 +190,12 @@ def open_stream(file: InputFile, start: int = 0) -> Iterator[Stream]:
 
 def broken(stream: Stream) -> Reason | None:
     """How a stream ended before its end, if it did."""
-    return stream.broken if isinstance(stream, Decompressed) else None
+    return stream.broken if isinstance(stream, BreakableStream) else None
 
 
 def stored_rate(stream: Stream) -> float:
     """Bytes of the file for each byte of its content; 1 where it is not compressed."""
-    return stream.consumed / max(1, stream.produced) if isinstance(stream, Decompressed) else 1.0
+    return stream.rate if isinstance(stream, BreakableStream) else 1.0
 
 
 def lost_behind(stream: Stream, unit: Unit, position: int) -> int:

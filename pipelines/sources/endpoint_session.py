@@ -283,7 +283,7 @@ def _proxy(base_url: str) -> str | None:
 
 
 def _refusal(status: int, retry_after: str, excerpt: str) -> FailedError:
-    asked = _seconds(retry_after)
+    asked = seconds_asked(retry_after)
     what = f"status {status}: {excerpt}"
     if asked > LONGEST_ASKED:
         return FailedError(f"{what} (to be asked again in {asked:.0f} s)", "server", status)
@@ -292,7 +292,7 @@ def _refusal(status: int, retry_after: str, excerpt: str) -> FailedError:
     return FailedError(what, "server" if status in OF_SERVER else "request", status)
 
 
-def _seconds(retry_after: str) -> float:
+def seconds_asked(retry_after: str) -> float:
     """What the header Retry-After says, in seconds or as a date; 0 where it says nothing that can be read."""
     try:
         return max(0.0, float(retry_after))

@@ -18,13 +18,13 @@ from pipelines.sources.content import Contents
 from pipelines.sources.first_records import preview_files
 from pipelines.sources.folders import Chosen, choose_documents
 from pipelines.sources.formats import READABLE, RecordOptions, read_unit
-from pipelines.sources.listing import InputFile, list_files, printable, root_of
+from pipelines.sources.listing import InputFile, list_files, location_of, printable
 from pipelines.sources.passed_over import PassedOver, describe
 from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, source code."""
+    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, also compressed."""
 
     reader: Literal["files"]
     path: str = Field(
@@ -88,8 +88,8 @@ class FilesSource(Source):
     def identity(self) -> dict[str, Any]:
         """Path below the source's root, size and content of each file; where that root is does not matter."""
         files = [[file.path, file.size, file.version] for file in self.files]
-        identity: dict[str, Any] = {"reader": "files", "version": formats.VERSION, "files": files}
-        return identity | formats.versions_of(files)
+        found = {"reader": "files", "version": formats.VERSION, "files": files}
+        return found | formats.versions_of(self.files) | self.config.sampling()
 
     @override
     def size(self) -> int:
@@ -107,5 +107,6 @@ class FilesSource(Source):
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
-        file = InputFile(unit.file, f"{root_of(self.pattern, self.folder)}/{unit.file}", unit.bytes)
+        location = location_of(unit.file, self.pattern, self.folder)
+        file = InputFile(unit.file, location, unit.bytes, unit.content)
         return read_unit(file, unit, self.config.field_map(self.name), quarantine)

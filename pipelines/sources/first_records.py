@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import override
 
-from pipelines.sources.base import Limit, Quarantine, Reason, Unit
+from pipelines.sources.base import Quarantine, Reason, Unit
+from pipelines.sources.code import source_files
 from pipelines.sources.compressed import open_stream, split_compression, stored_rate
 from pipelines.sources.fields import FieldMap
-from pipelines.sources.formats import FORMATS, SOURCE_FILE, RecordOptions, plan_files, suffix_of
+from pipelines.sources.formats import FORMATS, RecordOptions, plan_files, suffix_of
+from pipelines.sources.limit import Limit
 from pipelines.sources.listing import InputFile
 from pipelines.sources.preview import Preview, Refused
 from pipelines.sources.quarantine import formats_in_words
@@ -149,6 +151,8 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
     if unit.format not in FORMATS:
         denied = Refused(file.path, "", Reason.PERMISSION.value)
         return _Look(PART_SCHEMA.empty_table(), [denied], _Amount(records=1), unit.format)
+    if FORMATS[unit.format].count_unit is not None:
+        return _look_into_archive(file, unit, field_map)
     front, records, share = _beginning(file, unit)
     stop = front.size if isinstance(front, _Front) else unit.stop
     documents, bad = _read(file, front, replace(unit, rows=records, stop=stop), field_map)
@@ -156,6 +160,55 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
         max(1, documents.num_rows + bad.number),
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
     )
+    amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
+    return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
+
+
+@dataclass(frozen=True)
+class _Metered(InputFile):
+    """A file of which is counted how far it was read."""
+
+    meter: _Meter = field(kw_only=True)
+
+    @override
+    def open(self) -> BinaryIO:
+        self.meter.raw = super().open()
+        return self.meter
+
+
+class _Meter(io.RawIOBase, BinaryIO):
+    """An open file that knows how much of it was read."""
+
+    raw: BinaryIO
+    read_bytes = 0
+
+    @override
+    def seek(self, position: int, whence: int = 0, /) -> int:
+        return self.raw.seek(position, whence)
+
+    @override
+    def read(self, size: int = -1, /) -> bytes:
+        data = self.raw.read(size)
+        self.read_bytes += len(data)
+        return data
+
+    @override
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+def _look_into_archive(file: InputFile, unit: Unit, field_map: FieldMap) -> _Look:
+    """The first members of an archive: no more of it is read than its first records need."""
+    meter = _Meter()
+    metered = _Metered(file.path, file.location, file.size, meter=meter)
+    documents, bad = _read(file, metered, replace(unit, rows=RECORDS), field_map)
+    found = _Amount(
+        max(1, documents.num_rows + bad.number),
+        pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
+    )
+    whole = documents.num_rows + bad.number < RECORDS
+    share = 1.0 if whole else min(1.0, max(1, meter.read_bytes) / file.size)
     amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
     return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
 
@@ -196,7 +249,7 @@ def _extrapolated(seen: list[_Look], same: list[InputFile]) -> _Amount:
     """What all files of a kind hold, by what some of them do."""
     looked_at = sum((look.amount for look in seen), _Amount())
     whole = looked_at.times(sum(file.size for file in same) / max(1, looked_at.stored))
-    is_a_document = seen[0].format in ("text file", SOURCE_FILE)
+    is_a_document = seen[0].format in ("text file", source_files.FORMAT)
     return replace(whole, records=len(same)) if is_a_document else whole
 
 

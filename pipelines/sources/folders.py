@@ -3,17 +3,13 @@
 import os
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from pipelines.errors import UserError
-from pipelines.sources.compressed import split_compression
-from pipelines.sources.formats import TEXT_SUFFIXES, suffix_of
+from pipelines.sources.formats import suffix_of
+from pipelines.sources.kinds import ABOUT_THE_DATA, about_the_data, unread_suffix
 from pipelines.sources.listing import InputFile, Listing, may_be_folder, printable
 from pipelines.sources.passed_over import PassedOver, count_passed_over
 
-_ABOUT_THE_DATA = re.compile(
-    r"(README|LICEN[CS]ES?)(?![A-Z])|(COPYING|NOTICE)(?![^.])", re.IGNORECASE | re.DOTALL
-)
 _SAVED_STATE = re.compile(r"state\.json|dataset_info\.json|cache-.*\.arrow")
 
 
@@ -34,11 +30,11 @@ def choose_documents(listing: Listing) -> Chosen:
     Raises:
         UserError: a link that could be a document leads nowhere, or a document's name is not UTF-8.
     """
-    asked_for = bool(_ABOUT_THE_DATA.match(listing.names[-1]))
+    asked_for = bool(ABOUT_THE_DATA.match(listing.names[-1]))
     states = _saved_states([file.path for file in listing.files])
 
     def kind(path: str) -> str | None:
-        about = None if asked_for else _about_the_data(path)
+        about = None if asked_for else about_the_data(path, suffix_of(path))
         return about or ("state of a saved dataset" if path in states else _unread_suffix(path))
 
     files: list[InputFile] = []
@@ -62,19 +58,9 @@ def choose_documents(listing: Listing) -> Chosen:
     return Chosen(files, count_passed_over(passed_over))
 
 
-def _about_the_data(path: str) -> str | None:
-    """README, LICENSE and the like, if a file is called so and is not one of records."""
-    match = _ABOUT_THE_DATA.match(os.path.basename(path))
-    return match[0].upper() if match and suffix_of(path) in (None, *TEXT_SUFFIXES) else None
-
-
 def _unread_suffix(path: str) -> str | None:
     """The suffix of a file that no format reads; None of one that is read."""
-    if suffix_of(path) is not None:
-        return None
-    name = PurePosixPath(printable(path).lower())
-    suffixes = name.suffixes[-2:] if split_compression(name.name)[1] else name.suffixes[-1:]
-    return "".join(suffixes) or "no suffix"
+    return unread_suffix(path) if suffix_of(path) is None else None
 
 
 def _saved_states(paths: list[str]) -> set[str]:

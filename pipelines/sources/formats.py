@@ -1,19 +1,23 @@
 """The formats of files: a new one is a module with two functions, and one line in each table here."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field
 
 from pipelines.errors import WorkError
-from pipelines.sources.base import CountRecords, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.archives import members as archives
+from pipelines.sources.archives.streams import Archive
+from pipelines.sources.archives.tar_files import tar_members, tar_units
+from pipelines.sources.archives.zip_files import zip_members, zip_units
+from pipelines.sources.base import Labels, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.code import source_files
 from pipelines.sources.code.languages import code_suffix
-from pipelines.sources.code.source_files import FORMAT as SOURCE_FILE
-from pipelines.sources.code.source_files import read_source_file, source_file_units
-from pipelines.sources.compressed import COMPRESSIONS, split_compression
+from pipelines.sources.compressed import COMPRESSIONS, SHORT_SUFFIXES, split_compression
 from pipelines.sources.content import content_hash
 from pipelines.sources.conversations import FORMATS as CONVERSATIONS
 from pipelines.sources.conversations import Messages
@@ -21,8 +25,11 @@ from pipelines.sources.csv_files import count_csv, csv_units, read_csv
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_arrays import count_json_array, read_json_array
 from pipelines.sources.json_files import json_line_units, read_json_lines
+from pipelines.sources.kinds import TEXT_SUFFIXES, about_the_data, unread_suffix
+from pipelines.sources.limit import CountRecords, Cut
 from pipelines.sources.lines import count_rows
 from pipelines.sources.listing import InputFile
+from pipelines.sources.remote.secrets import masked
 from pipelines.sources.tables import (
     TO_THE_END,
     arrow_units,
@@ -50,14 +57,20 @@ UNITS: dict[str, Units] = {
     ".tsv": csv_units,
     ".txt": text_file_units,
     ".md": text_file_units,
+    ".zip": zip_units,
+    ".tar": tar_units,
 }
 """How a file with this suffix is cut into units, which say the format that reads them."""
 
-TEXT_SUFFIXES = (".txt", ".md")
 COLUMNAR_SUFFIXES = (".parquet", ".arrow")
+NEVER_COMPRESSED = (*COLUMNAR_SUFFIXES, ".zip")
 """Not read when the file as a whole is compressed: they are read from within."""
+ARCHIVE_SUFFIXES = (".zip", ".tar")
 
-READABLE = f"{' '.join(UNITS)} (all but {' and '.join(COLUMNAR_SUFFIXES)} also with {' '.join(COMPRESSIONS)}), and source code by its suffix"
+READABLE = (
+    f"{' '.join(UNITS)} (all but {', '.join(NEVER_COMPRESSED)} also with {' '.join(COMPRESSIONS)}; "
+    f"{' '.join(SHORT_SUFFIXES)}), source code"
+)
 """The suffixes in words, for hints."""
 
 
@@ -67,6 +80,8 @@ class Format:
 
     read: Read
     count: Count | None = None
+    count_unit: Callable[[InputFile, Unit], int] | None = None
+    """Instead of `count`, where a unit whose records are not known may be a part of a file."""
 
 
 FORMATS: dict[str, Format] = {
@@ -77,8 +92,14 @@ FORMATS: dict[str, Format] = {
     "csv": Format(read_csv, count_csv),
     "text file": Format(read_text_file),
     "text lines": Format(read_text_lines, count_rows),
-    SOURCE_FILE: Format(read_source_file),
+    source_files.FORMAT: Format(source_files.read_source_file),
 }
+
+
+OF_TEXT_LINES = " of text lines"
+"""Ends the formats of archives in whose text files each line is a document."""
+
+Members = Callable[[Archive, InputFile, Unit], Iterator[archives.Found]]
 
 
 def suffix_of(path: str) -> str | None:
@@ -88,7 +109,7 @@ def suffix_of(path: str) -> str | None:
     """
     name, compression = split_compression(path)
     suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None) or code_suffix(name)
-    return None if compression and suffix in COLUMNAR_SUFFIXES else suffix
+    return None if compression and suffix in NEVER_COMPRESSED else suffix
 
 
 def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = False) -> Iterator[Unit]:
@@ -98,8 +119,16 @@ def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = F
         assert suffix is not None, "other files are passed over"
         if text_lines and suffix in TEXT_SUFFIXES:
             yield from text_line_units(file, part_bytes)
+        elif text_lines and suffix in ARCHIVE_SUFFIXES:
+            for unit in UNITS[suffix](file, part_bytes):
+                yield replace(unit, format=unit.format + OF_TEXT_LINES)
         else:
-            yield from UNITS.get(suffix, source_file_units)(file, part_bytes)
+            yield from UNITS.get(suffix, source_files.source_file_units)(file, part_bytes)
+
+
+def versions_of(files: Iterable[InputFile]) -> dict[str, Any]:
+    """The versions of what reads these files, beside `VERSION`, for a source's identity."""
+    return source_files.VERSIONS if any(suffix_of(file.path) not in UNITS for file in files) else {}
 
 
 def count_records(files: Iterable[InputFile]) -> CountRecords:
@@ -107,13 +136,50 @@ def count_records(files: Iterable[InputFile]) -> CountRecords:
     by_path = {file.path: file for file in files}
 
     def count(unit: Unit) -> int:
-        counter = FORMATS[unit.format].count if unit.format in FORMATS else None
+        known = FORMATS.get(unit.format, Format(read_text_file))
         try:
-            return counter(by_path[unit.file]) if counter else 0
+            if known.count_unit is not None:
+                return known.count_unit(by_path[unit.file], unit)
+            return known.count(by_path[unit.file]) if known.count is not None else 0
         except (OSError, pa.ArrowInvalid):
             return 0  # reading it will say why
 
     return count
+
+
+def _archive(members: Members, text_lines: bool) -> Format:
+    """The format of archives whose members are found by `members`."""
+
+    def read(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
+        formats = archives.Formats(
+            units=lambda member: plan_files([member], sys.maxsize, text_lines),
+            read=lambda member, part, bad: FORMATS[part.format].read(member, part, field_map, bad),
+            unread_kind=unread_kind,
+            is_archive=lambda path: suffix_of(path) in ARCHIVE_SUFFIXES,
+            is_read_in_order=lambda path: suffix_of(path) not in COLUMNAR_SUFFIXES,
+        )
+        with file.open() as raw:
+            archive = Archive(raw)
+            found = members(archive, file, unit)
+            yield from archives.read_members(archive, found, file, unit, formats, quarantine)
+
+    def count(file: InputFile, unit: Unit) -> int:
+        lost = Quarantine(write=lambda _: None)
+        tables = read(file, unit, FieldMap(Labels("", ""), Fields()), lost)
+        return sum(int(table.num_rows) for table in tables) + lost.lost_records
+
+    return Format(read, count_unit=count)
+
+
+def unread_kind(path: str) -> str | None:
+    """What a file in an archive is that is no document; None of one that is."""
+    suffix = suffix_of(path)
+    return about_the_data(path, suffix) or (unread_suffix(path) if suffix is None else None)
+
+
+for _name, _members in (("zip", zip_members), ("tar", tar_members)):
+    FORMATS[_name] = _archive(_members, text_lines=False)
+    FORMATS[_name + OF_TEXT_LINES] = _archive(_members, text_lines=True)
 
 
 def planned(units: list[Unit], files: Sequence[InputFile]) -> list[Unit]:
@@ -122,9 +188,9 @@ def planned(units: list[Unit], files: Sequence[InputFile]) -> list[Unit]:
     Raises:
         WorkError: A file is no longer the one that was listed, so the units may be of another.
     """
-    contents = {file.path: None if file.remote else file.version for file in files}
+    contents = {file.path: file.version for file in files}
     for file in files:
-        if contents[file.path] not in (None, _hash(file)):
+        if not file.remote and contents[file.path] not in (None, _hash(file)):
             raise _changed(file)
     return [replace(unit, content=contents[unit.file]) for unit in weighed(units, files)]
 
@@ -205,15 +271,15 @@ def _set_aside(
 
 def _check_unchanged(file: InputFile, unit: Unit, read: int) -> None:
     planned = unit.rows is None or read == unit.rows
-    if planned and (unit.content is None or _hash(file) == unit.content):
-        return
+    if planned and (file.remote or unit.content is None or _hash(file) == unit.content):
+        return  # a remote file is compared as it is read
     raise _changed(file, "" if planned else f": it was to have {unit.rows:,} records here, and had {read:,}")
 
 
 def _changed(file: InputFile, found: str = "") -> WorkError:
     return WorkError(
         f"changed while it was read{found}",
-        file=file.location,
+        file=masked(file.location),
         hint="Run again once it is at rest: it is read anew then.",
     )
 
@@ -247,5 +313,10 @@ class RecordOptions(SourceOptions):
 
     def plan(self, files: Sequence[InputFile], part_bytes: int) -> list[Unit]:
         """The units of these files, within the source's limit."""
-        units = plan_files(files, part_bytes, self.text_document == "line")
-        return planned(self.limited(units, count_records(files)), files)
+
+        def cut(file: InputFile) -> Cut:
+            return lambda size: list(plan_files([file], size, self.text_document == "line"))
+
+        cuts = {file.path: cut(file) for file in files}
+        total = sum(file.size for file in files)
+        return planned(self.limited(cuts, total, part_bytes, count_records(files)), files)

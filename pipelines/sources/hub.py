@@ -99,6 +99,7 @@ class HubSource(Source):
             "version": formats.VERSION,
             "subset": self.config.subset,
             "split": self.config.split,
+            **self.config.sampling(),
         }
         if self.folder is not None:
             return part | {"files": [[file.path, file.size, file.version] for file in self._files]}

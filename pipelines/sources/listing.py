@@ -7,12 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal
 
 from pipelines.errors import UserError, WorkError
+from pipelines.sources.remote.file import open_remote
+from pipelines.sources.remote.places import (
+    EVERYTHING,
+    FoundFile,
+    find_remote,
+    is_remote,
+    split_url,
+    url_below,
+)
+from pipelines.sources.remote.secrets import masked
 
 _MAGIC = frozenset("*?[")
-_EVERYTHING = ["**", "*"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class InputFile:
     """Path on this machine, or URL."""
     size: int
     version: str | None = None
-    """The hash of its content, once that is known, or the remote file system's tag."""
+    """The hash of its content, once that is known; of a remote file its server's tag, or its size."""
     denied: bool = False
     """What could not be looked at for want of permission, a folder or a file."""
 
@@ -35,10 +44,13 @@ class InputFile:
         return is_remote(self.location)
 
     def open(self) -> BinaryIO:
-        """Open for reading; OSError where that fails."""
+        """Open for reading; OSError where that fails.
+
+        A remote one is read on where a connection broke; WorkError where it cannot be reached or has changed.
+        """
         if not self.remote:
             return open(self.location, "rb")
-        return cast(BinaryIO, _filesystem(self.location).open(self.location, "rb"))
+        return open_remote(self.location, self.version)
 
 
 @dataclass(frozen=True)
@@ -70,11 +82,6 @@ class Listing:
     """What was matched, name by name, below the folder that the paths are relative to."""
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is a URL such as s3://bucket/folder."""
-    return "://" in path
-
-
 def printable(path: str) -> str:
     """A path with those bytes of it escaped that are not UTF-8."""
     return path.encode("utf-8", "backslashreplace").decode()
@@ -92,7 +99,8 @@ def list_files(pattern: str, folder: str = "") -> Listing:
         WorkError: a folder could not be listed.
     """
     root, names = _split(pattern, folder)
-    found = {each.path: each for each in (_list_remote if is_remote(pattern) else _walk)(root, names)}
+    lying = map(_remote_file, find_remote(pattern)) if is_remote(pattern) else _walk(root, names)
+    found = {each.path: each for each in lying}
     inside = [found[path] for path in sorted(found)]
     files = [each for each in inside if isinstance(each, InputFile)]
     others = [each for each in inside if isinstance(each, NoFile)]
@@ -101,21 +109,25 @@ def list_files(pattern: str, folder: str = "") -> Listing:
             raise others[0].error()
         if is_remote(pattern):
             hint = "Check the address and that your credentials may list it."
-            raise UserError(f"{pattern}: no file matches", hint=hint)
+            raise UserError(f"{masked(pattern)}: no file matches", hint=hint)
         where = printable(str(Path(folder, pattern)))
         raise UserError(f"{where}: no file matches", hint=_nearest(root, names))
     return Listing(files, others, names)
 
 
-def root_of(pattern: str, folder: str = "") -> str:
-    """The folder that the paths of a pattern's files are relative to."""
-    return _split(pattern, folder)[0]
+def location_of(path: str, pattern: str, folder: str = "") -> str:
+    """Where a pattern's file lies, by its path."""
+    return url_below(pattern, path) if is_remote(pattern) else f"{_split(pattern, folder)[0]}/{path}"
+
+
+def _remote_file(found: FoundFile) -> InputFile:
+    return InputFile(found.path, found.url, found.size, found.version)
 
 
 def _split(pattern: str, folder: str) -> tuple[str, list[str]]:
     """A pattern's root folder and what is matched below it, name by name."""
     if is_remote(pattern):
-        return _split_remote(pattern)
+        return split_url(pattern)
     below = PurePosixPath(pattern)
     names = [name for name in below.parts if name != below.anchor]
     root = Path(below.anchor or folder)
@@ -123,7 +135,7 @@ def _split(pattern: str, folder: str) -> tuple[str, list[str]]:
         root /= names.pop(0)
     if not names and not os.path.isdir(root):
         return str(root.parent), [root.name]
-    return str(root), names or _EVERYTHING
+    return str(root), names or EVERYTHING
 
 
 def _is_literal(folder: str, name: str) -> bool:
@@ -234,59 +246,6 @@ def _dangling_on_the_way(root: str) -> Iterator[NoFile]:
 
 def _matches(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) and (not name.startswith(".") or pattern.startswith("."))
-
-
-def _split_remote(pattern: str) -> tuple[str, list[str]]:
-    names = pattern.rstrip("/").split("/")
-    fixed = next((index for index, name in enumerate(names) if _MAGIC & set(name)), None)
-    if fixed is not None and not _is_literal_remote(pattern):
-        return "/".join(names[:fixed]), names[fixed:]
-    if _filesystem(pattern).isdir(pattern):
-        return pattern.rstrip("/"), _EVERYTHING
-    return "/".join(names[:-1]), names[-1:]
-
-
-def _is_literal_remote(pattern: str) -> bool:
-    magic = _MAGIC & set(pattern)
-    return not magic or (magic == {"["} and _filesystem(pattern).exists(pattern))
-
-
-def _list_remote(root: str, names: list[str]) -> Iterator[InputFile]:
-    pattern = "/".join([root, *names])
-    filesystem = _filesystem(pattern)
-    if names == _EVERYTHING:
-        found = filesystem.find(root, detail=True)
-    elif _is_literal_remote(pattern):
-        found = {pattern: filesystem.info(pattern)} if filesystem.exists(pattern) else {}
-    else:
-        found = filesystem.glob(pattern, detail=True)
-    inside = str(filesystem._strip_protocol(root)).rstrip("/")
-    for name, info in found.items():
-        path = str(filesystem._strip_protocol(name)).removeprefix(inside).lstrip("/")
-        if info["type"] != "file" or any(part.startswith(".") for part in PurePosixPath(path).parts):
-            continue
-        if info["size"] is None:
-            raise UserError(
-                f"{name}: its server does not tell its size", hint="Download it and give its path."
-            )
-        yield InputFile(path, filesystem.unstrip_protocol(name), info["size"], _remote_version(info))
-
-
-def _remote_version(info: dict[str, Any]) -> str | None:
-    names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
-    return next((str(info[name]) for name in names if info.get(name)), None)
-
-
-def _filesystem(url: str) -> Any:
-    import fsspec
-
-    try:
-        return fsspec.core.url_to_fs(url)[0]
-    except (ImportError, ValueError) as error:
-        protocol = url.partition("://")[0]
-        raise UserError(
-            f"{url}: {error}", hint=f"Install what reads {protocol}://, e.g. coupage[s3]."
-        ) from error
 
 
 def _nearest(root: str, names: list[str]) -> str:

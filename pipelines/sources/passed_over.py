@@ -30,6 +30,19 @@ def count_passed_over(found: Iterable[tuple[str, str]]) -> list[PassedOver]:
     return [PassedOver(kind, number, examples[kind]) for kind, number in kinds.most_common()]
 
 
+def joined(found: Iterable[PassedOver]) -> list[PassedOver]:
+    """What several places hold, counted together."""
+    kinds: dict[str, PassedOver] = {}
+    for each in found:
+        other = kinds.get(each.kind, PassedOver(each.kind, 0, each.example))
+        kinds[each.kind] = PassedOver(each.kind, each.files + other.files, min(each.example, other.example))
+    ranked = sorted(kinds.values(), key=lambda each: (each.kind == OTHER_KINDS, -each.files, each.kind))
+    shown, rest = ranked[:MAX_KINDS], ranked[MAX_KINDS:]
+    if not rest:
+        return shown
+    return [*shown, PassedOver(OTHER_KINDS, sum(each.files for each in rest), rest[0].example)]
+
+
 def describe(passed_over: list[PassedOver]) -> str:
     """In words: `2 files passed over: .bin (1, e.g. x.bin), README (1, e.g. README.md)`."""
     files = sum(each.files for each in passed_over)

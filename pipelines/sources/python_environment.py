@@ -12,7 +12,7 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,6 +99,7 @@ class PythonEnvironmentSource(Source):
             "content": self.config.content,
             "python": platform.python_version(),
             "distributions": distributions,
+            **self.config.sampling(),
         }
 
     @override
@@ -109,7 +110,9 @@ class PythonEnvironmentSource(Source):
     @override
     def units(self, part_bytes: int) -> list[Unit]:
         """Ranges of a distribution's files; a unit's records are files, `start` and `stop` their numbers."""
-        return self.config.limited(self._all_units(part_bytes), lambda unit: unit.stop - unit.start)
+        cuts = {chosen.name: partial(self._cut, chosen.name, sizes) for chosen, sizes in self._sizes()}
+        total = sum(sum(sizes) for _, sizes in self._sizes())
+        return self.config.limited(cuts, total, part_bytes, lambda unit: unit.stop - unit.start)
 
     @override
     def read(self, unit: Unit, quarantine: Quarantine) -> Iterator[pa.Table]:
@@ -142,8 +145,7 @@ class PythonEnvironmentSource(Source):
             size += sum(size for _, size in _find(unit.file).pieces(self.config.content)[unit.start : stop])
         documents = pa.concat_tables(tables)
         text = pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0
-        # A limit in documents leaves some of the last unit's files.
-        whole = sum(unit.bytes * (unit.rows or 0) // (unit.stop - unit.start) for unit in units)
+        whole = sum(unit.bytes for unit in units)
         return Preview(
             documents,
             tuple(bad.shown),
@@ -165,16 +167,17 @@ class PythonEnvironmentSource(Source):
                 hint="`pip list` shows what is installed; the standard library is called python.",
             )
 
-    def _all_units(self, part_bytes: int) -> Iterator[Unit]:
-        for chosen, sizes in self._sizes():
-            start = filled = 0
-            for stop, size in enumerate(sizes, 1):
-                filled += size
-                if filled >= part_bytes or stop == len(sizes):
-                    yield Unit(
-                        chosen.name, self.config.content, start, stop, start, filled, rows=stop - start
-                    )
-                    start, filled = stop, 0
+    def _cut(self, distribution: str, sizes: list[int], part_bytes: int) -> list[Unit]:
+        """The units of a distribution whose files have these sizes."""
+        units: list[Unit] = []
+        start = filled = 0
+        for stop, size in enumerate(sizes, 1):
+            filled += size
+            if filled >= part_bytes or stop == len(sizes):
+                rows = stop - start
+                units.append(Unit(distribution, self.config.content, start, stop, start, filled, rows=rows))
+                start, filled = stop, 0
+        return units
 
     def _table(self, chosen: "_Distribution", documents: list[tuple[str, str, dict[str, Any]]]) -> pa.Table:
         labels = self.config.labels(self.name)

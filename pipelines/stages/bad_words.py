@@ -36,6 +36,11 @@ class BadWords(Sidecar):
 
     @property
     @override
+    def beside(self) -> tuple[Stage, ...]:
+        return (self.language,)
+
+    @property
+    @override
     def settings(self) -> dict[str, Any]:
         lists = {one.language: one.identity for one in self.lists}
         return {"lists": lists, "version": bad_words.VERSION}

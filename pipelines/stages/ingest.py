@@ -14,13 +14,13 @@ from filters.edits.edits import Edit
 from pipelines.execution.counts import total
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Output, Task, TaskOutput, read_receipt, read_tasks
-from pipelines.execution.stage import Stage
+from pipelines.execution.stage import Inputs, Stage
 from pipelines.sources.base import Source, Unit
 from pipelines.sources.base import tasks as grouped_units
-from pipelines.sources.passed_over import PassedOver
+from pipelines.sources.passed_over import PassedOver, joined
 from pipelines.stages.editing import edited
 from pipelines.stages.parts import PartStage, write_parts
-from pipelines.stages.set_aside import ReadingStage, SetAside
+from pipelines.stages.set_aside import ReadingStage, SetAside, passed_over_within
 
 PASSED_OVER = "passed_over.json"
 
@@ -81,6 +81,25 @@ class Ingest(PartStage, ReadingStage):
         ]
 
     @override
+    def task_key(self, task: Task, inputs: Inputs) -> Any:
+        """The units, where the content of their files is known; the mean of all files decides no document."""
+        units = [
+            {name: value for name, value in unit.items() if name != "mean_file"} for unit in task["units"]
+        ]
+        return units if all(unit["content"] for unit in units) else None
+
+    @override
+    def task_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """All but which files there are."""
+        source = {name: value for name, value in settings["input"].items() if name != "files"}
+        return settings | {"input": source}
+
+    @override
+    def carried_name(self, name: str, old: int, old_task: Task, new: int, task: Task) -> str | None:
+        """Not of the quarantine, where what is lost may weigh as much as a mean file."""
+        return f"{new:05d}{name.removeprefix(f'{old:05d}')}" if name.startswith(f"{old:05d}-") else None
+
+    @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         units = [Unit(**unit) for unit in task["units"]]
         with SetAside(self, output, task["source_bytes"]) as set_aside:
@@ -96,8 +115,10 @@ class Ingest(PartStage, ReadingStage):
         """Refuse to be finished when too much of the source was lost."""
         folder = self.folder(workdir)
         receipts = (read_receipt(folder, task) for task in range(len(read_tasks(folder) or ())))
-        self.check_losses(workdir, total(receipt.counts for receipt in receipts if receipt))
-        output.write_json(PASSED_OVER, [each._asdict() for each in self.source.passed_over()])
+        counts = total(receipt.counts for receipt in receipts if receipt)
+        self.check_losses(workdir, counts)
+        found = joined([*self.source.passed_over(), *passed_over_within(counts)])
+        output.write_json(PASSED_OVER, [each._asdict() for each in found])
 
     @property
     @override

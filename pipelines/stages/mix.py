@@ -31,7 +31,7 @@ from pipelines.errors import UserError
 from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
 from pipelines.execution.scratch import mapped_arrays, scratch_file
-from pipelines.execution.stage import SingleTaskStage, Stage
+from pipelines.execution.stage import ReducingStage, Stage
 from pipelines.stages.emptied import why_empty
 from pipelines.stages.select import DESCRIBED
 from pipelines.stages.tokenize import DESCRIPTION, Tokenize
@@ -54,7 +54,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class MixStage(SingleTaskStage):
+class MixStage(ReducingStage):
     """A plan. Output:
 
     `files.json` the tokenized files in document order; `documents.arrow` a batch a file, a row a document:

@@ -17,7 +17,7 @@ from typing_extensions import override
 from pipelines.execution.counts import Count, Counts
 from pipelines.execution.manifest import FileRecord
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.stage import Stage
+from pipelines.execution.stage import Inputs, Stage
 from pipelines.sources.schema import PART_SCHEMA
 
 ROW_GROUP_TEXT_BYTES = 2 << 20
@@ -65,6 +65,25 @@ class PerPartStage(Stage):
     @override
     def tasks(self, workdir: Path) -> list[Task]:
         return [{"part": name} for name in self.parts.part_names(workdir)]
+
+    @property
+    def beside(self) -> tuple[Stage, ...]:
+        """Those inputs of which a task reads only the file that has its part's name."""
+        return ()
+
+    @override
+    def task_key(self, task: Task, inputs: Inputs) -> Any:
+        part = task["part"]
+        of_part = {stage.label for stage in (self.parts, *self.beside)}
+        read = {
+            label: manifest.by_name[part].hash if label in of_part else manifest.content
+            for label, manifest in inputs.items()
+        }
+        return [{name: value for name, value in task.items() if name != "part"}, read]
+
+    @override
+    def carried_name(self, name: str, old: int, old_task: Task, new: int, task: Task) -> str | None:
+        return name if (old, old_task) == (new, task) else None
 
     @override
     def expected_entries(self, workdir: Path) -> dict[str, int]:

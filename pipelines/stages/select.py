@@ -20,7 +20,7 @@ from filters.language.identify import LanguageRule
 from filters.quality.rules import Rule, all_failed, first_failed
 from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.stage import SingleTaskStage, Stage, distinct
+from pipelines.execution.stage import ReducingStage, Stage, distinct
 from pipelines.stages import hash_sampling
 from pipelines.stages.annotate import Annotations
 from pipelines.stages.classify.classifier import Classifier
@@ -71,7 +71,7 @@ class JudgedSource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Select(SingleTaskStage):
+class Select(ReducingStage):
     """Output: `SOURCE/PART.parquet`, one row a document in the part's order:
 
     `doc_id`, `keep` bool, `held_out` bool (kept, but for evaluation alone), `reason` string or null, for

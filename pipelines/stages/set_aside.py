@@ -18,12 +18,15 @@ from pipelines.execution.manifest import Damaged, read_manifest
 from pipelines.execution.output import TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.sources.base import QUARANTINE_SCHEMA, BadRecord, Quarantine, Source, Unit
+from pipelines.sources.passed_over import PassedOver
 from pipelines.sources.quarantine import Losses
 
 FOLDER = "quarantine"
 QUARANTINED = "quarantined"
 RECOGNISED = "recognised"
 """Records without a text that were read as conversations, by format."""
+PASSED_OVER = "passed_over"
+"""What archives hold that is not read, by kind; the scope is an example."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,8 @@ class SetAside:
             counts.add("lost_bytes", loss.bytes, reason=reason)
         for name, number in self.quarantine.recognised.items():
             counts.add(RECOGNISED, number, reason=name)
+        for each in self.quarantine.passed_over.values():
+            counts.add(PASSED_OVER, each.files, scope=each.example, reason=each.kind)
         counts.add("input_bytes", self.input_bytes)
 
     def _keep(self, rows: pa.Table) -> None:
@@ -131,6 +136,11 @@ class SetAside:
 def recognised_formats(counts: Counts) -> dict[str, int]:
     """The formats of conversations that were found by their fields, and how many records had each."""
     return {count.reason or "": number for count, number in counts.facts.items() if count.what == RECOGNISED}
+
+
+def passed_over_within(counts: Counts) -> Iterator[PassedOver]:
+    """What the archives of a source hold that is not read."""
+    return (PassedOver(count.reason, number, count.scope) for count, number in counts.rows(PASSED_OVER))
 
 
 def losses_of(counts: Counts) -> Losses:

@@ -30,6 +30,10 @@ class Sidecar(PerPartStage):
     def columns(self) -> tuple[str, ...]:
         """The columns of its files."""
 
+    @override
+    def carried_name(self, name: str, old: int, old_task: Task, new: int, task: Task) -> str | None:
+        return str(task["part"]) if name == old_task["part"] else None
+
     def tables(self, workdir: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Columns of each part's documents, part by part."""
         for name in self.parts.part_names(workdir):

@@ -10,18 +10,16 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli import main
-from pipelines.execution.executors.base import missing_tasks, portable, run_task
+from pipelines.execution.executors.base import portable, run_task
 from pipelines.execution.executors.local import WorkerPool
-from pipelines.execution.manifest import Receipt
-from pipelines.execution.output import read_receipt
-from pipelines.execution.stage import Stage
+from pipelines.execution.schedule import Schedule
 
 ROOT = Path(__file__).parents[2]
 Finished = subprocess.CompletedProcess[str]
@@ -47,7 +45,7 @@ def run_here(*arguments: object, cwd: Path | None) -> Finished:
         if cwd is not None:
             patch.chdir(cwd)
         if not _asks_for_workers(words):
-            patch.setattr(WorkerPool, "run_stage", run_stage_here)
+            patch.setattr(WorkerPool, "run", run_tasks_here)
         code = _exit_code(words)
     return subprocess.CompletedProcess(words, code, *(text.decode() for text in printed))
 
@@ -66,20 +64,15 @@ def _exit_code(words: list[str]) -> int:
         return 1
 
 
-def run_stage_here(
-    self: WorkerPool, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]
-) -> None:
-    """`WorkerPool.run_stage` without workers."""
-    sent = pickle.dumps(stage)
-    folder = stage.folder(workdir)
-    for task in missing_tasks(folder, tasks):
+def run_tasks_here(self: WorkerPool, schedule: Schedule) -> None:
+    """`WorkerPool.run` without workers."""
+    while taken := schedule.take():
+        (work,) = taken
         try:
-            run_task(pickle.loads(sent), workdir, task)
+            run_task(pickle.loads(pickle.dumps(work.stage)), schedule.workdir, work.task)
         except Exception as error:
             raise portable(error) from error
-        receipt = read_receipt(folder, task)
-        assert receipt is not None
-        done(receipt)
+        schedule.done(work)
 
 
 @contextmanager

@@ -29,11 +29,14 @@ from filters.quality.signals import FAMILIES, compute_signals
 from mixers import plan, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
-from pipelines.sources import benchmarks, formats, python_code, python_environment
-from pipelines.sources.base import Quarantine
+from pipelines.sources import benchmarks, formats, limit, python_code, python_environment
+from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.licences import header as licence_headers
+from pipelines.sources.licences import spdx, templates
+from pipelines.sources.licences import texts as licence_texts
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages import hash_sampling
 from pipelines.stages.contamination import item_texts, semantic
@@ -273,6 +276,19 @@ def _shards() -> Any:
         return written.model_dump()
 
 
+def _sampling() -> Any:
+    """The units that limits of both kinds leave of files of several sizes."""
+
+    def cut(file: int) -> Callable[[int], list[Unit]]:
+        starts = range(0, 40 * file, 10)
+        return lambda size: [Unit(str(file), "", n, n + 10, n, 5000, rows=10) for n in starts]
+
+    files = {str(file): cut(file) for file in range(99)}
+    total = sum(40 * file * 500 for file in range(99))
+    limits = [limit.Limit(documents=777), limit.Limit(bytes=10**6), limit.Limit(bytes=total // 2)]
+    return [list(map(str, each.sample(files, total, 10**6, len))) for each in limits]
+
+
 def _files() -> Any:
     """Documents and bad records of a file of each kind."""
     lines = [
@@ -306,6 +322,31 @@ def _files() -> Any:
                 rows += [table.to_pylist() for table in source.read(unit, quarantine)]
             rows.append([row.reason for row in quarantine.rows])
     return rows
+
+
+LICENCES = (
+    "mit",
+    "GPLv2+",
+    "BSD (3 clause)",
+    "Apache License, Version 2.0 or MIT",
+    "odc-by",
+    "llama3.1",
+    "no_license",
+)
+NOTICES = (
+    "# SPDX-License-Identifier: MIT OR Apache-2.0",
+    "// Use of this source code is governed by a BSD-style license.",
+    "GNU Lesser General Public License; either version 2.1, or (at your option) any later version",
+    "Licensed under the Apache License, Version 2.0 or the MIT license, at your option.",
+    "No licence.",
+)
+ISC = """Permission to use, copy, modify, and distribute this software for any purpose with or without fee is
+hereby granted, provided that the above copyright notice and this permission notice appear in all copies.
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE
+INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE
+FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS
+OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING
+OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE."""
 
 
 def _python_code() -> Any:
@@ -523,7 +564,24 @@ KERNELS: dict[str, Kernel] = {
         _module("mixture plan", plan, _plans),
         Kernel("shard format", "mixers/shard_index.py", shard_index.FORMAT_VERSION, _shards),
         _module("files", formats, _files),
+        _module("sampling", limit, _sampling),
         _module("python environment", python_environment, _python_code),
+        _module("licence names", spdx, lambda: [spdx.spdx_id(name) for name in LICENCES]),
+        _module(
+            "licence templates",
+            templates,
+            lambda: [templates.licences_in(ISC).ids, templates.licences_in(CODE).ids],
+        ),
+        _module(
+            "licence texts",
+            licence_texts,
+            lambda: [licence_texts.licence_of_text(text) for text in (ISC, *NOTICES)],
+        ),
+        _module(
+            "licence headers",
+            licence_headers,
+            lambda: [licence_headers.licence_of_header(text) for text in NOTICES],
+        ),
         _module("questions from docstrings", docstring_qa, _questions),
         _module("pieces of texts", chunks, lambda: [chunk_spans(text, 200) for text in (*TEXTS, CODE)]),
         _module("texts on a topic", topics, lambda: related([*TEXTS, *TEXTS[::-1]], 3)),

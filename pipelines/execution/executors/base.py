@@ -1,7 +1,7 @@
 """What every executor offers and shares: who runs the tasks changes, what counts as done does not.
 
 A task is done when its receipt exists. An error that a task raises ends the run; a task that dies without a
-word is given out again, ATTEMPTS times in all.
+word is given out again, ATTEMPTS times in all (`schedule.py`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from pipelines.errors import CoupageError, WorkError
-from pipelines.execution.manifest import Damaged, Receipt
+from pipelines.execution.manifest import Damaged
 from pipelines.execution.output import TASKS, TaskOutput, read_receipt, read_tasks
+from pipelines.execution.schedule import Schedule
 from pipelines.execution.stage import Stage
 from pipelines.plain import complain
 from tokenizer_tools.backends import SINGLE_THREAD
 
-ATTEMPTS = 3
 ONE_THREAD = SINGLE_THREAD | {
     "NUMBA_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -30,21 +30,9 @@ ONE_THREAD = SINGLE_THREAD | {
 }
 """The environment of a task: tasks are processes, so each of them uses one thread; a panic is short."""
 
-Report = Callable[[str], None]
-
-
-class Told(NamedTuple):
-    """What a task says on the way."""
-
-    line: str
-
-
-COMPILING = Told("compiling kernels; the next run finds them compiled")
-"""That its time goes into compiling kernels."""
-
 
 class Executor(Protocol):
-    """Runs the tasks of one stage after the other. A context manager, which holds workers or a connection."""
+    """Does the tasks of runs. A context manager, which holds workers or a connection."""
 
     def __enter__(self) -> Self:
         """Make ready. Raises UserError when what it needs is not there."""
@@ -56,17 +44,13 @@ class Executor(Protocol):
         """Leave nothing running."""
         ...
 
-    def run_stage(self, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]) -> None:
-        """Do the tasks of `stage` that have no receipt; call `done` for each as it ends.
+    def run(self, schedule: Schedule) -> None:
+        """Do the tasks that the schedule gives out until all stages are finished.
 
-        Raises the error of the first task that fails, and WorkError for a task that died ATTEMPTS times.
+        Raises the error of the first task that fails, and WorkError for a task that died ATTEMPTS times; then
+        no task writes any more.
         """
         ...
-
-
-def missing_tasks(folder: Path, tasks: int) -> list[int]:
-    """The tasks that have no receipt in the stage's `folder`."""
-    return [task for task in range(tasks) if read_receipt(folder, task) is None]
 
 
 def run_task(stage: Stage, workdir: Path, number: int, tell: Callable[[str], None] = complain) -> None:

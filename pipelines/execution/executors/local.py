@@ -1,4 +1,4 @@
-"""Runs the tasks of a stage on this machine's cores and survives a killed worker.
+"""Runs tasks on this machine's cores and survives a killed worker.
 
 datatrove's own local executor waits for ever when a worker dies. Here every worker has a pipe of its own and
 the parent waits on pipes and processes alike, so a death is seen at once, reported, and its task given out
@@ -13,27 +13,17 @@ import os
 import pickle
 import signal
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pipelines.errors import WorkError
-from pipelines.execution.executors.base import (
-    ATTEMPTS,
-    COMPILING,
-    ONE_THREAD,
-    Told,
-    missing_tasks,
-    portable,
-    run_task,
-)
-from pipelines.execution.manifest import Receipt
-from pipelines.execution.output import read_receipt
+from pipelines.execution.executors.base import ONE_THREAD, portable, run_task
+from pipelines.execution.schedule import Schedule, Work
 from pipelines.execution.stage import Stage
+from pipelines.execution.told import COMPILING, Told
 
 DONE = "done"
 """What a worker says when its task is."""
@@ -43,23 +33,21 @@ DONE = "done"
 class _Worker:
     process: multiprocessing.process.BaseProcess
     connection: Connection
-    task: int | None = None
+    work: Work | None = None
+    holds: Stage | None = None
+    """The stage that was sent to it last."""
 
 
 class WorkerPool:
-    """Worker processes that serve one stage after the other. Use as a context manager."""
+    """Worker processes of one thread each, which take tasks of any stage. Use as a context manager."""
 
-    def __init__(
-        self, workers: int, report: Callable[[str], None], hear: Callable[[Told], None] = lambda told: None
-    ) -> None:
+    def __init__(self, workers: int) -> None:
         self.size = workers
-        self._report = report
-        self._hear = hear
         self._workers: list[_Worker] = []
         self._context = multiprocessing.get_context("spawn")
 
     def __enter__(self) -> Self:
-        """Workers start when the first stage needs them."""
+        """Workers start when there is work for them."""
         return self
 
     def __exit__(
@@ -73,57 +61,76 @@ class WorkerPool:
         for worker in self._workers:
             worker.process.join()
 
-    def run_stage(self, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]) -> None:
-        """Do the tasks of `stage` that have no receipt; call `done` for each as it ends.
+    def run(self, schedule: Schedule) -> None:
+        """Do the tasks that the schedule gives out until all stages are finished.
 
         Raises the error of the first task that fails, and WorkError for a task whose worker died ATTEMPTS
-        times.
+        times; then no worker writes any more.
         """
-        folder = stage.folder(workdir)
-        waiting = deque(missing_tasks(folder, tasks))
-        attempts = dict.fromkeys(waiting, 0)
-        work = pickle.dumps((stage, workdir))
-        self._start_workers(min(self.size, len(waiting)))
-        for worker in self._workers:
-            self._give_next(worker, work, waiting)
         try:
-            while any(worker.task is not None for worker in self._workers):
-                for worker in self._ready():
-                    rank = worker.task
-                    if rank is None:
-                        continue
-                    answer = self._answer(worker)
-                    if isinstance(answer, Told):
-                        self._hear(answer)
-                        continue
-                    if answer is None:
-                        attempts[rank] += 1
-                        self._replace(worker, stage, rank, attempts[rank])
-                        waiting.appendleft(rank)
-                    elif isinstance(answer, BaseException):
-                        raise answer
-                    else:
-                        receipt = read_receipt(folder, rank)
-                        assert receipt is not None, "a task that ended without an error has a receipt"
-                        done(receipt)
-                    self._give_next(worker, work, waiting)
+            while not schedule.is_done:
+                self._give_out(schedule)
+                while not (ready := self._ready(timeout=0)) and schedule.look_ahead():
+                    pass
+                for worker in ready or self._ready(timeout=None):
+                    self._listen(worker, schedule)
         except BaseException:
             self._stop_busy_workers()
             raise
 
+    def _give_out(self, schedule: Schedule) -> None:
+        while len(self._busy) < self.size and (taken := schedule.take()):
+            self._give(taken[0], schedule.workdir)
+
+    def _give(self, work: Work, workdir: Path) -> None:
+        """Send the task to a worker that holds its stage, or to any other with the stage."""
+        idle = [worker for worker in self._workers if worker.work is None]
+        if not idle:
+            idle = [self._new_worker()]
+            self._workers += idle
+        worker = min(idle, key=lambda worker: worker.holds is not work.stage)
+        packed = None if worker.holds is work.stage else pickle.dumps((work.stage, workdir))
+        worker.work, worker.holds = work, work.stage
+        # A worker that died while idle is noticed when its answer is awaited.
+        try:
+            worker.connection.send((packed, work.task))
+        except (BrokenPipeError, ConnectionResetError):
+            worker.process.join()
+
+    def _listen(self, worker: _Worker, schedule: Schedule) -> None:
+        """Take what the worker said, or replace it when it died without a word."""
+        work = worker.work
+        assert work is not None
+        answer = self._answer(worker)
+        if isinstance(answer, Told):
+            schedule.hear(work, answer)
+            return
+        worker.work = None
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer == DONE:
+            schedule.done(work)
+            return
+        self._bury(worker)
+        schedule.worker_died(
+            work,
+            f"a worker was {_how_it_ended(worker.process)} in task {work.task} of `{work.stage.label}`",
+            "If memory ran out, try fewer --workers or a smaller `part_size` in the recipe.",
+        )
+
+    @property
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.work is not None]
+
     def _stop_busy_workers(self) -> None:
-        """Stop those that are in a task, so that none of them writes after the stage was given up."""
-        busy = [worker for worker in self._workers if worker.task is not None]
+        """Stop those that are in a task, so that none of them writes after the run was given up."""
+        busy = self._busy
         for worker in busy:
             worker.process.kill()
         for worker in busy:
             worker.process.join()
             worker.connection.close()
-        self._workers = [worker for worker in self._workers if worker.task is None]
-
-    def _start_workers(self, wanted: int) -> None:
-        while len(self._workers) < wanted:
-            self._workers.append(self._new_worker())
+        self._workers = [worker for worker in self._workers if worker.work is None]
 
     def _new_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -137,21 +144,13 @@ class WorkerPool:
         theirs.close()
         return _Worker(process, ours)
 
-    def _give_next(self, worker: _Worker, work: bytes, waiting: deque[int]) -> None:
-        worker.task = waiting.popleft() if waiting else None
-        if worker.task is not None:
-            # A worker that died while idle is noticed when its answer is awaited.
-            try:
-                worker.connection.send((work, worker.task))
-            except (BrokenPipeError, ConnectionResetError):
-                worker.process.join()
-
-    def _ready(self) -> Iterable[_Worker]:
+    def _ready(self, timeout: float | None) -> list[_Worker]:
+        """Busy workers that said something or died."""
         handles: list[Any] = []
-        busy = [worker for worker in self._workers if worker.task is not None]
+        busy = self._busy
         for worker in busy:
             handles += [worker.connection, worker.process.sentinel]
-        ready = set(wait(handles))
+        ready = set(wait(handles, timeout)) if busy else set()
         return [w for w in busy if w.connection in ready or w.process.sentinel in ready]
 
     def _answer(self, worker: _Worker) -> str | Told | BaseException | None:
@@ -164,20 +163,15 @@ class WorkerPool:
             pass
         return None
 
-    def _replace(self, worker: _Worker, stage: Stage, rank: int, attempt: int) -> None:
+    def _bury(self, worker: _Worker) -> None:
         worker.process.join()
-        code = worker.process.exitcode or 0
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        what = f"a worker was {how} in task {rank} of `{stage.label}`"
-        if attempt >= ATTEMPTS:
-            raise WorkError(
-                f"{what}, {attempt} times",
-                hint="If memory ran out, try fewer --workers or a smaller `part_size` in the recipe.",
-            )
-        self._report(f"{what}; the task is tried again ({attempt} of {ATTEMPTS - 1})")
-        fresh = self._new_worker()
         worker.connection.close()
-        worker.process, worker.connection = fresh.process, fresh.connection
+        self._workers.remove(worker)
+
+
+def _how_it_ended(process: multiprocessing.process.BaseProcess) -> str:
+    code = process.exitcode or 0
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _restore(before: Iterable[tuple[str, str | None]]) -> None:
@@ -193,17 +187,19 @@ def _work(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     tells = False
+    work: tuple[Stage, Path]
     while True:
         try:
-            work, task = connection.recv()
+            packed, task = connection.recv()
         except EOFError:
             return
         try:
-            stage, workdir = pickle.loads(work)
+            if packed is not None:
+                work = pickle.loads(packed)
             if "numba" in sys.modules and not tells:  # the stage has brought it into this process
                 tells = True
                 _tell_of_compiling(connection)
-            run_task(stage, workdir, task, lambda line: connection.send(Told(line)))
+            run_task(*work, task, lambda line: connection.send(Told(line)))
             connection.send(DONE)
         except BaseException as error:
             connection.send(portable(error))

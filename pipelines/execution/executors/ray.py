@@ -1,4 +1,4 @@
-"""Runs the tasks of a stage on a Ray cluster: the one at RAY_ADDRESS, or one of this machine alone.
+"""Runs tasks on a Ray cluster: the one at RAY_ADDRESS, or one of this machine alone.
 
 Each task is a remote function of its own. datatrove's Ray executor runs tasks in a process pool inside an
 actor, which waits for ever when one of the processes is killed. The run's folder must be on a file system
@@ -9,27 +9,31 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import Counter, deque
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from pipelines.errors import CoupageError, UserError, WorkError
-from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, Report, missing_tasks, portable, run_task
+from pipelines.execution.executors.base import ONE_THREAD, portable, run_task
 from pipelines.execution.executors.config import RaySettings
-from pipelines.execution.manifest import Receipt
-from pipelines.execution.output import read_receipt
+from pipelines.execution.schedule import Schedule, Work
 from pipelines.execution.stage import Stage
+
+LOST = (
+    "If memory ran out, set `executor.ray.memory_gb` or try fewer --workers or a smaller `part_size` in the "
+    "recipe."
+)
+QUEUED = 2
+"""Tasks for each that fits in the cluster, so that none waits for us; more would delay urgent stages."""
+STOP_SECONDS = 30
 
 
 class RayExecutor:
-    """Gives the missing tasks of a stage to Ray, and gives out again what died."""
+    """Gives tasks to Ray, and gives out again what died."""
 
-    def __init__(self, settings: RaySettings, workers: int | None, report: Report) -> None:
+    def __init__(self, settings: RaySettings, workers: int | None) -> None:
         self.settings = settings
         self.workers = workers
-        self._report = report
 
     def __enter__(self) -> Self:
         """Connect to the cluster. Raises UserError without Ray, WorkError if the cluster does not answer."""
@@ -55,40 +59,49 @@ class RayExecutor:
         """Leave the cluster, which ends the tasks that are still running."""
         import_ray().shutdown()
 
-    def run_stage(self, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]) -> None:
-        """Do the tasks of `stage` that have no receipt; call `done` for each as it ends.
+    def run(self, schedule: Schedule) -> None:
+        """Do the tasks that the schedule gives out until all stages are finished.
 
         Raises the error of the first task that fails, and WorkError for a task that died ATTEMPTS times.
         """
         ray = import_ray()
-        folder = stage.folder(workdir)
-        waiting = deque(missing_tasks(folder, tasks))
-        attempts: Counter[int] = Counter()
-        remote = ray.remote(_do_task).options(**self._reservation(stage))
-        work = ray.put((stage, workdir))
-        running: dict[Any, int] = {}
+        running: dict[Any, Work] = {}
+        packed: dict[str, Any] = {}
         try:
-            while waiting or running:
-                while waiting and len(running) < (self.workers or tasks):
-                    task = waiting.popleft()
-                    running[remote.remote(work, task, os.getcwd())] = task
-                (ended,), _ = ray.wait(list(running), num_returns=1)
-                task = running.pop(ended)
-                try:
-                    error: CoupageError | None = ray.get(ended)
-                except ray.exceptions.RayError as death:
-                    attempts[task] += 1
-                    self._judge(stage, task, attempts[task], death)
-                    waiting.appendleft(task)
-                    continue
-                if error is not None:
-                    raise error
-                receipt = read_receipt(folder, task)
-                assert receipt is not None, "a task that ended without an error has written its receipt"
-                done(receipt)
+            while not schedule.is_done:
+                while len(running) < self._most_at_once() and (taken := schedule.take()):
+                    running[self._send(taken[0], schedule.workdir, packed)] = taken[0]
+                while not (ended := _ended(running, timeout=0)) and schedule.look_ahead():
+                    pass
+                for each in ended or _ended(running, timeout=None):
+                    work = running.pop(each)
+                    try:
+                        error: CoupageError | None = ray.get(each)
+                    except ray.exceptions.RayError as death:
+                        what = f"Ray lost task {work.task} of `{work.stage.label}`"
+                        schedule.worker_died(work, f"{what} ({type(death).__name__}: {death})", LOST)
+                        continue
+                    if error is not None:
+                        raise error
+                    schedule.done(work)
         finally:
             for left in running:
                 ray.cancel(left, force=True)
+            if running:
+                ray.wait(list(running), num_returns=len(running), timeout=STOP_SECONDS)
+
+    def _most_at_once(self) -> int:
+        """Tasks that are given to Ray and not ended."""
+        cpus = import_ray().cluster_resources().get("CPU", 0)
+        return self.workers or QUEUED * max(1, int(cpus / self.settings.cpus_per_task))
+
+    def _send(self, work: Work, workdir: Path, packed: dict[str, Any]) -> Any:
+        """Give the task to Ray; its stage is sent to each node once."""
+        ray = import_ray()
+        if work.stage.slug not in packed:
+            packed[work.stage.slug] = ray.put((work.stage, workdir))
+        remote = ray.remote(_do_task).options(**self._reservation(work.stage))
+        return remote.remote(packed[work.stage.slug], work.task, os.getcwd())
 
     def _reservation(self, stage: Stage) -> dict[str, Any]:
         reserved: dict[str, Any] = {"num_cpus": self.settings.cpus_per_task, "max_retries": 0}
@@ -98,16 +111,10 @@ class RayExecutor:
             reserved["num_gpus"] = self.settings.gpus_serving
         return reserved
 
-    def _judge(self, stage: Stage, task: int, attempt: int, death: Exception) -> None:
-        """Report a task that died. Raises WorkError when it may not be tried again."""
-        what = f"Ray lost task {task} of `{stage.label}` ({type(death).__name__}: {death})"
-        if attempt >= ATTEMPTS:
-            raise WorkError(
-                f"{what}, {attempt} times",
-                hint="If memory ran out, set `executor.ray.memory_gb` or try fewer --workers or a smaller "
-                "`part_size` in the recipe.",
-            )
-        self._report(f"{what}; the task is tried again ({attempt} of {ATTEMPTS - 1})")
+
+def _ended(running: dict[Any, Work], timeout: float | None) -> list[Any]:
+    ended: list[Any] = import_ray().wait(list(running), timeout=timeout)[0] if running else []
+    return ended
 
 
 def _do_task(work: tuple[Stage, Path], task: int, cwd: str) -> CoupageError | None:

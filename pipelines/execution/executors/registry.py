@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from pipelines.errors import UserError
-from pipelines.execution.executors.base import Executor, Report, Told
+from pipelines.execution.executors.base import Executor
 from pipelines.execution.executors.config import ExecutorSettings
 
 EXECUTORS = ("local", "slurm", "ray")
 
 
-def make_executor(
-    name: str, settings: ExecutorSettings, workers: int | None, report: Report, hear: Callable[[Told], None]
-) -> Executor:
+def make_executor(name: str, settings: ExecutorSettings, workers: int | None) -> Executor:
     """The executor called `name`; `workers` limits its tasks at a time, None leaves that to the executor.
 
     Raises UserError for an unknown name.
@@ -22,15 +19,15 @@ def make_executor(
     if name == "local":
         from pipelines.execution.executors.local import WorkerPool
 
-        return WorkerPool(workers or os.cpu_count() or 1, report, hear)
+        return WorkerPool(workers or os.cpu_count() or 1)
     if name == "slurm":
         from pipelines.execution.executors.slurm import SlurmExecutor
 
-        return SlurmExecutor(settings.slurm, workers, report)
+        return SlurmExecutor(settings.slurm, workers)
     if name == "ray":
         from pipelines.execution.executors.ray import RayExecutor
 
-        return RayExecutor(settings.ray, workers, report)
+        return RayExecutor(settings.ray, workers)
     raise _unknown(name)
 
 

@@ -1,4 +1,4 @@
-"""Runs the tasks of a stage as Slurm job arrays and waits for their receipts.
+"""Runs tasks as elements of Slurm job arrays, each of one stage, and waits for their receipts.
 
 datatrove writes the launch script and finds a task's number on its node. Its completion markers are not used:
 the queue says which elements of an array are still to come, receipts say what is done. The run's folder must
@@ -14,9 +14,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,13 +26,17 @@ from datatrove.executor.slurm import SlurmPipelineExecutor
 from mixers.files import write_bytes
 from mixers.printable import printable
 from pipelines.errors import CoupageError, UserError, WorkError
-from pipelines.execution.executors.base import ATTEMPTS, ONE_THREAD, Report, missing_tasks, portable
+from pipelines.execution.executors.base import ONE_THREAD, portable
 from pipelines.execution.executors.config import SlurmSettings
 from pipelines.execution.executors.step import StageStep
-from pipelines.execution.manifest import Receipt
-from pipelines.execution.output import RECEIPTS, read_receipt, receipt_path
+from pipelines.execution.output import RECEIPTS, receipt_path
+from pipelines.execution.schedule import ATTEMPTS, Schedule, Work
 from pipelines.execution.stage import Stage
 
+LOGS = "logs"
+"""In the folder of a run, with a folder for each stage, and in that one for each array."""
+PICKLED, RANKS = "executor.pik", "ranks_to_run.json"
+"""In the folder of an array, by names that datatrove knows."""
 JOB = "job"
 """Holds the id of a job while it is watched; one that is left over belongs to a run that was killed."""
 
@@ -42,17 +45,22 @@ ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL
     "REVOKED",
     "TIMEOUT",
 }
-UNKNOWN_JOB = "Invalid job id"
 LISTED = 3
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class JobArray:
-    """A submitted array: element i does `tasks[i]`. Its script, logs and errors are in `folder`."""
+    """A submitted array: element i does `tasks[i]` of `stage`. In `folder` are script, logs and errors."""
 
     job: str
+    stage: Stage
     tasks: list[int]
     folder: Path
+    waiting: set[int] = field(init=False)
+    """The tasks that have not ended."""
+
+    def __post_init__(self) -> None:
+        self.waiting = set(self.tasks)
 
     def log(self, task: int) -> Path:
         """What the task printed."""
@@ -86,11 +94,20 @@ class Launcher(SlurmPipelineExecutor):  # type: ignore[misc]
             requeue_signals=None,
         )
         self.folder = folder
+        self.settings = settings
 
     def get_sbatch_args(self, max_array: int = 1) -> dict[str, Any]:
         """The options of sbatch: memory by task, and nothing that was not asked for."""
         options = super().get_sbatch_args(max_array)
         return {name: value for name, value in options.items() if name != "mem-per-cpu" and value is not None}
+
+    def script(self) -> str:
+        """What is given to sbatch."""
+        python = "python" if self.settings.environment else shlex.quote(sys.executable)
+        pickled = shlex.quote(str(self.folder / PICKLED))
+        command = f"{python} -m datatrove.tools.launch_pickled_pipeline {pickled}"
+        contents: str = self.get_launch_file_contents(self.get_sbatch_args(self.tasks), command)
+        return contents
 
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> None:
         """Do one task on its node; an error is left for the run to raise, the traceback goes to the log."""
@@ -117,12 +134,12 @@ def error_path(folder: Path, task: int) -> Path:
 
 
 class SlurmExecutor:
-    """Submits the missing tasks of a stage, watches them, and submits again what died."""
+    """Submits tasks as they become ready, watches them, and submits again what died."""
 
-    def __init__(self, settings: SlurmSettings, workers: int | None, report: Report) -> None:
+    def __init__(self, settings: SlurmSettings, workers: int | None) -> None:
         self.settings = settings
-        self.at_once = workers or -1
-        self._report = report
+        self.workers = workers
+        self._arrays: list[JobArray] = []
 
     def __enter__(self) -> Self:
         """Raises UserError where there is no Slurm."""
@@ -132,84 +149,99 @@ class SlurmExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left: a job ends, or is cancelled, in `run_stage`."""
+        """Nothing is left: a job ends, or is cancelled, in `run`."""
 
-    def run_stage(self, stage: Stage, workdir: Path, tasks: int, done: Callable[[Receipt], None]) -> None:
-        """Do the tasks of `stage` that have no receipt; call `done` for each as it ends.
+    def run(self, schedule: Schedule) -> None:
+        """Do the tasks that the schedule gives out until all stages are finished.
 
         Raises the error of the first task that fails, WorkError for a task that died ATTEMPTS times or a
-        cancelled job, UserError when Slurm refuses the job.
+        cancelled job, UserError when Slurm refuses a job.
         """
-        folder = stage.folder(workdir)
-        logs = workdir / "logs" / folder.name
-        _cancel_left_over(logs)
-        waiting = missing_tasks(folder, tasks)
-        attempts: Counter[int] = Counter()
-        while waiting:
-            now, later = waiting[: self.settings.max_array_size], waiting[self.settings.max_array_size :]
-            array = self._submit(StageStep(stage, workdir), now, logs)
-            try:
-                dead = self._watch(array, folder, done)
-            except BaseException:
+        _cancel_left_over(schedule.workdir / LOGS)
+        try:
+            while not schedule.is_done:
+                if not self._submit_ready(schedule):
+                    while schedule.look_ahead():
+                        pass
+                    time.sleep(self.settings.poll_seconds)
+                self._watch(schedule)
+        finally:
+            for array in self._arrays:
                 _slurm("scancel", array.job)
-                raise
-            finally:
                 (array.folder / JOB).unlink()
-            if dead:
-                attempts.update(dead)
-                self._judge(stage, array, dead, attempts)
-            waiting = [*dead, *later]
+            self._arrays = []
 
-    def _submit(self, step: StageStep, tasks: list[int], logs: Path) -> JobArray:
-        folder = logs / f"{len(list(logs.glob('*'))) + 1:04d}"
+    def _submit_ready(self, schedule: Schedule) -> bool:
+        """Submit what is ready and has room; whether there was any."""
+        submitted = False
+        while (room := self._room()) and (taken := schedule.take(room)):
+            submitted = True
+            stage, folder = taken[0].stage, schedule.workdir / LOGS
+            self._arrays.append(self._submit(stage, schedule.workdir, [work.task for work in taken], folder))
+        return submitted
+
+    def _room(self) -> int:
+        """Elements that the next array may have.
+
+        Each array is limited to `workers` elements at a time; an array that others run beside has no more
+        elements than are free. So all arrays together keep to the limit.
+        """
+        most = self.settings.max_array_size
+        if self.workers is None or not self._arrays:
+            return most
+        used = sum(min(self.workers, len(array.waiting)) for array in self._arrays)
+        return max(0, min(most, self.workers - used))
+
+    def _submit(self, stage: Stage, workdir: Path, tasks: list[int], logs: Path) -> JobArray:
+        below = logs / stage.folder(workdir).name
+        folder = below / f"{len(list(below.glob('*'))) + 1:04d}"
         folder.mkdir(parents=True)
-        launcher = Launcher(step, len(tasks), folder, self.settings, self.at_once)
-        executor, script = folder / "executor.pik", folder / "launch_script.slurm"
-        executor.write_bytes(pickle.dumps(launcher))
-        (folder / "ranks_to_run.json").write_bytes(orjson.dumps(tasks))
-        python = "python" if self.settings.environment else shlex.quote(sys.executable)
-        command = f"{python} -m datatrove.tools.launch_pickled_pipeline {shlex.quote(str(executor))}"
-        script.write_text(launcher.get_launch_file_contents(launcher.get_sbatch_args(len(tasks)), command))
+        (folder / RANKS).write_bytes(orjson.dumps(tasks))
+        launcher = Launcher(StageStep(stage, workdir), len(tasks), folder, self.settings, self.workers or -1)
+        (folder / PICKLED).write_bytes(pickle.dumps(launcher))
+        script = folder / "launch_script.slurm"
+        script.write_text(launcher.script())
         answer = _slurm("sbatch", "--parsable", str(script))
         if answer.returncode:
             raise UserError(
-                f"sbatch refused the job of `{step.stage.label}`: {answer.stderr.strip()}",
+                f"sbatch refused the job of `{stage.label}`: {answer.stderr.strip()}",
                 file=str(script),
                 hint="Correct `executor.slurm` in the recipe, or with --set executor.slurm.partition=NAME.",
             )
         job = answer.stdout.strip().partition(";")[0]
         (folder / JOB).write_text(job)
-        return JobArray(job, tasks, folder)
+        return JobArray(job, stage, tasks, folder)
 
-    def _watch(self, array: JobArray, folder: Path, done: Callable[[Receipt], None]) -> list[int]:
-        """Wait until no element is to come; returns the tasks that ended without a receipt."""
-        waiting = set(array.tasks)
-        while True:
-            # The queue is asked first, so that what has left it has also written its receipt.
-            queued = _queued(array)
-            for task in sorted(_with_receipt(folder, waiting)):
-                receipt = read_receipt(folder, task)
-                assert receipt is not None, "a receipt that was there stays there"
-                waiting.remove(task)
-                done(receipt)
-            if error := _first_error(array, waiting):
+    def _watch(self, schedule: Schedule) -> None:
+        """See which elements have ended, and take back those that did without a receipt."""
+        # The queue is asked first, so that what has left it has also written its receipt.
+        queued = _queued()
+        for array in list(self._arrays):
+            for task in sorted(_with_receipt(array.stage.folder(schedule.workdir), array.waiting)):
+                array.waiting.remove(task)
+                schedule.done(Work(array.stage, task))
+            if error := _first_error(array):
                 raise error
-            if not waiting or (queued is not None and not waiting & queued):
-                return sorted(waiting)
-            time.sleep(self.settings.poll_seconds)
+            if queued is not None and (dead := _dead(array, queued)):
+                array.waiting.difference_update(dead)
+                attempts = [schedule.died(Work(array.stage, task)) for task in dead]
+                schedule.warn(self._judged(array, dead, attempts))
+            if not array.waiting:
+                (array.folder / JOB).unlink()
+                self._arrays.remove(array)
 
-    def _judge(self, stage: Stage, array: JobArray, dead: list[int], attempts: Counter[int]) -> None:
-        """Report the tasks that died. Raises WorkError when one of them may not be tried again."""
+    def _judged(self, array: JobArray, dead: Sequence[int], attempts: Sequence[int]) -> str:
+        """What to say of tasks that died. Raises WorkError when one of them may not be tried again."""
         states = _states(array)
-        worst = max(dead, key=lambda task: attempts[task])
-        state = states.get(worst, "no state known")
+        most, worst = max(zip(attempts, dead, strict=True))
+        state, label = states.get(worst, "no state known"), array.stage.label
         if state.startswith("CANCELLED"):
             raise WorkError(
-                f"job {array.job} of `{stage.label}` was cancelled", hint="Run the same command to go on."
+                f"job {array.job} of `{label}` was cancelled", hint="Run the same command to go on."
             )
-        if attempts[worst] >= ATTEMPTS:
+        if most >= ATTEMPTS:
             raise WorkError(
-                f"task {worst} of `{stage.label}` ended without a result {ATTEMPTS} times; the last: {state}",
+                f"task {worst} of `{label}` ended without a result {ATTEMPTS} times; the last: {state}",
                 file=str(array.log(worst)),
                 hint="Read this log. If memory or time ran out, raise `executor.slurm.memory_gb` or "
                 "`executor.slurm.hours`, or try a smaller `part_size` in the recipe.",
@@ -218,14 +250,14 @@ class SlurmExecutor:
             f"task {task}: {states.get(task, 'no state known')}, log {array.log(task)}"
             for task in dead[:LISTED]
         ]
-        self._report(
-            f"{len(dead)} of {len(array.tasks)} tasks of `{stage.label}` ended without a result in job "
-            f"{array.job} and are submitted again ({attempts[worst]} of {ATTEMPTS - 1}): {'; '.join(listed)}"
+        return (
+            f"{len(dead)} of {len(array.tasks)} tasks of `{label}` ended without a result in job "
+            f"{array.job} and are submitted again ({most} of {ATTEMPTS - 1}): {'; '.join(listed)}"
         )
 
 
 def _cancel_left_over(logs: Path) -> None:
-    for job in logs.glob(f"*/{JOB}"):
+    for job in logs.glob(f"*/*/{JOB}"):
         _slurm("scancel", job.read_text())
         job.unlink()
 
@@ -236,21 +268,30 @@ def _with_receipt(folder: Path, tasks: set[int]) -> set[int]:
     return {task for task in tasks if receipt_path(folder, task).name in names}
 
 
-def _first_error(array: JobArray, tasks: set[int]) -> CoupageError | None:
+def _first_error(array: JobArray) -> CoupageError | None:
     for path in sorted(array.folder.glob("[0-9]*.error")):
-        if int(path.stem) in tasks:
+        if int(path.stem) in array.waiting:
             error: CoupageError = pickle.loads(path.read_bytes())
             return error
     return None
 
 
-def _queued(array: JobArray) -> set[int] | None:
-    """The tasks that are pending or running; None when the queue cannot be asked just now."""
-    answer = _slurm("squeue", "--noheader", "--array", "--format=%K %T", f"--jobs={array.job}")
+def _dead(array: JobArray, queued: set[tuple[str, str]]) -> list[int]:
+    """The tasks whose elements have left the queue, among those without a receipt."""
+    return sorted(
+        task
+        for element, task in enumerate(array.tasks)
+        if task in array.waiting and (array.job, str(element)) not in queued
+    )
+
+
+def _queued() -> set[tuple[str, str]] | None:
+    """Job and number of the elements that are to come; None when the queue cannot be asked just now."""
+    answer = _slurm("squeue", "--me", "--noheader", "--array", "--format=%F %K %T")
     if answer.returncode:
-        return set() if UNKNOWN_JOB in answer.stderr else None
+        return None
     rows = [line.split() for line in answer.stdout.splitlines()]
-    return {array.tasks[int(element)] for element, state in rows if state not in ENDED}
+    return {(job, element) for job, element, state in rows if state not in ENDED}
 
 
 def _states(array: JobArray) -> dict[int, str]:

@@ -15,7 +15,7 @@ from typing_extensions import override
 from filters.dedup.exact import first_equal, likely_shared
 from filters.text.values import value_hashes
 from pipelines.execution.output import Task, TaskOutput, read_arrow
-from pipelines.execution.stage import SingleTaskStage, Stage, distinct
+from pipelines.execution.stage import ReducingStage, Stage, distinct
 from pipelines.stages.classify.percentile_verdicts import Verdicts
 from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.hash_sampling import first_words
@@ -27,7 +27,7 @@ ORDER = "order.arrow"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preference(SingleTaskStage):
+class Preference(ReducingStage):
     """Output: `documents.arrow`, a row a document, in the order of sources and parts:
 
     `place` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised

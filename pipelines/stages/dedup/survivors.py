@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from filters.dedup import survivors
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.stage import SingleTaskStage, Stage
+from pipelines.execution.stage import ReducingStage, Stage
 from pipelines.stages.dedup.preference import Preference
 from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
 from pipelines.stages.kept import Kept
@@ -25,7 +25,7 @@ VERDICTS = "verdicts.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survivors(SingleTaskStage):
+class Survivors(ReducingStage):
     """Who survives. Output:
 
     `duplicates.parquet`, a row for each removed document: `doc_id`, `kept_doc_id`, `similarity`, `method`,

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.output import Output, Task, TaskOutput
-from pipelines.execution.run_stage import LOGS
+from pipelines.execution.run_stages import LOGS
 from pipelines.execution.stage import Stage
 from pipelines.sources.endpoint import EndpointClient
 from pipelines.sources.endpoint_session import Patience
@@ -121,6 +121,12 @@ class MadeDocuments(PartStage):
     @override
     def serves(self) -> bool:
         return isinstance(self.model, Serve)
+
+    @property
+    @override
+    def alone(self) -> str:
+        """One stage at a time asks a model, as many requests at once as were allowed."""
+        return "a model that writes"
 
     @property
     def _tasks(self) -> int:

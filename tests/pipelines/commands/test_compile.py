@@ -9,8 +9,7 @@ NOT_COMPILED = """if True:
     import contextlib, sys
     from numba.core.dispatcher import Dispatcher
     from pipelines.commands import compile, run
-    from pipelines.execution.executors.base import missing_tasks, run_task
-    from pipelines.execution.output import read_receipt
+    from pipelines.execution.executors.base import run_task
 
     def signatures():
         packages = ("filters", "mixers", "tokenizer_tools")
@@ -19,11 +18,10 @@ NOT_COMPILED = """if True:
         return {(d.py_func.__module__, d.py_func.__name__, str(s)) for d in kernels for s in d.signatures}
 
     class InThisProcess(contextlib.nullcontext):
-        def run_stage(self, stage, workdir, tasks, done):
-            folder = stage.folder(workdir)
-            for rank in missing_tasks(folder, tasks):
-                run_task(stage, workdir, rank)
-                done(read_receipt(folder, rank))
+        def run(self, schedule):
+            while taken := schedule.take():
+                run_task(taken[0].stage, schedule.workdir, taken[0].task)
+                schedule.done(taken[0])
 
     for call in compile.calls():
         call()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.execution.executors import base
-from pipelines.execution.run_stage import reopen
 from pipelines.execution.seal import check_run
 from pipelines.execution.stage import Stage
+from pipelines.execution.stage_folder import reopen
 from tests.pipelines import command_line
 from tests.pipelines.commands.test_run import manifests, new_since, shard_bytes
 

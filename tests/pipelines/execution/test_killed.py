@@ -6,19 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from pipelines.commands.console import SILENT
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.counts import Count
-from pipelines.execution.executors.local import ATTEMPTS, WorkerPool
-from pipelines.execution.manifest import Receipt
+from pipelines.execution.executors.local import WorkerPool
 from pipelines.execution.output import Task, TaskOutput
-from pipelines.execution.run_stage import run_stages
+from pipelines.execution.progress import Progress
+from pipelines.execution.run_stages import run_stages
+from pipelines.execution.schedule import ATTEMPTS
 from pipelines.execution.stage import Stage
 from tests.pipelines.commands.test_run import shard_bytes
 from tests.pipelines.conftest import command, environment
@@ -101,20 +102,22 @@ class Deadly(Stage):
             path.write_text("done")
 
 
-class Silent:
-    """A progress display that shows nothing."""
+class Warnings(Progress):
+    """A progress display that shows nothing, and keeps what should not be missed."""
 
-    def expect(self, stages: Sequence[Stage], log: Path) -> None: ...
-    def start(self, stage: Stage, tasks: int, receipts: list[Receipt]) -> None: ...
-    def advance(self, receipt: Receipt) -> None: ...
-    def end(self, stage: Stage) -> None: ...
+    def __init__(self) -> None:
+        super().__init__(SILENT)
+        self.said: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.said.append(message)
 
 
 def _run(stage: Stage, workdir: Path, workers: int) -> list[str]:
-    said: list[str] = []
-    with WorkerPool(workers, said.append) as pool:
-        run_stages([stage], workdir, pool, Silent())
-    return said
+    progress = Warnings()
+    with WorkerPool(workers) as pool:
+        run_stages([stage], workdir, pool, progress)
+    return progress.said
 
 
 @pytest.mark.parametrize("workers", [1, 2])

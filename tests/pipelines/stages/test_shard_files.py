@@ -6,12 +6,12 @@ import pyarrow as pa
 
 from pipelines.commands.console import SILENT
 from pipelines.execution.progress import Progress
-from pipelines.execution.run_stage import run_stages
+from pipelines.execution.run_stages import run_stages
 from pipelines.graph.build import build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.load import load_recipe
 from pipelines.stages import mix
-from tests.pipelines.command_line import run_stage_here
+from tests.pipelines.command_line import run_tasks_here
 
 
 def data_files(folder):
@@ -21,7 +21,7 @@ def data_files(folder):
 class Here:
     """An executor without workers."""
 
-    run_stage = run_stage_here
+    run = run_tasks_here
 
 
 def run_again(stage, workdir):

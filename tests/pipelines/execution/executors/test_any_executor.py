@@ -3,21 +3,21 @@
 import pytest
 
 from pipelines.errors import UserError, WorkError
-from pipelines.execution.executors.base import ATTEMPTS
 from pipelines.execution.executors.config import ExecutorSettings, SlurmSettings
 from pipelines.execution.executors.registry import make_executor
-from pipelines.execution.run_stage import run_stages
+from pipelines.execution.run_stages import run_stages
+from pipelines.execution.schedule import ATTEMPTS
 from tests.pipelines.commands.test_run import shard_bytes
-from tests.pipelines.execution.test_killed import Deadly, Silent
+from tests.pipelines.execution.test_killed import Deadly, Warnings
 
 SETTINGS = ExecutorSettings(slurm=SlurmSettings(poll_seconds=0.2))
 
 
 def run(name, stage, workdir, settings=SETTINGS) -> list[str]:
-    said: list[str] = []
-    with make_executor(name, settings, 2, said.append, lambda: None) as executor:
-        run_stages([stage], workdir, executor, Silent())
-    return said
+    progress = Warnings()
+    with make_executor(name, settings, 2) as executor:
+        run_stages([stage], workdir, executor, progress)
+    return progress.said
 
 
 def test_the_same_bytes_as_on_local_workers(coupage, recipe, finished, executor, tmp_path):

@@ -125,15 +125,14 @@ def sbatch() -> None:
 
 
 def squeue() -> None:
-    job = option("jobs")
     if (HOME / "deaf").exists():
         (HOME / "deaf").unlink()
         raise SystemExit("slurm_load_jobs error: Socket timed out on send/recv operation")
-    shown = [(element, state.partition("|")[0]) for element, state in elements(job)]
-    active = [(element, state) for element, state in shown if state in ("PENDING", "RUNNING")]
-    if not active:
-        raise SystemExit("slurm_load_jobs error: Invalid job id specified")
-    print("\n".join(f"{element} {state}" for element, state in active))
+    for job in sorted(path.name for path in HOME.iterdir() if path.is_dir()):
+        for element, text in elements(job):
+            state = text.partition("|")[0]
+            if state in ("PENDING", "RUNNING"):
+                print(job, element, state)
 
 
 def sacct() -> None:

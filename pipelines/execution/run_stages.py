@@ -1,0 +1,62 @@
+"""Runs the stages of a run, and makes again what turns out to be damaged.
+
+A file is checked when it is first read; what it should be, nothing but its stage can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pipelines.execution.executors.base import Executor
+from pipelines.execution.manifest import Damaged
+from pipelines.execution.progress import Progress
+from pipelines.execution.schedule import Schedule
+from pipelines.execution.stage import Stage
+from pipelines.execution.stage_folder import reopen
+
+LOGS = "logs"
+"""In the folder of a run: what was said while it ran, a file each time."""
+
+
+def run_stages(
+    stages: Iterable[Stage],
+    workdir: Path,
+    executor: Executor,
+    progress: Progress,
+    conclude: Callable[[], None] | None = None,
+) -> None:
+    """Run those stages that are not finished, each after its inputs, and make again what is damaged.
+
+    Args:
+        stages: Each after its inputs; of two that are as urgent, the first is begun first.
+        workdir: The run's folder.
+        executor: What does the tasks.
+        progress: Where they are shown.
+        conclude: What is done with them in the end; the files that it reads are made again like all others.
+
+    Raises:
+        CoupageError: A task failed, or a file is damaged again after it was made again.
+    """
+    stages = list(stages)
+    progress.expect(stages, workdir / LOGS)
+    made_again: set[str] = set()
+    while True:
+        try:
+            executor.run(Schedule(stages, workdir, progress))
+            if conclude:
+                conclude()
+            return
+        except Damaged as error:
+            owner = _owner(stages, workdir, error)
+            if owner is None or error.file in made_again:
+                raise
+            made_again.add(error.file)
+            progress.warn(f"{error.file}: {error.message}; it is made again")
+            reopen(owner.folder(workdir))
+
+
+def _owner(stages: Iterable[Stage], workdir: Path, error: Damaged) -> Stage | None:
+    """The stage in whose folder the damaged file lies."""
+    path = Path(error.file)
+    return next((stage for stage in stages if path.is_relative_to(stage.folder(workdir))), None)
