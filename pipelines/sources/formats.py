@@ -128,7 +128,9 @@ def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = F
 
 def versions_of(files: Iterable[InputFile]) -> dict[str, Any]:
     """The versions of what reads these files, beside `VERSION`, for a source's identity."""
-    return source_files.VERSIONS if any(suffix_of(file.path) not in UNITS for file in files) else {}
+    suffixes = {suffix_of(file.path) for file in files}
+    own_formats = UNITS.keys() - set(ARCHIVE_SUFFIXES)  # an archive may hold anything
+    return {} if suffixes <= own_formats else source_files.VERSIONS
 
 
 def count_records(files: Iterable[InputFile]) -> CountRecords:

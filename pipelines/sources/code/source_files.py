@@ -14,15 +14,20 @@ from pipelines.sources.code.content import decoded, is_binary
 from pipelines.sources.code.languages import language_of
 from pipelines.sources.compressed import broken, lost_behind, open_stream, split_compression
 from pipelines.sources.fields import FieldMap, line_position, metadata_json
+from pipelines.sources.licences import header
 from pipelines.sources.licences.header import licence_of_header
 from pipelines.sources.lines import MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
 
-VERSIONS = {"languages": languages.VERSION, "content": content_rules.VERSION}
+VERSIONS = {
+    "languages": languages.VERSION,
+    "character_sets": content_rules.VERSION,
+    "licence_headers": header.VERSION,
+}
 """What decides the documents of source files."""
 
 FORMAT = "source file"
-HEADER_CHARACTERS = 4_000
+HEADER_CHARACTERS = 8_000
 """Of a file so much is searched for a licence."""
 
 
@@ -72,6 +77,7 @@ def source_document(
     if text is None:
         quarantine.add(path, line_position(0, 0), Reason.BINARY, content, bytes=size)
         return None
-    language = language_of(split_compression(path)[0] if path.isascii() else path, content)
+    uncompressed, compression = split_compression(path)
+    language = language_of(uncompressed if compression else path, content)
     metadata = {"programming_language": language.name} if language else {}
     return text.text, metadata if text.encoding == "utf-8" else metadata | {"encoding": text.encoding}
