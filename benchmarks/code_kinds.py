@@ -1,4 +1,4 @@
-"""What we decide of source files beside what github-linguist's own tests expect: languages, generated, vendored.
+"""What we decide of source files beside what github-linguist's own tests expect.
 
 `python benchmarks/code_kinds.py FOLDER_OF_LINGUIST`, a checkout of https://github.com/github-linguist/linguist.
 Its tests are read, not run: every assertion of a file's kind that stands on one line.
@@ -21,7 +21,7 @@ _BLOB = re.compile(
     r'(assert|refute)(?:_predicate)? (!?)(sample|fixture)_blob\(["\']([^"\']+)["\']\)(?:\.|, :)(\w+)\?'
 )
 _GENERATED = re.compile(r'^ +generated_(sample|fixture)_\w+_data\("([^"]+)"(, true)?\)', re.MULTILINE)
-_NO_LANGUAGE = ("Data", "Generic")
+_OTHER_FOLDERS = ("Binary", "Data", "Generated")
 
 
 class Expectation(NamedTuple):
@@ -77,17 +77,20 @@ def compare_languages(folder: Path) -> None:
     wrong: Counter[tuple[str, str]] = Counter()
     files = marked = 0
     for file in sorted(path for path in folder.glob("*/**/*") if path.is_file()):
-        wanted = file.relative_to(folder).parts[0]
-        if wanted in ("Binary", "Generated"):
+        parts = file.relative_to(folder).parts
+        if parts[0] in _OTHER_FOLDERS:
             continue
+        wanted = parts[-2] if parts[0] == "Generic" else parts[0]
         content = file.read_bytes()
         found = language_of(str(file), content)
-        expected = None if wanted in _NO_LANGUAGE else names.get(wanted, wanted)
+        expected = None if wanted == "nil" else names.get(wanted, wanted)
         files += 1
         marked += generated_kind(str(file.relative_to(folder)), content) is not None
         if (found and found.name) != expected:
             wrong[(str(expected), found.name if found else "none")] += 1
-    print(f"{folder.name}: languages of {files - wrong.total()} of {files} files; {marked} count as generated")
+    print(
+        f"{folder.name}: languages of {files - wrong.total()} of {files} files; {marked} count as generated"
+    )
     for (expected, found_name), number in wrong.most_common():
         print(f"  {number} {expected}, taken for {found_name}")
 

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     NESTED_ARCHIVE = "archive within an archive"
     TOO_LARGE = "record too large"
     UNREADABLE = "unreadable file"
+    BINARY = "binary file"
     UNREADABLE_ROWS = "unreadable rows"
     PERMISSION = "permission denied"
 

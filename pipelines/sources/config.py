@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from pipelines.sources.code.git import GitConfig
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubConfig
 from pipelines.sources.presets.use import PresetSchema, expanded
@@ -11,7 +12,7 @@ from pipelines.sources.python_environment import PythonEnvironmentConfig
 
 SourceConfig = Annotated[
     Annotated[
-        FilesConfig | HubConfig | PythonEnvironmentConfig,
+        FilesConfig | GitConfig | HubConfig | PythonEnvironmentConfig,
         Field(discriminator="reader"),
     ],
     BeforeValidator(expanded),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from typing_extensions import override
 
 from pipelines.sources.base import Quarantine, Reason, Unit
+from pipelines.sources.code import source_files
 from pipelines.sources.compressed import open_stream, split_compression, stored_rate
 from pipelines.sources.fields import FieldMap
 from pipelines.sources.formats import FORMATS, RecordOptions, plan_files, suffix_of
@@ -259,7 +260,7 @@ def _extrapolated(seen: list[_Look], same: list[InputFile]) -> _Amount:
     """What all files of a kind hold, by what some of them do."""
     looked_at = sum((look.amount for look in seen), _Amount())
     whole = looked_at.times(sum(file.size for file in same) / max(1, looked_at.stored))
-    is_a_document = seen[0].format in ("text file", "epub", "pdf")
+    is_a_document = seen[0].format in ("text file", "epub", "pdf", source_files.FORMAT)
     return replace(whole, records=len(same)) if is_a_document else whole
 
 

@@ -18,6 +18,8 @@ from pipelines.sources.archives.streams import Archive
 from pipelines.sources.archives.tar_files import tar_members, tar_units
 from pipelines.sources.archives.zip_files import zip_members, zip_units
 from pipelines.sources.base import Labels, Quarantine, Reason, SourceOptions, Unit, batched
+from pipelines.sources.code import source_files
+from pipelines.sources.code.languages import code_suffix
 from pipelines.sources.compressed import COMPRESSIONS, SHORT_SUFFIXES, split_compression
 from pipelines.sources.content import content_hash
 from pipelines.sources.conversations import FORMATS as CONVERSATIONS
@@ -81,7 +83,7 @@ DOCUMENT_SUFFIXES = (".epub", ".pdf", ".conllu")
 
 READABLE = (
     f"{' '.join(UNITS)} (all but {', '.join(NEVER_COMPRESSED)} also with {' '.join(COMPRESSIONS)}; "
-    f"{' '.join(SHORT_SUFFIXES)})"
+    f"{' '.join(SHORT_SUFFIXES)}), source code"
 )
 """The suffixes in words, for hints."""
 
@@ -107,6 +109,7 @@ FORMATS: dict[str, Format] = {
     "epub": Format(partial(read_whole, parse_epub)),
     "pdf": Format(partial(read_whole, parse_pdf)),
     "conllu": Format(read_conllu, count_conllu),
+    source_files.FORMAT: Format(source_files.read_source_file),
 }
 
 
@@ -127,13 +130,18 @@ def version_of(paths: Iterable[str]) -> dict[str, Any]:
         found["documents"] = documents.VERSION
     if has_archives or ".pdf" in suffixes:
         found |= library_versions("pypdfium2")
+    if has_archives or suffixes - UNITS.keys():
+        found |= source_files.VERSIONS
     return found
 
 
 def suffix_of(path: str) -> str | None:
-    """The suffix by which a file is read, without that of its compression; None if nothing reads it."""
+    """The suffix by which a file is read, without that of its compression; None if nothing reads it.
+
+    A suffix in `UNITS` goes before that of a programming language.
+    """
     name, compression = split_compression(path)
-    suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None)
+    suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), None) or code_suffix(name)
     return None if compression and suffix in NEVER_COMPRESSED else suffix
 
 
@@ -148,7 +156,7 @@ def plan_files(files: Iterable[InputFile], part_bytes: int, text_lines: bool = F
             for unit in UNITS[suffix](file, part_bytes):
                 yield replace(unit, format=unit.format + OF_TEXT_LINES)
         else:
-            yield from UNITS[suffix](file, part_bytes)
+            yield from UNITS.get(suffix, source_files.source_file_units)(file, part_bytes)
 
 
 def count_records(files: Iterable[InputFile]) -> CountRecords:

@@ -10,17 +10,18 @@ VERSION = 1
 """To be raised when the same bytes become another text, or count as binary."""
 
 MAX_SOURCE_BYTES = 1 << 20
-"""Larger files of a repository are data or were written by programs; linguist's bound for showing one, too."""
+"""Larger files of a repository are data or were written by programs; also linguist's bound."""
 
 BINARY_HEAD = 8_000
 """A zero byte among so many makes a file binary, as in git."""
 MAX_CONTROL_SHARE = 0.1
 _LFS = b"version https://git-lfs.github.com/spec/v1\n"
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_CHARSETS = [
-    "cp1252", "cp1251", "koi8_r", "cp866", "cp1250", "cp1253", "cp1254", "cp932", "euc_jp", "gb18030", "big5", "euc_kr",
-]  # fmt: skip
-_DETECTED_BYTES = 64 << 10
+_CHARSETS = ["cp1251", "koi8_r", "cp866", "cp1253", "cp932", "euc_jp", "gb18030", "big5", "euc_kr"]
+_WESTERN = "cp1252"
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_SEARCHED_BYTES = 1 << 20
+_DETECTED_BYTES = 16 << 10
 
 
 class Text(NamedTuple):
@@ -61,9 +62,15 @@ def _read_as(content: bytes, encoding: str) -> Text | None:
 
 
 def _charset(content: bytes) -> str:
-    """The likeliest character set of text that is not UTF-8, by the lines that tell."""
+    """The likeliest character set of text that is not UTF-8.
+
+    Western words have single letters beyond ASCII; words of other scripts consist of such.
+    """
     from charset_normalizer import from_bytes
 
-    lines = b"\n".join(line for line in content.split(b"\n") if not line.isascii())
+    beyond = _BEYOND_ASCII.findall(content[:_SEARCHED_BYTES])
+    if 2 * sum(len(run) for run in beyond if len(run) > 1) < sum(map(len, beyond)):
+        return _WESTERN
+    lines = b"\n".join(line for line in content[:_SEARCHED_BYTES].split(b"\n") if not line.isascii())
     found = from_bytes(lines[:_DETECTED_BYTES], cp_isolation=_CHARSETS, enable_fallback=False).best()
-    return found.encoding if found else "cp1252"
+    return found.encoding if found else _WESTERN

@@ -1,4 +1,4 @@
-"""The programming language of a file: by modeline, name, shebang, suffix, and content where those leave several.
+"""The programming language of a file: by modeline, name, shebang, suffix and content.
 
 The order of these is that of github-linguist, and so are the names. Where linguist asks a classifier at last,
 the language is taken whose main suffix it is, then the more popular one, then the first by name.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache
 from itertools import dropwhile
@@ -41,15 +41,18 @@ _MANUAL_PAGE = re.compile(r"\.(?:[1-9](?![0-9])[a-z_0-9]*|0p|n|man|mdoc)(?:\.in)
 _LONG_RUN = re.compile(rb"(\s{100})\s+|(\w{100})\w+")
 
 WELL_KNOWN = frozenset(
-    """Ada|Agda|Assembly|Astro|Awk|Batchfile|C|C#|C++|CMake|CSS|Clojure|CoffeeScript|Common Lisp|Crystal|Cuda|Cython|D|Dart
-Dockerfile|Elixir|Elm|Emacs Lisp|Erlang|F#|Fortran|Fortran Free Form|GDScript|GLSL|Go|Groovy|HCL|Haskell|Idris|Java|JavaScript|Julia|Kotlin
-Lean|Less|Lua|MATLAB|Makefile|Mojo|Nim|Nix|OCaml|Objective-C|Objective-C++|PHP|PLSQL|PLpgSQL|Pascal|Perl|PowerShell|Prolog
-Protocol Buffer|Python|R|Racket|Raku|Rocq Prover|Ruby|Rust|SCSS|SQL|Sass|Scala|Scheme|Shell|Solidity|Standard ML|Starlark
-Stylus|Svelte|Swift|SystemVerilog|TSX|Tcl|TeX|Thrift|TypeScript|VHDL|Vala|Verilog|Vim script|Visual Basic .NET|Vue|Zig"""
-    .replace("\n", "|")
-    .split("|")
+    (
+        "Ada|Agda|Assembly|Astro|Awk|Batchfile|C|C#|C++|CMake|CSS|Clojure|CoffeeScript|"
+        "Common Lisp|Crystal|Cuda|Cython|D|Dart|Dockerfile|Elixir|Elm|Emacs Lisp|Erlang|F#|"
+        "Fortran|Fortran Free Form|GDScript|GLSL|Go|Groovy|HCL|Haskell|Idris|Java|JavaScript|"
+        "Julia|Kotlin|Lean|Less|Lua|MATLAB|Makefile|Mojo|Nim|Nix|OCaml|Objective-C|Objective-C++|"
+        "PHP|PLSQL|PLpgSQL|Pascal|Perl|PowerShell|Prolog|Protocol Buffer|Python|R|Racket|Raku|"
+        "Rocq Prover|Ruby|Rust|SCSS|SQL|Sass|Scala|Scheme|Shell|Solidity|Standard ML|Starlark|"
+        "Stylus|Svelte|Swift|SystemVerilog|TSX|Tcl|TeX|Thrift|TypeScript|VHDL|Vala|Verilog|"
+        "Vim script|Visual Basic .NET|Vue|Zig"
+    ).split("|")
 )
-"""Languages whose suffixes mean source code in any folder; those of rarer languages often mean other things there."""
+"""Languages whose suffixes mean source code in any folder; those of rarer ones often mean other things."""
 
 
 class Language(NamedTuple):
@@ -63,11 +66,13 @@ class Language(NamedTuple):
 def language_of(path: str, content: bytes) -> Language | None:
     """The language of a text file of this path and content; None where nothing tells it."""
     candidates: list[str] = []
-    for found in _strategies(path, content):
-        known = [name for name in found if name in candidates] if candidates else list(found)
-        if len(known) == 1:
-            return language(known[0])
-        candidates = known or candidates
+    for found in _by_name(path, content):
+        candidates = [name for name in found if name in candidates] or candidates or list(found)
+        if len(candidates) == 1:
+            return language(candidates[0])
+    candidates = _of_content(PurePosixPath(path).name, content) or candidates
+    if "XML" in candidates and _is_xml(content):
+        return language("XML")
     best = min(candidates, key=lambda name: _rank(name, path), default=None)
     return None if best is None else language(best)
 
@@ -82,8 +87,8 @@ def code_suffix(path: str) -> str | None:
 def _well_known_suffixes() -> frozenset[str | None]:
     return frozenset(
         suffix
-        for suffix, languages in _tables().by_suffix.items()
-        if min(languages, key=lambda name: _rank(name, suffix)) in WELL_KNOWN
+        for suffix, named in _tables().by_suffix.items()
+        if min(named, key=lambda name: _rank(name, suffix)) in WELL_KNOWN
         and suffix not in (*linguist()["generic_suffixes"], ".aux", ".tab")
     )
 
@@ -94,7 +99,7 @@ def language(name: str) -> Language:
 
 
 def language_called(name: str) -> str:
-    """linguist's spelling of a language's name or alias; ValueError names the closest where there is none."""
+    """Linguist's spelling of a language's name or alias; ValueError names the closest where there is none."""
     names = _tables().by_alias
     found = names.get(name.lower())
     if found is None:
@@ -114,25 +119,20 @@ class _Tables(NamedTuple):
 @cache
 def _tables() -> _Tables:
     tables = _Tables(defaultdict(list), defaultdict(list), defaultdict(list), {})
-    for language, said in linguist()["languages"].items():
+    for spelling, said in linguist()["languages"].items():
         for suffix in said.get("suffixes", ()):
-            tables.by_suffix[suffix].append(language)
+            tables.by_suffix[suffix].append(spelling)
         for name in said.get("names", ()):
-            tables.by_name[name].append(language)
+            tables.by_name[name].append(spelling)
         for interpreter in said.get("interpreters", ()):
-            tables.by_interpreter[interpreter].append(language)
+            tables.by_interpreter[interpreter].append(spelling)
         for alias in said.get("aliases", ()):
-            tables.by_alias[alias] = language
+            tables.by_alias[alias] = spelling
     tables.by_alias.update({name.lower(): name for name in linguist()["languages"]})
     return tables
 
 
-@cache
-def _generic_suffixes() -> frozenset[str]:
-    return frozenset(linguist()["generic_suffixes"])
-
-
-def _strategies(path: str, content: bytes) -> Iterator[Iterable[str]]:
+def _by_name(path: str, content: bytes) -> Iterator[Sequence[str]]:
     """What each way of telling says, as far as they are asked; an empty answer says nothing."""
     tables = _tables()
     name = PurePosixPath(path).name
@@ -140,14 +140,16 @@ def _strategies(path: str, content: bytes) -> Iterator[Iterable[str]]:
     yield tables.by_name.get(name, ())
     yield tables.by_interpreter.get(_interpreter(content), ())
     suffix = _known_suffix(name)
-    known = suffix is not None and suffix not in _generic_suffixes()
-    if known and suffix is not None:
+    if suffix is not None and suffix not in linguist()["generic_suffixes"]:
         yield tables.by_suffix[suffix]
+    elif _is_xml(content):
+        yield ["XML"]
     elif _MANUAL_PAGE.search(name.lower()):
         yield ["Roff Manpage", "Roff"]
-    yield _of_content(name, content)
-    if b"<?xml version=" in b"\n".join(content[:_LINE_BYTES].split(b"\n")[:2]):
-        yield ["XML"]
+
+
+def _is_xml(content: bytes) -> bool:
+    return b"<?xml version=" in b"\n".join(content[:_LINE_BYTES].split(b"\n")[:2])
 
 
 def _known_suffix(path: str) -> str | None:
@@ -203,7 +205,10 @@ _Rule = tuple[list[str], list[tuple[re.Pattern[bytes], bool]]]
 
 @cache
 def _heuristics() -> list[tuple[tuple[str, ...], list[_Rule]]]:
-    return [(tuple(each["suffixes"]), [_rule(rule) for rule in each["rules"]]) for each in linguist()["heuristics"]]
+    return [
+        (tuple(each["suffixes"]), [_rule(rule) for rule in each["rules"]])
+        for each in linguist()["heuristics"]
+    ]
 
 
 def _rule(said: dict[str, Any]) -> _Rule:

@@ -1,7 +1,7 @@
-"""Makes `linguist.json` from a checkout of github-linguist: `python -m pipelines.sources.code.make_table FOLDER`.
+"""Makes `linguist.json` from a checkout of github-linguist.
 
-The patterns are Ruby's; they are written here as Python's `re` understands them. A rule that cannot be written
-so is left out and named.
+`python -m pipelines.sources.code.make_table FOLDER`. The patterns are Ruby's, rewritten for Python's
+`re`. A rule that cannot be written so is left out and named.
 """
 
 import re
@@ -38,7 +38,7 @@ def make_table(checkout: Path) -> dict[str, Any]:
 
 
 def python_pattern(ruby: str) -> str:
-    """A pattern of Ruby as one of Python's `re`, to be used with MULTILINE; raises re.error if it has none."""
+    """A pattern of Ruby as one of Python's `re`, for use with MULTILINE; raises re.error if there is none."""
     pattern = ruby.replace(r"[\s&&[^\r\n]]", r"[^\S\r\n]").replace(r"\z", r"\Z")
     pattern = _NAMED_GROUP.sub(r"(?P<\1>", pattern)
     # An option in the middle holds for the rest of its group; here each such group is the whole pattern.
@@ -88,7 +88,7 @@ def _heuristics(said: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _condition(said: dict[str, Any], named: dict[str, Any]) -> dict[str, str]:
-    """What must be found (`has`) or must not (`lacks`); as in linguist a rule with both asks for the first."""
+    """What must be found (`has`) or must not (`lacks`); of a rule with both the first, as in linguist."""
     if "pattern" in said or "named_pattern" in said:
         return {"has": _union(said["pattern"] if "pattern" in said else named[said["named_pattern"]])}
     return {"lacks": _union(said["negative_pattern"])} if "negative_pattern" in said else {}

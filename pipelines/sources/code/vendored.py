@@ -1,4 +1,4 @@
-"""What a path says of a file in a repository: brought in from elsewhere, or documentation, as linguist has it."""
+"""What a path says of a file in a repository, as linguist has it: brought in, or documentation."""
 
 import re
 from functools import cache

@@ -1,0 +1,83 @@
+"""A source file as one document, with its programming language and the licence that its header names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.sources.base import Labels, Quarantine, Reason, Unit, part_table
+from pipelines.sources.code import content as content_rules
+from pipelines.sources.code import languages
+from pipelines.sources.code.content import decoded, is_binary
+from pipelines.sources.code.languages import language_of
+from pipelines.sources.compressed import broken, lost_behind, open_stream, split_compression
+from pipelines.sources.fields import FieldMap, line_position, metadata_json
+from pipelines.sources.licences import header
+from pipelines.sources.licences.header import licence_of_header
+from pipelines.sources.lines import MAX_RECORD_BYTES
+from pipelines.sources.listing import InputFile
+
+VERSIONS = {
+    "languages": languages.VERSION,
+    "character_sets": content_rules.VERSION,
+    "licence_headers": header.VERSION,
+}
+"""What decides the documents of source files."""
+
+FORMAT = "source file"
+HEADER_CHARACTERS = 8_000
+"""Of a file so much is searched for a licence."""
+
+
+def source_file_units(file: InputFile, part_bytes: int) -> list[Unit]:
+    """The file as one document; none if it is empty."""
+    return [Unit(file.path, FORMAT, 0, file.size, 0, file.size, rows=1 if file.size else 0)]
+
+
+def read_source_file(
+    file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
+) -> Iterator[pa.Table]:
+    """The file's whole content as one document; one that is binary or too large is set aside."""
+    if unit.rows == 0:
+        return
+    with open_stream(file) as stream:
+        content = stream.read(MAX_RECORD_BYTES + 1)
+        how = broken(stream)
+    if how is not None:
+        quarantine.add(file.path, line_position(0, 0), how, content, bytes=lost_behind(stream, unit, 0))
+        return
+    document = source_document(file.path, content, quarantine, unit.bytes)
+    if document is not None:
+        text, metadata = document
+        labels = field_map.labels
+        yield part_table(
+            labels,
+            [document_id(labels, f"{file.path}:0")],
+            [text],
+            [metadata_json({"path": file.path, **metadata})],
+            licenses=[licence_of_header(text[:HEADER_CHARACTERS])],
+        )
+
+
+def document_id(labels: Labels, place: str) -> str:
+    """The id of the document from a place within its source."""
+    return f"{labels.source}/{place}" if labels.source else place
+
+
+def source_document(
+    path: str, content: bytes, quarantine: Quarantine, size: int
+) -> tuple[str, dict[str, Any]] | None:
+    """Text and metadata of a source file; None if it is none and was set aside."""
+    if len(content) > MAX_RECORD_BYTES:
+        quarantine.add(path, line_position(0, 0), Reason.TOO_LARGE, content, bytes=size)
+        return None
+    text = None if is_binary(content) else decoded(content)
+    if text is None:
+        quarantine.add(path, line_position(0, 0), Reason.BINARY, content, bytes=size)
+        return None
+    uncompressed, compression = split_compression(path)
+    language = language_of(uncompressed if compression else path, content)
+    metadata = {"programming_language": language.name} if language else {}
+    return text.text, metadata if text.encoding == "utf-8" else metadata | {"encoding": text.encoding}
