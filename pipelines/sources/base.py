@@ -114,6 +114,16 @@ class Reason(StrEnum):
     TRUNCATED_BZIP2 = "truncated bzip2"
     CORRUPT_BZIP2 = "corrupt bzip2"
     TOO_LARGE = "record too large"
+    NOT_A_RECORD = "no record of a web archive"
+    RECORD_LENGTH = "the record's length is wrong"
+    TRUNCATED_RECORD = "truncated record"
+    NO_HTTP_HEADER = "no HTTP header"
+    TRANSFER_ENCODING = "corrupt transfer encoding"
+    CONTENT_ENCODING = "corrupt or unknown content encoding"
+    CHARACTERS = "undecodable characters"
+    SLOW_PAGE = "the extractor took too long"
+    EXTRACTOR_FAILED = "the extractor failed"
+    NO_ANSWER = "the model gave no text"
     UNREADABLE = "unreadable file"
     UNREADABLE_ROWS = "unreadable rows"
     PERMISSION = "permission denied"
@@ -174,6 +184,8 @@ class Quarantine:
     """What was lost, by reason."""
     recognised: Counter[str] = field(default_factory=Counter)
     """Good records that were read as conversations because of their fields, by format."""
+    no_documents: Counter[str] = field(default_factory=Counter)
+    """Good records that are no documents, such as the requests in a web archive, by kind."""
 
     def add(
         self,
@@ -213,6 +225,11 @@ class Quarantine:
     def lost_records(self) -> int:
         """How many records were lost."""
         return sum(loss.records for loss in self.losses.values())
+
+    @property
+    def without_document(self) -> int:
+        """How many records became no document, lost or not."""
+        return self.lost_records + self.no_documents.total()
 
     @property
     def lost_bytes(self) -> int:

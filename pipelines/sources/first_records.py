@@ -31,7 +31,7 @@ WINDOW_BYTES = 1 << 20
 LARGEST_WINDOW_BYTES = 64 << 20
 LOCAL_FILES = 3
 """Of each format so many files are looked into, evenly spread; of remote ones the first."""
-CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines")
+CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines", "web archive")
 """Formats that are read from front to back, so that the beginning of a file can be read alone."""
 
 

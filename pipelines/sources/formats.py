@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field
@@ -30,10 +30,15 @@ from pipelines.sources.tables import (
     read_parquet,
 )
 from pipelines.sources.text_files import read_text_file, read_text_lines, text_file_units, text_line_units
+from pipelines.sources.web.identity import ARCHIVE_SUFFIXES, PAGE_SUFFIXES, pages_identity
+from pipelines.sources.web.options import READ_AS_USUAL, Pages
+from pipelines.sources.web.read import count_archive, count_archive_unit, page_units, read_archive, read_page
+from pipelines.sources.web.units import archive_units
 
 Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
+CountUnit = Callable[[InputFile, Unit], int]
 
 VERSION = 4
 """To be raised when the same files give other documents."""
@@ -47,6 +52,8 @@ UNITS: dict[str, Units] = {
     ".tsv": csv_units,
     ".txt": text_file_units,
     ".md": text_file_units,
+    **dict.fromkeys(ARCHIVE_SUFFIXES, archive_units),
+    **dict.fromkeys(PAGE_SUFFIXES, page_units),
 }
 """How a file with this suffix is cut into units, which say the format that reads them."""
 
@@ -64,6 +71,8 @@ class Format:
 
     read: Read
     count: Count | None = None
+    count_unit: CountUnit | None = None
+    """Of a format whose files are cut into units without counting their records."""
 
 
 FORMATS: dict[str, Format] = {
@@ -74,6 +83,8 @@ FORMATS: dict[str, Format] = {
     "csv": Format(read_csv, count_csv),
     "text file": Format(read_text_file),
     "text lines": Format(read_text_lines, count_rows),
+    "web archive": Format(read_archive, count_archive, count_archive_unit),
+    "web page": Format(read_page),
 }
 
 
@@ -100,9 +111,12 @@ def count_records(files: Iterable[InputFile]) -> CountRecords:
     by_path = {file.path: file for file in files}
 
     def count(unit: Unit) -> int:
-        counter = FORMATS[unit.format].count if unit.format in FORMATS else None
+        how = FORMATS.get(unit.format)
+        file = by_path[unit.file]
         try:
-            return counter(by_path[unit.file]) if counter else 0
+            if how and how.count_unit:
+                return how.count_unit(file, unit)
+            return how.count(file) if how and how.count else 0
         except (OSError, pa.ArrowInvalid):
             return 0  # reading it will say why
 
@@ -166,16 +180,16 @@ def read_tables(
 ) -> Iterator[pa.Table]:
     """The same in tables as small as the format makes them, which hold what the field map says."""
     tables = FORMATS[unit.format].read(file, unit, field_map, quarantine)
-    read = 0  # documents and bad records
+    read = 0  # records, whatever became of them
     ended = False
     while not ended:
-        before = quarantine.lost_records
+        before = quarantine.without_document
         try:
             table = next(tables, None)
         except (OSError, pa.ArrowInvalid) as error:
             table = None
-            _set_aside(file, unit, read + quarantine.lost_records - before, error, quarantine)
-        read += quarantine.lost_records - before
+            _set_aside(file, unit, read + quarantine.without_document - before, error, quarantine)
+        read += quarantine.without_document - before
         ended = table is None
         if table is not None:
             read += table.num_rows
@@ -233,10 +247,15 @@ class RecordOptions(SourceOptions):
     text_document: Literal["file", "line"] = Field(
         default="file", description="What a document is in .txt and .md files: the file, or each line."
     )
+    pages: Pages = Field(default=READ_AS_USUAL, description="How the text of web pages is found.")
 
     def field_map(self, name: str) -> FieldMap:
         """How records become documents of the source called `name`."""
-        return FieldMap(self.labels(name), self.fields, self.messages)
+        return FieldMap(self.labels(name), self.fields, self.messages, self.pages)
+
+    def identity(self, files: Sequence[InputFile]) -> dict[str, Any]:
+        """What decides the documents of these files besides their content and these options."""
+        return {"version": VERSION} | pages_identity((file.path for file in files), self.pages)
 
     def plan(self, files: Sequence[InputFile], part_bytes: int) -> list[Unit]:
         """The units of these files, within the source's limit."""

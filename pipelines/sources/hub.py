@@ -20,7 +20,6 @@ from pydantic import Field
 from typing_extensions import override
 
 from pipelines.errors import CoupageError, UserError, WorkError
-from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.content import Contents
 from pipelines.sources.first_records import preview_files
@@ -96,7 +95,7 @@ class HubSource(Source):
         """The dataset and its commit, None while it is unknown; of a folder its files."""
         part: dict[str, Any] = {
             "reader": "hub",
-            "version": formats.VERSION,
+            **self.config.identity(self._files if self.folder is not None else self.files or ()),
             "subset": self.config.subset,
             "split": self.config.split,
         }
