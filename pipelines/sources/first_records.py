@@ -46,7 +46,7 @@ def preview_files(name: str, options: RecordOptions, files: Sequence[InputFile])
     whole = _Amount()
     for _, group in groupby(by_kind, _kind):
         same = list(group)
-        seen = [_look(file, options, options.field_map(name)) for file in _spread(same)]
+        seen = [_look(file, options, options.preview_map(name)) for file in _spread(same)]
         looks += seen
         whole += _extrapolated(seen, same)
     return _preview(looks, whole.within(options.limit), sum(file.size for file in files))

@@ -253,6 +253,10 @@ class RecordOptions(SourceOptions):
         """How records become documents of the source called `name`."""
         return FieldMap(self.labels(name), self.fields, self.messages, self.pages)
 
+    def preview_map(self, name: str) -> FieldMap:
+        """The same for a first look, which asks no model."""
+        return replace(self.field_map(name), pages=self.pages.without_model())
+
     def identity(self, files: Sequence[InputFile]) -> dict[str, Any]:
         """What decides the documents of these files besides their content and these options."""
         return {"version": VERSION} | pages_identity((file.path for file in files), self.pages)

@@ -44,6 +44,12 @@ class Characters(NamedTuple):
         """Whether nearly all could be decoded."""
         return self.replaced <= MOST_REPLACED * len(self.text)
 
+    @property
+    def is_mostly_foreign(self) -> bool:
+        """Whether far more characters beyond ASCII could be decoded than could not."""
+        beyond_ascii = len(self.text) - len(self.text.encode("ascii", "ignore"))
+        return beyond_ascii > 10 * self.replaced
+
 
 def decode(data: bytes, declared: str | None = None) -> Characters:
     """The characters of a page. `declared`: the charset of its HTTP header."""
@@ -56,7 +62,7 @@ def decode(data: bytes, declared: str | None = None) -> Characters:
         if not found.replaced:
             return found
     utf8 = _decoded(data, "utf-8")
-    if not utf8.replaced:
+    if not utf8.replaced or (said is None and utf8.is_mostly_foreign):
         return utf8
     if said is not None and found.is_readable:
         return found

@@ -56,6 +56,12 @@ class Pages(BaseModel):
             raise ValueError("`extractor: endpoint` and `endpoint` go together")
         return self
 
+    def without_model(self) -> Pages:
+        """The same for a first look, which asks no model."""
+        if self.extractor != "endpoint":
+            return self
+        return self.model_copy(update={"extractor": "whole_page", "endpoint": None})
+
 
 READ_AS_USUAL = Pages()
 """Where a recipe says nothing."""

@@ -22,13 +22,14 @@ LONGEST_CELL = 1_000
 """Characters of a cell; a table with a longer one lays out a page."""
 MOST_COLUMNS = 100
 
-_BEGIN, _WORDS, _END = "\ue010", "\ue011", "\ue012"
+_BEGIN, _WORDS, _END = "\U00014644", "\U00014645", "\U00014646"
+"""Anatolian hieroglyphs: letters, as extractors drop what cannot be printed."""
 _MARKS = re.compile(f"[{_BEGIN}{_WORDS}{_END}]")
-_MARKED = re.compile(f"{_BEGIN}(\\d+){_WORDS}[^{_BEGIN}{_WORDS}{_END}]*{_END}")
+_MARKED = re.compile(f"{_BEGIN}([0-9]{{1,9}}){_WORDS}[^{_BEGIN}{_WORDS}{_END}]*{_END}")
 _MAY_HAVE: dict[Kind, re.Pattern[str]] = {
     "code": re.compile(r"<(?:pre|code)\b", re.IGNORECASE),
     "tables": re.compile(r"<table\b", re.IGNORECASE),
-    "formulas": re.compile(r"<math\b|math/tex|katex|<mjx-|mwe-math|MathJax", re.IGNORECASE),
+    "formulas": re.compile(r"<math\b|math/tex|katex|<mjx-|mwe-math|MathJax|latex|mathtex", re.IGNORECASE),
 }
 _LANGUAGE = re.compile(r"(?:language-|lang-|highlight-source-|brush:\s*|sourceCode\s+)([A-Za-z0-9+#-]{1,20})")
 _BLOCKS_IN_CODE = ("div", "p", "li", "tr")
@@ -52,11 +53,9 @@ class Structures:
             self._take_tables(tree)
 
     def put_back(self, text: str) -> str:
-        """The text with the blocks in the place of their words."""
-        return _MARKS.sub("", _MARKED.sub(lambda match: self._block(int(match[1])), text))
-
-    def _block(self, number: int) -> str:
-        return self._blocks[number] if number < len(self._blocks) else ""
+        """The text with the blocks in the place of their words, each once."""
+        left = dict(enumerate(self._blocks))
+        return _MARKS.sub("", _MARKED.sub(lambda match: left.pop(int(match[1]), ""), text))
 
     def _mark(self, block: str, words: str) -> str:
         self._blocks.append(block)
@@ -98,11 +97,6 @@ class Structures:
 def kinds_within(html: str, kinds: Sequence[Kind]) -> list[Kind]:
     """Those of the kinds that a page may have; a page without any needs no tree."""
     return [kind for kind in kinds if _MAY_HAVE[kind].search(html)]
-
-
-def without_marks(html: str) -> str:
-    """The page without characters that are taken for marks."""
-    return _MARKS.sub("", html)
 
 
 def _is_below(element: Any, tree: Any) -> bool:
@@ -190,6 +184,10 @@ def _code_of(element: Any) -> str:
     """The text of code with its lines, of which some pages make elements."""
     parts: list[str] = []
 
+    def add(text: str | None) -> None:
+        if text:
+            parts.append(text)
+
     def end_line() -> None:
         if parts and not parts[-1].endswith("\n"):
             parts.append("\n")
@@ -201,12 +199,12 @@ def _code_of(element: Any) -> str:
                 parts.append("\n")
             elif node is not element and _is_line(node, lines_are_spans):
                 end_line()
-            parts.append(node.text or "" if isinstance(node.tag, str) else "")
+            add(node.text if isinstance(node.tag, str) else None)
         else:
             if node is not element and _is_line(node, lines_are_spans):
                 end_line()
             if node is not element:
-                parts.append(node.tail or "")
+                add(node.tail)
     return _MARKS.sub("", "".join(parts).replace("\xa0", " ").replace("\r\n", "\n")).strip("\n").rstrip()
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from pipelines.sources.web.structure import Kind, Structures, kinds_within, without_marks
+from pipelines.sources.web.structure import Kind, Structures, kinds_within
 
 
 class Page:
     """A page of which code, tables and formulas are kept."""
 
     def __init__(self, html: str, kept: Sequence[Kind]) -> None:
-        self._html = without_marks(html)
+        self._html = html
         self._structures = Structures()
         self._kinds = kinds_within(self._html, kept)
 
