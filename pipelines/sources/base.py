@@ -77,6 +77,16 @@ class Reason(StrEnum):
     INVALID_LATEX = "no LaTeX document"
     NESTED_ARCHIVE = "archive within an archive"
     TOO_LARGE = "record too large"
+    NOT_A_RECORD = "no record of a web archive"
+    RECORD_LENGTH = "the record's length is wrong"
+    TRUNCATED_RECORD = "truncated record"
+    NO_HTTP_HEADER = "no HTTP header"
+    TRANSFER_ENCODING = "corrupt transfer encoding"
+    CONTENT_ENCODING = "corrupt or unknown content encoding"
+    CHARACTERS = "undecodable characters"
+    SLOW_PAGE = "the extractor took too long"
+    EXTRACTOR_FAILED = "the extractor failed"
+    NO_ANSWER = "the model gave no text"
     UNREADABLE = "unreadable file"
     BINARY = "binary file"
     UNREADABLE_ROWS = "unreadable rows"
@@ -143,6 +153,8 @@ class Quarantine:
     """Good records that were read as conversations because of their fields, by format."""
     passed_over: dict[str, PassedOver] = field(default_factory=dict)
     """What archives hold that is not read, by kind."""
+    no_documents: Counter[str] = field(default_factory=Counter)
+    """Good records that are no documents, such as the requests in a web archive, by kind."""
 
     def add(
         self,
@@ -189,6 +201,11 @@ class Quarantine:
     def lost_records(self) -> int:
         """How many records were lost."""
         return sum(loss.records for loss in self.losses.values())
+
+    @property
+    def without_document(self) -> int:
+        """How many records became no document, lost or not."""
+        return self.lost_records + self.no_documents.total()
 
     @property
     def lost_bytes(self) -> int:

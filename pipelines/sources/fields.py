@@ -21,6 +21,7 @@ from pipelines.sources.paths import ABSENT, found_at, taken_from
 from pipelines.sources.records import NOTHING, Failed, Preparation, Record
 from pipelines.sources.schema import MESSAGES
 from pipelines.sources.turns import NoConversation
+from pipelines.sources.web.options import READ_AS_USUAL, Pages
 
 METADATA_BYTES = 4_000
 METADATA_VALUE_BYTES = 1_000
@@ -61,6 +62,8 @@ class FieldMap:
     """Where the conversation of a record is; None: it has a text, or shows by its fields what it is."""
     preparation: Preparation = NOTHING
     """What is done with records before."""
+    pages: Pages = READ_AS_USUAL
+    """How the text of web pages is found."""
 
     def conversation(self, record: dict[str, Any]) -> Messages | None:
         """How a record is read as a conversation; None if it is none."""
@@ -74,7 +77,7 @@ class FieldMap:
 
     def of_plain_text(self) -> "FieldMap":
         """The same for text, which has no fields to choose from."""
-        return FieldMap(self.labels, Fields())
+        return FieldMap(self.labels, Fields(), pages=self.pages)
 
     def columns(self, file: str) -> "Columns":
         """Where the records of a file are gathered."""

@@ -1,4 +1,4 @@
-"""Files on this machine or on a remote file system: JSON lines, Parquet, CSV, plain text."""
+"""Files on this machine or on a remote file system: JSON lines, Parquet, CSV, plain text, web pages."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,6 @@ from pydantic import Field
 from typing_extensions import override
 
 from pipelines.errors import UserError
-from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.content import Contents
 from pipelines.sources.first_records import preview_files
@@ -24,7 +23,7 @@ from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, also compressed."""
+    """Files, folders and globs: .parquet, .arrow, .jsonl, .csv, .txt, .warc, .html and others, compressed."""
 
     reader: Literal["files"]
     path: str = Field(
@@ -88,12 +87,7 @@ class FilesSource(Source):
     def identity(self) -> dict[str, Any]:
         """Path below the source's root, size and content of each file; where that root is does not matter."""
         files = [[file.path, file.size, file.version] for file in self.files]
-        found = {
-            "reader": "files",
-            "version": formats.version_of(file.path for file in self.files),
-            "files": files,
-        }
-        return found | self.config.sampling() | self.config.preparation_identity()
+        return {"reader": "files", **self.config.identity(file.path for file in self.files), "files": files}
 
     @override
     def size(self) -> int:

@@ -33,7 +33,7 @@ WINDOW_BYTES = 1 << 20
 LARGEST_WINDOW_BYTES = 64 << 20
 LOCAL_FILES = 3
 """Of each format so many files are looked into, evenly spread; of remote ones the first."""
-CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines", "conllu")
+CUT_ANYWHERE = ("jsonl", "json array", "csv", "text lines", "conllu", "web archive")
 """Formats that are read from front to back, so that the beginning of a file can be read alone."""
 
 
@@ -48,7 +48,7 @@ def preview_files(name: str, options: RecordOptions, files: Sequence[InputFile])
     whole = _Amount()
     for _, group in groupby(by_kind, _kind):
         same = list(group)
-        seen = [_look(file, options, options.field_map(name)) for file in _spread(same)]
+        seen = [_look(file, options, options.preview_map(name)) for file in _spread(same)]
         looks += seen
         whole += _extrapolated(seen, same)
     return _preview(looks, whole.within(options.limit), sum(file.size for file in files))
@@ -151,9 +151,9 @@ def _look(file: InputFile, options: RecordOptions, field_map: FieldMap) -> _Look
     if unit.format not in FORMATS:
         denied = Refused(file.path, "", Reason.PERMISSION.value)
         return _Look(PART_SCHEMA.empty_table(), [denied], _Amount(records=1), unit.format)
-    if FORMATS[unit.format].count_unit is not None:
+    if FORMATS[unit.format].count_unit is not None and unit.format not in CUT_ANYWHERE:
         return _look_into_archive(file, unit, field_map)
-        window = 0 if options.contents else WINDOW_BYTES
+    window = 0 if options.contents else WINDOW_BYTES
     front, records, share = _beginning(file, unit, window)
     stop = front.size if isinstance(front, _Front) else unit.stop
     documents, bad = _read(file, front, replace(unit, rows=records, stop=stop), field_map)

@@ -50,10 +50,15 @@ from pipelines.sources.tables import (
     read_parquet,
 )
 from pipelines.sources.text_files import read_text_file, read_text_lines, text_file_units, text_line_units
+from pipelines.sources.web.identity import PAGE_SUFFIXES, WEB_ARCHIVE_SUFFIXES, pages_identity
+from pipelines.sources.web.options import READ_AS_USUAL, Pages
+from pipelines.sources.web.read import count_archive, count_archive_unit, page_units, read_archive, read_page
+from pipelines.sources.web.units import web_archive_units
 
 Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
+CountUnit = Callable[[InputFile, Unit], int]
 
 VERSION = 5
 """To be raised when the same files give other documents."""
@@ -72,6 +77,8 @@ UNITS: dict[str, Units] = {
     ".conllu": conllu_units,
     ".zip": zip_units,
     ".tar": tar_units,
+    **dict.fromkeys(WEB_ARCHIVE_SUFFIXES, web_archive_units),
+    **dict.fromkeys(PAGE_SUFFIXES, page_units),
 }
 """How a file with this suffix is cut into units, which say the format that reads them."""
 
@@ -94,7 +101,7 @@ class Format:
 
     read: Read
     count: Count | None = None
-    count_unit: Callable[[InputFile, Unit], int] | None = None
+    count_unit: CountUnit | None = None
     """Instead of `count`, where a unit whose records are not known may be a part of a file."""
 
 
@@ -110,6 +117,8 @@ FORMATS: dict[str, Format] = {
     "pdf": Format(partial(read_whole, parse_pdf)),
     "conllu": Format(read_conllu, count_conllu),
     source_files.FORMAT: Format(source_files.read_source_file),
+    "web archive": Format(read_archive, count_archive, count_archive_unit),
+    "web page": Format(read_page),
 }
 
 
@@ -119,9 +128,8 @@ OF_TEXT_LINES = " of text lines"
 Members = Callable[[Archive, InputFile, Unit], Iterator[archives.Found]]
 
 
-def version_of(paths: Iterable[str]) -> dict[str, Any]:
-    """The versions of what decides the documents of these files."""
-    suffixes = {suffix_of(path) for path in paths}
+def version_of(suffixes: set[str | None]) -> dict[str, Any]:
+    """The versions of what decides the documents of files with these suffixes."""
     has_archives = bool(suffixes.intersection(ARCHIVE_SUFFIXES))
     found: dict[str, Any] = {"formats": VERSION}
     if has_archives:
@@ -267,16 +275,16 @@ def read_tables(
 ) -> Iterator[pa.Table]:
     """The same in tables as small as the format makes them, which hold what the field map says."""
     tables = FORMATS[unit.format].read(file, unit, field_map, quarantine)
-    read = 0  # documents and bad records
+    read = 0  # records, whatever became of them
     ended = False
     while not ended:
-        before = quarantine.lost_records
+        before = quarantine.without_document
         try:
             table = next(tables, None)
         except (OSError, pa.ArrowInvalid) as error:
             table = None
-            _set_aside(file, unit, read + quarantine.lost_records - before, error, quarantine)
-        read += quarantine.lost_records - before
+            _set_aside(file, unit, read + quarantine.without_document - before, error, quarantine)
+        read += quarantine.without_document - before
         ended = table is None
         if table is not None:
             read += table.num_rows
@@ -335,6 +343,7 @@ class RecordOptions(SourceOptions):
     text_document: Literal["file", "line"] = Field(
         default="file", description="What a document is in .txt and .md files: the file, or each line."
     )
+    pages: Pages = Field(default=READ_AS_USUAL, description="How the text of web pages is found.")
 
     records: str | None = Field(
         default=None, description="The field with a list of the true records, e.g. the files of a repository."
@@ -359,11 +368,19 @@ class RecordOptions(SourceOptions):
         """How records become documents of the source called `name`."""
         contents = SoftwareHeritage() if self.contents else None
         preparation = Preparation(self.records, self.where, contents)
-        return FieldMap(self.labels(name), self.fields, self.messages, preparation)
+        return FieldMap(self.labels(name), self.fields, self.messages, preparation, self.pages)
 
-    def preparation_identity(self) -> dict[str, Any]:
-        """The version of what completes records, for the source's identity."""
-        return {"contents": software_heritage.VERSION} if self.contents else {}
+    def preview_map(self, name: str) -> FieldMap:
+        """The same for a first look, which asks no model."""
+        return replace(self.field_map(name), pages=self.pages.without_model())
+
+    def identity(self, paths: Iterable[str]) -> dict[str, Any]:
+        """What decides the documents of files called so, besides their content and these options."""
+        suffixes = {suffix_of(path) for path in paths}
+        found = {"version": version_of(suffixes)} | self.sampling()
+        if suffixes.intersection(WEB_ARCHIVE_SUFFIXES + PAGE_SUFFIXES + ARCHIVE_SUFFIXES):
+            found |= pages_identity(self.pages)
+        return found | ({"contents": software_heritage.VERSION} if self.contents else {})
 
     def plan(self, files: Sequence[InputFile], part_bytes: int) -> list[Unit]:
         """The units of these files, within the source's limit."""

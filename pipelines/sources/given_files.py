@@ -63,7 +63,7 @@ class GivenFiles(Source):
         """Name, size and content of each file; where it lies does not matter."""
         files = [[file.path, file.size, file.version] for file in self._identified]
         messages = {"messages": self.messages} if self.messages else {}
-        version = formats.version_of(file.path for file in self.files)
+        version = formats.version_of({formats.suffix_of(file.path) for file in self.files})
         return {"version": version, "files": files, **messages}
 
     @override

@@ -21,14 +21,17 @@ from pydantic import Field
 from typing_extensions import override
 
 from pipelines.errors import CoupageError, UserError, WorkError
-from pipelines.sources import formats
 from pipelines.sources.base import Quarantine, Source, Unit
 from pipelines.sources.content import Contents
 from pipelines.sources.first_records import preview_files
-from pipelines.sources.formats import READABLE, RecordOptions, read_unit, suffix_of
+from pipelines.sources.formats import RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
 from pipelines.sources.presets.registry import gate_of
 from pipelines.sources.preview import Preview
+
+HUB_SUFFIXES = (".parquet", ".arrow", ".jsonl", ".json", ".csv", ".tsv", ".txt", ".md")
+"""What is read of datasets. Which of them a dataset has decides nothing, as nobody looks on the hub when a run
+goes on; so they are those that no library reads whose next version may find another text."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -98,11 +101,9 @@ class HubSource(Source):
         """The dataset and its commit, None while it is unknown; of a folder its files."""
         part: dict[str, Any] = {
             "reader": "hub",
-            "version": formats.version_of(formats.UNITS),
+            **self.config.identity(HUB_SUFFIXES if self.folder is None else [f.path for f in self._files]),
             "subset": self.config.subset,
             "split": self.config.split,
-            **self.config.sampling(),
-            **self.config.preparation_identity(),
         }
         if self.folder is not None:
             return part | {"files": [[file.path, file.size, file.version] for file in self._files]}
@@ -208,10 +209,10 @@ def _data_files(config: HubConfig, dataset: str, commit: str | None) -> list[str
         raise _unknown("split", config.split, list(splits), config)
     files = [str(path) for path in splits[config.split]]
     for path in files:
-        if suffix_of(path) is None:
+        if suffix_of(path) not in HUB_SUFFIXES:
             raise UserError(
                 f"{config.dataset}: {path.rpartition('/')[2]} has no suffix that can be read",
-                hint=f"Readable are {READABLE}; many datasets have a revision refs/convert/parquet.",
+                hint=f"Readable on the hub are {' '.join(HUB_SUFFIXES)}; many datasets have a revision refs/convert/parquet.",
             )
     return files
 

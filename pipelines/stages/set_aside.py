@@ -27,6 +27,8 @@ RECOGNISED = "recognised"
 """Records without a text that were read as conversations, by format."""
 PASSED_OVER = "passed_over"
 """What archives hold that is not read, by kind; the scope is an example."""
+NO_DOCUMENT = "no_document"
+"""Good records that are no documents, by kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +110,13 @@ class SetAside:
         """End the task: count what was lost, and the documents that were not."""
         self.quarantine.flush()
         losses, counts = self.quarantine.losses, self._output.counts
+        lost = {Count(QUARANTINED, reason=reason): loss.records for reason, loss in losses.items()}
+        others = {Count(NO_DOCUMENT, reason=kind): n for kind, n in self.quarantine.no_documents.items()}
         counts.flow(
             "records",
-            entered=documents + self.quarantine.lost_records,
+            entered=documents + self.quarantine.without_document,
             left=documents,
-            dropped={Count(QUARANTINED, reason=reason): loss.records for reason, loss in losses.items()},
+            dropped=lost | others,
         )
         for reason, loss in losses.items():
             counts.add("lost_bytes", loss.bytes, reason=reason)

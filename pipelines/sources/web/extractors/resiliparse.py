@@ -1,0 +1,13 @@
+"""Resiliparse (Bevendorff et al. 2018), as DCLM uses it (Li et al. 2024): the main text, no links."""
+
+from pipelines.sources.web.extractors.page import Page
+
+LIBRARIES = ("Resiliparse", "lxml")
+
+
+def extract(page: Page) -> str:
+    """The main text; empty if there is none."""
+    from resiliparse.extract.html2text import extract_plain_text
+
+    text = extract_plain_text(page.html, main_content=True, alt_texts=False, preserve_formatting=True)
+    return page.finished(text)
