@@ -1,0 +1,139 @@
+"""Spill: tables with a row a document, in files of a scratch folder, of which few rows are in memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+ROWS_AT_ONCE = 1 << 22
+"""Rows that are held in memory at a time: a hundred megabytes or two."""
+MOST_PARTITIONS = 128
+"""Each is an open file. Of more than 2**29 rows, more than `ROWS_AT_ONCE` are in each."""
+
+Rows = npt.NDArray[Any]
+
+
+class TableFile:
+    """Tables in a file, read in the order in which they were added. The first gives the schema."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / f"{name}.arrows"
+        self._writer: pa.ipc.RecordBatchStreamWriter | None = None
+
+    def add(self, table: pa.Table) -> None:
+        """Add a table, as one batch."""
+        if self._writer is None:
+            self._writer = pa.ipc.new_stream(str(self._path), table.schema)
+        self._writer.write_table(table.combine_chunks())
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The tables. They are copies: no page of the file stays mapped into memory."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+
+
+class Partitions:
+    """Rows divided among files, so that those of one partition can be read alone, in their order."""
+
+    def __init__(self, folder: Path, name: str, number: int) -> None:
+        self._files = [TableFile(folder, f"{name}-{partition:03d}") for partition in range(number)]
+        self._waiting: list[tuple[npt.NDArray[np.uint16], pa.Table]] = []
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def add(self, partition: Rows, table: pa.Table) -> None:
+        """Add rows, each to its partition."""
+        self._waiting.append((partition.astype(np.uint16), table))
+        self._rows += table.num_rows
+        if self._rows >= ROWS_AT_ONCE // 4:
+            self._write()
+
+    def tables(self, partition: int) -> Iterator[pa.Table]:
+        """The rows of a partition, in the order in which they were added."""
+        self._write()
+        return self._files[partition].tables()
+
+    def _write(self) -> None:
+        if not self._rows:
+            return
+        partition = np.concatenate([partition for partition, _ in self._waiting])
+        rows = pa.concat_tables([table for _, table in self._waiting]).combine_chunks()
+        self._waiting, self._rows = [], 0
+        if len(self._files) > 1:
+            rows = rows.take(pa.array(np.argsort(partition, kind="stable")))
+        ends = np.cumsum(np.bincount(partition, minlength=len(self._files))).tolist()
+        for file, start, stop in zip(self._files, [0, *ends], ends, strict=False):
+            if start < stop:
+                file.add(rows.slice(start, stop - start))
+
+
+class RowValues:
+    """What is known of some of a corpus's rows: it comes in any order and is read in runs of rows.
+
+    All that are made for the same number of rows have the same runs.
+    """
+
+    def __init__(self, folder: Path, name: str, rows: int) -> None:
+        self._rows = rows
+        self._run = max(ROWS_AT_ONCE, -(-rows // MOST_PARTITIONS))
+        self._partitions = Partitions(folder, name, max(1, -(-rows // self._run)))
+
+    def add(self, values: pa.Table) -> None:
+        """Add values of the rows whose numbers are in the column `row`."""
+        self._partitions.add(values.column("row").to_numpy() // self._run, values)
+
+    def runs(self) -> Iterator[tuple[range, pa.Table | None]]:
+        """Each run's rows, and what is known of them, in no order; None where that is nothing."""
+        for number in range(len(self._partitions)):
+            tables = list(self._partitions.tables(number))
+            first = number * self._run
+            rows = range(first, min(first + self._run, self._rows))
+            yield rows, pa.concat_tables(tables) if tables else None
+
+    def columns(self, **defaults: Any) -> Iterator[pa.Table]:
+        """A row for every row of the corpus, run by run: the named columns, with `defaults` in the gaps.
+
+        A default is a number, or None for the number of the row itself.
+        """
+        for rows, known in self.runs():
+            columns = {}
+            for name, default in defaults.items():
+                column = np.arange(rows.start, rows.stop)
+                if default is not None:
+                    column = np.full(len(rows), default)
+                if known is not None:
+                    column[known.column("row").to_numpy() - rows.start] = known.column(name).to_numpy()
+                columns[name] = column
+            yield pa.table(columns)
+
+
+def partitions_for(rows: int) -> int:
+    """How many partitions so many rows need."""
+    return min(MOST_PARTITIONS, max(1, -(-rows // ROWS_AT_ONCE)))
+
+
+def recut(tables: Iterable[pa.Table], sizes: Iterable[int]) -> Iterator[pa.Table]:
+    """The rows of `tables` in tables of these sizes, as far as they go."""
+    coming = iter(tables)
+    held: pa.Table | None = None
+    for size in sizes:
+        while held is None or held.num_rows < size:
+            more = next(coming, None)
+            if more is None:
+                break
+            held = more if held is None else pa.concat_tables([held, more])
+        if held is None:
+            return
+        yield held.slice(0, size)
+        held = held.slice(size)
