@@ -12,6 +12,8 @@ import pyarrow as pa
 
 ROWS_AT_ONCE = 1 << 22
 """Rows that are held in memory at a time: a hundred megabytes or two."""
+ROWS_A_PARTITION = 1 << 18
+"""So many, as far as there are not too many partitions: a table of them stays in a processor's cache."""
 MOST_PARTITIONS = 128
 """Each is an open file. Of more than 2**29 rows, more than `ROWS_AT_ONCE` are in each."""
 
@@ -60,9 +62,16 @@ class Partitions:
             self._write()
 
     def tables(self, partition: int) -> Iterator[pa.Table]:
-        """The rows of a partition, in the order in which they were added."""
+        """The rows of a partition, in the order in which they were added, some at a time."""
         self._write()
-        return self._files[partition].tables()
+        waiting: list[pa.Table] = []
+        for table in self._files[partition].tables():
+            waiting.append(table)
+            if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE // 4:
+                yield pa.concat_tables(waiting).combine_chunks()
+                waiting = []
+        if waiting:
+            yield pa.concat_tables(waiting).combine_chunks()
 
     def _write(self) -> None:
         if not self._rows:
@@ -120,7 +129,7 @@ class RowValues:
 
 def partitions_for(rows: int) -> int:
     """How many partitions so many rows need."""
-    return min(MOST_PARTITIONS, max(1, -(-rows // ROWS_AT_ONCE)))
+    return min(MOST_PARTITIONS, max(1, -(-rows // ROWS_A_PARTITION)))
 
 
 def recut(tables: Iterable[pa.Table], sizes: Iterable[int]) -> Iterator[pa.Table]:
