@@ -73,6 +73,7 @@ def main() -> None:
         started = time.monotonic()
         corpus.write(options.folder)
         print(f"{options.documents:,} documents made in {time.monotonic() - started:.1f} s", flush=True)
+    corpus.write_pairs(options.folder)
     select = corpus.select()
     assert select.pairs is not None
     stages = {stage.name: stage for stage in (select.preference, select.pairs.candidates, select)}

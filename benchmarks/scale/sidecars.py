@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,7 +30,7 @@ from pipelines.stages.annotate import Annotations
 from pipelines.stages.dedup.bands import Bands
 from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.dedup.preference import Preference
-from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
+from pipelines.stages.dedup.verify_pairs import EDGES
 from pipelines.stages.hash_sampling import mixed
 from pipelines.stages.language import Language
 from pipelines.stages.parts import PartStage
@@ -248,7 +249,7 @@ class Corpus:
         )
 
     def write(self, workdir: Path) -> None:
-        """Write the sidecars; verified pairs too."""
+        """Write the sidecars."""
         select, first = self.select(), 0
         for source in select.sources:
             annotations, parts = source.annotations, source.annotations.parts
@@ -258,14 +259,18 @@ class Corpus:
             publish(parts, workdir, zip(names, parts.rows, strict=True))
             bounds = first + np.cumsum([0, *parts.rows])
             first = int(bounds[-1])
-            numbers = [np.arange(*pair) for pair in zip(bounds, bounds[1:], strict=False)]
+            numbers = [np.arange(*pair) for pair in pairwise(bounds)]
             publish(annotations.hashes, workdir, _each(names, numbers, hashes, parts.scope))
             publish(annotations.language, workdir, _each(names, numbers, languages))
             publish(annotations.signals[0], workdir, _each(names, numbers, signals))
             if self.bands:
                 publish(annotations.bands, workdir, _each(names, numbers, bands, self.bands))
-        assert select.pairs is not None
-        publish(select.pairs, workdir, self._edges())
+
+    def write_pairs(self, workdir: Path) -> None:
+        """Write verified pairs, which have another place when the stages before them have another version."""
+        pairs = self.select().pairs
+        if pairs and not pairs.folder(workdir).exists():
+            publish(pairs, workdir, self._edges())
 
     def _edges(self) -> Iterator[tuple[str, pa.Table]]:
         step = int(PAIRS_A_FILE / NEAR)
@@ -279,4 +284,4 @@ def _each(names: list[str], numbers: list[Numbers], make: Any, *args: Any) -> It
 
 def _thirds(count: int) -> list[slice]:
     bounds = np.linspace(0, count, SOURCES + 1).astype(int).tolist()
-    return [slice(*pair) for pair in zip(bounds, bounds[1:], strict=False)]
+    return [slice(*pair) for pair in pairwise(bounds)]

@@ -1,4 +1,4 @@
-"""Spill: tables with a row a document, in files of a scratch folder, of which few rows are in memory at once."""
+"""Spill: tables with a row a document, in files of a scratch folder: few rows are in memory at once."""
 
 from __future__ import annotations
 
@@ -102,29 +102,39 @@ class RowValues:
         """Add values of the rows whose numbers are in the column `row`."""
         self._partitions.add(values.column("row").to_numpy() // self._run, values)
 
-    def runs(self) -> Iterator[tuple[range, pa.Table | None]]:
-        """Each run's rows, and what is known of them, in no order; None where that is nothing."""
+    def runs(self) -> Iterator[tuple[range, Iterator[pa.Table]]]:
+        """Each run's rows, and what is known of them, in no order."""
         for number in range(len(self._partitions)):
-            tables = list(self._partitions.tables(number))
             first = number * self._run
             rows = range(first, min(first + self._run, self._rows))
-            yield rows, pa.concat_tables(tables) if tables else None
+            yield rows, self._partitions.tables(number)
 
     def columns(self, **defaults: Any) -> Iterator[pa.Table]:
         """A row for every row of the corpus, run by run: the named columns, with `defaults` in the gaps.
 
         A default is a number, or None for the number of the row itself.
         """
-        for rows, known in self.runs():
-            columns = {}
-            for name, default in defaults.items():
-                column = np.arange(rows.start, rows.stop)
-                if default is not None:
-                    column = np.full(len(rows), default)
-                if known is not None:
-                    column[known.column("row").to_numpy() - rows.start] = known.column(name).to_numpy()
-                columns[name] = column
+        for rows, tables in self.runs():
+            columns = {
+                name: np.arange(rows.start, rows.stop) if default is None else np.full(len(rows), default)
+                for name, default in defaults.items()
+            }
+            for table in tables:
+                places = table.column("row").to_numpy() - rows.start
+                for name, column in columns.items():
+                    column[places] = table.column(name).to_numpy()
             yield pa.table(columns)
+
+    def strings(self, name: str) -> Iterator[pa.Table]:
+        """A row for every row of the corpus, run by run: a column of strings, null where none is known."""
+        for rows, known in self.runs():
+            tables = list(known)
+            place = np.full(len(rows), -1)
+            values = pa.chunked_array([c for t in tables for c in t.column(name).chunks], pa.large_string())
+            if tables:
+                of_rows = pa.concat_tables(tables).column("row").to_numpy()
+                place[of_rows - rows.start] = np.arange(len(of_rows))
+            yield pa.table({name: values.take(pa.array(place, mask=place < 0))})
 
 
 def partitions_for(rows: int) -> int:
@@ -141,7 +151,7 @@ def recut(tables: Iterable[pa.Table], sizes: Iterable[int]) -> Iterator[pa.Table
             more = next(coming, None)
             if more is None:
                 break
-            held = more if held is None else pa.concat_tables([held, more])
+            held = pa.concat_tables([held, more]) if held else more
         if held is None:
             return
         yield held.slice(0, size)

@@ -84,9 +84,7 @@ class Verdicts(ABC):
     ) -> Iterator[Values]:
         """The percentile of each part's documents, of an ensemble the highest of its members'; else NaN."""
 
-    def ranking(
-        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
-    ) -> Ranking:
+    def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path) -> Ranking:
         """Where each document stands among all that are judged; equal scores are in the order of `keys`."""
         sizes = [rows for parts in sources for rows in parts.part_rows(workdir)]
         own = Path(tempfile.mkdtemp(dir=scratch))
@@ -101,7 +99,7 @@ class Verdicts(ABC):
     def verdicts(
         self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
     ) -> Iterator[pl.DataFrame]:
-        """`value` (a bucket or a label), `percentile`, `dropped`, and `domain` where it gives one, by parts."""
+        """`value` (a bucket or a label), `percentile`, `dropped`, and `domain` if it gives one, by parts."""
         positions, judged = self.ranking(workdir, sources, keys, scratch)
         for position in positions:
             percentile = percentiles(position, judged)

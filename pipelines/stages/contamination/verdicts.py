@@ -68,9 +68,7 @@ class ContaminationVerdicts:
             dropped = matches.filter(pl.col("action").is_in([DROP, CUT])).unique("row", keep="first")
             reason = pl.concat_str(pl.lit(f"{REASON}."), "benchmark").alias("reason")
             of_rows = pl.DataFrame({"row": pl.arange(0, size, eager=True, dtype=pl.Int64)})
-            joined = of_rows.join(
-                dropped.select("row", reason), on="row", how="left", maintain_order="left"
-            )
+            joined = of_rows.join(dropped.select("row", reason), on="row", how="left", maintain_order="left")
             yield joined["reason"]
 
     def _matches(self, workdir: Path, part: str) -> pa.Table:

@@ -118,7 +118,7 @@ class Preference(SingleTaskStage):
         return [sum(parts.part_rows(workdir)) for parts in self.parts]
 
     def _parts(self, workdir: Path) -> Iterator[tuple[Hashes, str, npt.NDArray[np.bool_]]]:
-        """Each part in order: the stage of its hashes, its name, and which of its documents are references."""
+        """Each part in order: the stage of its hashes, its name, and which documents are references."""
         for hashes in self.hashes:
             for name, rows in zip(
                 hashes.parts.part_names(workdir), hashes.parts.part_rows(workdir), strict=True
@@ -126,7 +126,7 @@ class Preference(SingleTaskStage):
                 yield hashes, name, np.full(rows, hashes.parts.scope in self.against)
 
     def _keys(self, workdir: Path, scratch: Path) -> Iterator[list[npt.NDArray[Any]]]:
-        """What decides, of the documents of each part: the lowest is the most preferred. Then their numbers."""
+        """What decides, of each part's documents: the lowest is preferred. Their numbers are last."""
         lowest_priority_last = {p: n for n, p in enumerate(sorted(set(self.priorities), reverse=True))}
         priority_of = {h.scope: p for h, p in zip(self.hashes, self.priorities, strict=True)}
         percentiles = self._percentiles(workdir, scratch)
@@ -174,7 +174,9 @@ class Preference(SingleTaskStage):
         sizes = [len(reference) for _, _, reference in self._parts(workdir)]
         hashed = equal_values(scratch, "ids-hashed", map(_hashed, self._values("doc_id", workdir)), count)
         recurring = (
-            table.append_column("place", table.column("row")).filter(pc.greater_equal(first.column("first"), 0))
+            table.append_column("place", table.column("row")).filter(
+                pc.greater_equal(first.column("first"), 0)
+            )
             for table, first in zip(
                 self._values("doc_id", workdir), recut(hashed.columns(first=-1), sizes), strict=True
             )
