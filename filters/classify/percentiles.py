@@ -14,22 +14,9 @@ VERSION = 1
 Values = npt.NDArray[np.float64]
 
 
-def positions(scores: Values, tie_breaker: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """The place of each score from the lowest, 0, upwards; -1 where the score is NaN.
-
-    No two documents share a place: equal scores are in the order of `tie_breaker`, then of the rows, so that
-    a share of the places is exactly that share of the documents.
-    """
-    found = np.full(len(scores), -1, np.int64)
-    scored = np.flatnonzero(~np.isnan(scores))
-    order = np.lexsort((scored, tie_breaker[scored], scores[scored]))
-    found[scored[order]] = np.arange(len(scored))
-    return found
-
-
-def percentiles(places: npt.NDArray[np.int64]) -> Values:
-    """The share of scored documents with a lower place, in [0, 1); NaN where the place is -1."""
-    return np.where(places >= 0, places / max(1, int((places >= 0).sum())), np.nan)
+def percentiles(places: npt.NDArray[np.int64], judged: int) -> Values:
+    """The share of `judged` documents with a lower place, in [0, 1); NaN where the place is -1."""
+    return np.where(places >= 0, places / max(1, judged), np.nan)
 
 
 def best(members: list[Values]) -> Values:
@@ -44,8 +31,7 @@ def buckets(values: Values, number: int) -> npt.NDArray[np.int64]:
     return np.where(np.isnan(values), -1, np.minimum(found, number - 1))
 
 
-def in_top(places: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.bool_]:
-    """Which documents are in the top `share`: of n scored ones exactly `share` * n, rounded."""
-    scored = int((places >= 0).sum())
-    kept: npt.NDArray[np.bool_] = places >= scored - int(np.floor(share * scored + 0.5))
+def in_top(places: npt.NDArray[np.int64], share: float, judged: int) -> npt.NDArray[np.bool_]:
+    """Which documents are in the top `share`: of `judged` ones exactly `share` * judged, rounded."""
+    kept: npt.NDArray[np.bool_] = places >= judged - int(np.floor(share * judged + 0.5))
     return kept & (places >= 0)

@@ -93,6 +93,12 @@ class Output:
         with self.file(name, table.num_rows) as path, pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(table)
 
+    @contextmanager
+    def arrow_batches(self, name: str, schema: pa.Schema, rows: int) -> Iterator[Callable[[pa.Table], None]]:
+        """Give a function that adds a table to the Arrow file `name`, of `rows` rows in all."""
+        with self.file(name, rows) as path, pa.ipc.new_file(path, schema) as writer:
+            yield lambda table: writer.write_table(table.combine_chunks())
+
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file for people and programs."""
         with self.file(name) as path:
@@ -126,6 +132,13 @@ class TaskOutput(Output):
 def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
     """The batches of an uncompressed Arrow file, memory-mapped."""
     return pa.ipc.open_file(pa.memory_map(str(path)))
+
+
+def arrow_tables(path: Path) -> Iterator[pa.Table]:
+    """The batches of an uncompressed Arrow file one after another, none of it mapped into memory."""
+    with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+        for number in range(reader.num_record_batches):
+            yield pa.Table.from_batches([reader.get_batch(number)])
 
 
 def read_arrow(path: Path) -> pa.Table:

@@ -46,3 +46,10 @@ def scratch_file(folder: Path, name: str) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder for files; it is removed in the end, or by the next run if this one is killed."""
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=folder) as path:
+        yield Path(path)

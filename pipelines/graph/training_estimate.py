@@ -13,8 +13,8 @@ from pipelines.execution.trained_stage import trained_stages
 from pipelines.graph.build import Graph
 from pipelines.graph.source_estimate import SourceEstimate
 from pipelines.recipe.recipe import HELD_OUT
+from pipelines.stages.held_out_choice import MOST_FOR_LEAST
 from pipelines.stages.mix import HeldOutMix, Mix
-from pipelines.stages.select import MOST_FOR_LEAST
 from trainers.config import StageTraining, steps_of
 
 PASSES_OF_A_TOKEN = 3

@@ -30,8 +30,8 @@ from pipelines.sources.presets.registry import gate_of
 from pipelines.sources.preview import Preview
 
 HUB_SUFFIXES = (".parquet", ".arrow", ".jsonl", ".json", ".csv", ".tsv", ".txt", ".md")
-"""What is read of datasets. Which of them a dataset has decides nothing, as nobody looks on the hub when a run
-goes on; so they are those that no library reads whose next version may find another text."""
+"""What is read of datasets. Nobody looks on the hub when a run goes on, so which of these it has decides
+nothing; and they are those whose text no library finds, of which the next version may find another."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -212,7 +212,8 @@ def _data_files(config: HubConfig, dataset: str, commit: str | None) -> list[str
         if suffix_of(path) not in HUB_SUFFIXES:
             raise UserError(
                 f"{config.dataset}: {path.rpartition('/')[2]} has no suffix that can be read",
-                hint=f"Readable on the hub are {' '.join(HUB_SUFFIXES)}; many datasets have a revision refs/convert/parquet.",
+                hint=f"Readable on the hub are {' '.join(HUB_SUFFIXES)}; many datasets have a revision "
+                "refs/convert/parquet.",
             )
     return files
 

@@ -64,10 +64,9 @@ class DatatroveVerdicts(Sidecar):
         output.counts.add("text_bytes_read", text_size(part.column("text")))
         output.counts.add("documents_with_errors", sum(verdicts.errors for verdicts in found))
 
-    def reasons(self, workdir: Path) -> pa.ChunkedArray:
-        """The verdict on each document, with the filter's reason; null if it passes."""
-        tables = self.tables(workdir, ["reason"])
-        reason = pa.chunked_array([c for t in tables for c in t.column("reason").chunks], pa.string())
+    def reasons(self, workdir: Path, part: str) -> pa.ChunkedArray:
+        """The verdict on each document of a part, with the filter's reason; null if it passes."""
+        reason = self.table(workdir, part, ["reason"]).column("reason")
         full = pc.binary_join_element_wise(self.verdict, reason, ": ")
         return pc.if_else(pc.equal(reason, ""), self.verdict, full)
 

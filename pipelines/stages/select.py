@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,8 @@ from filters.language.identify import LanguageRule
 from filters.quality.rules import Rule, all_failed, first_failed
 from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.scratch import scratch_folder
+from pipelines.execution.spill import RowValues, TableFile, recut
 from pipelines.execution.stage import ReducingStage, Stage, distinct
 from pipelines.recipe.licences import Licences
 from pipelines.sources.licences import classes as licence_classes
@@ -29,16 +31,15 @@ from pipelines.stages.classify.classifier import Classifier
 from pipelines.stages.classify.percentile_verdicts import DOMAIN, Verdicts
 from pipelines.stages.contamination.verdicts import ContaminationVerdicts
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
+from pipelines.stages.dedup.clusters import METHODS, connected_survivors, kept_ids
 from pipelines.stages.dedup.preference import Preference
-from pipelines.stages.dedup.verify_pairs import EDGES, VerifyPairs
+from pipelines.stages.dedup.verify_pairs import VerifyPairs
 from pipelines.stages.hash_sampling import Keys, first_words, held_out_draw
+from pipelines.stages.held_out_choice import CLUSTERS, HeldOutChoice
 from pipelines.stages.licences import licence_reasons
-from pipelines.stages.sidecar import values_of_documents
 
 BYTES_A_TOKEN = 4
 """About so many bytes of text make a token."""
-MOST_FOR_LEAST = 0.05
-"""Of a small domain so much is held out at most, where the share itself is not more."""
 REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
 LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE = "language", "language_score", "source_language"
@@ -47,13 +48,12 @@ CLUSTER_SIZE = "cluster_size"
 DESCRIBED = ("held_out", CLUSTER_SIZE, DOMAIN, LANGUAGE)
 """What a verdict says of a document, besides classifiers."""
 NAME = pl.Categorical()
-"""Few different strings: all documents are in memory at once, and so each takes four bytes."""
-JUDGED = pl.DataFrame(
-    schema={"bytes": pl.Int64, "key": pl.UInt64, DOMAIN: NAME, LANGUAGE: NAME, "reason": NAME}
-)
-"""No documents, as rules judge them."""
+"""Few different strings: each takes four bytes."""
 DUPLICATE = {"exact": "exact duplicate", "minhash": "near duplicate"}
-
+GROUP = pl.DataFrame(
+    schema={"keep": pl.Boolean, "reason": pl.String, "documents": pl.Int64, "bytes": pl.Int64}
+)
+IsHeldOut = Callable[[pl.DataFrame], npt.NDArray[np.bool_]]
 
 ANY_LANGUAGE = LanguageRule()
 
@@ -161,49 +161,80 @@ class Select(ReducingStage):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        verdicts = pl.concat([self._judged_by_rules(source, workdir, output) for source in self.sources])
-        documents = pl.DataFrame(pl.from_arrow(self.preference.documents(workdir)))
-        repeated = pl.when(documents["repeated_id"]).then(pl.lit(REPEATED_ID, NAME))
-        verdicts = verdicts.with_columns(reason=repeated.otherwise(pl.col("reason")))
-        verdicts = self._judged_by_classifiers(verdicts, workdir, output)
-        # Whatever a reference is like, it is there to be compared with.
-        verdicts = verdicts.with_columns(reason=pl.when(~documents["reference"]).then("reason"))
-        outcome = self._survivors(verdicts, documents, workdir)
-        method = pl.Series(outcome.method)
-        verdicts = verdicts.with_columns(
-            pl.Series("keep", outcome.kept) & ~documents["reference"],
-            pl.coalesce(
-                "reason",
-                pl.when(documents["reference"]).then(pl.lit(REFERENCE, NAME)),
-                *(pl.when(method == name).then(pl.lit(reason, NAME)) for name, reason in DUPLICATE.items()),
-            ).alias("reason"),
-            pl.Series("kept_doc", outcome.kept_doc),
-            pl.Series("similarity", outcome.similarity).fill_nan(None),
-            method.alias("method"),
-            pl.Series(CLUSTER_SIZE, outcome.cluster_size),
-        )
-        held_out = self._held_out(verdicts, outcome.component, self._learned(workdir))
-        verdicts = verdicts.with_columns(pl.Series("held_out", held_out))
-        self._write(verdicts, workdir, output)
-        self._count(verdicts, output)
+        documents = sum(self._part_rows(workdir))
+        with scratch_folder(output.folder) as scratch:
+            judged = self._judged(workdir, output, scratch)
+            found = connected_survivors(
+                scratch,
+                self._contenders(judged, workdir),
+                lambda: self.pairs.edges(workdir) if self.pairs else iter(()),
+                documents,
+                self.threshold,
+            )
+            is_held_out = self._held_out(judged, found, workdir)
+            ids = (table for hashes in self.preference.hashes for table in hashes.tables(workdir, ["doc_id"]))
+            kept = recut(kept_ids(scratch, found, ids, documents).strings("doc_id"), self._part_rows(workdir))
+            groups = [GROUP]
+            for frame, kept_doc_ids, (name, own_ids) in zip(
+                self._verdicts(judged, found, workdir), kept, self._ids(workdir), strict=True
+            ):
+                verdicts = frame.with_columns(
+                    doc_id=pl.Series(own_ids),
+                    kept_doc_id=pl.Series(kept_doc_ids.column("doc_id")),
+                    held_out=pl.Series(is_held_out(frame)),
+                )
+                self._write(name, verdicts, output)
+                groups.append(_grouped(verdicts))
+                output.counts.add("held_out_documents", int(verdicts["held_out"].sum()))
+        self._count(pl.concat(groups), output)
 
-    def _judged_by_rules(self, source: JudgedSource, workdir: Path, output: TaskOutput) -> pl.DataFrame:
+    def _part_rows(self, workdir: Path) -> list[int]:
+        """The number of documents of each part of all sources."""
+        return [rows for parts in self.preference.parts for rows in parts.part_rows(workdir)]
+
+    def _judged(self, workdir: Path, output: TaskOutput, scratch: Path) -> TableFile:
+        """What rules and classifiers say of all documents: and of which domain and language they are."""
+        sizes = self._part_rows(workdir)
+        by_rules = TableFile(scratch, "by-rules")
+        frames = (
+            frame for source in self.sources for frame in self._judged_by_rules(source, workdir, output)
+        )
+        for frame, documents in zip(frames, recut(self.preference.documents(workdir), sizes), strict=True):
+            repeated = pl.when(pl.Series(documents.column("repeated_id"))).then(pl.lit(REPEATED_ID, NAME))
+            by_rules.add(frame.with_columns(reason=repeated.otherwise(pl.col("reason"))).to_arrow())
+        if not self.classifiers:
+            return by_rules
+
+        def keys() -> Iterator[Keys]:
+            return (table.column("key").to_numpy() for table in recut(by_rules.tables(), sizes))
+
+        judged = TableFile(scratch, "judged")
+        said = [c.verdicts(workdir, self.preference.parts, keys, scratch) for c in self.classifiers]
+        for table, *of_part in zip(recut(by_rules.tables(), sizes), *said, strict=True):
+            judged.add(self._judged_by_classifiers(_named(table), of_part, output).to_arrow())
+        return judged
+
+    def _judged_by_rules(
+        self, source: JudgedSource, workdir: Path, output: TaskOutput
+    ) -> Iterator[pl.DataFrame]:
+        """What is said of the documents of each part of a source ."""
         columns = {"bytes", "content_hash", LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE}
         columns |= {rule.signal for rule in source.rules} | ({LICENSE} if source.licences else set())
-        tables = source.annotations.tables(workdir, columns)
-        documents = pl.concat([JUDGED, *(self._judged_part(source, table, output) for table in tables)])
-        reason = documents["reason"]
-        if source.contamination:
-            contaminated = source.contamination.reasons(workdir).cast(NAME)
-            for verdict, number in contaminated.drop_nulls().value_counts().rows():
-                output.counts.add("failed_rule", number, scope=source.scope, reason=verdict)
-            reason = contaminated.zip_with(contaminated.is_not_null(), reason)
-        for verdicts in source.datatrove:
-            objections = pl.Series(verdicts.reasons(workdir)).cast(NAME)
-            failed = objections.len() - objections.null_count()
-            output.counts.add("failed_rule", failed, scope=source.scope, reason=verdicts.verdict)
-            reason = reason.zip_with(reason.is_not_null(), objections)
-        return documents.with_columns(reason)
+        contaminated = source.contamination.reasons(workdir) if source.contamination else None
+        for part in source.annotations.parts.part_names(workdir):
+            documents = self._judged_part(source, source.annotations.table(workdir, part, columns), output)
+            reason = documents["reason"]
+            if contaminated is not None:
+                found = next(contaminated).cast(NAME)
+                for verdict, number in found.drop_nulls().value_counts().rows():
+                    output.counts.add("failed_rule", number, scope=source.scope, reason=verdict)
+                reason = found.zip_with(found.is_not_null(), reason)
+            for verdicts in source.datatrove:
+                objections = pl.Series(verdicts.reasons(workdir, part)).cast(NAME)
+                failed = objections.len() - objections.null_count()
+                output.counts.add("failed_rule", failed, scope=source.scope, reason=verdicts.verdict)
+                reason = reason.zip_with(reason.is_not_null(), objections)
+            yield documents.with_columns(reason.alias("reason"))
 
     def _judged_part(self, source: JudgedSource, table: pa.Table, output: TaskOutput) -> pl.DataFrame:
         """What rules and languages say of the documents of one part."""
@@ -232,12 +263,10 @@ class Select(ReducingStage):
         )
 
     def _judged_by_classifiers(
-        self, documents: pl.DataFrame, workdir: Path, output: TaskOutput
+        self, documents: pl.DataFrame, said: list[pl.DataFrame], output: TaskOutput
     ) -> pl.DataFrame:
-        """The documents with what classifiers say, their domain, and the reason where a cut drops them."""
-        keys = documents["key"].to_numpy()
-        for classifier in self.classifiers:
-            verdicts = classifier.verdicts(workdir, self.preference.parts, keys)
+        """A part with what each classifier says of it, its domain, and the reason where a cut drops it."""
+        for classifier, verdicts in zip(self.classifiers, said, strict=True):
             reason = f"classifier.{classifier.name}"
             output.counts.add("failed_classifier", int(verdicts["dropped"].sum()), reason=classifier.name)
             dropped = pl.when(verdicts["dropped"]).then(pl.lit(reason, NAME))
@@ -249,101 +278,120 @@ class Select(ReducingStage):
             )
         return documents
 
-    def _survivors(
-        self, verdicts: pl.DataFrame, documents: pl.DataFrame, workdir: Path
-    ) -> survivors.Survivors:
-        """Which documents stay of those that nothing speaks against."""
-        edges = self.pairs.edges(workdir) if self.pairs else EDGES.empty_table()
-        a, b, similarity = (edges.column(name).to_numpy() for name in EDGES.names)
-        return survivors.survivors(
-            documents["place"].to_numpy(),
-            documents["exact_group"].to_numpy(),
-            a,
-            b,
-            similarity,
-            verdicts["reason"].is_null().to_numpy(),
-            self.threshold,
-            documents["reference"].to_numpy(),
+    def _contenders(self, judged: TableFile, workdir: Path) -> Iterator[pa.Table]:
+        """What decides who survives, of each part's documents."""
+        sizes = self._part_rows(workdir)
+        documents = recut(self.preference.documents(workdir), sizes)
+        for table, place in zip(recut(judged.tables(), sizes), documents, strict=True):
+            # Whatever a reference is like, it is there to be compared with.
+            eligible = pc.or_(pc.is_null(table.column("reason")), place.column("reference"))
+            contenders = place.select(["place", "exact_group", "alone", "reference"])
+            contenders = contenders.append_column("eligible", eligible)
+            yield contenders.append_column("key", table.column("key"))
+
+    def _verdicts(self, judged: TableFile, found: RowValues, workdir: Path) -> Iterator[pl.DataFrame]:
+        """The verdicts on each part's documents: what rules, classifiers and duplicates say together."""
+        sizes = self._part_rows(workdir)
+        of_clusters = found.columns(
+            kept=-1,
+            similarity=np.nan,
+            method=-1,
+            component=None,
+            cluster_size=1,
+            component_key=np.uint64(0),
         )
+        documents = recut(self.preference.documents(workdir), sizes)
+        first = 0
+        for table, place, outcome in zip(
+            recut(judged.tables(), sizes), documents, recut(of_clusters, sizes), strict=True
+        ):
+            reference = pl.Series(place.column("reference"))
+            frame = _named(table).with_columns(reason=pl.when(~reference).then("reason"))
+            frame = frame.hstack(pl.DataFrame(pl.from_arrow(outcome)))
+            alone = pl.col("kept") < 0
+            own = pl.int_range(first, first + len(frame), dtype=pl.Int64)
+            yield frame.with_columns(
+                keep=pl.when(alone).then(pl.col("reason").is_null()).otherwise(pl.col("kept") == 1)
+                & ~reference,
+                reason=pl.coalesce(
+                    "reason",
+                    pl.when(reference).then(pl.lit(REFERENCE, NAME)),
+                    *(
+                        pl.when(pl.col("method") == number).then(pl.lit(DUPLICATE[method], NAME))
+                        for number, method in enumerate(METHODS)
+                    ),
+                ),
+                similarity=pl.col("similarity").fill_nan(None),
+                method=pl.col("method").replace_strict(
+                    range(len(METHODS)), METHODS, default=None, return_dtype=pl.String
+                ),
+                component_key=pl.when(pl.col("component") == own).then("key").otherwise("component_key"),
+            )
+            first += len(frame)
 
-    def _held_out(
-        self, verdicts: pl.DataFrame, component: npt.NDArray[np.int64], learned: Keys
-    ) -> npt.NDArray[np.bool_]:
-        """Whole clusters: of each domain those whose hash falls under the share, and the next to have enough.
+    def _held_out(self, judged: TableFile, found: RowValues, workdir: Path) -> IsHeldOut:
+        """Whole clusters are held out, none of which has a text that a classifier has learned from.
 
-        Nothing is tokenized yet, so what is enough counts in bytes. There is at least one cluster. None
-        of them has a text that a classifier has learned from, by the first words of its hash.
+        Texts are compared by the first words of their hashes.
         """
         if self.held_out_share == 0:
-            return np.zeros(len(verdicts), bool)
-        keys = verdicts["key"].to_numpy()
-        known = np.unique(component[np.isin(keys, learned)])
-        free = verdicts["keep"].to_numpy() & ~np.isin(component, known)
-        draw = held_out_draw(keys[component], self.seed)
-        columns = pl.Series("draw", draw), pl.Series("component", component), pl.Series("free", free)
-        candidates = verdicts.select(DOMAIN, "bytes", *columns).filter("free")
-        evaluated = pl.col("bytes").clip(upper_bound=BYTES_A_TOKEN * self.longest_held_out)
-        clusters = candidates.group_by(DOMAIN, "component").agg(
-            pl.first("draw"), pl.sum("bytes"), evaluated.sum().alias("evaluated")
-        )
-        clusters = clusters.sort(DOMAIN, "draw", "component").with_columns(
-            before=pl.col("evaluated").cum_sum().over(DOMAIN) - pl.col("evaluated"),
-            taken=pl.col("bytes").cum_sum().over(DOMAIN),
-            whole=pl.col("bytes").sum().over(DOMAIN),
-        )
-        needed = clusters.filter(
-            (pl.col("before") == 0)
-            | (
-                (pl.col("before") < BYTES_A_TOKEN * self.held_out_least)
-                & (pl.col("taken") <= MOST_FOR_LEAST * pl.col("whole"))
-            )
-        )
-        chosen = (draw < self.held_out_share) | np.isin(component, needed["component"].to_numpy())
-        held: npt.NDArray[np.bool_] = chosen & free
-        return held
+            return lambda frame: np.zeros(len(frame), bool)
+        learned, known = self._learned(workdir), np.empty(0, np.int64)
+        if len(learned):
+            for frame in self._verdicts(judged, found, workdir):
+                of_learned = frame["component"].to_numpy()[_among(frame["key"].to_numpy(), learned)]
+                known = np.union1d(known, of_learned)
+        choice = HeldOutChoice(self.held_out_share, BYTES_A_TOKEN * self.held_out_least)
+
+        def free(frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
+            return frame["keep"].to_numpy() & ~_among(frame["component"].to_numpy(), known)
+
+        def draw(frame: pl.DataFrame) -> npt.NDArray[np.float64]:
+            return held_out_draw(frame["component_key"].to_numpy(), self.seed)
+
+        for frame in self._verdicts(judged, found, workdir):
+            evaluated = pl.col("bytes").clip(upper_bound=BYTES_A_TOKEN * self.longest_held_out)
+            drawn = frame.with_columns(draw=pl.Series(draw(frame)), evaluated=evaluated)
+            drawn = drawn.filter(pl.Series(free(frame)))
+            choice.see(drawn.select(pl.col(DOMAIN).cast(pl.String), pl.col(CLUSTERS.columns[1:])))
+        needed = choice.needed()
+
+        def is_held_out(frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
+            chosen = (draw(frame) < self.held_out_share) | _among(frame["component"].to_numpy(), needed)
+            return chosen & free(frame)
+
+        return is_held_out
 
     def _learned(self, workdir: Path) -> Keys:
-        """First words of the hashes of all texts that any classifier has learned from."""
+        """First words of the hashes of all texts that any classifier has learned from, ascending."""
         learned = [first_words(classifier.learned(workdir)) for classifier in self.trained]
-        return np.concatenate([np.empty(0, np.uint64), *learned])
+        return np.unique(np.concatenate([np.empty(0, np.uint64), *learned]))
 
-    def _write(self, verdicts: pl.DataFrame, workdir: Path, output: TaskOutput) -> None:
+    def _write(self, name: str, verdicts: pl.DataFrame, output: TaskOutput) -> None:
         columns = ["doc_id", "keep", "reason", "kept_doc_id", "similarity", "method", *self.described]
-        columns += [f"{verdicts.name}.percentile" for verdicts in self.classifiers]
-        kept_doc = verdicts["kept_doc"].to_numpy()
-        preferred = np.unique(kept_doc[kept_doc >= 0])
-        preferred_ids = values_of_documents(self.preference.hashes, workdir, "doc_id", preferred)
-        for name, first, ids in self._ids(workdir):
-            part = verdicts.slice(first, len(ids))
-            place = np.searchsorted(preferred, part["kept_doc"].to_numpy())
-            place = pa.array(place, mask=(part["kept_doc"] < 0).to_numpy())
-            part = part.with_columns(doc_id=pl.Series(ids), kept_doc_id=pl.Series(preferred_ids.take(place)))
-            part = part.select(columns).with_columns(pl.col(NAME).cast(pl.String))
-            output.write_table(name, part.to_arrow())
+        columns += [f"{classifier.name}.percentile" for classifier in self.classifiers]
+        part = verdicts.select(columns).with_columns(pl.col(NAME).cast(pl.String))
+        output.write_table(name, part.to_arrow())
 
-    def _ids(self, workdir: Path) -> Iterator[tuple[str, int, pa.ChunkedArray]]:
-        """The doc_ids of each part: the name of its verdicts, the number of its first document, the ids."""
-        first = 0
+    def _ids(self, workdir: Path) -> Iterator[tuple[str, pa.ChunkedArray]]:
+        """The doc_ids of each part, and the name of its verdicts."""
         for hashes in self.preference.hashes:
             names = hashes.parts.part_names(workdir)
             for name, table in zip(names, hashes.tables(workdir, ["doc_id"]), strict=True):
-                yield f"{hashes.parts.scope}/{name}", first, table.column("doc_id")
-                first += table.num_rows
+                yield f"{hashes.parts.scope}/{name}", table.column("doc_id")
 
-    def _count(self, verdicts: pl.DataFrame, output: TaskOutput) -> None:
-        groups = verdicts.group_by("keep", "reason").agg(pl.len(), pl.sum("bytes")).rows(named=True)
-        for unit, column in (("documents", "len"), ("bytes", "bytes")):
+    def _count(self, groups: pl.DataFrame, output: TaskOutput) -> None:
+        """Count the documents and bytes of each verdict."""
+        for unit in ("documents", "bytes"):
+            rows = groups.group_by("keep", "reason").agg(pl.sum(unit)).rows()
             output.counts.flow(
                 unit,
-                entered=sum(group[column] for group in groups),
-                left=sum(group[column] for group in groups if group["keep"]),
+                entered=sum(number for _, _, number in rows),
+                left=sum(number for keep, _, number in rows if keep),
                 dropped={
-                    Count("verdict", reason=group["reason"]): group[column]
-                    for group in groups
-                    if not group["keep"]
+                    Count("verdict", reason=reason): number for keep, reason, number in rows if not keep
                 },
             )
-        output.counts.add("held_out_documents", int(verdicts["held_out"].sum()))
 
     def verdicts(self, workdir: Path, scope: str) -> Iterator[tuple[str, pa.Table]]:
         """Part names of a source and the verdicts on their documents."""
@@ -359,3 +407,24 @@ class Select(ReducingStage):
     def source(self, scope: str) -> JudgedSource:
         """The source of that name."""
         return next(source for source in self.sources if source.scope == scope)
+
+
+def _named(table: pa.Table) -> pl.DataFrame:
+    """A part as rules judged it, names as `NAME`."""
+    frame = pl.DataFrame(pl.from_arrow(table))
+    return frame.with_columns(pl.col(DOMAIN, LANGUAGE, "reason").cast(NAME))
+
+
+def _grouped(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The documents and bytes of each verdict (`GROUP`)."""
+    by_verdict = verdicts.group_by("keep", pl.col("reason").cast(pl.String))
+    return by_verdict.agg(documents=pl.len().cast(pl.Int64), bytes=pl.sum("bytes"))
+
+
+def _among(values: npt.NDArray[Any], ascending: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which values are in an ascending array."""
+    if len(ascending) == 0:
+        return np.zeros(len(values), bool)
+    place = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
+    found: npt.NDArray[np.bool_] = ascending[place] == values
+    return found

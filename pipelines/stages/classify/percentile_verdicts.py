@@ -5,8 +5,9 @@ No text is read.
 
 from __future__ import annotations
 
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 from typing_extensions import override
 
-from filters.classify.percentiles import VERSION, best, buckets, in_top, percentiles, positions
+from filters.classify.percentiles import VERSION, Values, best, buckets, in_top, percentiles
 from pipelines.errors import UserError
+from pipelines.execution.external_sort import sorted_rows
+from pipelines.execution.spill import RowValues, recut
 from pipelines.recipe.classify import BUCKETS, Condition
 from pipelines.stages.classify.score import Score
 from pipelines.stages.hash_sampling import Keys
@@ -27,13 +31,17 @@ DOMAIN = "domain"
 """A classifier of this name has no column of its own: its label is the domain."""
 
 
-class Ranking(NamedTuple):
-    """Where documents stand among those that a classifier judges."""
+PartKeys = Callable[[], Iterator[Keys]]
+"""Gives the keys of each part's documents, which break ties."""
 
-    position: npt.NDArray[np.int64]
+
+class Ranking(NamedTuple):
+    """Where documents stand among those that a classifier judges, part by part."""
+
+    positions: Iterator[npt.NDArray[np.int64]]
     """From the lowest, 0; -1 for a document that it does not judge."""
-    percentile: npt.NDArray[np.float64]
-    """In [0, 1); of an ensemble the highest of its members'. NaN where it does not judge."""
+    judged: int
+    """How many documents it judges."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,27 +73,55 @@ class Verdicts(ABC):
         return ()
 
     @abstractmethod
-    def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: Keys) -> Ranking:
-        """Where each document stands among all that are judged; equal scores are in the order of `keys`."""
+    def scores_of_parts(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[Values]:
+        """What each part's documents are ranked by; NaN where it does not judge."""
 
-    def verdicts(self, workdir: Path, sources: Sequence[PartStage], keys: Keys) -> pl.DataFrame:
-        """`value` (a bucket or a label), `percentile`, `dropped`, and `domain` where it gives one."""
-        position, percentile = self.ranking(workdir, sources, keys)
-        dropped = np.zeros(len(position), bool)
-        if self.keep is not None:
-            dropped = (position >= 0) & ~in_top(position, self.keep)
-        return pl.DataFrame(
-            {
-                "value": buckets(percentile, BUCKETS),
-                "percentile": percentiles(position),
-                "dropped": dropped,
-            }
-        ).select(
-            pl.when(pl.col("value") >= 0).then("value"),
-            pl.col("percentile").fill_nan(None),
-            "dropped",
-            pl.lit(None, pl.String).alias("domain"),
-        )
+    @abstractmethod
+    def percentiles(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[Values]:
+        """The percentile of each part's documents, of an ensemble the highest of its members'; else NaN."""
+
+    def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path) -> Ranking:
+        """Where each document stands among all that are judged; equal scores are in the order of `keys`."""
+        sizes = [rows for parts in sources for rows in parts.part_rows(workdir)]
+        own = Path(tempfile.mkdtemp(dir=scratch))
+        scores = self.scores_of_parts(workdir, sources, keys, scratch)
+        places, judged = RowValues(own, "positions", sum(sizes)), 0
+        for rows in sorted_rows(own, "scores", _judged(scores, keys())):
+            places.add(pa.table({"row": rows, "position": np.arange(judged, judged + len(rows))}))
+            judged += len(rows)
+        of_parts = recut(places.columns(position=-1), sizes)
+        return Ranking((table.column("position").to_numpy() for table in of_parts), judged)
+
+    def verdicts(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[pl.DataFrame]:
+        """`value` (a bucket or a label), `percentile`, `dropped`, and `domain` if it gives one, by parts."""
+        positions, judged = self.ranking(workdir, sources, keys, scratch)
+        for position in positions:
+            percentile = percentiles(position, judged)
+            dropped = np.zeros(len(position), bool)
+            if self.keep is not None:
+                dropped = (position >= 0) & ~in_top(position, self.keep, judged)
+            columns = {"percentile": percentile, "dropped": dropped, "value": buckets(percentile, BUCKETS)}
+            yield pl.DataFrame(columns).select(
+                pl.when(pl.col("value") >= 0).then("value"),
+                pl.col("percentile").fill_nan(None),
+                "dropped",
+                pl.lit(None, pl.String).alias("domain"),
+            )
+
+
+def _judged(scores: Iterator[Values], keys: Iterator[Keys]) -> Iterator[list[npt.NDArray[Any]]]:
+    """Score, key and number of those documents that have a score."""
+    first = 0
+    for score, key in zip(scores, keys, strict=True):
+        judged = np.flatnonzero(~np.isnan(score))
+        yield [score[judged], key[judged], first + judged]
+        first += len(score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,43 +155,56 @@ class ClassifierVerdicts(Verdicts):
         return self.relabel
 
     @override
-    def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: Keys) -> Ranking:
+    def scores_of_parts(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[Values]:
         if self._gives_labels(workdir):
             raise UserError(
                 f"the classifier `{self.name}` gives labels, and a score is asked of it",
                 place=f"curate.classify.{self.name}",
                 hint="Say which label's probability is the score: `positive: LABEL`.",
             )
-        scores = self._table(workdir, sources)["score"]
-        position = positions(scores.cast(pl.Float64).fill_null(np.nan).to_numpy(), keys)
-        return Ranking(position, percentiles(position))
+        for table in self._tables(workdir, sources):
+            yield table["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
     @override
-    def verdicts(self, workdir: Path, sources: Sequence[PartStage], keys: Keys) -> pl.DataFrame:
+    def percentiles(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[Values]:
+        positions, judged = self.ranking(workdir, sources, keys, scratch)
+        return (percentiles(position, judged) for position in positions)
+
+    @override
+    def verdicts(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[pl.DataFrame]:
         for label, _ in self.relabel:
             self.scores[0].check_label(label, workdir)
         if self.needs_scores or not self._gives_labels(workdir):
-            return super().verdicts(workdir, sources, keys)
-        return self._table(workdir, sources).select(
-            pl.col("label").alias("value"),
-            pl.lit(None, pl.Float64).alias("percentile"),
-            pl.lit(False).alias("dropped"),
-            self._domain().alias("domain"),
-        )
+            yield from super().verdicts(workdir, sources, keys, scratch)
+            return
+        for table in self._tables(workdir, sources):
+            yield table.select(
+                pl.col("label").alias("value"),
+                pl.lit(None, pl.Float64).alias("percentile"),
+                pl.lit(False).alias("dropped"),
+                self._domain().alias("domain"),
+            )
 
     def _gives_labels(self, workdir: Path) -> bool:
         return any(score.gives_labels(workdir) for score in self.scores)
 
-    def _table(self, workdir: Path, sources: Sequence[PartStage]) -> pl.DataFrame:
-        """`label` and `score` of all documents; null where it does not judge the source."""
+    def _tables(self, workdir: Path, sources: Sequence[PartStage]) -> Iterator[pl.DataFrame]:
+        """`label` and `score` of each part's documents; null where it does not judge the source."""
         by_source = {score.parts.scope: score for score in self.scores}
-        frames = [pl.DataFrame(schema={"label": pl.String, "score": pl.Float32})]
+        nothing = pl.DataFrame(schema={"label": pl.String, "score": pl.Float32})
         for parts in sources:
             if parts.scope in by_source:
-                frames.append(pl.DataFrame(pl.from_arrow(by_source[parts.scope].scores(workdir))))
+                score = by_source[parts.scope]
+                for table in score.tables(workdir, score.columns):
+                    yield pl.DataFrame(pl.from_arrow(table)).cast(dict(nothing.schema))
             else:
-                frames.append(frames[0].clear(sum(parts.part_rows(workdir))))
-        return pl.concat(frames)
+                yield from map(nothing.clear, parts.part_rows(workdir))
 
     def _domain(self) -> pl.Expr:
         """The label, where the condition on it holds."""
@@ -189,7 +238,14 @@ class EnsembleVerdicts(Verdicts):
         return {"keep": self.keep, "ensemble": self.members, "percentiles": VERSION}
 
     @override
-    def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: Keys) -> Ranking:
-        rankings = [classifier.ranking(workdir, sources, keys) for classifier in self.classifiers]
-        percentile = best([ranking.percentile for ranking in rankings])
-        return Ranking(positions(percentile, keys), percentile)
+    def scores_of_parts(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[Values]:
+        return self.percentiles(workdir, sources, keys, scratch)
+
+    @override
+    def percentiles(
+        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
+    ) -> Iterator[Values]:
+        members = [c.percentiles(workdir, sources, keys, scratch) for c in self.classifiers]
+        return (best(list(of_part)) for of_part in zip(*members, strict=True))

@@ -84,8 +84,3 @@ class Score(Sidecar):
     def gives_labels(self, workdir: Path) -> bool:
         """Whether there are labels, and no score alone."""
         return self.positive is None and bool(self.classifier.labels(workdir))
-
-    def scores(self, workdir: Path) -> pa.Table:
-        """`label` and `score` of all documents, in order."""
-        schema = pa.schema([("label", pa.string()), ("score", pa.float32())])
-        return pa.concat_tables([schema.empty_table(), *self.tables(workdir, self.columns)])

@@ -61,20 +61,15 @@ class ContaminationVerdicts:
         """The same of one part."""
         return self._with_actions(self._matches(workdir, part), self.items(workdir), workdir, part)
 
-    def reasons(self, workdir: Path) -> pl.Series:
-        """For each document of the source the reason for which it is dropped; null where none is."""
-        found = [pl.Series("reason", [], dtype=pl.String)]
+    def reasons(self, workdir: Path) -> Iterator[pl.Series]:
+        """For each part, the reason for which each document is dropped; null where none is."""
         rows = self.matches.parts.part_rows(workdir)
         for (_, matches), size in zip(self.tables(workdir), rows, strict=True):
             dropped = matches.filter(pl.col("action").is_in([DROP, CUT])).unique("row", keep="first")
             reason = pl.concat_str(pl.lit(f"{REASON}."), "benchmark").alias("reason")
             of_rows = pl.DataFrame({"row": pl.arange(0, size, eager=True, dtype=pl.Int64)})
-            found.append(
-                of_rows.join(dropped.select("row", reason), on="row", how="left", maintain_order="left")[
-                    "reason"
-                ]
-            )
-        return pl.concat(found)
+            joined = of_rows.join(dropped.select("row", reason), on="row", how="left", maintain_order="left")
+            yield joined["reason"]
 
     def _matches(self, workdir: Path, part: str) -> pa.Table:
         """The matches in one part (SEMANTIC_MATCHES), in the order of the documents."""

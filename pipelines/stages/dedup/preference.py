@@ -10,20 +10,28 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from typing_extensions import override
 
-from filters.dedup.exact import first_equal, likely_shared
 from filters.text.values import value_hashes
-from pipelines.execution.output import Task, TaskOutput, read_arrow
+from pipelines.execution.external_sort import sorted_rows
+from pipelines.execution.output import Task, TaskOutput, arrow_tables
+from pipelines.execution.scratch import scratch_folder
+from pipelines.execution.spill import RowValues, recut
 from pipelines.execution.stage import ReducingStage, Stage, distinct
 from pipelines.stages.classify.percentile_verdicts import Verdicts
+from pipelines.stages.dedup.equal_values import equal_values
 from pipelines.stages.dedup.hashes import Hashes
-from pipelines.stages.hash_sampling import first_words
+from pipelines.stages.hash_sampling import Keys, first_words
 from pipelines.stages.parts import PartStage
-from pipelines.stages.sidecar import values_of_documents
 
 DOCUMENTS = "documents.arrow"
-ORDER = "order.arrow"
+SCHEMA = pa.schema(
+    [
+        *((name, pa.int64()) for name in ("place", "exact_group", "text_place")),
+        *((name, pa.bool_()) for name in ("alone", "repeated_id", "reference")),
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +39,15 @@ class Preference(ReducingStage):
     """Output: `documents.arrow`, a row a document, in the order of sources and parts:
 
     `place` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised
-    text), `repeated_id` bool (the same doc_id stands earlier), `reference` bool (only compared against).
+    text), `text_place` int64 (of that first document, the place of the most preferred one with its text),
+    `alone` bool (no other has its text), `repeated_id` bool (the same doc_id stands earlier), `reference`
+    bool (only compared against; references are preferred to all others).
 
-    And `order.arrow`, a row for each different text, the most preferred first: `document` int64, the first
-    that has it, and `reference` bool, whether a reference has it.
+    What is sorted lies in files: memory does not grow with the number of documents.
     """
 
     name: ClassVar[str] = "preference"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     hashes: tuple[Hashes, ...]
     priorities: tuple[int, ...]
     keep: tuple[str, ...]
@@ -70,82 +79,131 @@ class Preference(ReducingStage):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        rows = self._rows(workdir)
-        reference = np.repeat([parts.scope in self.against for parts in self.parts], rows)
-        best_first = self._best_first(reference, np.repeat(self.priorities, rows), workdir)
-        count = len(best_first)
-        place = np.empty(count, np.int64)
-        place[best_first] = np.arange(count)
-        group = self._first_equal("content_hash", workdir) if self.exact else np.arange(count)
-        repeated = self._first_equal("doc_id", workdir) != np.arange(count)
-        columns = {"place": place, "exact_group": group, "repeated_id": repeated, "reference": reference}
-        output.write_arrow(DOCUMENTS, pa.table(columns))
-        texts, best = _different_texts(place, group)
-        order = {"document": texts, "reference": reference[best_first[best]]}
-        output.write_arrow(ORDER, pa.table(order))
+        count = sum(self._rows(workdir))
+        with scratch_folder(output.folder) as scratch:
+            places = RowValues(scratch, "places", count)
+            first = 0
+            for rows in sorted_rows(scratch, "keys", self._keys(workdir, scratch)):
+                places.add(pa.table({"row": rows, "place": np.arange(first, first + len(rows))}))
+                first += len(rows)
+            groups = self._groups(places, workdir, scratch)
+            repeated = self._repeated(workdir, scratch)
+            with output.arrow_batches(DOCUMENTS, SCHEMA, count) as write:
+                for table in self._documents(places, groups, repeated, workdir):
+                    write(table)
         output.counts.flow("documents", entered=count, left=count)
+
+    def _documents(
+        self, places: RowValues, groups: RowValues, repeated: RowValues, workdir: Path
+    ) -> Iterator[pa.Table]:
+        """What is written of the documents, run by run."""
+        references = sum(int(mask.sum()) for _, _, mask in self._parts(workdir))
+        first = 0
+        for places_, groups_, repeated_ in zip(
+            places.columns(place=-1),
+            groups.columns(first=None, best=-1),
+            repeated.columns(first=None),
+            strict=True,
+        ):
+            own = np.arange(first, first + places_.num_rows)
+            first += len(own)
+            place, group, best = (column.to_numpy() for column in (*places_.columns, *groups_.columns))
+            alone = (group == own) & (best < 0)
+            columns = [place, group, np.where(best < 0, place, best), alone]
+            columns += [repeated_.column("first").to_numpy() != own, place < references]
+            yield pa.table(columns, schema=SCHEMA)
 
     def _rows(self, workdir: Path) -> list[int]:
         """Documents of each source."""
         return [sum(parts.part_rows(workdir)) for parts in self.parts]
 
-    def _best_first(
-        self, reference: npt.NDArray[np.bool_], priority: npt.NDArray[np.int64], workdir: Path
-    ) -> npt.NDArray[np.int64]:
-        """Document numbers, the most preferred first."""
-        lowest_first: list[npt.NDArray[Any]] = [~reference]
-        for policy in self.keep:
-            if policy == "priority":
-                lowest_first.append(-priority)
-            elif policy == "length":
-                sizes = [column.to_numpy() for column in self._column("bytes", workdir)]
-                lowest_first.append(-np.concatenate([np.empty(0, np.int64), *sizes]))
-            elif self.quality:
-                lowest_first.append(-self._percentiles(self.quality, workdir))
-        # `lexsort` sorts by its last key first; it is stable, so documents alike in all stay in order.
-        return np.lexsort(lowest_first[::-1])
-
-    def _percentiles(self, quality: Verdicts, workdir: Path) -> npt.NDArray[np.float64]:
-        """The percentile of each document's score, under all others where it has none."""
-        keys = [np.empty(0, np.uint64), *map(first_words, self._column("content_hash", workdir))]
-        ranking = quality.ranking(workdir, self.parts, np.concatenate(keys))
-        return np.nan_to_num(ranking.percentile, nan=-1.0)
-
-    def _first_equal(self, name: str, workdir: Path) -> npt.NDArray[np.int64]:
-        """For each document the first that has the same in a column. Only values that recur are held."""
-        keys = [np.empty(0, np.uint64)]
-        keys += [value_hashes(chunk) for column in self._column(name, workdir) for chunk in column.chunks]
-        recurring = np.flatnonzero(likely_shared(np.concatenate(keys)))
-        values = values_of_documents(self.hashes, workdir, name, recurring)
-        first = np.arange(sum(map(len, keys)))
-        first[recurring] = recurring[first_equal(values)]
-        return first
-
-    def _column(self, name: str, workdir: Path) -> Iterator[pa.ChunkedArray]:
-        """A column of each part's hashes, in document order."""
+    def _parts(self, workdir: Path) -> Iterator[tuple[Hashes, str, npt.NDArray[np.bool_]]]:
+        """Each part in order: the stage of its hashes, its name, and which documents are references."""
         for hashes in self.hashes:
-            for table in hashes.tables(workdir, [name]):
-                yield table.column(name)
+            for name, rows in zip(
+                hashes.parts.part_names(workdir), hashes.parts.part_rows(workdir), strict=True
+            ):
+                yield hashes, name, np.full(rows, hashes.parts.scope in self.against)
 
-    def documents(self, workdir: Path) -> pa.Table:
-        """The table of all documents, memory-mapped."""
-        return read_arrow(self.path(workdir, DOCUMENTS))
+    def _keys(self, workdir: Path, scratch: Path) -> Iterator[list[npt.NDArray[Any]]]:
+        """What decides, of each part's documents: the lowest is preferred. Their numbers are last."""
+        lowest_priority_last = {p: n for n, p in enumerate(sorted(set(self.priorities), reverse=True))}
+        priority_of = {h.scope: p for h, p in zip(self.hashes, self.priorities, strict=True)}
+        percentiles = self._percentiles(workdir, scratch)
+        first = 0
+        for hashes, name, reference in self._parts(workdir):
+            keys: list[npt.NDArray[Any]] = [~reference]
+            for policy in self.keep:
+                if policy == "priority":
+                    code = lowest_priority_last[priority_of[hashes.scope]]
+                    keys.append(np.full(len(reference), code, np.int16))
+                elif policy == "length":
+                    keys.append(-hashes.table(workdir, name, ["bytes"]).column("bytes").to_numpy())
+                elif self.quality:
+                    keys.append(-next(percentiles))
+            yield [*keys, np.arange(first, first + len(reference))]
+            first += len(reference)
 
-    def order(self, workdir: Path) -> pa.Table:
-        """The table of different texts, memory-mapped."""
-        return read_arrow(self.path(workdir, ORDER))
+    def _percentiles(self, workdir: Path, scratch: Path) -> Iterator[npt.NDArray[np.float64]]:
+        """The percentile of each part's documents, under all others where they have none."""
+        if self.quality:
+            of_parts = self.quality.percentiles(workdir, self.parts, lambda: self._words(workdir), scratch)
+            for percentile in of_parts:
+                yield np.nan_to_num(percentile, nan=-1.0)
+
+    def _words(self, workdir: Path) -> Iterator[Keys]:
+        """The first words of the hashes of each part's documents."""
+        return (first_words(table.column("content_hash")) for table in self._tables("content_hash", workdir))
+
+    def _groups(self, places: RowValues, workdir: Path, scratch: Path) -> RowValues:
+        """Documents of equal text."""
+        rows = self._rows(workdir)
+        if not self.exact:
+            return RowValues(scratch, "groups", sum(rows))
+        sizes = [len(reference) for _, _, reference in self._parts(workdir)]
+        tables = self._values("content_hash", workdir)
+        placed = (
+            table.append_column("place", place.column("place"))
+            for table, place in zip(tables, recut(places.columns(place=-1), sizes), strict=True)
+        )
+        return equal_values(scratch, "groups", placed, sum(rows))
+
+    def _repeated(self, workdir: Path, scratch: Path) -> RowValues:
+        """Documents of equal ids. Only ids whose hash recurs are compared."""
+        count = sum(self._rows(workdir))
+        sizes = [len(reference) for _, _, reference in self._parts(workdir)]
+        hashed = equal_values(scratch, "ids-hashed", map(_hashed, self._values("doc_id", workdir)), count)
+        recurring = (
+            table.append_column("place", table.column("row")).filter(
+                pc.greater_equal(first.column("first"), 0)
+            )
+            for table, first in zip(
+                self._values("doc_id", workdir), recut(hashed.columns(first=-1), sizes), strict=True
+            )
+        )
+        return equal_values(scratch, "ids", recurring, count)
+
+    def _tables(self, name: str, workdir: Path) -> Iterator[pa.Table]:
+        """A column of each part's hashes, in document order."""
+        return (table for hashes in self.hashes for table in hashes.tables(workdir, [name]))
+
+    def _values(self, name: str, workdir: Path) -> Iterator[pa.Table]:
+        """The same as `value`, with the number of each document as `row`."""
+        first = 0
+        for table in self._tables(name, workdir):
+            rows = np.arange(first, first + table.num_rows)
+            yield pa.table({"value": table.column(name), "row": rows})
+            first += table.num_rows
+
+    def documents(self, workdir: Path) -> Iterator[pa.Table]:
+        """The table of all documents, some at a time."""
+        return arrow_tables(self.path(workdir, DOCUMENTS))
 
 
-def _different_texts(
-    place: npt.NDArray[np.int64], group: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The first document of each exact group, and the place of its best one, the best group first.
-
-    Which document stands for a group does not depend on the policy, so what was verified for it is kept when
-    the policy changes.
-    """
-    best = np.full(len(place), len(place))
-    np.minimum.at(best, group, place)
-    first = np.flatnonzero(group == np.arange(len(place)))
-    first = first[np.argsort(best[first])]
-    return first, best[first]
+def _hashed(table: pa.Table) -> pa.Table:
+    """Hashes in place of values; `place` is of no account."""
+    hashes = [value_hashes(chunk) for chunk in table.column("value").chunks]
+    words = np.concatenate([np.empty(0, np.uint64), *hashes])
+    buffers = [None, pa.py_buffer(words)]
+    values = pa.FixedSizeBinaryArray.from_buffers(pa.binary(8), len(words), buffers)
+    return pa.table({"value": values, "row": table.column("row"), "place": table.column("row")})

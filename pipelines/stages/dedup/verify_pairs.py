@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -90,8 +91,7 @@ class VerifyPairs(Stage):
     def finish(self, workdir: Path, output: Output) -> None:
         publish_similarities(output, self.ngram, Numbering.of(self.texts.parts, workdir))
 
-    def edges(self, workdir: Path) -> pa.Table:
-        """All candidate pairs with their similarity."""
+    def edges(self, workdir: Path) -> Iterator[pa.Table]:
+        """All candidate pairs with their similarity, some at a time."""
         names = self.manifest(workdir).part_names(".parquet")
-        tables = (pq.read_table(self.path(workdir, name)) for name in names)
-        return pa.concat_tables([EDGES.empty_table(), *tables])
+        return (pq.read_table(self.path(workdir, name)) for name in names)
