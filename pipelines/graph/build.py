@@ -34,7 +34,7 @@ from pipelines.stages.dedup.bands import Bands
 from pipelines.stages.dedup.candidates import Candidates
 from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.dedup.pair_texts import PairTexts
-from pipelines.stages.dedup.preference import Preference
+from pipelines.stages.dedup.preference import Preference, Standing
 from pipelines.stages.dedup.verify_pairs import VerifyPairs
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.language import Language
@@ -74,9 +74,16 @@ class Graph:
 
     def part_stages(self) -> Iterator[tuple[PartStage, Select]]:
         """Every stage that makes documents, with the stage that judges them."""
+        seen: set[str] = set()
         for select in self.selects:
-            for parts in select.preference.parts:
-                yield parts, select
+            for parts in select.judged_parts:
+                if parts.scope not in seen:  # a reference is compared with in each increment
+                    seen.add(parts.scope)
+                    yield parts, select
+
+    def select_of(self, source: str) -> Select:
+        """The stage that judges the documents of a source."""
+        return next(select for parts, select in self.part_stages() if parts.scope == source)
 
 
 def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
@@ -84,12 +91,12 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
     ingests = tuple(ingest_of(recipe, name, inputs) for name in recipe.sources)
     read = (_without_boilerplate(recipe, ingest) for ingest in ingests)
     sources = tuple(without_spans(recipe, parts, inputs) for parts in read)
-    classifiers = classifier_verdicts(recipe, sources, inputs)
-    select = _select(recipe, DOCUMENTS, sources, inputs, classifiers)
-    tokenizer = _tokenizer(recipe, select, inputs)
-    own = tuple(parts for parts in sources if parts.scope in recipe.own_sources)
-    tokenized = tuple(_tokenize(parts, select, tokenizer) for parts in own)
-    asked, selects = tokenized, [select]
+    selects = _increments(recipe, sources, inputs)
+    tokenizer = _tokenizer(recipe, selects[0], inputs)
+    judges = {parts.scope: select for select in selects for parts in select.judged_parts}
+    own = (parts for parts in sources if parts.scope in recipe.own_sources)
+    tokenized = tuple(_tokenize(parts, judges[parts.scope], tokenizer) for parts in own)
+    asked = tokenized
 
     def judged(made: PartStage) -> Tokenize:
         selects.append(_select(recipe, made.scope, (made,), inputs))
@@ -109,7 +116,7 @@ def build_graph(recipe: Recipe, inputs: Inputs) -> Graph:
         name: Shards(scope=name, mix=mix, recipe_fingerprint=_data_fingerprint(recipe, name))
         for name, mix in mixes.items()
     }
-    fit = TokenizerFit(scope="", select=select, tokenizer=tokenizer)
+    fit = TokenizerFit(scope="", select=selects[0], tokenizer=tokenizer)
     return Graph(recipe, ingests, tuple(selects), tokenizer, fit, mixes, shards)
 
 
@@ -121,7 +128,7 @@ def ingest_of(recipe: Recipe, name: str, inputs: Inputs) -> Ingest:
         source=inputs.source(name, config),
         group=settings.domain,
         # The priority decides between duplicates, not what is read; and of a place what it holds counts.
-        reader=config.model_dump(mode="json", exclude={"priority", "path", "dataset"}),
+        reader=config.model_dump(mode="json", exclude={"priority", "path", "dataset", "increment"}),
         max_share=recipe.quarantine.max_share,
         part_bytes=recipe.part_size,
         edits=settings.edits,
@@ -138,15 +145,37 @@ def _without_boilerplate(recipe: Recipe, parts: PartStage) -> PartStage:
     return WithoutBoilerplate(scope=scope, parts=parts, recurring=recurring, part_bytes=recipe.part_size)
 
 
+def _increments(recipe: Recipe, sources: tuple[PartStage, ...], inputs: Inputs) -> list[Select]:
+    """The selection of each increment, the first of which is the same whatever is added to it."""
+    selects: list[Select] = []
+    standing: tuple[Standing, ...] = ()
+    for number in recipe.increments:
+        own = [parts.scope for parts in sources if recipe.increment_of(parts.scope) in (number, None)]
+        known = {each.source for each in standing}.union(own)
+        scope = f"{DOCUMENTS}-{number}" if selects else DOCUMENTS
+        made = tuple(parts for parts in sources if parts.scope in known)
+        classifiers = classifier_verdicts(recipe, sources, inputs, known)
+        selects.append(_select(recipe, scope, made, inputs, classifiers, standing))
+        judged = (name for name in own if name in recipe.own_sources)
+        standing = (*standing, *(Standing(name, selects[-1]) for name in judged))
+    return selects
+
+
 def _select(
     recipe: Recipe,
     scope: str,
     made: tuple[PartStage, ...],
     inputs: Inputs,
     classifiers: tuple[Verdicts, ...] = (),
+    standing: tuple[Standing, ...] = (),
 ) -> Select:
-    dedup = recipe.dedup
-    sources = tuple(_judged_source(recipe, parts, inputs) for parts in made)
+    dedup, known = recipe.dedup, {each.source for each in standing}
+    sources = tuple(
+        JudgedSource(annotations=_annotations(recipe, parts, recipe.for_source(parts.scope), inputs))
+        if parts.scope in known
+        else _judged_source(recipe, parts, inputs)
+        for parts in made
+    )
     quality = next((v for v in classifiers if v.name == QUALITY and QUALITY in dedup.keep), None)
     preference = Preference(
         scope=scope,
@@ -155,6 +184,7 @@ def _select(
         keep=dedup.keep if quality else tuple(policy for policy in dedup.keep if policy != QUALITY),
         exact=dedup.exact,
         against=dedup.against,
+        standing=standing,
         quality=quality,
     )
     bands = tuple(source.annotations.bands for source in sources if source.annotations.bands)

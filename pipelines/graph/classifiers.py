@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pipelines.graph.inputs import Inputs
 from pipelines.recipe.classify import (
@@ -29,26 +29,38 @@ from pipelines.stages.classify.score import Score
 from pipelines.stages.parts import PartStage
 
 
-def classifier_verdicts(recipe: Recipe, made: Sequence[PartStage], inputs: Inputs) -> tuple[Verdicts, ...]:
-    """The classifiers of a recipe, in its order; `made` are the stages that make the sources' documents."""
+def classifier_verdicts(
+    recipe: Recipe, made: Sequence[PartStage], inputs: Inputs, known: Collection[str]
+) -> tuple[Verdicts, ...]:
+    """The classifiers of a recipe, in its order.
+
+    Args:
+        recipe: The recipe.
+        made: The stages that make the sources' documents.
+        inputs: Everything from outside.
+        known: The sources among whose documents others stand.
+    """
     configs = recipe.curate.classify
     ensembles = {name: config for name, config in configs.items() if isinstance(config, Ensemble)}
     needed = {member for config in ensembles.values() for member in config.ensemble}
     needed |= {QUALITY} if QUALITY in recipe.dedup.keep else set()
     single = {
-        name: _verdicts(recipe, name, config, made, inputs, name in needed)
+        name: _verdicts(recipe, name, config, made, inputs, name in needed, known)
         for name, config in configs.items()
         if not isinstance(config, Ensemble)
     }
-    together = {
-        name: EnsembleVerdicts(
-            name=name,
-            keep=_share(config.keep),
-            classifiers=tuple(single[member] for member in config.ensemble),
-        )
+    single = {name: verdicts for name, verdicts in single.items() if verdicts.scores}
+    members = {
+        name: tuple(single[member] for member in config.ensemble if member in single)
         for name, config in ensembles.items()
     }
-    return tuple((single | together)[name] for name in configs)
+    together = {
+        name: EnsembleVerdicts(name=name, keep=_share(config.keep), classifiers=members[name])
+        for name, config in ensembles.items()
+        if members[name]
+    }
+    every: dict[str, Verdicts] = {**single, **together}
+    return tuple(every[name] for name in configs if name in every)
 
 
 def _verdicts(
@@ -58,6 +70,7 @@ def _verdicts(
     made: Sequence[PartStage],
     inputs: Inputs,
     needed: bool,
+    known: Collection[str],
 ) -> ClassifierVerdicts:
     by_name = {parts.scope: parts for parts in made}
     classifier = Classifier(
@@ -81,6 +94,7 @@ def _verdicts(
                 positive=config.score_label,
             )
             for source in judged
+            if source in known
         ),
         relabel=tuple(config.conditions.items()),
         needs_scores=needed or config.keep is not None,

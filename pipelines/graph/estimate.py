@@ -170,7 +170,7 @@ def _source(
         tokens=tokens,
         loss_tokens=loss,
         exact=finished is not None,
-        usable=_usable(graph.selects[0], ingest.scope, workdir, kept_only=tokenized),
+        usable=_usable(graph.select_of(ingest.scope), ingest.scope, workdir, kept_only=tokenized),
     )
 
 

@@ -195,6 +195,15 @@ class Recipe(BaseModel):
         return [name for name in self.sources if name not in self.dedup.against]
 
     @property
+    def increments(self) -> list[int]:
+        """The increments of the corpus, in order."""
+        return sorted({self.sources[name].increment for name in self.own_sources})
+
+    def increment_of(self, name: str) -> int | None:
+        """The increment of a source; None for one that is only compared with, in each of them."""
+        return self.sources[name].increment if name in self.own_sources else None
+
+    @property
     def without_boilerplate(self) -> list[str]:
         """The sources of which lines that recur are removed: those named, else all that are no code."""
         if self.dedup.boilerplate is None:

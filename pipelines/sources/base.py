@@ -355,6 +355,12 @@ class SourceOptions(BaseModel):
     priority: int = Field(
         default=0, description="Which copy of a duplicate stays: that of the highest priority."
     )
+    increment: int = Field(
+        default=0,
+        ge=0,
+        description="What is added to a corpus: it is compared with itself and with what was kept of lower "
+        "increments, which stands.",
+    )
     limit: str | None = Field(
         default=None,
         description="'100k documents' (exactly so many) or '2GB': a sample spread evenly over the files.",

@@ -22,7 +22,7 @@ from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.scratch import scratch_folder
 from pipelines.execution.spill import RowValues, TableFile, recut
-from pipelines.execution.stage import ReducingStage, Stage, distinct
+from pipelines.execution.stage import Stage, distinct
 from pipelines.recipe.licences import Licences
 from pipelines.sources.licences import classes as licence_classes
 from pipelines.stages import hash_sampling
@@ -32,16 +32,18 @@ from pipelines.stages.classify.percentile_verdicts import DOMAIN, Verdicts
 from pipelines.stages.contamination.verdicts import ContaminationVerdicts
 from pipelines.stages.datatrove_filter import DatatroveVerdicts
 from pipelines.stages.dedup.clusters import METHODS, connected_survivors, kept_ids
-from pipelines.stages.dedup.preference import Preference
+from pipelines.stages.dedup.preference import Preference, Selection
 from pipelines.stages.dedup.verify_pairs import VerifyPairs
 from pipelines.stages.hash_sampling import Keys, first_words, held_out_draw
 from pipelines.stages.held_out_choice import CLUSTERS, HeldOutChoice
 from pipelines.stages.licences import licence_reasons
+from pipelines.stages.parts import PartStage
 
 BYTES_A_TOKEN = 4
 """About so many bytes of text make a token."""
 REPEATED_ID = "repeated doc_id"
 REFERENCE = "reference"
+DISCARDED = "not kept by an earlier increment"
 LANGUAGE, LANGUAGE_SCORE, SOURCE_LANGUAGE = "language", "language_score", "source_language"
 LICENSE = "license"
 CLUSTER_SIZE = "cluster_size"
@@ -76,13 +78,14 @@ class JudgedSource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Select(ReducingStage):
+class Select(Selection):
     """Output: `SOURCE/PART.parquet`, one row a document in the part's order:
 
     `doc_id`, `keep` bool, `held_out` bool (kept, but for evaluation alone), `reason` string or null, for
     a duplicate `kept_doc_id`, `similarity`, `method`; `cluster_size` int64 (documents connected by verified
     similarity, itself included), `domain`, `language` (as the source says, else as identified, `und` where
     that is not clear), and for each classifier a column of its name (bucket or label) and `NAME.percentile`.
+    Of what stands by an earlier increment nothing is said anew.
     """
 
     name: ClassVar[str] = "select"
@@ -175,6 +178,7 @@ class Select(ReducingStage):
             ids = (table for hashes in self.preference.hashes for table in hashes.tables(workdir, ["doc_id"]))
             kept = recut(kept_ids(scratch, found, ids, documents).strings("doc_id"), self._part_rows(workdir))
             groups = [GROUP]
+            standing = {each.source for each in self.preference.standing}
             for frame, kept_doc_ids, (name, own_ids) in zip(
                 self._verdicts(judged, found, workdir), kept, self._ids(workdir), strict=True
             ):
@@ -183,7 +187,8 @@ class Select(ReducingStage):
                     kept_doc_id=pl.Series(kept_doc_ids.column("doc_id")),
                     held_out=pl.Series(is_held_out(frame)),
                 )
-                self._write(name, verdicts, output)
+                if name.partition("/")[0] not in standing:
+                    self._write(name, verdicts, output)
                 groups.append(_grouped(verdicts))
                 output.counts.add("held_out_documents", int(verdicts["held_out"].sum()))
         self._count(pl.concat(groups), output)
@@ -201,7 +206,9 @@ class Select(ReducingStage):
         )
         for frame, documents in zip(frames, recut(self.preference.documents(workdir), sizes), strict=True):
             repeated = pl.when(pl.Series(documents.column("repeated_id"))).then(pl.lit(REPEATED_ID, NAME))
-            by_rules.add(frame.with_columns(reason=repeated.otherwise(pl.col("reason"))).to_arrow())
+            discarded = pl.when(pl.Series(documents.column("discarded"))).then(pl.lit(DISCARDED, NAME))
+            reason = pl.coalesce(discarded, repeated, "reason")
+            by_rules.add(frame.with_columns(reason=reason).to_arrow())
         if not self.classifiers:
             return by_rules
 
@@ -392,6 +399,17 @@ class Select(ReducingStage):
                     Count("verdict", reason=reason): number for keep, reason, number in rows if not keep
                 },
             )
+
+    @property
+    def judged_parts(self) -> tuple[PartStage, ...]:
+        """The stages of whose documents it says what becomes of them."""
+        standing = {each.source for each in self.preference.standing}
+        return tuple(parts for parts in self.preference.parts if parts.scope not in standing)
+
+    @override
+    def kept(self, workdir: Path, source: str, part: str) -> npt.NDArray[np.bool_]:
+        keep: npt.NDArray[np.bool_] = self.verdict(workdir, source, part, ["keep"]).column("keep").to_numpy()
+        return keep
 
     def verdicts(self, workdir: Path, scope: str) -> Iterator[tuple[str, pa.Table]]:
         """Part names of a source and the verdicts on their documents."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +30,25 @@ DOCUMENTS = "documents.arrow"
 SCHEMA = pa.schema(
     [
         *((name, pa.int64()) for name in ("place", "exact_group", "text_place")),
-        *((name, pa.bool_()) for name in ("alone", "repeated_id", "reference")),
+        *((name, pa.bool_()) for name in ("alone", "repeated_id", "reference", "discarded")),
     ]
 )
+
+
+class Selection(ReducingStage):
+    """A stage that says which documents of some sources are kept."""
+
+    @abstractmethod
+    def kept(self, workdir: Path, source: str, part: str) -> npt.NDArray[np.bool_]:
+        """Whether each document of a part is kept."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A source of an earlier increment: what was kept of it stands, and the rest is compared with nothing."""
+
+    source: str
+    selection: Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +58,8 @@ class Preference(ReducingStage):
     `place` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised
     text), `text_place` int64 (of that first document, the place of the most preferred one with its text),
     `alone` bool (no other has its text), `repeated_id` bool (the same doc_id stands earlier), `reference`
-    bool (only compared against; references are preferred to all others).
+    bool (only compared against; references are preferred to all others), `discarded` bool (an earlier
+    increment did not keep it; all others are preferred to it).
 
     What is sorted lies in files: memory does not grow with the number of documents.
     """
@@ -53,19 +71,22 @@ class Preference(ReducingStage):
     keep: tuple[str, ...]
     exact: bool
     against: tuple[str, ...] = ()
+    standing: tuple[Standing, ...] = ()
     quality: Verdicts | None = None
     """Whose percentile decides where `keep` says `quality`."""
 
     @property
     @override
     def inputs(self) -> tuple[Stage, ...]:
-        return (*self.hashes, *distinct(self.quality.stages if self.quality else ()))
+        earlier = distinct(each.selection for each in self.standing)
+        return (*self.hashes, *distinct(self.quality.stages if self.quality else ()), *earlier)
 
     @property
     @override
     def settings(self) -> dict[str, Any]:
         settings = {"priorities": list(self.priorities), "keep": list(self.keep), "exact": self.exact}
         settings |= {"against": list(self.against)} if self.against else {}
+        settings |= {"standing": [each.source for each in self.standing]} if self.standing else {}
         return settings | ({"quality": self.quality.members} if self.quality else {})
 
     @property
@@ -97,7 +118,9 @@ class Preference(ReducingStage):
         self, places: RowValues, groups: RowValues, repeated: RowValues, workdir: Path
     ) -> Iterator[pa.Table]:
         """What is written of the documents, run by run."""
-        references = sum(int(mask.sum()) for _, _, mask in self._parts(workdir))
+        references, own_documents, _ = sum(
+            (np.bincount(ranks, minlength=3) for _, _, ranks in self._parts(workdir)), np.zeros(3, np.int64)
+        )
         first = 0
         for places_, groups_, repeated_ in zip(
             places.columns(place=-1),
@@ -111,19 +134,30 @@ class Preference(ReducingStage):
             alone = (group == own) & (best < 0)
             columns = [place, group, np.where(best < 0, place, best), alone]
             columns += [repeated_.column("first").to_numpy() != own, place < references]
+            columns += [place >= references + own_documents]
             yield pa.table(columns, schema=SCHEMA)
 
     def _rows(self, workdir: Path) -> list[int]:
         """Documents of each source."""
         return [sum(parts.part_rows(workdir)) for parts in self.parts]
 
-    def _parts(self, workdir: Path) -> Iterator[tuple[Hashes, str, npt.NDArray[np.bool_]]]:
-        """Each part in order: the stage of its hashes, its name, and which documents are references."""
+    def _parts(self, workdir: Path) -> Iterator[tuple[Hashes, str, npt.NDArray[np.int8]]]:
+        """Each part in order: the stage of its hashes, its name, and what each document is to the others.
+
+        That is 0 for references, 1 for documents that are to be selected, 2 for those that an earlier
+        increment did not keep.
+        """
+        selections = {each.source: each.selection for each in self.standing}
         for hashes in self.hashes:
+            source = hashes.parts.scope
             for name, rows in zip(
                 hashes.parts.part_names(workdir), hashes.parts.part_rows(workdir), strict=True
             ):
-                yield hashes, name, np.full(rows, hashes.parts.scope in self.against)
+                if source in selections:
+                    kept = selections[source].kept(workdir, source, name)
+                    yield hashes, name, np.where(kept, 0, 2).astype(np.int8)
+                else:
+                    yield hashes, name, np.full(rows, source not in self.against, np.int8)
 
     def _keys(self, workdir: Path, scratch: Path) -> Iterator[list[npt.NDArray[Any]]]:
         """What decides, of each part's documents: the lowest is preferred. Their numbers are last."""
@@ -131,18 +165,18 @@ class Preference(ReducingStage):
         priority_of = {h.scope: p for h, p in zip(self.hashes, self.priorities, strict=True)}
         percentiles = self._percentiles(workdir, scratch)
         first = 0
-        for hashes, name, reference in self._parts(workdir):
-            keys: list[npt.NDArray[Any]] = [~reference]
+        for hashes, name, ranks in self._parts(workdir):
+            keys: list[npt.NDArray[Any]] = [ranks]
             for policy in self.keep:
                 if policy == "priority":
                     code = lowest_priority_last[priority_of[hashes.scope]]
-                    keys.append(np.full(len(reference), code, np.int16))
+                    keys.append(np.full(len(ranks), code, np.int16))
                 elif policy == "length":
                     keys.append(-hashes.table(workdir, name, ["bytes"]).column("bytes").to_numpy())
                 elif self.quality:
                     keys.append(-next(percentiles))
-            yield [*keys, np.arange(first, first + len(reference))]
-            first += len(reference)
+            yield [*keys, np.arange(first, first + len(ranks))]
+            first += len(ranks)
 
     def _percentiles(self, workdir: Path, scratch: Path) -> Iterator[npt.NDArray[np.float64]]:
         """The percentile of each part's documents, under all others where they have none."""
@@ -160,7 +194,7 @@ class Preference(ReducingStage):
         rows = self._rows(workdir)
         if not self.exact:
             return RowValues(scratch, "groups", sum(rows))
-        sizes = [len(reference) for _, _, reference in self._parts(workdir)]
+        sizes = [rows for parts in self.parts for rows in parts.part_rows(workdir)]
         tables = self._values("content_hash", workdir)
         placed = (
             table.append_column("place", place.column("place"))
@@ -171,7 +205,7 @@ class Preference(ReducingStage):
     def _repeated(self, workdir: Path, scratch: Path) -> RowValues:
         """Documents of equal ids. Only ids whose hash recurs are compared."""
         count = sum(self._rows(workdir))
-        sizes = [len(reference) for _, _, reference in self._parts(workdir)]
+        sizes = [rows for parts in self.parts for rows in parts.part_rows(workdir)]
         hashed = equal_values(scratch, "ids-hashed", map(_hashed, self._values("doc_id", workdir)), count)
         recurring = (
             table.append_column("place", table.column("row")).filter(
