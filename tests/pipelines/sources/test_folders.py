@@ -62,11 +62,11 @@ def test_what_is_asked_for_by_its_name_is_read(tmp_path, path):
 
 
 def test_a_folder_that_holds_only_what_is_about_the_data(tmp_path):
-    write(tmp_path, "README.md", "scan.pdf")
+    write(tmp_path, "README.md", "scan.png")
     with pytest.raises(UserError, match="no file to read") as error:
         _ = source(tmp_path).files
     assert "README (1, e.g. README.md)" in error.value.hint
-    assert ".pdf (1, e.g. scan.pdf)" in error.value.hint
+    assert ".png (1, e.g. scan.png)" in error.value.hint
     assert ".parquet" in error.value.hint
 
 
@@ -76,9 +76,9 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
         "a.jsonl",
         "x.bin",
         "sub/Y.BIN",
-        "crawl.warc.gz",
+        "crawl.pcap.gz",
         "all.parquet.gz",
-        "Makefile",
+        "unnamed",
         ".hidden.bin",
     )
     (tmp_path / "round").symlink_to(".")
@@ -87,10 +87,10 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
     assert source(tmp_path).passed_over() == [
         PassedOver(".bin", 2, "sub/Y.BIN"),
         PassedOver(".parquet.gz", 1, "all.parquet.gz"),
+        PassedOver(".pcap.gz", 1, "crawl.pcap.gz"),
         PassedOver(".png", 1, "gone.png"),
-        PassedOver(".warc.gz", 1, "crawl.warc.gz"),
         PassedOver("link to a folder around it", 1, "round"),
-        PassedOver("no suffix", 1, "Makefile"),
+        PassedOver("no suffix", 1, "unnamed"),
         PassedOver("pipe or device", 1, "pipe.jsonl"),
     ]
     assert counted(source(tmp_path, "*.jsonl")) == {"pipe or device": (1, "pipe.jsonl")}

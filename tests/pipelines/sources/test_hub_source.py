@@ -180,7 +180,7 @@ def test_a_dataset_of_the_hub(tmp_path):
         )
     assert ru["identity"] == {
         "reader": "hub",
-        "version": formats.VERSION,
+        "version": {"formats": formats.VERSION},
         "dataset": "owner/name",
         "subset": "ru",
         "split": "train",

@@ -27,7 +27,7 @@ def test_a_book_is_one_document_in_the_order_of_its_spine(read):
 
 def test_without_a_language_of_its_own_a_book_has_that_of_the_source(read):
     (document,) = read({"a.epub": epub({"a": "<p>x</p>"})}, language="en", license="mit").documents
-    assert document["language"] == "en" and document["license"] == "mit"
+    assert document["language"] == "en" and document["license"] == "MIT"
 
 
 def test_books_are_read_compressed_and_from_archives(read):
