@@ -17,7 +17,7 @@ def lines(path: Path, texts: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """An old dump with a rejected document, and a new one with copies of what was kept and of what was not."""
+    """An old dump with a rejected document, and a new one with copies of what was kept and what was not."""
     folder = tmp_path_factory.mktemp("dumps")
     rng = random.Random(5)
     old = [document(rng, 24) for _ in range(40)]
