@@ -26,12 +26,9 @@ from pipelines.stages.hash_sampling import Keys, first_words
 from pipelines.stages.parts import PartStage
 
 DOCUMENTS = "documents.arrow"
-SCHEMA = pa.schema(
-    [
-        *((name, pa.int64()) for name in ("place", "exact_group", "text_place")),
-        *((name, pa.bool_()) for name in ("alone", "repeated_id", "reference")),
-    ]
-)
+NUMBERS = ("place", "exact_group", "text_place")
+FLAGS = ("alone", "text_reference", "repeated_id", "reference")
+SCHEMA = pa.schema([*((name, pa.int64()) for name in NUMBERS), *((name, pa.bool_()) for name in FLAGS)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +37,8 @@ class Preference(SingleTaskStage):
 
     `place` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised
     text), `text_place` int64 (of that first document, the place of the most preferred one with its text),
-    `alone` bool (no other has its text), `repeated_id` bool (the same doc_id stands earlier), `reference`
+    `text_reference` bool (of that first document, whether a
+    reference has its text), `alone` bool (no other has its text), `repeated_id` bool (the same doc_id stands earlier), `reference`
     bool (only compared against; references are preferred to all others).
 
     What is sorted lies in files: memory does not grow with the number of documents.
@@ -108,8 +106,8 @@ class Preference(SingleTaskStage):
             own = np.arange(first, first + places_.num_rows)
             first += len(own)
             place, group, best = (column.to_numpy() for column in (*places_.columns, *groups_.columns))
-            alone = (group == own) & (best < 0)
-            columns = [place, group, np.where(best < 0, place, best), alone]
+            alone, text_place = (group == own) & (best < 0), np.where(best < 0, place, best)
+            columns = [place, group, text_place, alone, text_place < references]
             columns += [repeated_.column("first").to_numpy() != own, place < references]
             yield pa.table(columns, schema=SCHEMA)
 
