@@ -37,9 +37,9 @@ class Preference(SingleTaskStage):
 
     `place` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised
     text), `text_place` int64 (of that first document, the place of the most preferred one with its text),
-    `text_reference` bool (of that first document, whether a
-    reference has its text), `alone` bool (no other has its text), `repeated_id` bool (the same doc_id stands earlier), `reference`
-    bool (only compared against; references are preferred to all others).
+    `text_reference` bool (of that first document, whether a reference has its text), `alone` bool (no other
+    has its text), `repeated_id` bool (the same doc_id stands earlier), `reference` bool (only compared
+    against; references are preferred to all others).
 
     What is sorted lies in files: memory does not grow with the number of documents.
     """
