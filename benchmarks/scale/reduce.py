@@ -40,7 +40,8 @@ def run(stage: Stage, workdir: Path, limit: int) -> None:
     publish_receipts(stage, workdir, receipts, output.files)
     seconds = time.monotonic() - started
     print(
-        f"{stage.name:12} {seconds:8.1f} s ({seconds - tasks:.1f} s of it to finish); peak MB: "
+        f"{stage.name:12} {seconds:8.1f} s ({seconds - tasks:.1f} s of it to finish), "
+        f"{time.process_time():.1f} s of CPU; peak MB: "
         f"anonymous {max(peak[0], _status('RssAnon')) >> 10:,}, resident {_status('VmHWM') >> 10:,}",
         flush=True,
     )

@@ -28,9 +28,9 @@ from pipelines.execution.stage import Stage
 from pipelines.graph.build import verified_pairs
 from pipelines.stages.annotate import Annotations
 from pipelines.stages.dedup.bands import Bands
+from pipelines.stages.dedup.clusters import EDGES
 from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.dedup.preference import Preference
-from pipelines.stages.dedup.verify_pairs import EDGES
 from pipelines.stages.hash_sampling import mixed
 from pipelines.stages.language import Language
 from pipelines.stages.parts import PartStage

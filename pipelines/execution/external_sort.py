@@ -44,6 +44,8 @@ def sorted_rows(folder: Path, name: str, blocks: Iterable[Block]) -> Iterator[Co
     for piece in range(len(cuts[0]) - 1):
         pieces = [run.between(*cut[piece : piece + 2]) for run, cut in zip(runs, cuts, strict=True)]
         yield _sorted([np.concatenate(column) for column in zip(*pieces, strict=True)])[-1]
+    for run in runs:
+        run.remove()
 
 
 class _Run:
@@ -67,6 +69,11 @@ class _Run:
             for path, dtype in zip(self._paths, self._types, strict=True)
         ]
 
+    def remove(self) -> None:
+        """Give the room on the disk back."""
+        for path in self._paths:
+            path.unlink()
+
 
 def _joined(blocks: Iterable[Block]) -> Iterator[Block]:
     """The blocks, joined to at least `ROWS_AT_ONCE` rows as far as there are so many."""
@@ -76,7 +83,7 @@ def _joined(blocks: Iterable[Block]) -> Iterator[Block]:
         if sum(len(block[-1]) for block in waiting) >= spill.ROWS_AT_ONCE:
             yield [np.concatenate(column) for column in zip(*waiting, strict=True)]
             waiting = []
-    if waiting:
+    if any(len(block[-1]) for block in waiting):
         yield [np.concatenate(column) for column in zip(*waiting, strict=True)]
 
 

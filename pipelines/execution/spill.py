@@ -42,6 +42,10 @@ class TableFile:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
 
+    def remove(self) -> None:
+        """Give the room on the disk back; it has been read."""
+        self._path.unlink(missing_ok=True)
+
 
 class Partitions:
     """Rows divided among files, so that those of one partition can be read alone, in their order."""
@@ -72,6 +76,10 @@ class Partitions:
                 waiting = []
         if waiting:
             yield pa.concat_tables(waiting).combine_chunks()
+
+    def remove(self, partition: int) -> None:
+        """Give the room of a partition back; it has been read."""
+        self._files[partition].remove()
 
     def _write(self) -> None:
         if not self._rows:

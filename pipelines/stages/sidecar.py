@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import override
@@ -97,17 +95,3 @@ def _measured(members: Sequence[Annotation], documents: pa.Table) -> Iterator[tu
         numbers = [number for number, member in enumerate(members) if type(member) is type(first)]
         tables = first.measure_together([members[number] for number in numbers], documents)
         yield from zip(numbers, tables, strict=True)
-
-
-def values_of_documents(
-    sidecars: Sequence[Sidecar], workdir: Path, column: str, documents: npt.NDArray[np.int64]
-) -> pa.Array:
-    """A column's values for documents of several sources, numbered through; their numbers ascend."""
-    values = []
-    first = 0
-    for table in (table for sidecar in sidecars for table in sidecar.tables(workdir, [column])):
-        start, stop = np.searchsorted(documents, [first, first + table.num_rows])
-        chunk = table.column(column).combine_chunks()
-        values.append(chunk.take(pa.array(documents[start:stop] - first)))
-        first += table.num_rows
-    return pa.concat_arrays(values) if values else pa.array([], pa.string())

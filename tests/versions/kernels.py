@@ -171,11 +171,10 @@ def _boilerplate() -> Any:
 
 
 def _percentiles() -> Any:
-    scores = np.array([0.5, np.nan, 0.25, 0.5, 0.75, 0.1])
-    places = percentiles.positions(scores, np.arange(6, dtype=np.uint64)[::-1].copy())
-    shares = percentiles.percentiles(places)
+    places = np.array([3, -1, 1, 2, 4, 0])
+    shares = percentiles.percentiles(places, 5)
     best = percentiles.best([shares, shares[::-1]])
-    return [places, shares, best, percentiles.buckets(shares, 20), percentiles.in_top(places, 0.4)]
+    return [places, shares, best, percentiles.buckets(shares, 20), percentiles.in_top(places, 0.4, 5)]
 
 
 def _linear_head() -> Any:

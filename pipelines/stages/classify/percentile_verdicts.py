@@ -202,7 +202,7 @@ class ClassifierVerdicts(Verdicts):
             if parts.scope in by_source:
                 score = by_source[parts.scope]
                 for table in score.tables(workdir, score.columns):
-                    yield pl.DataFrame(pl.from_arrow(table)).cast(dict(nothing.schema))
+                    yield pl.DataFrame(pl.from_arrow(table)).cast(nothing.schema)
             else:
                 yield from map(nothing.clear, parts.part_rows(workdir))
 

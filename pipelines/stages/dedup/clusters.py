@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +17,15 @@ import pyarrow.compute as pc
 
 from filters.dedup import survivors
 from pipelines.execution.spill import Partitions, RowValues, partitions_for, recut
-from pipelines.stages.dedup.verify_pairs import EDGES
+from pipelines.stages.dedup.document_set import DocumentSet, Numbers
 
 METHODS = ("exact", "minhash")
+EDGES = pa.schema([("a", pa.int64()), ("b", pa.int64()), ("similarity", pa.float64())])
+"""Pairs of documents, and their true Jaccard similarity."""
 Edges = Callable[[], Iterator[pa.Table]]
-Numbers = npt.NDArray[Any]
 
 
-class NearDuplicates:
+class Clusters:
     """The documents in pairs that are similar enough, and to which cluster each belongs.
 
     Memory: a bit for every document, and 12 bytes for each in such a pair.
@@ -33,11 +33,15 @@ class NearDuplicates:
 
     def __init__(self, edges: Edges, documents: int, threshold: float) -> None:
         self._edges, self._threshold = edges, threshold
-        self._is_in_pair = np.zeros(documents // 8 + 1, np.uint8)
+        self._in_pairs = DocumentSet(documents)
         for a, b, _ in self.pairs():
-            for end in (a, b):
-                np.bitwise_or.at(self._is_in_pair, end >> 3, np.left_shift(1, end & 7).astype(np.uint8))
-        self._paired = self._in_pairs(np.uint32 if documents <= 2**32 else np.int64)
+            self._in_pairs.add(a)
+            self._in_pairs.add(b)
+        self._paired = np.empty(len(self._in_pairs), np.uint32 if documents <= 2**32 else np.int64)
+        first = 0
+        for some in self._in_pairs.ascending():
+            self._paired[first : first + len(some)] = some
+            first += len(some)
         number = np.int32 if len(self._paired) < 2**31 else np.int64
         self._cluster = np.arange(len(self._paired), dtype=number)
         for a, b, _ in self.pairs():
@@ -48,27 +52,18 @@ class NearDuplicates:
         """Both documents of each pair, and how similar they are."""
         for table in self._edges():
             strong = table.filter(pc.greater_equal(table.column("similarity"), self._threshold))
-            a, b, similarity = (strong.column(name).to_numpy() for name in ("a", "b", "similarity"))
+            a, b, similarity = (strong.column(name).to_numpy() for name in EDGES.names)
             yield a, b, similarity
 
-    def clusters(self, texts: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    def of(self, texts: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
         """For each document the lowest in its cluster, itself if it is in no pair; and whether it is."""
-        paired = (self._is_in_pair[texts >> 3] >> (texts & 7).astype(np.uint8)) & 1 == 1
+        paired = self._in_pairs.has(texts)
         clusters = texts.copy()
         clusters[paired] = self._paired[self._cluster[self._number(texts[paired])]]
         return clusters, paired
 
     def _number(self, documents: Numbers) -> Numbers:
         return np.searchsorted(self._paired, documents.astype(self._paired.dtype))
-
-    def _in_pairs(self, dtype: Any) -> Numbers:
-        """The documents in pairs, ascending."""
-        step = 1 << 20
-        found = [np.empty(0, dtype)]
-        for start in range(0, len(self._is_in_pair), step):
-            bits = np.unpackbits(self._is_in_pair[start : start + step], bitorder="little")
-            found.append((np.flatnonzero(bits) + 8 * start).astype(dtype))
-        return np.concatenate(found)
 
 
 def connected_survivors(
@@ -88,25 +83,27 @@ def connected_survivors(
         As `filters.dedup.survivors`: `kept`, `kept_doc`, `similarity`, `method` (a number in `METHODS`, or
         -1), `component`, `cluster_size`; and `component_key`, the key of the document `component`.
     """
-    near = NearDuplicates(edges, count, threshold)
+    clusters = Clusters(edges, count, threshold)
     members = Partitions(scratch, "members", partitions_for(count))
     first = 0
     for table in documents:
         texts = table.column("exact_group").to_numpy()
-        clusters, paired = near.clusters(texts)
+        cluster, paired = clusters.of(texts)
         connected = paired | ~table.column("alone").to_numpy()
         numbered = table.append_column("row", pa.array(np.arange(first, first + len(texts))))
-        members.add(clusters[connected] % len(members), numbered.filter(pa.array(connected)))
+        members.add(cluster[connected] % len(members), numbered.filter(pa.array(connected)))
         first += len(texts)
     pairs = Partitions(scratch, "pairs", len(members))
-    for a, b, similarity in near.pairs():
-        partition = near.clusters(a)[0] % len(members)
+    for a, b, similarity in clusters.pairs():
+        partition = clusters.of(a)[0] % len(members)
         pairs.add(partition, pa.table({"a": a, "b": b, "similarity": similarity}))
     found = RowValues(scratch, "survivors", count)
     for number in range(len(members)):
         tables = list(members.tables(number))
         if tables:
             found.add(_judged(pa.concat_tables(tables), list(pairs.tables(number)), threshold))
+        members.remove(number)
+        pairs.remove(number)
     return found
 
 

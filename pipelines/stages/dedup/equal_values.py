@@ -35,6 +35,7 @@ def equal_values(folder: Path, name: str, tables: Iterable[pa.Table], rows: int)
     for number in range(len(partitions)):
         for shared in _equal_values(partitions.tables(number)):
             found.add(shared)
+        partitions.remove(number)
     return found
 
 

@@ -27,12 +27,9 @@ from pipelines.stages.hash_sampling import Keys, first_words
 from pipelines.stages.parts import PartStage
 
 DOCUMENTS = "documents.arrow"
-SCHEMA = pa.schema(
-    [
-        *((name, pa.int64()) for name in ("place", "exact_group", "text_place")),
-        *((name, pa.bool_()) for name in ("alone", "repeated_id", "reference", "discarded")),
-    ]
-)
+NUMBERS = ("place", "exact_group", "text_place")
+FLAGS = ("alone", "text_reference", "text_discarded", "repeated_id", "reference", "discarded")
+SCHEMA = pa.schema([*((name, pa.int64()) for name in NUMBERS), *((name, pa.bool_()) for name in FLAGS)])
 
 
 class Selection(ReducingStage):
@@ -57,9 +54,10 @@ class Preference(ReducingStage):
 
     `place` int64 (0 is preferred to all others), `exact_group` int64 (the first document of equal normalised
     text), `text_place` int64 (of that first document, the place of the most preferred one with its text),
-    `alone` bool (no other has its text), `repeated_id` bool (the same doc_id stands earlier), `reference`
-    bool (only compared against; references are preferred to all others), `discarded` bool (an earlier
-    increment did not keep it; all others are preferred to it).
+    `text_reference` bool (of that first document, whether a reference has its text), `text_discarded` bool
+    (whether none but discarded ones have it), `alone` bool (no other has its text), `repeated_id` bool (the
+    same doc_id stands earlier), `reference` bool (only compared against; references are preferred to all
+    others), `discarded` bool (an earlier increment did not keep it; all others are preferred to it).
 
     What is sorted lies in files: memory does not grow with the number of documents.
     """
@@ -118,9 +116,8 @@ class Preference(ReducingStage):
         self, places: RowValues, groups: RowValues, repeated: RowValues, workdir: Path
     ) -> Iterator[pa.Table]:
         """What is written of the documents, run by run."""
-        references, own_documents, _ = sum(
-            (np.bincount(ranks, minlength=3) for _, _, ranks in self._parts(workdir)), np.zeros(3, np.int64)
-        )
+        of_ranks = sum(np.bincount(ranks, minlength=3) for _, _, ranks in self._parts(workdir))
+        references, wanted, _ = np.cumsum(np.zeros(3, np.int64) + of_ranks)
         first = 0
         for places_, groups_, repeated_ in zip(
             places.columns(place=-1),
@@ -131,10 +128,18 @@ class Preference(ReducingStage):
             own = np.arange(first, first + places_.num_rows)
             first += len(own)
             place, group, best = (column.to_numpy() for column in (*places_.columns, *groups_.columns))
-            alone = (group == own) & (best < 0)
-            columns = [place, group, np.where(best < 0, place, best), alone]
-            columns += [repeated_.column("first").to_numpy() != own, place < references]
-            columns += [place >= references + own_documents]
+            alone, text_place = (group == own) & (best < 0), np.where(best < 0, place, best)
+            columns = {
+                "place": place,
+                "exact_group": group,
+                "text_place": text_place,
+                "alone": alone,
+                "text_reference": text_place < references,
+                "text_discarded": text_place >= wanted,
+                "repeated_id": repeated_.column("first").to_numpy() != own,
+                "reference": place < references,
+                "discarded": place >= wanted,
+            }
             yield pa.table(columns, schema=SCHEMA)
 
     def _rows(self, workdir: Path) -> list[int]:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from filters.dedup import jaccard
 from filters.dedup.candidates import pairs_of
+from mixers.arrays import Allocate
 from pipelines.execution.manifest import damages_of
 from pipelines.execution.output import Output, whole_files
 from pipelines.stages.dedup.numbering import Numbering
@@ -24,10 +25,11 @@ def publish_similarities(output: Output, ngram: int, numbering: Numbering) -> No
 
 
 def known_similarities(
-    workdir: Path, ngram: int, numbering: Numbering, pairs: npt.NDArray[np.uint64]
+    workdir: Path, ngram: int, numbering: Numbering, pairs: npt.NDArray[np.uint64], allocate: Allocate
 ) -> npt.NDArray[np.float64]:
     """The similarity of those pairs (ascending) that some run verified; nan for the others."""
-    similarity = np.full(len(pairs), np.nan)
+    similarity = allocate(len(pairs), np.float64)
+    similarity[:] = np.nan
     for published in sorted((workdir / "stages").glob(f"*/{FILE}")):
         folder = published.parent
         files = whole_files(folder)

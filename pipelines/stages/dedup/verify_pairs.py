@@ -18,6 +18,7 @@ from filters.dedup.jaccard import batches, verified
 from pipelines.execution.output import Output, Task, TaskOutput
 from pipelines.execution.stage import Stage
 from pipelines.stages.dedup.candidates import Candidates
+from pipelines.stages.dedup.clusters import EDGES
 from pipelines.stages.dedup.numbering import Documents, Numbering
 from pipelines.stages.dedup.pair_texts import PairTexts, Texts
 from pipelines.stages.dedup.similarity_cache import publish_similarities
@@ -25,7 +26,6 @@ from pipelines.stages.parts import text_size
 
 PAIRS_A_TASK = 100_000
 TEXT_A_BATCH = 64 << 20
-EDGES = pa.schema([("a", pa.int64()), ("b", pa.int64()), ("similarity", pa.float64())])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,37 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.classify.cross_validation import auc, measures, out_of_fold
-from filters.classify.percentiles import best, buckets, in_top, percentiles, positions
-
-SCORES = st.lists(
-    st.one_of(st.sampled_from([0.0, 0.5, 1.0, float("-inf")]), st.floats(-5, 5), st.just(float("nan"))),
-    max_size=60,
-)
+from filters.classify.percentiles import best, buckets, in_top, percentiles
 
 
-@given(SCORES, st.floats(0.01, 1))
-def test_a_share_is_exactly_that_share_of_the_scored(scores: list[float], share: float) -> None:
-    values = np.array(scores, np.float64)
-    place = positions(values, np.arange(len(values), dtype=np.uint64)[::-1].copy())
-    scored = ~np.isnan(values)
-    assert sorted(place[scored]) == list(range(scored.sum())) and (place[~scored] == -1).all()
-    kept = in_top(place, share)
-    assert kept.sum() == int(np.floor(share * scored.sum() + 0.5))
-    if kept.any() and (scored & ~kept).any():
-        assert values[kept].min() >= values[scored & ~kept].max()
-
-
-@given(SCORES)
-def test_ties_do_not_depend_on_the_order_of_documents(scores: list[float]) -> None:
-    values = np.array(scores, np.float64)
-    keys = np.random.default_rng(1).permutation(len(values)).astype(np.uint64)
-    order = np.random.default_rng(2).permutation(len(values))
-    assert positions(values, keys)[order].tolist() == positions(values[order], keys[order]).tolist()
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.01, 1))
+def test_a_share_is_exactly_that_share_of_the_judged(judged: int, others: int, share: float) -> None:
+    place = np.random.default_rng(judged).permutation(np.r_[np.arange(judged), np.full(others, -1)])
+    kept = in_top(place, share, judged)
+    assert kept.sum() == int(np.floor(share * judged + 0.5))
+    assert (place[kept] >= judged - kept.sum()).all()
+    assert np.array_equal(np.isnan(percentiles(place, judged)), place < 0)
 
 
 def test_buckets_are_of_equal_size_and_an_ensemble_takes_the_highest() -> None:
-    place = positions(np.random.default_rng(0).random(200), np.zeros(200, np.uint64))
-    bucket = buckets(percentiles(place), 20)
+    place = np.random.default_rng(0).permutation(200)
+    bucket = buckets(percentiles(place, 200), 20)
     assert np.bincount(bucket).tolist() == [10] * 20
     a, b = np.array([0.1, np.nan, 0.95, np.nan]), np.array([0.3, 0.5, np.nan, np.nan])
     assert buckets(best([a, b]), 20).tolist() == [6, 10, 19, -1]
