@@ -79,7 +79,7 @@ class Schedule:
         self._progress = progress
         self._nodes = _nodes(stages)
         self._ready: list[_Node] = []
-        self._by_slug: dict[str, _Node] = {}
+        self._by_name: dict[str, _Node] = {}
         self._deaths: Counter[tuple[str, int]] = Counter()
         self._unfinished = len(self._nodes)
         self._clock = time.monotonic()
@@ -126,7 +126,7 @@ class Schedule:
     def died(self, work: Work) -> int:
         """Take back a task that ended without a word, to be given out again; how often it has died."""
         self._taken_back(work).waiting.appendleft(work.task)
-        key = (work.stage.slug, work.task)
+        key = (work.stage.folder_name, work.task)
         self._deaths[key] += 1
         return self._deaths[key]
 
@@ -196,7 +196,7 @@ class Schedule:
             node.tasks = prepare(node.whole, self.workdir)
             folder = node.whole.folder(self.workdir)
             node.waiting.extend(n for n in range(node.tasks) if read_receipt(folder, n) is None)
-            self._by_slug[node.whole.slug] = node
+            self._by_name[node.whole.folder_name] = node
             self._find_paths()
         return node.whole
 
@@ -209,7 +209,7 @@ class Schedule:
 
     def _taken_back(self, work: Work) -> _Node:
         self._count_time()
-        node = self._by_slug[work.stage.slug]
+        node = self._by_name[work.stage.folder_name]
         node.given.remove(work.task)
         return node
 
