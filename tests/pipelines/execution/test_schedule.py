@@ -11,15 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixers.files import hash_file
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.executors.base import run_task
 from pipelines.execution.executors.local import WorkerPool
-from pipelines.execution.manifest import MANIFEST
 from pipelines.execution.run_stages import run_stages
 from pipelines.execution.schedule import ATTEMPTS, STAGES_AT_ONCE, Schedule, Work
 from pipelines.execution.shared_pass import SharedPass
 from pipelines.execution.stage import Stage
+from tests.pipelines.execution.schedules import files_of, run_in_turn
 from tests.pipelines.execution.test_killed import Warnings
 from tests.pipelines.execution.tiny_stages import Failing, Joined, Tiny
 
@@ -90,20 +89,6 @@ def _only_one_alone(running: list[Work]) -> None:
     assert len(alone) <= 1
 
 
-class InTurn:
-    """An executor of one worker."""
-
-    def run(self, schedule: Schedule) -> None:
-        while taken := schedule.take():
-            run_task(taken[0].stage, schedule.workdir, taken[0].task)
-            schedule.done(taken[0])
-
-
-def files_of(workdir: Path) -> dict[str, str]:
-    files = [path for path in (workdir / "stages").rglob("*") if path.is_file()]
-    return {path.relative_to(workdir).as_posix(): hash_file(path) for path in files if path.name != MANIFEST}
-
-
 def tried(workdir: Path) -> Counter[str]:
     return Counter({path.name: len(path.read_text()) for path in workdir.glob("*-done")})
 
@@ -113,7 +98,7 @@ def tried(workdir: Path) -> Counter[str]:
 def test_every_task_is_done_once_after_its_inputs_with_the_same_bytes(stages, workers, data):
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
         for stage in stages:
-            run_stages([stage], Path(one), InTurn(), Warnings())
+            run_in_turn([stage], Path(one))
         run_stages(stages, Path(other), Workers(workers, data.draw), Warnings())
         assert all(stage.is_finished(Path(other)) for stage in stages)
         assert files_of(Path(one)) == files_of(Path(other))
@@ -175,7 +160,7 @@ def test_real_workers_take_tasks_of_all_stages_and_survive_deaths(tmp_path):
     stages, progress = forest(deadly=ATTEMPTS - 1), Warnings()
     with WorkerPool(3) as pool:
         run_stages(stages, tmp_path / "pool", pool, progress)
-    run_stages(forest(), tmp_path / "turn", InTurn(), Warnings())
+    run_in_turn(forest(), tmp_path / "turn")
     assert files_of(tmp_path / "pool") == files_of(tmp_path / "turn")
     assert [("SIGKILL" in line and "`tiny root-2`" in line) for line in progress.said] == [True, True]
     assert tried(tmp_path / "pool") - tried(tmp_path / "turn") == Counter({"tiny-root-2-0-done": 2})
@@ -187,7 +172,7 @@ def test_an_error_of_one_stage_ends_all_and_a_second_run_goes_on(tmp_path):
         run_stages(stages, tmp_path, pool, Warnings())
     before = files_of(tmp_path)
     assert files_of(tmp_path) == before, "nothing writes any more"
-    run_stages(forest(), tmp_path, InTurn(), Warnings())
+    run_in_turn(forest(), tmp_path)
     twice = [name for name, times in tried(tmp_path).items() if times > 1]
     assert len(twice) <= 1, "what was done is not done again, but for the task that the error interrupted"
 

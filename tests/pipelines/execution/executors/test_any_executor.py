@@ -13,10 +13,10 @@ from tests.pipelines.execution.test_killed import Deadly, Warnings
 SETTINGS = ExecutorSettings(slurm=SlurmSettings(poll_seconds=0.2))
 
 
-def run(name, stage, workdir, settings=SETTINGS) -> list[str]:
+def run(name, stages, workdir, settings=SETTINGS) -> list[str]:
     progress = Warnings()
     with make_executor(name, settings, 2) as executor:
-        run_stages([stage], workdir, executor, progress)
+        run_stages(stages if isinstance(stages, list) else [stages], workdir, executor, progress)
     return progress.said
 
 
