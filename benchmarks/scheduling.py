@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -29,7 +28,7 @@ from pipelines.execution.executors.local import WorkerPool
 from pipelines.execution.output import Task, TaskOutput
 from pipelines.execution.progress import Progress
 from pipelines.execution.run_stages import run_stages
-from pipelines.execution.shared_pass import JoinableStage
+from pipelines.execution.shared_pass import passes
 from pipelines.execution.stage import Stage
 
 SOURCES = 30
@@ -110,8 +109,8 @@ def in_turn(
     conclude: Callable[[], None] | None = None,
 ) -> None:
     """`run_stages` as it was: one stage, or pass, after another."""
-    for _, group in groupby(stages, lambda s: s.pass_key if isinstance(s, JoinableStage) else s.slug):
-        run_stages(list(group), workdir, executor, progress)
+    for group in passes(stages):
+        run_stages(group, workdir, executor, progress)
     if conclude:
         conclude()
 
@@ -126,10 +125,8 @@ def real(recipe: Path, workdir: Path, run: RunStages) -> tuple[float, Run]:
 
 def measured(done: Run) -> dict[str, list[float]]:
     """Seconds of each task; those of a shared pass, which each member has whole, are parted among them."""
-    stages = list(done.graph.stages())
     lengths = {}
-    for _, group in groupby(stages, lambda s: s.pass_key if isinstance(s, JoinableStage) else s.slug):
-        members = list(group)
+    for members in passes(done.graph.stages()):
         for stage in members:
             tasks = stage.manifest(done.folder).tasks
             lengths[stage.slug] = [task.seconds / len(members) for task in tasks]
