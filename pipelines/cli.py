@@ -114,11 +114,22 @@ def run(
 
 
 @app.command()
-def plan(recipe: RecipeName, workdir: WorkDir = None, set_: Settings = [], json: Json = False) -> None:  # noqa: B006
+def plan(
+    recipe: RecipeName,
+    workdir: WorkDir = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Print, instead, what slurm or ray would be given for each stage.")
+    ] = None,
+    set_: Settings = [],  # noqa: B006
+    json: Json = False,
+) -> None:
     """Show what would run, what is cached and why. Changes nothing."""
-    from pipelines.commands.plan import show_plan
+    from pipelines.commands.plan import show_plan, show_submissions
 
-    show_plan(recipe, workdir, set_, json)
+    if executor is not None:
+        show_submissions(recipe, workdir, executor, set_)
+    else:
+        show_plan(recipe, workdir, set_, json)
 
 
 @app.command()

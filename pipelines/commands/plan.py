@@ -13,6 +13,10 @@ from rich.tree import Tree
 
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.open_run import default_workdir
+from pipelines.execution.executors.registry import submission
+from pipelines.execution.output import read_tasks
+from pipelines.execution.shared_pass import as_one, passes
+from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.graph.build import Graph, build_graph
 from pipelines.graph.estimate import Estimate, GroupEstimate, Step, estimate
 from pipelines.graph.inputs import LiveInputs
@@ -95,6 +99,30 @@ def show_plan(name: str, workdir: Path | None, assignments: list[str], json: boo
         console.print(recognised, soft_wrap=True, markup=False, highlight=False)
     for error in made.unreachable:
         console.print(f"not looked at: {error}", style="yellow", soft_wrap=True)
+
+
+def show_submissions(name: str, workdir: Path | None, executor: str, assignments: list[str]) -> None:
+    """`coupage plan --executor`: what the executor would be given for each stage that is to run."""
+    graph, made = _made(name, workdir, assignments)
+    console = PlainConsole()
+    planned = {stage.label: stage for stage in made.stages if stage.state != "cached"}
+    parts = {stage.section: stage.parts for stage in made.stages if stage.parts}
+    for members in passes(stage for stage in graph.stages() if stage.label in planned):
+        stage, first = as_one(members), planned[members[0].label]
+        tasks, sure = _tasks(members[0], first.tasks_done, parts.get(first.section), made.folder)
+        console.print(f"# {stage.label}: {sure}", soft_wrap=True)
+        text = submission(executor, graph.recipe.executor, stage, made.folder, tasks)
+        console.print(text, soft_wrap=True)
+
+
+def _tasks(stage: Stage, done: int, parts: int | None, workdir: Path) -> tuple[int, str]:
+    """How many tasks are to be done, and how sure that is, in words."""
+    if listed := read_tasks(stage.folder(workdir)):
+        return len(listed) - done, f"{len(listed) - done} tasks"
+    if isinstance(stage, SingleTaskStage):
+        return 1, "1 task"
+    later = "the number is known when its inputs are there"
+    return (parts, f"about {parts} tasks; {later}") if parts else (1, f"some tasks; {later}")
 
 
 def _tree(made: Plan) -> Tree:

@@ -106,27 +106,27 @@ class Progress:
 
     def expect(self, stages: Sequence[Stage], log: Path) -> None:
         """These stages come; what is said of them is also written to a file in `log`."""
-        self._stages = {stage.slug for stage in stages}
+        self._stages = {stage.folder_name for stage in stages}
         self._all = self._bars.add_task("stages", total=len(self._stages), rate="")
         log.mkdir(parents=True, exist_ok=True)
         self._log = log / f"{datetime.now():%Y-%m-%dT%H-%M-%S}.log"
 
     def cached(self, stage: Stage) -> None:
         """A stage was found finished."""
-        if stage.slug not in self._finished:
+        if stage.folder_name not in self._finished:
             self._say(f"{self._finish([stage])}{stage.label}: cached")
 
     def start(self, stage: Stage, tasks: int, done: int) -> None:
         """A stage begins; an earlier run finished `done` of its tasks."""
-        self._finished.difference_update(each.slug for each in _members(stage))
+        self._finished.difference_update(each.folder_name for each in _members(stage))
         bar = self._bars.add_task(stage.label, total=tasks, completed=done, rate=" ")
-        self._running[stage.slug] = _Running(stage.label, tasks, done, bar)
+        self._running[stage.folder_name] = _Running(stage.label, tasks, done, bar)
         resumed = f", {done} of them done before" if done else ""
         self._say(f"{stage.label}: {tasks} tasks{resumed}")
 
     def hear(self, stage: Stage, told: Told) -> None:
         """A task says how far it has come; that it compiles kernels is said once a stage."""
-        running = self._running[stage.slug]
+        running = self._running[stage.folder_name]
         if told == COMPILING and running.compiles:
             return
         running.compiles |= told == COMPILING
@@ -135,7 +135,7 @@ class Progress:
 
     def advance(self, stage: Stage, receipt: Receipt) -> None:
         """A task ended."""
-        running = self._running[stage.slug]
+        running = self._running[stage.folder_name]
         running.done += 1
         running.counts.update(receipt.counts)
         self._bars.update(running.bar, advance=1, rate=running.rate or " ")
@@ -145,7 +145,7 @@ class Progress:
 
     def end(self, stage: Stage) -> None:
         """A stage is finished: a line takes the place of its bar."""
-        running = self._running.pop(stage.slug)
+        running = self._running.pop(stage.folder_name)
         compiled = " with compiling" if running.compiles else ""
         parts = [f"{running.done} tasks in {running.seconds:.1f} s{compiled}", running.rate]
         line = f"{self._finish(_members(stage))}{stage.label}: {', '.join(filter(None, parts))}"
@@ -154,7 +154,7 @@ class Progress:
 
     def _finish(self, stages: Sequence[Stage]) -> str:
         """How many stages of how many are finished, with these."""
-        self._finished.update(stage.slug for stage in stages)
+        self._finished.update(stage.folder_name for stage in stages)
         if self._all is not None:
             self._bars.update(self._all, completed=len(self._finished))
         return f"[{len(self._finished)} of {len(self._stages)}] "

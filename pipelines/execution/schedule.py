@@ -15,14 +15,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import WorkError
 from pipelines.execution.output import read_receipt
 from pipelines.execution.progress import Progress
-from pipelines.execution.shared_pass import JoinableStage, SharedPass
+from pipelines.execution.shared_pass import SharedPass, as_one, passes
 from pipelines.execution.stage import Stage
 from pipelines.execution.stage_folder import conclude, is_cached, prepare
 from pipelines.execution.told import Told
@@ -79,7 +78,7 @@ class Schedule:
         self._progress = progress
         self._nodes = _nodes(stages)
         self._ready: list[_Node] = []
-        self._by_slug: dict[str, _Node] = {}
+        self._by_name: dict[str, _Node] = {}
         self._deaths: Counter[tuple[str, int]] = Counter()
         self._unfinished = len(self._nodes)
         self._clock = time.monotonic()
@@ -126,7 +125,7 @@ class Schedule:
     def died(self, work: Work) -> int:
         """Take back a task that ended without a word, to be given out again; how often it has died."""
         self._taken_back(work).waiting.appendleft(work.task)
-        key = (work.stage.slug, work.task)
+        key = (work.stage.folder_name, work.task)
         self._deaths[key] += 1
         return self._deaths[key]
 
@@ -186,17 +185,14 @@ class Schedule:
     def _list_tasks(self, node: _Node) -> Stage:
         """Make the folders ready for what is left to do."""
         if node.whole is None:
-            joined = tuple(stage for stage in node.stages if isinstance(stage, JoinableStage))
-            if len(joined) > 1:
-                for stage in joined:
+            node.whole = as_one(node.stages)
+            if isinstance(node.whole, SharedPass):
+                for stage in node.stages:
                     prepare(stage, self.workdir)
-                node.whole = SharedPass(scope=joined[0].pass_key, members=joined)
-            else:
-                node.whole = node.stages[0]
             node.tasks = prepare(node.whole, self.workdir)
             folder = node.whole.folder(self.workdir)
             node.waiting.extend(n for n in range(node.tasks) if read_receipt(folder, n) is None)
-            self._by_slug[node.whole.slug] = node
+            self._by_name[node.whole.folder_name] = node
             self._find_paths()
         return node.whole
 
@@ -209,7 +205,7 @@ class Schedule:
 
     def _taken_back(self, work: Work) -> _Node:
         self._count_time()
-        node = self._by_slug[work.stage.slug]
+        node = self._by_name[work.stage.folder_name]
         node.given.remove(work.task)
         return node
 
@@ -246,8 +242,7 @@ class Schedule:
 
 def _nodes(stages: Sequence[Stage]) -> list[_Node]:
     """The stages in order; those that follow one another and read the same share a node."""
-    groups = [list(group) for _, group in groupby(stages, _pass_key)]
-    nodes = [_Node(place, group) for place, group in enumerate(groups)]
+    nodes = [_Node(place, group) for place, group in enumerate(passes(stages))]
     makers = {stage.slug: node for node in nodes for stage in node.stages}
     for node in nodes:
         inputs = {stage.slug for made in node.stages for stage in made.inputs} & makers.keys()
@@ -257,7 +252,3 @@ def _nodes(stages: Sequence[Stage]) -> list[_Node]:
         for maker in node.before:
             maker.after.append(node)
     return nodes
-
-
-def _pass_key(stage: Stage) -> str:
-    return stage.pass_key if isinstance(stage, JoinableStage) else stage.slug

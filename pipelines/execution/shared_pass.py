@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -71,3 +72,15 @@ class SharedPass(Stage):
         output.counts.add("text_bytes_read", read)
         for each in outputs:
             each.write_receipt()
+
+
+def passes(stages: Iterable[Stage]) -> Iterator[list[Stage]]:
+    """The stages in order, each alone or with those after it that can share its pass."""
+    for _, group in groupby(stages, lambda s: s.pass_key if isinstance(s, JoinableStage) else s.slug):
+        yield list(group)
+
+
+def as_one(stages: Sequence[Stage]) -> Stage:
+    """The pass that these stages share, or the only one."""
+    joined = tuple(stage for stage in stages if isinstance(stage, JoinableStage))
+    return SharedPass(scope=joined[0].pass_key, members=joined) if len(joined) > 1 else stages[0]

@@ -119,7 +119,12 @@ class Stage(ABC):
 
     def folder(self, workdir: Path) -> Path:
         """Where this stage's output is."""
-        return workdir / "stages" / f"{self.slug}-{self.fingerprint[:12]}"
+        return workdir / "stages" / self.folder_name
+
+    @property
+    def folder_name(self) -> str:
+        """Tells it apart from all other stages, of this run and of others."""
+        return f"{self.slug}-{self.fingerprint[:12]}"
 
     @property
     def slug(self) -> str:

@@ -72,8 +72,10 @@ class WorkerPool:
                 self._give_out(schedule)
                 while not (ready := self._ready(timeout=0)) and schedule.look_ahead():
                     pass
-                for worker in ready or self._ready(timeout=None):
-                    self._listen(worker, schedule)
+                heard = [self._listen(worker, schedule) for worker in ready or self._ready(timeout=None)]
+                self._give_out(schedule)  # first, so that no worker waits while a stage is concluded
+                for work in filter(None, heard):
+                    schedule.done(work)
         except BaseException:
             self._stop_busy_workers()
             raise
@@ -97,26 +99,26 @@ class WorkerPool:
         except (BrokenPipeError, ConnectionResetError):
             worker.process.join()
 
-    def _listen(self, worker: _Worker, schedule: Schedule) -> None:
-        """Take what the worker said, or replace it when it died without a word."""
+    def _listen(self, worker: _Worker, schedule: Schedule) -> Work | None:
+        """Take what the worker said: its task, if it is done. One that died without a word is removed."""
         work = worker.work
         assert work is not None
         answer = self._answer(worker)
         if isinstance(answer, Told):
             schedule.hear(work, answer)
-            return
+            return None
         worker.work = None
         if isinstance(answer, BaseException):
             raise answer
         if answer == DONE:
-            schedule.done(work)
-            return
+            return work
         self._bury(worker)
         schedule.worker_died(
             work,
             f"a worker was {_how_it_ended(worker.process)} in task {work.task} of `{work.stage.label}`",
             "If memory ran out, try fewer --workers or a smaller `part_size` in the recipe.",
         )
+        return None
 
     @property
     def _busy(self) -> list[_Worker]:

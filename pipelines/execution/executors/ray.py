@@ -98,12 +98,13 @@ class RayExecutor:
     def _send(self, work: Work, workdir: Path, packed: dict[str, Any]) -> Any:
         """Give the task to Ray; its stage is sent to each node once."""
         ray = import_ray()
-        if work.stage.slug not in packed:
-            packed[work.stage.slug] = ray.put((work.stage, workdir))
-        remote = ray.remote(_do_task).options(**self._reservation(work.stage))
-        return remote.remote(packed[work.stage.slug], work.task, os.getcwd())
+        if work.stage.folder_name not in packed:
+            packed[work.stage.folder_name] = ray.put((work.stage, workdir))
+        remote = ray.remote(_do_task).options(**self.reservation(work.stage))
+        return remote.remote(packed[work.stage.folder_name], work.task, os.getcwd())
 
-    def _reservation(self, stage: Stage) -> dict[str, Any]:
+    def reservation(self, stage: Stage) -> dict[str, Any]:
+        """What a task of the stage asks of Ray."""
         reserved: dict[str, Any] = {"num_cpus": self.settings.cpus_per_task, "max_retries": 0}
         if self.settings.memory_gb is not None:
             reserved["memory"] = int(self.settings.memory_gb * 2**30)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from pipelines.errors import UserError
 from pipelines.execution.executors.base import Executor
 from pipelines.execution.executors.config import ExecutorSettings
+from pipelines.execution.stage import Stage
 
 EXECUTORS = ("local", "slurm", "ray")
 
@@ -28,6 +30,25 @@ def make_executor(name: str, settings: ExecutorSettings, workers: int | None) ->
         from pipelines.execution.executors.ray import RayExecutor
 
         return RayExecutor(settings.ray, workers)
+    raise _unknown(name)
+
+
+def submission(name: str, settings: ExecutorSettings, stage: Stage, workdir: Path, tasks: int) -> str:
+    """What an executor would submit for `tasks` tasks of a stage, as text; nothing is submitted or written.
+
+    Raises UserError for an unknown name.
+    """
+    if name == "local":
+        return ""
+    if name == "slurm":
+        from pipelines.execution.executors.slurm import SlurmExecutor
+
+        return SlurmExecutor(settings.slurm, None).script(stage, workdir, tasks)
+    if name == "ray":
+        from pipelines.execution.executors.ray import RayExecutor
+
+        asked = RayExecutor(settings.ray, None).reservation(stage).items()
+        return f"each task: {', '.join(f'{key}={value}' for key, value in asked)}\n"
     raise _unknown(name)
 
 

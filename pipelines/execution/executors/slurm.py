@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -193,7 +194,7 @@ class SlurmExecutor:
         return max(0, min(most, self.workers - used))
 
     def _submit(self, stage: Stage, workdir: Path, tasks: list[int], logs: Path) -> JobArray:
-        below = logs / stage.folder(workdir).name
+        below = logs / stage.folder_name
         folder = below / f"{len(list(below.glob('*'))) + 1:04d}"
         folder.mkdir(parents=True)
         (folder / RANKS).write_bytes(orjson.dumps(tasks))
@@ -211,6 +212,14 @@ class SlurmExecutor:
         job = answer.stdout.strip().partition(";")[0]
         (folder / JOB).write_text(job)
         return JobArray(job, stage, tasks, folder)
+
+    def script(self, stage: Stage, workdir: Path, tasks: int) -> str:
+        """What would be submitted for the first of `tasks` tasks of a stage; nothing is written."""
+        step, elements = StageStep(stage, workdir), min(tasks, self.settings.max_array_size)
+        folder = workdir / LOGS / stage.folder_name / "0001"
+        with TemporaryDirectory() as temporary:  # for the folder that datatrove makes
+            launcher = Launcher(step, elements, Path(temporary), self.settings, self.workers or -1)
+            return launcher.script().replace(temporary, str(folder))
 
     def _watch(self, schedule: Schedule) -> None:
         """See which elements have ended, and take back those that did without a receipt."""

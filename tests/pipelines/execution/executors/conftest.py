@@ -75,11 +75,12 @@ def slurm(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def ray_cluster():
-    """A Ray cluster that was there before, of two cores."""
+    """A Ray cluster that was there before, of two nodes of one core each."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'coupage[ray]'")
     from ray.cluster_utils import Cluster as RayCluster
 
-    cluster = RayCluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    cluster = RayCluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.add_node(num_cpus=1)
     yield cluster.address
     cluster.shutdown()
 

@@ -13,10 +13,10 @@ from tests.pipelines.execution.test_killed import Deadly, Warnings
 SETTINGS = ExecutorSettings(slurm=SlurmSettings(poll_seconds=0.2))
 
 
-def run(name, stage, workdir, settings=SETTINGS) -> list[str]:
+def run(name, stages, workdir, settings=SETTINGS) -> list[str]:
     progress = Warnings()
     with make_executor(name, settings, 2) as executor:
-        run_stages([stage], workdir, executor, progress)
+        run_stages(stages if isinstance(stages, list) else [stages], workdir, executor, progress)
     return progress.said
 
 
@@ -72,3 +72,12 @@ def test_an_unknown_executor_or_setting_is_named(coupage, recipe, tmp_path):
         "run", recipe, "--workdir", tmp_path / "run", "--set", "executor.slurm.partitoin=a", code=2
     )
     assert "did you mean `partition`" in done.stderr
+
+
+def test_a_plan_shows_what_would_be_submitted_and_writes_nothing(coupage, recipe, run_copy, tmp_path):
+    workdir = tmp_path / "new"
+    said = coupage("plan", recipe, "--workdir", workdir, "--executor", "slurm").stdout
+    assert "#SBATCH --job-name=coupage-ingest-web" in said and "#SBATCH --account=winery" in said
+    assert f"{workdir}/logs/select-documents" in said and not workdir.exists()
+    assert "num_cpus=1" in coupage("plan", recipe, "--workdir", workdir, "--executor", "ray").stdout
+    assert not coupage("plan", recipe, "--workdir", run_copy, "--executor", "slurm").stdout
