@@ -34,6 +34,7 @@ from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.licences import classes as licence_classes
 from pipelines.sources.licences import header as licence_headers
 from pipelines.sources.licences import spdx, templates
 from pipelines.sources.licences import texts as licence_texts
@@ -332,6 +333,15 @@ LICENCES = (
     "llama3.1",
     "no_license",
 )
+CLASSED = (
+    "MIT",
+    "GPL-3.0-only",
+    "CC-BY-SA-4.0",
+    "CC-BY-NC-4.0",
+    "CC-BY-ND-4.0",
+    "LicenseRef-bsd",
+    "LicenseRef-x",
+)
 NOTICES = (
     "# SPDX-License-Identifier: MIT OR Apache-2.0",
     "// Use of this source code is governed by a BSD-style license.",
@@ -565,6 +575,7 @@ KERNELS: dict[str, Kernel] = {
         _module("files", formats, _files),
         _module("sampling", limit, _sampling),
         _module("python environment", python_environment, _python_code),
+        _module("licence classes", licence_classes, lambda: [licence_classes.class_of(id) for id in CLASSED]),
         _module("licence names", spdx, lambda: [spdx.spdx_id(name) for name in LICENCES]),
         _module(
             "licence templates",

@@ -1,7 +1,7 @@
 """The `licences:` section: which licences it allows, and what it says of entries that are none."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -55,6 +55,7 @@ def test_a_licence_has_its_verdict(policy, licence, verdict):
     assert Licences(**policy).verdict(licence) == verdict
 
 
+@settings(deadline=None)
 @given(st.sampled_from(POLICIES), st.lists(st.sampled_from(LICENCES), min_size=2, max_size=4))
 def test_of_a_choice_the_best_counts_and_of_a_sum_the_worst(policy, licences):
     licences = [spdx_id(licence) for licence in licences]
@@ -65,6 +66,7 @@ def test_of_a_choice_the_best_counts_and_of_a_sum_the_worst(policy, licences):
     assert section.verdict(spdx_id(" AND ".join(licences))) == order[min(single)]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(POLICIES), st.sampled_from([None, *LICENCES]), st.sampled_from(["warn", "allow"]))
 def test_only_what_is_denied_is_dropped_where_unknown_stays(policy, licence, unknown):
     section = Licences(**policy, unknown=unknown)

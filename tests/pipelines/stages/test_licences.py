@@ -2,10 +2,14 @@
 
 import json
 import random
+from collections import Counter
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
+from pipelines.recipe.licences import Licences
+from pipelines.stages.licences import LISTED, OTHERS, licence_reasons, listed
 from tests.pipelines.corpus import document
 
 LICENCES = [
@@ -145,3 +149,14 @@ def test_what_is_only_compared_with_is_not_judged(build):
     against = {"dedup: {{": "dedup: {{against: [law], ", ", law: 1": ""}
     build({"deny": ["LicenseRef-public-domain"], "denied": "fail"}, changed=against)
     assert "LicenseRef-public-domain" not in report(build.folder)[1]
+
+
+def test_of_more_licences_than_a_list_can_hold_the_rarest_are_one():
+    numbers = Counter({f"LicenseRef-{number}": number + 1 for number in range(LISTED + 50)})
+    found = listed(numbers)
+    assert len(found) == LISTED + 1 and sum(found.values()) == numbers.total()
+    assert found[OTHERS] == sum(range(1, 51))
+
+
+def test_of_no_documents_there_is_no_reason():
+    assert len(licence_reasons(Licences(allow=["MIT"]), pa.chunked_array([], pa.string()))) == 0

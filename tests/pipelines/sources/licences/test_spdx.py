@@ -1,7 +1,7 @@
 """What is declared as a licence, and the SPDX expression that it becomes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.sources.licences.spdx import LONGEST, UNKNOWN, known_id, operands, spdx_id, spdx_of_all
@@ -68,6 +68,7 @@ def test_what_is_declared_has_its_expression(declared, expression):
 PIECES = [*DECLARED, "(", ")", " and ", " OR ", " WITH ", ",", "/", "+", " or later", "LicenseRef-a-or-b"]
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.text(),
@@ -82,6 +83,7 @@ def test_an_expression_is_its_own_and_of_known_characters(declared):
     assert known_id(declared) in (None, expression)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(DECLARED.values())), max_size=5))
 def test_of_several_all_hold(names):
     found = spdx_of_all(names)
