@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.commands.run import run
     from pipelines.commands.synthesize import try_synthesis
     from pipelines.commands.train import train
+    from pipelines.commands.upload import publish
     from pipelines.errors import CoupageError, UserError, WorkError
     from pipelines.recipe.recipe import Recipe
 
@@ -35,6 +36,7 @@ __all__ = [
     "dedup",
     "open_run",
     "plan",
+    "publish",
     "run",
     "train",
     "try_synthesis",
@@ -52,6 +54,7 @@ _MODULES = {
     "dedup": "pipelines.commands.dedup",
     "open_run": "pipelines.commands.open_run",
     "plan": "pipelines.commands.plan",
+    "publish": "pipelines.commands.upload",
     "run": "pipelines.commands.run",
     "train": "pipelines.commands.train",
     "try_synthesis": "pipelines.commands.synthesize",

@@ -17,6 +17,7 @@ from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.mistakes import nearest
 from pipelines.report.inspect_matches import matches_of
 from pipelines.sources.judgements import read_judgements
+from pipelines.sources.remote.places import is_remote
 
 NAMED = ("benchmark", "doc_id", "item_id")
 LISTED = 5
@@ -119,12 +120,12 @@ def _of_run(folder: Path) -> pl.DataFrame:
 
 
 def _named_in_recipe(folder: Path) -> Path | None:
-    """The file of judgements that the run's recipe names, if it is known where that is."""
+    """The file of judgements that the run's recipe names, if it is known where that is, and that is here."""
     if _is_of_command(folder):
         return None
     run = open_latest(folder)
     allow = run.recipe.decontaminate.allow if run.recipe.decontaminate else None
-    if allow is None or (run.recipe_folder is None and not Path(allow).is_absolute()):
+    if allow is None or is_remote(allow) or (run.recipe_folder is None and not Path(allow).is_absolute()):
         return None
     return LiveInputs(run.recipe_folder or Path()).path(allow)
 

@@ -265,9 +265,16 @@ def _info(system: Any, path: str) -> dict[str, Any]:
 
 
 def _write(url: str, content: bytes) -> None:
-    """Write a small file, and see that it has arrived."""
-    _on(url, lambda system, path: system.pipe_file(path, content))
-    _on(url, lambda system, path: forget(system, path))
+    """Write a small file: all of it or nothing, as stores do by themselves."""
+
+    def write(system: Any, path: str) -> None:
+        if FOLDERS & set(_protocols(system)):
+            system.pipe_file(f"{path}.writing", content)
+            system.mv(f"{path}.writing", path)
+        else:
+            system.pipe_file(path, content)
+
+    _on(url, write)
 
 
 def _on(url: str, work: Callable[[Any, str], Any]) -> Any:

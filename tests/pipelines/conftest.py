@@ -12,6 +12,14 @@ __all__ = ["ROOT", "command", "environment"]
 Coupage = Callable[..., Finished]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """What is fetched is not kept among what the user's own runs have fetched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COUPAGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def coupage() -> Coupage:
     """Run the command line; the exit code must be the one expected.

@@ -7,11 +7,14 @@ temporary file.
 
 from __future__ import annotations
 
+import netrc
+import os
 import re
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -53,7 +56,7 @@ class HttpFile(Origin):
 
         require_no_secret(url)
         self._url = url
-        self._client = httpx.Client(timeout=SILENCE_SECONDS, follow_redirects=False)
+        self._client = httpx.Client(auth=_login(url), timeout=SILENCE_SECONDS, follow_redirects=False)
         self._state: State | None = None
         self._whole: IO[bytes] | None = None
         """The content, where the server serves no ranges."""
@@ -182,6 +185,19 @@ class HttpFile(Origin):
         self._client.close()
         if self._whole is not None:
             self._whole.close()
+
+
+def _login(url: str) -> httpx.Auth | None:
+    """The user's own file of logins, where the URL has none. Raises UserError for a malformed one."""
+    import httpx
+
+    path = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
+    if "@" in urlsplit(url).netloc or not path.is_file():
+        return None
+    try:
+        return httpx.NetRCAuth(str(path))
+    except (netrc.NetrcParseError, OSError) as error:
+        raise UserError(f"the file of logins cannot be read: {error}", file=str(path)) from None
 
 
 def _part(answer: httpx.Response) -> tuple[int, int, int | None]:

@@ -1,8 +1,13 @@
 """A real S3 server on the loopback interface, in a thread."""
 
 import os
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,8 +20,18 @@ def object_store() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    try:
+        with at(f"http://{host}:{port}"):
+            yield os.environ["AWS_ENDPOINT_URL"]
+    finally:
+        server.stop()
+
+
+@contextmanager
+def at(address: str) -> Iterator[None]:
+    """While the block runs, the variables of the environment lead to a store at this address."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ENDPOINT_URL", address)
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "hush-secret-key")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -24,10 +39,9 @@ def object_store() -> Iterator[str]:
             patch.delenv(name, raising=False)
         _forget_connections()
         try:
-            yield os.environ["AWS_ENDPOINT_URL"]
+            yield
         finally:
             _forget_connections()
-            server.stop()
 
 
 def _forget_connections() -> None:
@@ -44,3 +58,65 @@ def bucket(name: str) -> "object":
     system = s3fs.S3FileSystem(skip_instance_cache=True)
     system.mkdir(name)
     return system
+
+
+class BadRoad:
+    """A way to a store on which answers get lost in the middle, or come slowly.
+
+    Args:
+        address: The store's.
+        cut: Of the answers with more than 4 KiB so many of ten end in their middle.
+        wait: Seconds before each of them.
+    """
+
+    def __init__(self, address: str, cut: int = 0, wait: float = 0) -> None:
+        self.cut = 0
+        """Answers that were cut."""
+        self.large = 0
+        """Answers with more than 4 KiB."""
+        road, store = self, urlsplit(address).netloc
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def forward(self) -> None:
+                sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+                connection = HTTPConnection(store)
+                connection.request(self.command, self.path, sent, dict(self.headers))
+                answer = connection.getresponse()
+                body = answer.read()
+                whole = len(body)
+                if whole > 4096:
+                    road.large += 1
+                    time.sleep(wait)
+                    if road.large % 10 < cut:
+                        road.cut += 1
+                        body = body[: whole // 2]
+                        self.close_connection = True
+                self.send_response_only(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                        self.send_header(name, value)
+                length = answer.getheader("content-length") if self.command == "HEAD" else str(whole)
+                self.send_header("Content-Length", length or "0")
+                self.end_headers()
+                with suppress(ConnectionError):
+                    self.wfile.write(body)
+                connection.close()
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._http.server_port}"
+
+    def __enter__(self) -> "BadRoad":
+        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()

@@ -1,5 +1,6 @@
 """Files of HTTP servers: read on where a connection broke, and refused where a server cannot be trusted."""
 
+import base64
 import io
 import random
 import traceback
@@ -60,7 +61,7 @@ def test_what_was_read_is_not_asked_for_again_after_a_drop(server, monkeypatch):
     ("mood", "error", "words"),
     [
         ("short", WorkError, "after 4 attempts: .*bytes"),
-        ("long", WorkError, "promised 200,000 bytes and sends more"),
+        ("long", WorkError, "promised 65,536 bytes and sends more"),
         ("other", WorkError, "was asked for the bytes 0-65535 and gave 1-"),
         ("grows", WorkError, "said that there are 1,000 bytes, and now that there are 2,000"),
         ("away", UserError, "redirects to http://localhost.*, which was not named"),
@@ -183,3 +184,28 @@ def test_a_source_is_one_file_of_a_server(server, tmp_path, monkeypatch):
 def test_a_folder_of_a_server_is_refused(server, tmp_path, address, words):
     with pytest.raises(UserError, match=words):
         FilesConfig(reader="files", path=server.url(address)).build("s", tmp_path).units(1000)
+
+
+def test_logins_come_from_the_environment_and_from_the_users_file(server, tmp_path, monkeypatch):
+    def sent(url: str) -> str:
+        with open_remote(url) as file:
+            assert file.read() == CONTENT
+        kind, _, login = server.headers[-1]["authorization"].partition(" ")
+        assert kind == "Basic"
+        return base64.b64decode(login).decode()
+
+    url = server.url("near/file.jsonl")
+    logins = tmp_path / "netrc"
+    logins.write_text("machine 127.0.0.1 login me password from-the-file\n")
+    logins.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(logins))
+    assert sent(url) == "me:from-the-file"
+    monkeypatch.setenv("WHO", "me")
+    monkeypatch.setenv("HUSH", "from-a-variable")
+    assert sent(url.replace("127", "${WHO}:${HUSH}@127")) == "me:from-a-variable"
+    with pytest.raises(PermissionError) as raised:
+        open_remote(server.url("locked/file.jsonl").replace("127", "${WHO}:${HUSH}@127"))
+    assert "from-a-variable" not in "".join(traceback.format_exception(raised.value))
+    logins.write_text("machine")
+    with pytest.raises(UserError, match="file of logins cannot be read"):
+        open_remote(url)
