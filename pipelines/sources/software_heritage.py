@@ -108,7 +108,7 @@ def _fetched(ids: list[str]) -> Iterator[tuple[str, bytes]]:
     for attempt in range(TRIES):
         if not waiting:
             return
-        answers = _store().cat(
+        answers = store().cat(
             [f"{BUCKET}/{blob_id}" for blob_id in waiting], on_error="return", batch_size=AT_A_TIME
         )
         again: list[str] = []
@@ -126,7 +126,7 @@ def _fetched(ids: list[str]) -> Iterator[tuple[str, bytes]]:
 
 
 @lru_cache(maxsize=1)
-def _store() -> Any:
+def store() -> Any:
     """The object store: with credentials and endpoint from where its own tools take them, else anonymous."""
     try:
         import s3fs  # type: ignore[import-untyped]

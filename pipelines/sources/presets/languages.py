@@ -77,10 +77,16 @@ class Languages:
     @cached_property
     def _by_code(self) -> dict[str, Choice]:
         found: dict[str, Choice] = {}
-        for name in self.names.split():
-            code = language_code(name) if self.are_spoken else name
-            for each in (code, name, name.partition("_")[0]):
-                found.setdefault(_key(each), Choice(code, self.pattern.format(name)))
+        names = self.names.split()
+        choices = [
+            Choice(language_code(name) if self.are_spoken else name, self.pattern.format(name))
+            for name in names
+        ]
+        for choice in choices:
+            found.setdefault(_key(choice.code), choice)
+        for name, choice in zip(names, choices, strict=True):
+            found.setdefault(_key(name), choice)
+            found.setdefault(_key(name.partition("_")[0]), choice)
         for alias in self.aliases.split():
             other, _, name = alias.partition(":")
             choice = found[_key(name)]
