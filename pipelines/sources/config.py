@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipelines.sources.arxiv import ArxivConfig
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubConfig
 from pipelines.sources.python_environment import PythonEnvironmentConfig
 
 SourceConfig = Annotated[
-    FilesConfig | HubConfig | PythonEnvironmentConfig,
+    ArxivConfig | FilesConfig | HubConfig | PythonEnvironmentConfig,
     Field(discriminator="reader"),
 ]
