@@ -1,7 +1,7 @@
 """Source archives of arXiv: the LaTeX of papers as text with formulas.
 
-Bulk files (`arXiv_src_YYMM_NNN.tar`) hold a file for each paper, and so does a folder of papers: a gzipped tar
-file, a gzipped TeX file, or a PDF where there is no source. Layout:
+Bulk files (`arXiv_src_YYMM_NNN.tar`) hold a file for each paper, and so does a folder of papers: a gzipped
+tar file, a gzipped TeX file, or a PDF where there is no source. Layout:
 https://info.arxiv.org/help/bulk_data_s3.html
 """
 
@@ -65,8 +65,8 @@ class ArxivConfig(SourceOptions):
 
     reader: Literal["arxiv"]
     path: str = Field(
-        description="A bulk file (arXiv_src_*.tar), a paper (2101.00001.gz, .tar.gz), a folder or a glob of them, "
-        "or a URL."
+        description="A bulk file (arXiv_src_*.tar), a paper (2101.00001.gz, .tar.gz), a folder or a glob of "
+        "them, or a URL."
     )
 
     @override

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+
+MAX_OPTION = 5_000
+"""Characters between brackets; a bracket that does not close so soon opens nothing."""
 
 SPACE = re.compile(r"[ \t]*\n?[ \t]*")
 _OF_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -12,12 +16,20 @@ _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|[^\s{}\\]", re.DOTALL)
 
 def group_end(text: str, start: int) -> int | None:
     """Behind the brace that closes the one at `start`; None if none does."""
-    depth = 0
-    for match in _OF_BRACES.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0:
-            return match.end()
-    return None
+    return _ends(text).get(start)
+
+
+@lru_cache(maxsize=32)
+def _ends(text: str) -> dict[int, int]:
+    """Where each group of a text ends, by its beginning: found once, however often it is asked for."""
+    ends: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _OF_BRACES.finditer(text):
+        if match[0] == "{":
+            opened.append(match.start())
+        elif match[0] == "}" and opened:
+            ends[opened.pop()] = match.end()
+    return ends
 
 
 def argument(text: str, position: int) -> tuple[str, int] | None:
@@ -36,7 +48,7 @@ def option(text: str, position: int) -> tuple[str, int] | None:
     if text[begin : begin + 1] != "[":
         return None
     depth = 0
-    for match in _OF_BRACKETS.finditer(text, begin + 1):
+    for match in _OF_BRACKETS.finditer(text, begin + 1, begin + MAX_OPTION):
         depth += {"{": 1, "}": -1}.get(match[0], 0)
         if depth < 0:
             return None

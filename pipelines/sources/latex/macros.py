@@ -22,12 +22,12 @@ _DEFINITION = re.compile(
 _PARAMETERS = re.compile(r"\s*((?:#[1-9])*)\s*(?=\{)")
 _PARAMETER = re.compile(r"##|#([1-9])")
 _PROGRAMS = re.compile(
-    r"\\(?:expandafter|csname|futurelet|catcode|if[a-zA-Z@]*|loop|afterassignment|aftergroup|read|write|uppercase|"
-    r"lowercase|noexpand|edef|newcount|advance|the|@[A-Za-z@]+)(?![A-Za-z])|@"
+    r"\\(?:expandafter|csname|futurelet|catcode|if[a-zA-Z@]*|loop|afterassignment|aftergroup|read|write|"
+    r"uppercase|lowercase|noexpand|edef|newcount|advance|the|@[A-Za-z@]+)(?![A-Za-z])|@"
 )
 _KEPT = frozenset(
-    "begin end section subsection subsubsection paragraph chapter part title author abstract caption cite ref label "
-    "item footnote input include maketitle bibliography documentclass usepackage par".split()
+    "begin end section subsection subsubsection paragraph chapter part title author abstract caption cite "
+    "ref label item footnote input include maketitle bibliography documentclass usepackage par".split()
 )
 """Names that have their meaning whatever a paper makes of them."""
 

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 MAX_CHARACTERS = 32 << 20
 """The largest papers have some MB; more comes of files that take in one another over and over again."""
 
+TAKEN_IN = 1_000
+"""As so many characters a file counts that is taken in, however short it is."""
+
 MAX_DEPTH = 16
 """So deep may files take in files: TeX itself has 15 of them open at most."""
 
@@ -32,7 +35,8 @@ _ENCODINGS = {
 _INPUT_ENCODING = re.compile(rb"\\usepackage\s*\[([A-Za-z0-9-]+)\]\s*\{inputenc\}")
 VERBATIM = "verbatim|verbatim\\*|Verbatim|lstlisting|minted|alltt"
 _COMMENT = re.compile(
-    rf"\\begin\{{({VERBATIM})\}}.*?\\end\{{\1\}}|\\verb\*?([^A-Za-z\s*]).*?\2|\\.|(?:^[ \t]*)?%[^\n]*(\n[ \t]*|$)",
+    rf"\\begin\{{({VERBATIM})\}}.*?\\end\{{\1\}}|\\verb\*?([^A-Za-z\s*]).*?\2|\\."
+    r"|(?:^[ \t]*)?%[^\n]*(\n[ \t]*|$)",
     re.DOTALL | re.MULTILINE,
 )
 _LEFT_OUT = re.compile(r"\\begin\{comment\}.*?\\end\{comment\}|\\iffalse\b.*?\\fi\b", re.DOTALL)
@@ -97,7 +101,8 @@ class Project:
 
     def _hints(self) -> tuple[set[str], set[str]]:
         """The files that 00README calls the main ones, and those that it says to ignore."""
-        named, ignored = set(), set()
+        named: set[str] = set()
+        ignored: set[str] = set()
         for path, content in self._files.items():
             if not posixpath.basename(path).upper().startswith("00README"):
                 continue
@@ -122,12 +127,12 @@ class Project:
                 return ""
             inner = self._whole(other, (*around, path), left)
             begin = inner.find(_BEGIN)  # of a file that can be set on its own
-            return f"\n{inner[begin + len(_BEGIN) :] if begin >= 0 else inner}\n"
+            return (inner[begin + len(_BEGIN) :] if begin >= 0 else inner).strip() + "\n"
 
         if left[0] <= 0:
             return ""
         text = self.text(path)
-        left[0] -= len(text)
+        left[0] -= len(text) + TAKEN_IN
         if end := _END.search(text):
             text = text[: end.start()]
         return _TAKE_IN.sub(take_in, text)

@@ -1,4 +1,4 @@
-"""LaTeX as text: headings as in Markdown, formulas as LaTeX, tables as rows; what is only for the press is out."""
+"""LaTeX as text: headings as in Markdown, formulas as LaTeX, tables as rows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,13 @@ from pipelines.sources.latex.commands import (
     THEOREMS,
     VERBATIM,
 )
-from pipelines.sources.latex.groups import argument, arguments, group_end, option
+from pipelines.sources.latex.groups import argument, arguments, option
 
 MAX_DEPTH = 60
 """Groups within groups; what lies deeper is left out. Papers have ten."""
+
+MAX_FORMULA = 100_000
+"""Characters; what does not end so soon is no formula."""
 
 _NEXT = re.compile(r"\\(?:[A-Za-z@]+\*?|.)|[${}~]|\n[ \t]*\n\s*|---?|``|''|<<|>>|&", re.DOTALL)
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([^{}]*)\}")
@@ -44,7 +47,18 @@ _HELD = re.compile("\x02(\\d+)\x03")
 _PARAGRAPH_END = re.compile(r"[ \t]*\n[ \t]*\n\s*")
 _HARD = "\x01"
 """A line end that stays."""
-_PLAIN = {"~": " ", "---": "—", "--": "–", "``": "“", "''": "”", "<<": "«", ">>": "»", "&": " ", "}": ""}
+_PLAIN = {
+    "~": " ",
+    "---": "—",
+    "--": "–",
+    "``": "“",
+    "''": "”",
+    "<<": "«",
+    ">>": "»",
+    "&": " ",
+    "{": "",
+    "}": "",
+}
 
 
 def readable(body: str, preamble: str = "") -> str:
@@ -75,6 +89,7 @@ class _Converter:
     def __init__(self, theorems: dict[str, str]) -> None:
         self._theorems = theorems
         self._held: list[str] = []
+        self._unclosed: set[str] = set()
 
     def finished(self, text: str) -> str:
         """The text with its spaces, lines and paragraphs in order, and what was held in its place."""
@@ -110,11 +125,6 @@ class _Converter:
         found, end = match[0], match.end()
         if found == "$":
             return self._formula(text, match.start())
-        if found == "{":
-            closed = group_end(text, match.start())
-            return (
-                ("", end) if closed is None else (self.converted(text[end : closed - 1], depth + 1), closed)
-            )
         if found[0] == "\n":
             return "\n\n", end
         if found[0] != "\\":
@@ -123,7 +133,8 @@ class _Converter:
         if name in ("begin", "end"):
             return self._environment(text, match.start(), end, depth)
         if name in ("[", "("):
-            close = text.find("\\]" if name == "[" else "\\)", end)
+            mark = "\\]" if name == "[" else "\\)"
+            close = text.find(mark, end, end + MAX_FORMULA) if end <= _last(text, mark) else -1
             if close < 0:
                 return "", end
             return self._math(text[end:close], display=name == "["), close + 2
@@ -134,12 +145,12 @@ class _Converter:
 
     def _formula(self, text: str, start: int) -> tuple[str, int]:
         marks = "$$" if text.startswith("$$", start) else "$"
-        for match in _MATH_END.finditer(text, start + len(marks)):
+        paragraph_end = text.find("\n\n", start) if marks == "$" else -1  # a lone dollar begins no formula
+        last = min(len(text) if paragraph_end < 0 else paragraph_end, start + MAX_FORMULA)
+        for match in _MATH_END.finditer(text, start + len(marks), last):
             if match[0].startswith("$") and (marks == "$" or match[0] == "$$"):
                 end = match.start() + len(marks)
                 return self._math(text[start + len(marks) : match.start()], marks == "$$"), end
-            if marks == "$" and "\n\n" in text[start : match.start()]:
-                break  # a lone dollar: no formula goes over the end of a paragraph
         return "", start + len(marks)
 
     def _math(self, formula: str, display: bool) -> str:
@@ -161,7 +172,13 @@ class _Converter:
             return "", end
         if match[1] == "end":
             return "", match.end()
-        inner, close = _inside(text, match)
+        if match[2] in self._unclosed:
+            return "", match.end()
+        found = _inside(text, match)
+        if found is None:
+            self._unclosed.add(match[2])
+            return "", match.end()
+        inner, close = found
         name = match[2].strip().rstrip("*")
         return self._converted_environment(name, match[2], inner, depth), close
 
@@ -176,7 +193,7 @@ class _Converter:
             given = option(inner, 0)
             code = inner if given is None else inner[given[1] :]
             if name == "minted":
-                code = arguments(code, 0, 1)[1] and code[arguments(code, 0, 1)[1] :]
+                code = code[arguments(code, 0, 1)[1] :]
             return "\n\n" + self._hold("```\n" + code.strip("\n") + "\n```") + "\n\n"
         if name in DROPPED_ENVIRONMENTS:
             return ""
@@ -184,13 +201,13 @@ class _Converter:
             return self._table(inner, TABULARS[name], depth)
         if name in FIGURES:
             return "\n\n" + "\n\n".join(f"Figure: {each}" for each in self._captions(inner, depth)) + "\n\n"
+        if name in self._theorems:
+            return self._theorem(self._theorems[name], inner, depth)
         inner = inner[_behind_arguments(inner, name) :]
         if name in TABLES:
             return self._floating_table(inner, depth)
         if name in LISTS:
             return self._list(name, inner, depth)
-        if name in self._theorems:
-            return self._theorem(self._theorems[name], inner, depth)
         body = self.converted(inner, depth + 1)
         if name == "abstract":
             return f"\n\n## Abstract\n\n{body}\n\n"
@@ -214,7 +231,7 @@ class _Converter:
         captions = "\n\n".join(f"Table: {each}" for each in self._captions(inner, depth))
         rows = [
             self._converted_environment(
-                match[2].strip().rstrip("*"), match[2], _inside(inner, match)[0], depth + 1
+                match[2].strip().rstrip("*"), match[2], (_inside(inner, match) or ("", 0))[0], depth + 1
             )
             for match in _ENVIRONMENT.finditer(inner)
             if match[1] == "begin" and match[2].strip().rstrip("*") in TABULARS
@@ -315,21 +332,27 @@ _CITATION = "\x04"
 _NEWLINE = "\n"
 
 
-def _inside(text: str, begin: re.Match[str]) -> tuple[str, int]:
-    """What an environment holds, and where it ends; without an end, nothing."""
+@lru_cache(maxsize=32)
+def _last(text: str, mark: str) -> int:
+    """Where a mark stands last in a text."""
+    return text.rfind(mark)
+
+
+def _inside(text: str, begin: re.Match[str]) -> tuple[str, int] | None:
+    """What an environment holds, and where it ends; None if it does not."""
     depth = 0
     for match in _ENVIRONMENT.finditer(text, begin.start()):
         if match[2] == begin[2]:
             depth += 1 if match[1] == "begin" else -1
             if depth == 0:
                 return text[begin.end() : match.start()], match.end()
-    return "", begin.end()
+    return None
 
 
 def _behind_arguments(inner: str, name: str) -> int:
     position = 0
     if name not in ("itemize", "enumerate", "description") and (given := option(inner, 0)) is not None:
-        position = 0 if name in THEOREMS or inner[:1] == "\n" else given[1]
+        position = 0 if inner[:1] == "\n" else given[1]
     return arguments(inner, position, ENVIRONMENT_ARGUMENTS.get(name, 0))[1]
 
 
@@ -359,7 +382,7 @@ def _cells(row: str) -> list[str]:
 
 
 def _items(inner: str) -> list[str]:
-    """What stands behind each \\item of a list, but not of the lists in it."""
+    r"""What stands behind each \\item of a list, but not of the lists in it."""
     starts: list[tuple[int, int]] = []
     depth = 0
     for match in re.finditer(r"\\(begin|end)\s*\{[^{}]*\}|\\item(?![A-Za-z])", inner):
