@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from pipelines.sources.arxiv import ArxivConfig
 from pipelines.sources.code.git import GitConfig
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.hub import HubConfig
@@ -12,7 +13,7 @@ from pipelines.sources.python_environment import PythonEnvironmentConfig
 
 SourceConfig = Annotated[
     Annotated[
-        FilesConfig | GitConfig | HubConfig | PythonEnvironmentConfig,
+        ArxivConfig | FilesConfig | GitConfig | HubConfig | PythonEnvironmentConfig,
         Field(discriminator="reader"),
     ],
     BeforeValidator(expanded),
