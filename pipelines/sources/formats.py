@@ -130,7 +130,7 @@ def versions_of(files: Iterable[InputFile]) -> dict[str, Any]:
     """The versions of what reads these files, beside `VERSION`, for a source's identity."""
     suffixes = {suffix_of(file.path) for file in files}
     own_formats = UNITS.keys() - set(ARCHIVE_SUFFIXES)  # an archive may hold anything
-    return {} if suffixes <= own_formats else source_files.VERSIONS
+    return {} if suffixes <= own_formats else source_files.versions()
 
 
 def count_records(files: Iterable[InputFile]) -> CountRecords:

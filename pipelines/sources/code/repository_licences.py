@@ -9,11 +9,8 @@ from functools import lru_cache
 
 from pipelines.sources.code.attributes import folder_of
 from pipelines.sources.code.languages import code_suffix
-from pipelines.sources.licences import texts
 from pipelines.sources.licences.spdx import spdx_id, spdx_of_all
 from pipelines.sources.licences.texts import licence_of_text
-
-VERSIONS = {"licence_texts": texts.VERSION}
 
 MAX_LICENCE_BYTES = 200_000
 _NAME = re.compile(r"(?:MIT-|APACHE-)?(?:UN)?LICEN[CS]ES?(?:[-._].*)?|COPYING(?:[-._].*)?", re.IGNORECASE)
