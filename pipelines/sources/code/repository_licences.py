@@ -46,7 +46,7 @@ def _together(files: list[tuple[str, str]]) -> str:
     """The licence that several files of a folder say: LICENSE-MIT beside LICENSE-APACHE is a choice."""
     licences = list(dict.fromkeys(licence for _, licence in files))
     if len(licences) > 1 and all(_CHOICE.match(name) for name, _ in files):
-        return spdx_id(" OR ".join(f"({licence})" for licence in licences))
+        return spdx_id(" OR ".join(f"({each})" if " " in each else each for each in licences))
     return spdx_of_all(licences)
 
 
