@@ -139,7 +139,7 @@ def version_of(suffixes: set[str | None]) -> dict[str, Any]:
     if has_archives or ".pdf" in suffixes:
         found |= library_versions("pypdfium2")
     if has_archives or suffixes - UNITS.keys():
-        found |= source_files.VERSIONS
+        found |= source_files.versions()
     return found
 
 

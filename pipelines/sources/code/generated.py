@@ -1,7 +1,7 @@
 """Which files a program wrote: by their path, by what their first or last lines say, by the length of lines.
 
-The rules are those of github-linguist (`lib/linguist/generated.rb`), and one more: a mark near the top that
-says `@generated`, or generated and not to be edited, counts in every language.
+The rules are those of github-linguist (`lib/linguist/generated.rb`), and one more: a comment near the top
+that says `@generated`, or generated and not to be edited, counts in every language.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ _MARKS = (
     _mark(".yy .yyp", _FIRST, rb"^\d\.\d\.\d.+\|\{"),
 )
 _ANY_LANGUAGE = re.compile(
-    rb"(?i)^\W{0,6}(?:@generated\b|(?:\S+ ){0,9}?generated\b.*\bdo not (?:edit|modify)\b)"
+    rb"(?i)^\s*(?://+|/?\*+|#+|--+|;+|%+|<!--|\(\*|\"\"\")[ !*]*"
+    rb"(?:@generated\b|(?:\S+ ){0,9}?generated\b.*\bdo not (?:edit|modify)\b)"
 )
 _MARK_BYTES = 1_000
 

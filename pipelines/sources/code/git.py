@@ -30,12 +30,11 @@ from pipelines.sources.code.dependencies import Imports, imports_of, in_dependen
 from pipelines.sources.code.languages import language_called
 from pipelines.sources.code.objects import Entry, Repository, is_repository, opened
 from pipelines.sources.code.repository_licences import MAX_LICENCE_BYTES, Licences, is_licence_file
-from pipelines.sources.code.repository_licences import VERSIONS as LICENCE_VERSIONS
-from pipelines.sources.code.source_files import HEADER_CHARACTERS
+from pipelines.sources.code.vendored import is_vendored
 from pipelines.sources.content import Contents
 from pipelines.sources.fields import metadata_json
 from pipelines.sources.first_records import RECORDS, Refusals
-from pipelines.sources.licences.header import licence_of_header
+from pipelines.sources.licences import texts
 from pipelines.sources.licences.spdx import spdx_of_all
 from pipelines.sources.listing import printable
 from pipelines.sources.passed_over import PassedOver
@@ -45,20 +44,14 @@ from pipelines.sources.schema import PART_SCHEMA
 VERSION = 1
 """To be raised when the same commit gives other documents for a reason that no other version here tells."""
 
-VERSIONS = {
-    "version": VERSION,
-    "choice": choice.VERSION,
-    "generated": generated.VERSION,
-    **source_files.VERSIONS,
-    **LICENCE_VERSIONS,
-}
-
 MAX_DOCUMENT_BYTES = 16 << 20
 """With `document: repository` a larger repository becomes several documents, cut between files."""
 
 _THREADS = 8
-_LOOKED_INTO = 5  # repositories, for a preview
 _PREVIEW_BYTES = 1 << 20
+_LOOKED_INTO = 5
+_MOST_LOOKED_INTO = 50
+"""Pieces of so many bytes are looked into for a preview, and at most so many."""
 
 
 class GitConfig(SourceOptions):
@@ -69,6 +62,7 @@ class GitConfig(SourceOptions):
     commit: str = Field(default="HEAD", description="What is read: HEAD, a branch, a tag or a hash.")
     languages: tuple[str, ...] | None = Field(
         default=None,
+        min_length=1,
         description="Languages that are read, as github-linguist names them; default: all of programs and "
         "markup.",
     )
@@ -146,7 +140,15 @@ class GitSource(Source):
     def identity(self) -> dict[str, Any]:
         """Names and commits of the repositories, and what is chosen of them."""
         asked = self.config.model_dump(include={"languages", "documentation", "document", "order"})
-        versions = VERSIONS | ({"order": dependencies.VERSION} if self.config.order == "dependencies" else {})
+        versions = {
+            "version": VERSION,
+            "choice": choice.VERSION,
+            "generated": generated.VERSION,
+            "licence_texts": texts.VERSION,
+            **source_files.versions(),
+        }
+        if self.config.order == "dependencies":
+            versions["order"] = dependencies.VERSION
         found = [[each.name, each.commit] for each in self._repositories]
         return {
             "reader": "git",
@@ -188,23 +190,25 @@ class GitSource(Source):
 
     @override
     def preview(self) -> Preview:
-        """From the first files of some repositories, evenly spread."""
-        size = sys.maxsize if self.config.document == "repository" else _PREVIEW_BYTES
-        units = self.units(size)
-        looked_into = units[:: max(1, len(units) // _LOOKED_INTO)]
+        """From some pieces of the source, evenly spread, and further ones while they hold no document."""
+        units = self.units(sys.maxsize if self.config.document == "repository" else _PREVIEW_BYTES)
+        step = max(1, len(units) // _LOOKED_INTO)
         bad = Refusals()
-        tables = [PART_SCHEMA.empty_table()]
-        for unit in looked_into:
-            tables.extend(self.read(replace(unit, rows=min(RECORDS, unit.rows or RECORDS)), bad))
-        documents = pa.concat_tables(tables)
-        text = pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0
-        known = sum(unit.rows for unit in units if unit.rows is not None)
+        documents = PART_SCHEMA.empty_table()
+        seen = 0
+        for unit in [unit for first in range(step) for unit in units[first::step]][:_MOST_LOOKED_INTO]:
+            if documents.num_rows and seen >= _LOOKED_INTO * min(_PREVIEW_BYTES, unit.bytes):
+                break
+            documents = pa.concat_tables([documents, *self.read(unit, bad)])
+            seen += unit.bytes
         whole = sum(unit.bytes for unit in units)
+        text = pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0
+        rest = 1 if seen < whole else 0  # nobody knows what else there is
         return Preview(
-            documents,
+            documents.slice(0, RECORDS),
             tuple(bad.shown),
-            records=max(documents.num_rows, known or whole * documents.num_rows // max(1, text)),
-            text_bytes=whole if text else 0,
+            records=max(rest, whole * (documents.num_rows + bad.number) // max(1, seen)),
+            text_bytes=whole * text // max(1, seen),
             input_bytes=whole,
         )
 
@@ -217,11 +221,13 @@ class GitSource(Source):
         if self.config.document == "repository":
             part_bytes = sys.maxsize
         units: list[Unit] = []
+        mean = sum(sizes) // max(1, len(sizes))
         start = filled = 0
         for stop, size in enumerate(sizes, 1):
             filled += size
             if filled >= part_bytes or stop == len(sizes):
-                units.append(Unit(found.name, "git", start, stop, start, filled, content=found.commit))
+                unit = Unit(found.name, "git", start, stop, start, filled, content=found.commit)
+                units.append(replace(unit, mean_file=mean))
                 start, filled = stop, 0
         return units
 
@@ -317,7 +323,9 @@ class _Tree:
             if os.path.basename(entry.path) == ".gitattributes"
             and (text := self._text(entry, MAX_LICENCE_BYTES)) is not None
         )
-        self._licence_files = [entry for entry in entries if is_licence_file(entry.path)]
+        self._licence_files = [
+            entry for entry in entries if is_licence_file(entry.path) and not is_vendored(entry.path)
+        ]
         self.candidates: list[Entry] = []
         self.others: list[tuple[str, str]] = []
         """Kind and path of what is not read."""
@@ -438,7 +446,7 @@ class _Reading:
         self._quarantine.add(place, "", Reason.UNREADABLE, why, bytes=entry.size or self._unit.mean_file)
 
     def _licence(self, entry: Entry, source: SourceCode) -> str | None:
-        return licence_of_header(source.text.text[:HEADER_CHARACTERS]) or self._licences.of(entry.path)
+        return source_files.header_licence(source.text.text) or self._licences.of(entry.path)
 
     def _table(self, place: str, text: str, metadata: dict[str, Any], licence: str | None) -> pa.Table:
         return part_table(

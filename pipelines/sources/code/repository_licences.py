@@ -9,11 +9,8 @@ from functools import lru_cache
 
 from pipelines.sources.code.attributes import folder_of
 from pipelines.sources.code.languages import code_suffix
-from pipelines.sources.licences import texts
 from pipelines.sources.licences.spdx import spdx_id, spdx_of_all
 from pipelines.sources.licences.texts import licence_of_text
-
-VERSIONS = {"licence_texts": texts.VERSION}
 
 MAX_LICENCE_BYTES = 200_000
 _NAME = re.compile(r"(?:MIT-|APACHE-)?(?:UN)?LICEN[CS]ES?(?:[-._].*)?|COPYING(?:[-._].*)?", re.IGNORECASE)
@@ -49,7 +46,7 @@ def _together(files: list[tuple[str, str]]) -> str:
     """The licence that several files of a folder say: LICENSE-MIT beside LICENSE-APACHE is a choice."""
     licences = list(dict.fromkeys(licence for _, licence in files))
     if len(licences) > 1 and all(_CHOICE.match(name) for name, _ in files):
-        return spdx_id(" OR ".join(f"({licence})" for licence in licences))
+        return spdx_id(" OR ".join(f"({each})" if " " in each else each for each in licences))
     return spdx_of_all(licences)
 
 

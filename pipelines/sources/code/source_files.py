@@ -12,6 +12,7 @@ from pipelines.sources.code import content as content_rules
 from pipelines.sources.code import languages
 from pipelines.sources.code.content import decoded, is_binary
 from pipelines.sources.code.languages import language_of
+from pipelines.sources.code.table import linguist
 from pipelines.sources.compressed import broken, lost_behind, open_stream, split_compression
 from pipelines.sources.fields import FieldMap, line_position, metadata_json
 from pipelines.sources.licences import header
@@ -19,16 +20,20 @@ from pipelines.sources.licences.header import licence_of_header
 from pipelines.sources.lines import MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
 
-VERSIONS = {
-    "languages": languages.VERSION,
-    "character_sets": content_rules.VERSION,
-    "licence_headers": header.VERSION,
-}
-"""What decides the documents of source files."""
-
 FORMAT = "source file"
+HEADER_LINES = 60
 HEADER_CHARACTERS = 8_000
-"""Of a file so much is searched for a licence."""
+"""Of a file so much is searched for a licence: further down, code may speak of licences."""
+
+
+def versions() -> dict[str, Any]:
+    """What decides the documents of source files, for a source's identity."""
+    return {
+        "linguist": linguist()["linguist"],
+        "languages": languages.VERSION,
+        "character_sets": content_rules.VERSION,
+        "licence_headers": header.VERSION,
+    }
 
 
 def source_file_units(file: InputFile, part_bytes: int) -> list[Unit]:
@@ -57,8 +62,14 @@ def read_source_file(
             [document_id(labels, f"{file.path}:0")],
             [text],
             [metadata_json({"path": file.path, **metadata})],
-            licenses=[licence_of_header(text[:HEADER_CHARACTERS])],
+            licenses=[header_licence(text)],
         )
+
+
+def header_licence(text: str) -> str | None:
+    """The licence that the first lines of a source file name."""
+    lines = text[:HEADER_CHARACTERS].split("\n", HEADER_LINES)[:HEADER_LINES]
+    return licence_of_header("\n".join(lines))
 
 
 def document_id(labels: Labels, place: str) -> str:

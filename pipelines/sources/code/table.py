@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 PATH = Path(__file__).with_name("linguist.json")
-"""Made by `make_table.py`."""
+"""Made by `benchmarks/linguist_table.py`."""
 
 
 @cache

@@ -16,6 +16,14 @@ def is_documentation(path: str) -> bool:
     return _pattern("documentation").search(path) is not None
 
 
+_BEGINS_A_NAME = "(^|/)"
+
+
 @cache
 def _pattern(table: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in linguist()[table]), re.MULTILINE)
+    """All patterns of a table as one; most begin a name, and are only tried where a name begins."""
+    named = [pattern for pattern in linguist()[table] if pattern.startswith(_BEGINS_A_NAME)]
+    others = [pattern for pattern in linguist()[table] if pattern not in named]
+    after = "|".join(f"(?:{pattern.removeprefix(_BEGINS_A_NAME)})" for pattern in named)
+    anywhere = "|".join(f"(?:{pattern})" for pattern in others)
+    return re.compile(f"(?:^|/)(?:{after})|{anywhere}", re.MULTILINE)

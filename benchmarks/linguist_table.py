@@ -1,7 +1,7 @@
 """Makes `linguist.json` from a checkout of github-linguist.
 
-`python -m pipelines.sources.code.make_table FOLDER`. The patterns are Ruby's, rewritten for Python's
-`re`. A rule that cannot be written so is left out and named.
+`python -m benchmarks.linguist_table FOLDER`. The patterns are Ruby's, rewritten for `re`. A rule that
+cannot be written so is left out and named.
 """
 
 import re
