@@ -43,6 +43,11 @@ class Structures:
     def __init__(self) -> None:
         self._blocks: list[str] = []
 
+    @property
+    def are_any(self) -> bool:
+        """Whether there is a block."""
+        return bool(self._blocks)
+
     def take(self, tree: Any, kinds: Sequence[Kind]) -> None:
         """Put words between marks in the place of what is to be kept; changes the tree."""
         if "formulas" in kinds:
