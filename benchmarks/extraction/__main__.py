@@ -4,9 +4,9 @@
 
 FOLDER is a checkout of scrapinghub/article-extraction-benchmark, of WCXB (Murrough-Foley/
 web-content-extraction-benchmark), `bench/data` of ccprocessor/llm-webkit-mirror, or a folder with
-WebMainBench's .jsonl files. Each extractor runs twice, as it is and with what `keep` keeps. Of words: precision, recall, F1;
-pages a second, of one process. Of pages with code, tables or formulas: similarity of fenced code, lines of code
-kept, F1 of cells, similarity of formulas, formulas kept.
+WebMainBench's .jsonl files. Each extractor runs twice, as it is and with what `keep` keeps. Of words:
+precision, recall, F1; pages a second, of one process. Of pages with code, tables or formulas: similarity of
+fenced code, lines of code kept, F1 of cells, similarity of formulas, formulas kept.
 """
 
 import argparse

@@ -76,7 +76,7 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
         "a.jsonl",
         "x.bin",
         "sub/Y.BIN",
-        "crawl.warc.gz",
+        "disk.img.gz",
         "all.parquet.gz",
         "Makefile",
         ".hidden.bin",
@@ -86,9 +86,10 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
     (tmp_path / "gone.png").symlink_to("/nonexistent.png")
     assert source(tmp_path).passed_over() == [
         PassedOver(".bin", 2, "sub/Y.BIN"),
+        PassedOver(".img.gz", 1, "disk.img.gz"),
         PassedOver(".parquet.gz", 1, "all.parquet.gz"),
         PassedOver(".png", 1, "gone.png"),
-        PassedOver(".warc.gz", 1, "crawl.warc.gz"),
+        PassedOver(".warc.gz", 1, "disk.img.gz"),
         PassedOver("link to a folder around it", 1, "round"),
         PassedOver("no suffix", 1, "Makefile"),
         PassedOver("pipe or device", 1, "pipe.jsonl"),
