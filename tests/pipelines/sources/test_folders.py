@@ -89,7 +89,6 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
         PassedOver(".img.gz", 1, "disk.img.gz"),
         PassedOver(".parquet.gz", 1, "all.parquet.gz"),
         PassedOver(".png", 1, "gone.png"),
-        PassedOver(".warc.gz", 1, "disk.img.gz"),
         PassedOver("link to a folder around it", 1, "round"),
         PassedOver("no suffix", 1, "Makefile"),
         PassedOver("pipe or device", 1, "pipe.jsonl"),
