@@ -46,6 +46,8 @@ from pipelines.sources.licences import header as licence_headers
 from pipelines.sources.licences import spdx, templates
 from pipelines.sources.licences import texts as licence_texts
 from pipelines.sources.schema import PART_SCHEMA
+from pipelines.sources.web import read as read_pages
+from pipelines.sources.web.options import Pages
 from pipelines.stages import hash_sampling
 from pipelines.stages.contamination import item_texts, semantic
 from pipelines.synthesis import chunks
@@ -365,6 +367,30 @@ OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER T
 OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE."""
 
 
+def _web_pages() -> Any:
+    """Documents and bad records of an archive, and a file of HTML in another charset."""
+    body = "<title>T</title><p>жук</p><pre>a\nb</pre><table><tr><td>1<td>2<tr><td>3<td>4</table>"
+    response = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + body.encode()
+    head = "WARC/1.0\r\nWARC-Type: {}\r\nContent-Type: application/http\r\nContent-Length: {}\r\n\r\n"
+    records = [
+        head.format(kind, len(response) + more).encode() + response + b"\r\n\r\n"
+        for kind, more in (("request", 0), ("response", 0), ("response", 9))
+    ]
+    math = '<p><script type="math/tex">x</script></p>'
+    contents = {"a.warc": b"".join(records), "b.html": (body + math).encode("cp1251")}
+    rows = []
+    with TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            (Path(folder) / name).write_bytes(content)
+            config = FilesConfig(reader="files", path=name, pages=Pages(extractor="whole_page"))
+            source = config.build("s", Path(folder))
+            quarantine = Quarantine()
+            for unit in source.units(1000):
+                rows += [table.to_pylist() for table in source.read(unit, quarantine)]
+            rows.append([[row.reason for row in quarantine.rows], quarantine.no_documents])
+    return rows
+
+
 def _python_code() -> Any:
     module = python_code.parse_python(CODE)
     assert module is not None
@@ -658,6 +684,7 @@ KERNELS: dict[str, Kernel] = {
         Kernel("shard format", "mixers/shard_index.py", shard_index.FORMAT_VERSION, _shards),
         _module("files", formats, _files),
         _module("sampling", limit, _sampling),
+        _module("web pages", read_pages, _web_pages),
         _module("python environment", python_environment, _python_code),
         _module("licence classes", licence_classes, lambda: [licence_classes.class_of(id) for id in CLASSED]),
         _module("programming languages", languages, _programming_languages),

@@ -25,7 +25,7 @@ MOST_COLUMNS = 100
 _BEGIN, _WORDS, _END = "\U00014644", "\U00014645", "\U00014646"
 """Anatolian hieroglyphs: letters, as extractors drop what cannot be printed."""
 _MARKS = re.compile(f"[{_BEGIN}{_WORDS}{_END}]")
-_MARKED = re.compile(f"{_BEGIN}([0-9]{{1,9}}){_WORDS}[^{_BEGIN}{_WORDS}{_END}]*{_END}")
+_MARKED = re.compile(f"(\n*){_BEGIN}([0-9]{{1,9}}){_WORDS}[^{_BEGIN}{_WORDS}{_END}]*{_END}(\n*)")
 _MAY_HAVE: dict[Kind, re.Pattern[str]] = {
     "code": re.compile(r"<(?:pre|code)\b", re.IGNORECASE),
     "tables": re.compile(r"<table\b", re.IGNORECASE),
@@ -43,6 +43,11 @@ class Structures:
     def __init__(self) -> None:
         self._blocks: list[str] = []
 
+    @property
+    def are_any(self) -> bool:
+        """Whether there is a block."""
+        return bool(self._blocks)
+
     def take(self, tree: Any, kinds: Sequence[Kind]) -> None:
         """Put words between marks in the place of what is to be kept; changes the tree."""
         if "formulas" in kinds:
@@ -55,7 +60,12 @@ class Structures:
     def put_back(self, text: str) -> str:
         """The text with the blocks in the place of their words, each once."""
         left = dict(enumerate(self._blocks))
-        return _MARKS.sub("", _MARKED.sub(lambda match: left.pop(int(match[1]), ""), text))
+
+        def block(match: re.Match[str]) -> str:
+            found = left.pop(int(match[2]), "")
+            return found if found.startswith("\n") else f"{match[1]}{found}{match[3]}"
+
+        return _MARKS.sub("", _MARKED.sub(block, text))
 
     def _mark(self, block: str, words: str) -> str:
         self._blocks.append(block)

@@ -38,13 +38,12 @@ def write_frame(stream: IO[bytes], data: bytes) -> None:
 
 def main() -> None:
     """Extract pages until there are no more."""
-    from pipelines.sources.web.extractors.page import Page
     from pipelines.sources.web.extractors.registry import EXTRACTORS
 
     settings = orjson.loads(sys.argv[1])
     frames, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    extract = EXTRACTORS[settings["extractor"]].extract
-    extract(Page("<html><body><p>What is imported late is imported now.</p></body></html>", settings["keep"]))
+    extractor, keep = EXTRACTORS[settings["extractor"]], settings["keep"]
+    extractor.text("<html><body><p>What is imported late is imported now.</p></body></html>", keep)
     resource.setrlimit(resource.RLIMIT_AS, (settings["memory"], settings["memory"]))
     write_frame(answers, READY)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -54,7 +53,7 @@ def main() -> None:
         for html in orjson.loads(frame):
             signal.setitimer(signal.ITIMER_PROF, settings["seconds"])
             try:
-                answer = b"t" + extract(Page(html, settings["keep"])).encode("utf-8", "replace")
+                answer = b"t" + extractor.text(html, keep).encode("utf-8", "replace")
             except Exception as error:
                 answer = b"e" + type(error).__name__.encode()
             signal.setitimer(signal.ITIMER_PROF, 0)

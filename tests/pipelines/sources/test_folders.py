@@ -76,7 +76,7 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
         "a.jsonl",
         "x.bin",
         "sub/Y.BIN",
-        "crawl.pcap.gz",
+        "disk.img.gz",
         "all.parquet.gz",
         "unnamed",
         ".hidden.bin",
@@ -86,8 +86,8 @@ def test_files_that_are_not_read_are_counted_by_kind(tmp_path):
     (tmp_path / "gone.png").symlink_to("/nonexistent.png")
     assert source(tmp_path).passed_over() == [
         PassedOver(".bin", 2, "sub/Y.BIN"),
+        PassedOver(".img.gz", 1, "disk.img.gz"),
         PassedOver(".parquet.gz", 1, "all.parquet.gz"),
-        PassedOver(".pcap.gz", 1, "crawl.pcap.gz"),
         PassedOver(".png", 1, "gone.png"),
         PassedOver("link to a folder around it", 1, "round"),
         PassedOver("no suffix", 1, "unnamed"),

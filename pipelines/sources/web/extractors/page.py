@@ -22,7 +22,10 @@ class Page:
         """The page as text."""
         from lxml import html
 
-        return str(html.tostring(self.tree, encoding="unicode")) if self._kinds else self._html
+        if not self._kinds:
+            return self._html
+        tree = self.tree
+        return str(html.tostring(tree, encoding="unicode")) if self._structures.are_any else self._html
 
     @cached_property
     def tree(self) -> Any:

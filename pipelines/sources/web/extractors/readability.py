@@ -2,8 +2,11 @@
 
 from pipelines.sources.web.extractors.page import Page
 from pipelines.sources.web.extractors.whole_page import text_of
+from pipelines.sources.web.structure import KINDS, Kind
 
 LIBRARIES = ("readability-lxml", "Resiliparse", "lxml")
+LOSES: tuple[Kind, ...] = KINDS
+"""What it loses unless it is kept for it."""
 
 
 def extract(page: Page) -> str:

@@ -6,8 +6,11 @@ As ReaderLM-v2 (Wang et al. 2025) and MinerU-HTML (Liu et al. 2025) cut it befor
 from typing import Any
 
 from pipelines.sources.web.extractors.page import Page
+from pipelines.sources.web.structure import Kind
 
 LIBRARIES = ("lxml",)
+LOSES: tuple[Kind, ...] = ()
+"""What it loses unless it is kept for it."""
 _DROPPED = tuple("script style noscript template svg iframe link meta object embed canvas".split())
 _KEPT_ATTRIBUTES = ("class", "id", "href", "alt", "colspan", "rowspan", "type", "encoding")
 _LONGEST_ATTRIBUTE = 200

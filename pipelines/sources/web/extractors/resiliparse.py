@@ -1,8 +1,11 @@
 """Resiliparse (Bevendorff et al. 2018), as DCLM uses it (Li et al. 2024): the main text, no links."""
 
 from pipelines.sources.web.extractors.page import Page
+from pipelines.sources.web.structure import KINDS, Kind
 
 LIBRARIES = ("Resiliparse", "lxml")
+LOSES: tuple[Kind, ...] = KINDS
+"""What it loses unless it is kept for it."""
 
 
 def extract(page: Page) -> str:

@@ -4,8 +4,11 @@ Paragraphs that recur are looked for within a page only, so that a page's text d
 """
 
 from pipelines.sources.web.extractors.page import Page
+from pipelines.sources.web.structure import Kind
 
 LIBRARIES = ("trafilatura", "jusText", "lxml")
+LOSES: tuple[Kind, ...] = ("code", "formulas")
+"""What it loses unless it is kept for it."""
 _REMEMBERED = 4096
 """Paragraphs of a page: as many as trafilatura remembers of all."""
 

@@ -1,8 +1,11 @@
 """All visible text of a page: the baseline that any extractor of main text must beat."""
 
 from pipelines.sources.web.extractors.page import Page
+from pipelines.sources.web.structure import KINDS, Kind
 
 LIBRARIES = ("Resiliparse", "lxml")
+LOSES: tuple[Kind, ...] = KINDS
+"""What it loses unless it is kept for it."""
 
 
 def extract(page: Page) -> str:

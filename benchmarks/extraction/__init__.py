@@ -1,0 +1,1 @@
+"""How well extractors find the text, code, tables and formulas of real pages, and how fast."""
