@@ -37,8 +37,9 @@ from pipelines.sources.first_records import Refusals
 from pipelines.sources.kinds import unread_suffix
 from pipelines.sources.latex import paper as latex
 from pipelines.sources.latex.project import NoPaper
+from pipelines.sources.limit import Cut
 from pipelines.sources.lines import MAX_RECORD_BYTES
-from pipelines.sources.listing import InputFile, list_files, printable, root_of
+from pipelines.sources.listing import InputFile, list_files, location_of, printable
 from pipelines.sources.passed_over import PassedOver, count_passed_over, describe
 from pipelines.sources.preview import Preview
 from pipelines.sources.schema import PART_SCHEMA
@@ -122,7 +123,12 @@ class ArxivSource(Source):
     def identity(self) -> dict[str, Any]:
         files = [[file.path, file.size, file.version] for file in self.files]
         versions = {"arxiv": VERSION, "latex": latex.VERSION, "archives": archives.VERSION}
-        return {"reader": _FORMAT, "version": versions | library_versions("pylatexenc"), "files": files}
+        return {
+            "reader": _FORMAT,
+            "version": versions | library_versions("pylatexenc"),
+            "files": files,
+            **self.config.sampling(),
+        }
 
     @override
     def size(self) -> int:
@@ -131,8 +137,13 @@ class ArxivSource(Source):
     @override
     def units(self, part_bytes: int) -> list[Unit]:
         """A unit a file."""
-        units = (Unit(file.path, _FORMAT, 0, file.size, 0, file.size) for file in self.files)
-        return self.config.limited(units, self._count)
+
+        def cut(file: InputFile) -> Cut:
+            unit = Unit(file.path, _FORMAT, 0, file.size, 0, file.size, content=file.version)
+            return lambda part_bytes: [unit]
+
+        cuts = {file.path: cut(file) for file in self.files}
+        return self.config.limited(cuts, sum(file.size for file in self.files), part_bytes, self._count)
 
     def _count(self, unit: Unit) -> int:
         """Papers, those that cannot be read among them."""
@@ -161,7 +172,8 @@ class ArxivSource(Source):
             )
 
     def _packed(self, unit: Unit, quarantine: Quarantine) -> Iterator[_Packed]:
-        file = InputFile(unit.file, f"{root_of(self.pattern, self.folder)}/{unit.file}", unit.bytes)
+        location = location_of(unit.file, self.pattern, self.folder)
+        file = InputFile(unit.file, location, unit.bytes, unit.content)
         try:
             with file.open() as raw:
                 if _arxiv_id(file.path) is None and file.path.lower().endswith(".tar"):
