@@ -68,7 +68,8 @@ class GivenFiles(Source):
         """Name, size and content of each file; where it lies does not matter."""
         files = [[file.path, file.size, file.version] for file in self._identified]
         messages = {"messages": self.messages} if self.messages else {}
-        return {"version": formats.VERSION, "files": files, **messages}
+        versions = formats.versions_of(self._identified)
+        return {"version": formats.VERSION, **versions, "files": files, **messages}
 
     @override
     def size(self) -> int:
