@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.execution.manifest import read_manifest
+from pipelines.execution.output import read_arrow
 from tests.pipelines.corpus import document
 
 
@@ -80,7 +81,7 @@ def test_the_new_is_compared_with_itself_and_with_what_was_kept(run):
     where, _ = run
     new = verdicts(where, "documents-1", "new")
     reasons = dict(zip(new["doc_id"], new["reason"], strict=True))
-    assert [reasons[f"new/{n}"] for n in range(30)].count(None) >= 29
+    assert [reasons[f"new/{n}"] for n in range(4, 30)].count(None) == 26
     assert {reasons[f"new/{n}"] for n in range(30, 35)} == {"near duplicate"}
     assert all(
         doc_id is None or doc_id.startswith("old/")
@@ -94,7 +95,7 @@ def test_the_new_is_compared_with_itself_and_with_what_was_kept(run):
 def test_no_text_of_the_old_is_verified_against_the_old(run):
     where, _ = run
     (folder,) = where.glob("stages/candidates-documents-1-*")
-    pairs = pl.read_ipc(folder / "pairs.arrow", memory_map=False)
+    pairs = pl.DataFrame(pl.from_arrow(read_arrow(folder / "pairs.arrow")))
     old = 42
     assert ((pairs["a"] >= old) | (pairs["b"] >= old)).all()
 

@@ -83,7 +83,7 @@ def test_files_of_languages_without_known_imports_keep_their_order():
     assert ordered(files, "SQL") == ["a.sql", "b.sql"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=30))
 def test_every_file_stands_once_and_in_order_where_there_is_no_circle(edges):
     files = {f"m{n}.py": "" for n in range(8)}

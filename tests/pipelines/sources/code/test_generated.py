@@ -1,7 +1,7 @@
 """Files that a program wrote, and such that look like it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.sources.code.generated import MINIFIED_LINE, generated_kind
@@ -54,6 +54,7 @@ def test_written_by_people(path, text):
     assert generated_kind(path, text.encode()) is None
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(1, 5))
 def test_minified_are_scripts_and_styles_with_long_lines_in_the_mean(length, lines):
     content = b"\n".join([b"x" * length] * lines)
@@ -62,6 +63,7 @@ def test_minified_are_scripts_and_styles_with_long_lines_in_the_mean(length, lin
     assert generated_kind("a.py", content) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.binary(max_size=400))
 def test_any_file_is_judged(path, content):
     assert generated_kind(path, content) in (None, "generated", "minified")

@@ -1,7 +1,7 @@
 """The programming language of a file, and whether what it holds is text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.sources.code.languages import code_suffix, language_called, language_of
@@ -44,6 +44,7 @@ def test_the_language_of_a_file(path, text, name):
     assert (found and found.name) == name
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.binary(max_size=300))
 def test_any_path_and_content_has_a_language_that_linguist_knows_or_none(path, content):
     found = language_of(path, content)
