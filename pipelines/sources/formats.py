@@ -39,7 +39,7 @@ Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
 Count = Callable[[InputFile], int]
 
-VERSION = 4
+VERSION = 5
 """To be raised when the same files give other documents."""
 
 UNITS: dict[str, Units] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,11 +30,19 @@ from filters.quality.signals import FAMILIES, compute_signals
 from mixers import plan, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
-from pipelines.sources import benchmarks, formats, limit, python_code, python_environment
+from pipelines.sources import (
+    benchmarks,
+    formats,
+    limit,
+    python_code,
+    python_environment,
+    software_heritage,
+)
 from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.remote.cache import BlobCache
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.stages import hash_sampling
 from pipelines.stages.contamination import item_texts, semantic
@@ -284,6 +293,18 @@ def _sampling() -> Any:
     total = sum(40 * file * 500 for file in range(99))
     limits = [limit.Limit(documents=777), limit.Limit(bytes=10**6), limit.Limit(bytes=total // 2)]
     return [list(map(str, each.sample(files, total, 10**6, len))) for each in limits]
+
+
+def _contents() -> Any:
+    """Records of The Stack v2 with their texts, from blobs that are in the cache already."""
+    ids = ["a" * 40, "b" * 40, "c" * 40]
+    blobs = [gzip.compress("é".encode("latin-1")), b"damaged", gzip.compress(b"\xff")]
+    rows = [(n, -1, -1, 9, {"blob_id": blob_id, "src_encoding": "latin-1"}) for n, blob_id in enumerate(ids)]
+    with TemporaryDirectory() as folder:
+        cache = BlobCache(Path(folder), 10**6)
+        for blob_id, blob in zip(ids, blobs, strict=True):
+            cache.put(blob_id, blob)
+        return list(map(str, software_heritage.SoftwareHeritage(cache).complete(rows)))
 
 
 def _files() -> Any:
@@ -537,6 +558,7 @@ KERNELS: dict[str, Kernel] = {
         Kernel("shard format", "mixers/shard_index.py", shard_index.FORMAT_VERSION, _shards),
         _module("files", formats, _files),
         _module("sampling", limit, _sampling),
+        _module("contents of Software Heritage", software_heritage, _contents),
         _module("python environment", python_environment, _python_code),
         _module("questions from docstrings", docstring_qa, _questions),
         _module("pieces of texts", chunks, lambda: [chunk_spans(text, 200) for text in (*TEXTS, CODE)]),
