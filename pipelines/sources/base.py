@@ -350,7 +350,7 @@ class SourceOptions(BaseModel):
         default=None, description="Language of documents that do not name theirs, e.g. ru."
     )
     license: str | None = Field(
-        default=None, description="License of documents that do not name theirs, e.g. odc-by."
+        default=None, description="License of documents that do not name theirs, e.g. ODC-By-1.0."
     )
     priority: int = Field(
         default=0, description="Which copy of a duplicate stays: that of the highest priority."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import os
 import subprocess
@@ -31,7 +32,14 @@ from filters.quality.signals import FAMILIES, compute_signals
 from mixers import plan, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
-from pipelines.sources import benchmarks, formats, limit, python_code, python_environment
+from pipelines.sources import (
+    benchmarks,
+    formats,
+    limit,
+    python_code,
+    python_environment,
+    software_heritage,
+)
 from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.code import choice, dependencies, generated, git, languages
 from pipelines.sources.code import content as source_text
@@ -45,6 +53,7 @@ from pipelines.sources.licences import classes as licence_classes
 from pipelines.sources.licences import header as licence_headers
 from pipelines.sources.licences import spdx, templates
 from pipelines.sources.licences import texts as licence_texts
+from pipelines.sources.remote.cache import BlobCache
 from pipelines.sources.schema import PART_SCHEMA
 from pipelines.sources.web import read as read_pages
 from pipelines.sources.web.options import Pages
@@ -296,6 +305,18 @@ def _sampling() -> Any:
     total = sum(40 * file * 500 for file in range(99))
     limits = [limit.Limit(documents=777), limit.Limit(bytes=10**6), limit.Limit(bytes=total // 2)]
     return [list(map(str, each.sample(files, total, 10**6, len))) for each in limits]
+
+
+def _contents() -> Any:
+    """Records of The Stack v2 with their texts, from blobs that are in the cache already."""
+    ids = ["a" * 40, "b" * 40, "c" * 40]
+    blobs = [gzip.compress("é".encode("latin-1")), b"damaged", gzip.compress(b"\xff")]
+    rows = [(n, -1, -1, 9, {"blob_id": blob_id, "src_encoding": "latin-1"}) for n, blob_id in enumerate(ids)]
+    with TemporaryDirectory() as folder:
+        cache = BlobCache(Path(folder), 10**6)
+        for blob_id, blob in zip(ids, blobs, strict=True):
+            cache.put(blob_id, blob)
+        return list(map(str, software_heritage.SoftwareHeritage(cache).complete(rows)))
 
 
 def _files() -> Any:
@@ -685,6 +706,7 @@ KERNELS: dict[str, Kernel] = {
         _module("files", formats, _files),
         _module("sampling", limit, _sampling),
         _module("web pages", read_pages, _web_pages),
+        _module("contents of Software Heritage", software_heritage, _contents),
         _module("python environment", python_environment, _python_code),
         _module("licence classes", licence_classes, lambda: [licence_classes.class_of(id) for id in CLASSED]),
         _module("programming languages", languages, _programming_languages),

@@ -31,6 +31,7 @@ def loaded(*arguments: object) -> set[str]:
         (["--version"], ARRAYS + EXECUTORS + TRAINING),
         (["recipe", "list"], ARRAYS + EXECUTORS + TRAINING),
         (["recipe", "show", "quickstart"], ARRAYS + EXECUTORS + TRAINING),
+        (["recipe", "sources"], ARRAYS + EXECUTORS + TRAINING),
         (["recipe", "validate", "quickstart"], EXECUTORS + TRAINING),
     ],
 )
