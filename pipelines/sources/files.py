@@ -24,7 +24,7 @@ from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .arrow, .jsonl, .json, .csv, .tsv, .txt, .md, also compressed."""
+    """Files, folders and globs: tables, text, books, papers, archives of them, also compressed."""
 
     reader: Literal["files"]
     path: str = Field(

@@ -203,10 +203,10 @@ class _Meter(io.RawIOBase, BinaryIO):
 
 
 def _look_into_archive(file: InputFile, unit: Unit, field_map: FieldMap) -> _Look:
-    """The first members of an archive: no more of it is read than its first records need."""
+    """The first members of an archive: of a large one about a window, or more until there is a document."""
     meter = _Meter()
     metered = _Metered(file.path, file.location, file.size, meter=meter)
-    documents, bad = _read(file, metered, replace(unit, rows=RECORDS), field_map)
+    documents, bad = _read(file, metered, unit, field_map)
     found = _Amount(
         max(1, documents.num_rows + bad.number),
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
@@ -238,7 +238,10 @@ def _read(file: InputFile, front: InputFile, unit: Unit, field_map: FieldMap) ->
     bad = Refusals(file.path if isinstance(front, _Front) else "")
     tables: list[pa.Table] = []
     try:
-        tables.extend(FORMATS[unit.format].read(front, unit, field_map, bad))
+        for table in FORMATS[unit.format].read(front, unit, field_map, bad):
+            tables.append(table)
+            if isinstance(front, _Metered) and front.meter.read_bytes > WINDOW_BYTES:
+                break
     except _Enough:
         pass
     except PermissionError:

@@ -69,9 +69,9 @@ def test_nothing_matches(tmp_path, path, hint):
 
 
 def test_no_readable_file(tmp_path):
-    (tmp_path / "scan.pdf").write_bytes(b"%PDF")
+    (tmp_path / "scan.png").write_bytes(b"%PDF")
     source = FilesConfig(reader="files", path=".").build("s", tmp_path)
-    with pytest.raises(UserError, match=r"scan\.pdf") as error:
+    with pytest.raises(UserError, match=r"scan\.png") as error:
         source.identity()
     assert ".parquet" in error.value.hint
 

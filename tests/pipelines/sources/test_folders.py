@@ -62,11 +62,11 @@ def test_what_is_asked_for_by_its_name_is_read(tmp_path, path):
 
 
 def test_a_folder_that_holds_only_what_is_about_the_data(tmp_path):
-    write(tmp_path, "README.md", "scan.pdf")
+    write(tmp_path, "README.md", "scan.png")
     with pytest.raises(UserError, match="no file to read") as error:
         _ = source(tmp_path).files
     assert "README (1, e.g. README.md)" in error.value.hint
-    assert ".pdf (1, e.g. scan.pdf)" in error.value.hint
+    assert ".png (1, e.g. scan.png)" in error.value.hint
     assert ".parquet" in error.value.hint
 
 
