@@ -96,12 +96,14 @@ class HubSource(Source):
         """The dataset and its commit, None while it is unknown; of a folder its files."""
         part: dict[str, Any] = {
             "reader": "hub",
-            "version": formats.version_of(formats.UNITS),
+            "version": formats.VERSION,
             "subset": self.config.subset,
             "split": self.config.split,
         }
         if self.folder is not None:
-            return part | {"files": [[file.path, file.size, file.version] for file in self._files]}
+            version = formats.version_of(file.path for file in self._files)
+            files = [[file.path, file.size, file.version] for file in self._files]
+            return part | {"version": version, "files": files}
         return part | {
             "dataset": self.config.dataset,
             "data_dir": self.config.data_dir,

@@ -5,6 +5,7 @@ import io
 import tarfile
 import zipfile
 
+import fsspec
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -214,3 +215,15 @@ def test_plans_look_at_the_first_members(tmp_path):
         preview = FilesConfig(reader="files", path=str(folder)).build("s", tmp_path).preview()
         assert preview.documents.num_rows == 20 and not preview.refused
         assert preview.records > 20
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.zst"])
+def test_archives_are_read_where_they_lie(suffix, tmp_path):
+    remote = fsspec.filesystem("memory")
+    with remote.open(f"/shelf/a{suffix}", "wb") as file:
+        file.write(packed(MEMBERS, suffix))
+    try:
+        reading = Reading(FilesConfig(reader="files", path="memory://shelf").build("s", tmp_path))
+    finally:
+        remote.rm("/shelf", recursive=True)
+    assert reading.texts == TEXTS and reading.quarantine == []
