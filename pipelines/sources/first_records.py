@@ -183,6 +183,8 @@ class _Meter(io.RawIOBase, BinaryIO):
 
     raw: BinaryIO
     read_bytes = 0
+    is_cut = False
+    """Whether it was not read to its end."""
 
     @override
     def seek(self, position: int, whence: int = 0, /) -> int:
@@ -211,7 +213,7 @@ def _look_into_archive(file: InputFile, unit: Unit, field_map: FieldMap) -> _Loo
         max(1, documents.num_rows + bad.number),
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
     )
-    share = min(1.0, max(1, meter.read_bytes) / file.size)
+    share = min(1.0, meter.read_bytes / file.size) if meter.is_cut else 1.0
     amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
     return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
 
@@ -241,9 +243,10 @@ def _read(file: InputFile, front: InputFile, unit: Unit, field_map: FieldMap) ->
         for table in FORMATS[unit.format].read(front, unit, field_map, bad):
             tables.append(table)
             if isinstance(front, _Metered) and front.meter.read_bytes > WINDOW_BYTES:
-                break
+                raise _Enough
     except _Enough:
-        pass
+        assert isinstance(front, _Metered), "only archives are read in this way"
+        front.meter.is_cut = True
     except PermissionError:
         bad.add(file.path, "", Reason.PERMISSION)
     except (OSError, pa.ArrowInvalid) as error:
