@@ -23,7 +23,7 @@ from pipelines.sources.preview import Preview
 
 
 class FilesConfig(RecordOptions):
-    """Files, folders and globs: .parquet, .arrow, .jsonl, .csv, .txt, .warc, .html and others, compressed."""
+    """Files, folders and globs: tables, text, pages, books, papers, code, archives; also compressed."""
 
     reader: Literal["files"]
     path: str = Field(

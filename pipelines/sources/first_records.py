@@ -186,6 +186,8 @@ class _Meter(io.RawIOBase, BinaryIO):
 
     raw: BinaryIO
     read_bytes = 0
+    is_cut = False
+    """Whether it was not read to its end."""
 
     @override
     def seek(self, position: int, whence: int = 0, /) -> int:
@@ -206,15 +208,15 @@ class _Meter(io.RawIOBase, BinaryIO):
 
 
 def _look_into_archive(file: InputFile, unit: Unit, field_map: FieldMap) -> _Look:
-    """The first members of an archive: no more of it is read than its first records need."""
+    """The first members of an archive: of a large one about a window, or more until there is a document."""
     meter = _Meter()
     metered = _Metered(file.path, file.location, file.size, meter=meter)
-    documents, bad = _read(file, metered, replace(unit, rows=RECORDS), field_map)
+    documents, bad = _read(file, metered, unit, field_map)
     found = _Amount(
         max(1, documents.num_rows + bad.number),
         pc.sum(pc.binary_length(documents.column("text"))).as_py() or 0,
     )
-    share = min(1.0, max(1, meter.read_bytes) / file.size)
+    share = min(1.0, meter.read_bytes / file.size) if meter.is_cut else 1.0
     amount = replace(found.times(1 / share), unit_bytes=unit.bytes, stored=file.size)
     return _Look(documents, bad.shown, amount, unit.format, bad.recognised)
 
@@ -244,9 +246,13 @@ def _read(file: InputFile, front: InputFile, unit: Unit, field_map: FieldMap) ->
     bad = Refusals(file.path if isinstance(front, _Front) else "")
     tables: list[pa.Table] = []
     try:
-        tables.extend(FORMATS[unit.format].read(front, unit, field_map, bad))
+        for table in FORMATS[unit.format].read(front, unit, field_map, bad):
+            tables.append(table)
+            if isinstance(front, _Metered) and front.meter.read_bytes > WINDOW_BYTES:
+                raise _Enough
     except _Enough:
-        pass
+        assert isinstance(front, _Metered), "only archives are read in this way"
+        front.meter.is_cut = True
     except PermissionError:
         bad.add(file.path, "", Reason.PERMISSION)
     except (OSError, pa.ArrowInvalid) as error:

@@ -106,7 +106,9 @@ class HubSource(Source):
             "split": self.config.split,
         }
         if self.folder is not None:
-            return part | {"files": [[file.path, file.size, file.version] for file in self._files]}
+            version = formats.version_of(file.path for file in self._files)
+            files = [[file.path, file.size, file.version] for file in self._files]
+            return part | {"version": version, "files": files}
         return part | {
             "dataset": self.config.dataset,
             "data_dir": self.config.data_dir,

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ from mixers import plan, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
 from pipelines.sources import (
+    arxiv,
     benchmarks,
     formats,
     limit,
@@ -40,15 +42,18 @@ from pipelines.sources import (
     python_environment,
     software_heritage,
 )
+from pipelines.sources.archives import members
 from pipelines.sources.base import Quarantine, Unit
 from pipelines.sources.code import choice, dependencies, generated, git, languages
 from pipelines.sources.code import content as source_text
 from pipelines.sources.code.attributes import Said
 from pipelines.sources.code.git import GitConfig
 from pipelines.sources.code.objects import Entry
+from pipelines.sources.documents import whole_files
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
+from pipelines.sources.latex import paper
 from pipelines.sources.licences import classes as licence_classes
 from pipelines.sources.licences import header as licence_headers
 from pipelines.sources.licences import spdx, templates
@@ -75,6 +80,8 @@ from pipelines.synthesis.qa import Questions
 from pipelines.synthesis.questions import docstring_qa
 from pipelines.synthesis.rephrase import Rephrase
 from pipelines.synthesis.translate import Translate
+from tests.pipelines.sources.archives.packing import packed
+from tests.pipelines.sources.documents.making import epub, pdf
 from tokenizer_tools import backends, chat, encode, train
 from tokenizer_tools.fit import coverage
 from tokenizer_tools.load import TokenizerFiles
@@ -341,6 +348,8 @@ def _files() -> Any:
         "d.jsonl": b"\n".join(map(orjson.dumps, talks)),
         "b.txt": CODE.encode(),
         "c.csv": b'text,more\n"one, two",3\nfour,5\n',
+        "e.tsv": b'text\tmore\n6" and "7"\t3\n',
+        "f.tsv": b'text\tmore\n"6"" and"\t3\n',
     }
     rows = []
     with TemporaryDirectory() as folder:
@@ -410,6 +419,50 @@ def _web_pages() -> Any:
                 rows += [table.to_pylist() for table in source.read(unit, quarantine)]
             rows.append([[row.reason for row in quarantine.rows], quarantine.no_documents])
     return rows
+
+
+def _all_of(config: Any, files: dict[str, bytes]) -> Any:
+    """Documents and bad records of a source over files."""
+    with TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        source = config.build("s", Path(folder))
+        quarantine = Quarantine()
+        tables = [table for unit in source.units(1 << 20) for table in source.read(unit, quarantine)]
+        return [[table.to_pylist() for table in tables], [row[:3] for row in quarantine.rows]]
+
+
+def _archives() -> Any:
+    found = [("a.jsonl", orjson.dumps({"text": TEXTS[0]})), ("../b.txt", b"x"), ("c.txt", CODE.encode())]
+    files = {f"a{suffix}": packed(found, suffix) for suffix in (".zip", ".tar", ".tar.gz")}
+    return _all_of(FilesConfig(reader="files", path="."), files)
+
+
+def _documents() -> Any:
+    chapters = {"a.xhtml": f"<h1>One</h1><p>{escape(TEXTS[0])}</p>", "b.xhtml": "<ul><li>x</li></ul>"}
+    lines = [line.encode("ascii", "ignore").decode() for line in CODE.splitlines()]
+    sentences = "# newdoc id = d\n# text = A b.\n1\tA\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    files = {
+        "a.epub": epub(chapters, said="<dc:title>T</dc:title>"),
+        "b.pdf": pdf([lines[:40], lines[40:80]]),
+        "c.conllu": sentences.encode(),
+    }
+    return _all_of(FilesConfig(reader="files", path="."), files)
+
+
+PAPER = r"""\documentclass{article}\newcommand{\R}[1]{\mathbb{R}^#1}\title{T}
+\begin{document}\section{One} Let $x\in\R{n}$, see~\cite{a}. G\"odel, Erd\H{o}s.
+\begin{align}a&=b\label{c}\end{align}\begin{tabular}{l}a & b\\c\end{tabular}
+"""
+
+
+def _paper() -> bytes:
+    return (PAPER + "\n\nIt has words enough to be a paper." * 10 + "\\end{document}").encode()
+
+
+def _papers() -> Any:
+    found = [("2101/2101.00001.gz", gzip.compress(_paper())), ("2101/2101.00002.pdf", b"%PDF")]
+    return _all_of(arxiv.ArxivConfig(reader="arxiv", path="."), {"bulk.tar": packed(found, ".tar")})
 
 
 def _python_code() -> Any:
@@ -707,6 +760,10 @@ KERNELS: dict[str, Kernel] = {
         _module("sampling", limit, _sampling),
         _module("web pages", read_pages, _web_pages),
         _module("contents of Software Heritage", software_heritage, _contents),
+        _module("archives", members, _archives),
+        _module("books and papers", whole_files, _documents),
+        _module("LaTeX", paper, lambda: list(paper.read_paper({"a.tex": _paper()}))),
+        _module("arXiv", arxiv, _papers),
         _module("python environment", python_environment, _python_code),
         _module("licence classes", licence_classes, lambda: [licence_classes.class_of(id) for id in CLASSED]),
         _module("programming languages", languages, _programming_languages),

@@ -190,13 +190,6 @@ class Member(BreakableStream):
             self._check()
         return data
 
-    def readline(self, size: int = -1, /) -> bytes:
-        """A line with its newline, or its first `size` bytes."""
-        line = bytearray()
-        while (size < 0 or len(line) < size) and not line.endswith(b"\n") and (data := self.read(1)):
-            line += data
-        return bytes(line)
-
     def _check(self) -> None:
         if self._found != self._checksum or self._stream.read(1):
             self.broken = self._corrupt

@@ -425,7 +425,7 @@ ERRORS = {
     ),
     "a file that is not there": ({"exam.jsonl": GOOD}, {"path": "exm.jsonl"}, ["exm.jsonl", "exam.jsonl"]),
     "a folder without a file to read": (
-        {"exams/exam.pdf": "Why?"},
+        {"exams/exam.png": "Why?"},
         {"path": "exams"},
         ["exams", "there is no file to read"],
     ),

@@ -5,6 +5,7 @@ import io
 import tarfile
 import zipfile
 
+import fsspec
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.sources import first_records
 from pipelines.sources.archives import streams
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.passed_over import PassedOver
@@ -207,12 +209,26 @@ def test_a_damaged_archive_ends_nothing(tmp_path, suffix, data):
     source.preview()
 
 
-def test_plans_look_at_the_first_members(tmp_path):
+@pytest.mark.parametrize("suffix", [".zip", ".tar"])
+def test_plans_look_at_the_first_members_of_a_large_archive(tmp_path, monkeypatch, suffix):
     lines = b"".join(b'{"text": "%04d"}\n' % number for number in range(1000))
-    for suffix in (".zip", ".tar"):
-        folder = tmp_path / suffix
-        folder.mkdir()
-        (folder / f"a{suffix}").write_bytes(packed([(f"{n}.jsonl", lines) for n in range(20)], suffix))
-        preview = FilesConfig(reader="files", path=str(folder)).build("s", tmp_path).preview()
-        assert preview.documents.num_rows == 20 and not preview.refused
-        assert preview.records > 20
+    content = packed([(f"{n}.jsonl", lines) for n in range(20)], suffix)
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    source = FilesConfig(reader="files", path=f"a{suffix}").build("s", tmp_path)
+    assert source.preview().records == source.preview().documents.num_rows == 20_000
+    monkeypatch.setattr(first_records, "WINDOW_BYTES", len(content) // 8)
+    preview = source.preview()
+    assert preview.documents.num_rows < 10_000 and not preview.refused
+    assert 5_000 < preview.records < 40_000
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.zst"])
+def test_archives_are_read_where_they_lie(suffix, tmp_path):
+    remote = fsspec.filesystem("memory")
+    with remote.open(f"/shelf/a{suffix}", "wb") as file:
+        file.write(packed(MEMBERS, suffix))
+    try:
+        reading = Reading(FilesConfig(reader="files", path="memory://shelf").build("s", tmp_path))
+    finally:
+        remote.rm("/shelf", recursive=True)
+    assert reading.texts == TEXTS and reading.quarantine == []
