@@ -21,7 +21,7 @@ from pipelines.stages.select import Select
 Row = dict[str, Any]
 NUMBERS = ("documents", "bytes", "kept", "kept_bytes", "dropped")
 NAMED = 5
-"""Licences that a warning names."""
+"""Licences that a sentence names."""
 
 
 def licence_report(graph: Graph, done: Finished) -> list[Row]:
@@ -55,10 +55,12 @@ def _most_tokens_first(row: Row) -> tuple[int, int, str]:
 
 
 def licence_lines(report: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each licence for which documents were dropped."""
-    for row in report["licences"]:
-        if row["dropped"]:
-            yield f"{row['dropped']:,} documents dropped, their licence is {row['verdict']}: {row['licence']}"
+    """A sentence about the documents that were dropped for their licence, if there are any."""
+    rows = sorted(report["licences"], key=lambda row: (-row["dropped"], row["licence"]))
+    rows = [row for row in rows if row["dropped"]]
+    if rows:
+        names = [f"{row['licence']} ({row['dropped']:,})" for row in rows]
+        yield f"{sum(row['dropped'] for row in rows):,} documents dropped for their licence: {_first(names)}"
 
 
 def licence_warnings(report: dict[str, Any]) -> Iterator[str]:
@@ -67,12 +69,16 @@ def licence_warnings(report: dict[str, Any]) -> Iterator[str]:
         rows = [row for row in report["licences"] if row["verdict"] == verdict and row["kept"]]
         if not rows or (verdict == Verdict.UNKNOWN and report["unknown_licences"] == "allow"):
             continue
-        names = ", ".join(f"`{row['licence']}`" for row in rows[:NAMED])
-        more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
+        names = [f"`{row['licence']}`" for row in rows]
         yield (
             f"{sum(row['kept'] for row in rows):,} documents are kept whose licence is {verdict}: "
-            f"{names}{more}; `licences.{verdict}` in the recipe says what is done with them"
+            f"{_first(names)}; `licences.{verdict}` in the recipe says what is done with them"
         )
+
+
+def _first(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _tokens(mix: Mix, done: Finished) -> dict[str, int]:

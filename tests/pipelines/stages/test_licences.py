@@ -119,7 +119,8 @@ def test_denied_and_unknown_licences_are_dropped_with_the_reason(build):
         "licence LicenseRef-our-own-terms denied": 6,
         "licence unknown": 6,
     }
-    assert "6 documents dropped, their licence is denied: CC-BY-NC-4.0" in said.stdout
+    assert "30 documents dropped for their licence: Apache-2.0 (6), CC-BY-NC-4.0 (6)" in said.stdout
+    assert "- Dropped, denied: CC-BY-NC-4.0 (6)" in (build.folder / "README.md").read_text()
     assert "are kept whose licence" not in said.stdout
 
 
