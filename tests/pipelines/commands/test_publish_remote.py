@@ -217,3 +217,14 @@ def test_shards_elsewhere_that_are_none(coupage, system, finished):
     assert f"{URL}/shards/stage1" in coupage("shards", "info", URL, code=2).stderr
     assert "Published are" in coupage("shards", "info", f"{URL}/shards/stage9", code=2).stderr
     assert "there is no shards/stage9" in coupage("train", URL, "--stage", "stage9", code=2).stderr
+
+
+def test_a_model_is_trained_on_what_was_published(coupage, system, finished, tmp_path):
+    publish(finished, URL)
+    sizes = "{hidden_size: 32, layers: 2, heads: 2, kv_heads: 1, intermediate_size: 64}"
+    settings = ("--set", f"train.model={sizes}", "--set", "train.stage1.max_steps=2")
+    coupage("train", URL, *settings, cwd=tmp_path)
+    trained = tmp_path / "runs" / "small-stage1"
+    assert (trained / "model.safetensors").is_file()
+    (result,) = trained.glob("**/training.json")
+    assert json.loads(result.read_text())
