@@ -139,9 +139,11 @@ class Progress:
         running.done += 1
         running.counts.update(receipt.counts)
         self._bars.update(running.bar, advance=1, rate=running.rate or " ")
-        if time.monotonic() - running.told > SECONDS_BETWEEN_LINES:
+        is_due = time.monotonic() - running.told > SECONDS_BETWEEN_LINES
+        if is_due and running.done < running.tasks:
             running.told = time.monotonic()
-            self._say(f"{stage.label}: {running.done} of {running.tasks} tasks, {running.rate}")
+            parts = [f"{running.done} of {running.tasks} tasks", running.rate]
+            self._say(f"{stage.label}: {', '.join(filter(None, parts))}")
 
     def end(self, stage: Stage) -> None:
         """A stage is finished: a line takes the place of its bar."""

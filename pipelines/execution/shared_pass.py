@@ -51,7 +51,7 @@ class SharedPass(Stage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        return {"members": [member.fingerprint for member in self.members]}
+        return {"members": [member.folder_name for member in self.members]}
 
     @property
     @override

@@ -1,5 +1,7 @@
 """A real Slurm of this machine alone: slurmctld, slurmd and munged, where they are installed."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import threading
@@ -50,10 +52,19 @@ def running() -> list[str]:
     return asked("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i")
 
 
+def processes(of: Path) -> list[int]:
+    """The processes of elements that do tasks of a stage whose folder of logs is below `of`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f"launch_pickled_pipeline\0{of}" in path.read_text():
+                found.append(int(path.parent.name))
+    return found
+
+
 def kill_an_element(workdir: Path) -> None:
-    """Kill the processes of an element that runs, once the run has begun its second stage."""
-    wait_for(lambda: list(workdir.glob("logs/pass-web-*/*/job")))
-    subprocess.run(["scancel", "--signal=KILL", "--full", wait_for(running)[0]], check=True)
+    """Kill the process of an element of the pass over the source, as the kernel does when memory runs out."""
+    os.kill(wait_for(lambda: processes(workdir / "logs" / "pass-web-"))[0], signal.SIGKILL)
 
 
 def test_the_same_bytes_with_an_element_killed_in_the_middle(coupage, recipe, finished, tmp_path):
