@@ -97,7 +97,7 @@ class Output:
     def arrow_batches(self, name: str, schema: pa.Schema, rows: int) -> Iterator[Callable[[pa.Table], None]]:
         """Give a function that adds a table to the Arrow file `name`, of `rows` rows in all."""
         with self.file(name, rows) as path, pa.ipc.new_file(path, schema) as writer:
-            yield lambda table: writer.write_table(table.combine_chunks())
+            yield lambda table: write_batches(writer, table)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file for people and programs."""
@@ -127,6 +127,12 @@ class TaskOutput(Output):
         receipt = Receipt(task=self.task, files=self.files, counts=self.counts, seconds=seconds)
         write_sealed(receipt_path(self.folder, self.task), receipt.model_dump())
         return receipt
+
+
+def write_batches(writer: pa.ipc.RecordBatchFileWriter, table: pa.Table) -> None:
+    """Write a table, one without rows too, in as few batches as can be."""
+    for batch in table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]:
+        writer.write_batch(batch)
 
 
 def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:

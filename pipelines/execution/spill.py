@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.execution.output import write_batches
+
 ROWS_AT_ONCE = 1 << 22
 """Rows that are held in memory at a time: a hundred megabytes or two."""
 ROWS_A_PARTITION = 1 << 18
@@ -28,10 +30,10 @@ class TableFile:
         self._writer: pa.ipc.RecordBatchStreamWriter | None = None
 
     def add(self, table: pa.Table) -> None:
-        """Add a table, as one batch."""
+        """Add a table."""
         if self._writer is None:
             self._writer = pa.ipc.new_stream(str(self._path), table.schema)
-        self._writer.write_table(table.combine_chunks())
+        write_batches(self._writer, table)
 
     def tables(self) -> Iterator[pa.Table]:
         """The tables. They are copies: no page of the file stays mapped into memory."""

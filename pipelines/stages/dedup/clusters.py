@@ -153,7 +153,7 @@ def kept_ids(scratch: Path, found: RowValues, ids: Iterable[pa.Table], count: in
             removed = table.filter(pc.greater_equal(table.column("kept_doc"), 0))
             asked.add(pa.table({"row": removed.column("kept_doc"), "by": removed.column("row")}))
     sizes = (len(rows) for rows, _ in asked.runs())
-    for (rows, tables), of_run in zip(asked.runs(), recut(ids, sizes), strict=True):
+    for (rows, tables), of_run in zip(asked.runs(), recut(ids, sizes), strict=False):
         names = of_run.column("doc_id").cast(pa.large_string()).combine_chunks()
         for table in tables:
             places = pc.subtract(table.column("row"), rows.start)

@@ -96,6 +96,6 @@ def test_tables_are_cut_anew(folder, given_, wanted) -> None:
         for table in tables:
             file.add(table)
         cut = list(recut(file.tables(), wanted))
-    if sum(wanted) <= sum(given_) and sum(given_):
+    if sum(wanted) <= sum(given_) and given_:
         assert [table.num_rows for table in cut] == wanted
         assert [row for table in cut for row in table.column("row").to_pylist()] == list(range(sum(wanted)))
