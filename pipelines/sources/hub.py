@@ -106,9 +106,7 @@ class HubSource(Source):
             "split": self.config.split,
         }
         if self.folder is not None:
-            version = formats.version_of(file.path for file in self._files)
-            files = [[file.path, file.size, file.version] for file in self._files]
-            return part | {"version": version, "files": files}
+            return part | {"files": [[file.path, file.size, file.version] for file in self._files]}
         return part | {
             "dataset": self.config.dataset,
             "data_dir": self.config.data_dir,
