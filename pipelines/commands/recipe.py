@@ -96,6 +96,7 @@ def show_source(name: str, json: bool) -> None:
 
 def _described(name: str) -> dict[str, Any]:
     """What there is to say of a preset, with the settings of the hub reader that it stands for."""
+    from pipelines.sources.hub import page_of
     from pipelines.sources.presets.registry import find_preset
 
     preset = find_preset(name)
@@ -104,7 +105,7 @@ def _described(name: str) -> dict[str, Any]:
     given = {"language": languages[0]} if needed else {}
     told = {
         "about": preset.about,
-        "page": f"https://huggingface.co/datasets/{preset.dataset}",
+        "page": page_of(preset.dataset),
         "license": preset.license,
         "accept": preset.gated,
         "unconfirmed": preset.unconfirmed,

@@ -226,12 +226,19 @@ def _unknown(what: str, name: str, known: list[str], config: HubConfig) -> UserE
     )
 
 
+def page_of(dataset: str) -> str:
+    """The address of a dataset's page."""
+    from huggingface_hub.constants import ENDPOINT
+
+    return f"{ENDPOINT}/datasets/{dataset}"
+
+
 def _consent_needed(config: HubConfig) -> UserError:
     terms = gate_of(config.dataset)
+    page = page_of(config.dataset)
     return UserError(
         f"{config.dataset} asks for consent before it may be read" + (f": {terms}" if terms else ""),
-        hint=f"Accept the terms on https://huggingface.co/datasets/{config.dataset}, and set "
-        "HF_TOKEN to a token of your account.",
+        hint=f"Accept the terms on {page}, and set HF_TOKEN to a token of your account.",
     )
 
 

@@ -20,9 +20,8 @@ def table() -> str:
             codes = preset.languages.codes
             more = f" and {len(codes) - SHOWN:,} more" if len(codes) > SHOWN else ""
             languages = ", ".join(codes[:SHOWN]) + more
-        dataset = f"[{preset.dataset}](https://huggingface.co/datasets/{preset.dataset})"
         gated = " (gated)" if preset.gated else ""
-        rows.append((f"`{name}`", preset.about, dataset + gated, languages, preset.license, preset.domain))
+        rows.append((f"`{name}`", preset.about, preset.dataset + gated, languages, preset.license, preset.domain))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
