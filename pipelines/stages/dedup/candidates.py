@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from filters.dedup import candidates
 from filters.dedup.candidates import CandidatePairs, candidate_pairs, ends, merged
+from filters.dedup.exact import likely_shared
 from filters.dedup.minhash import NO_WORDS, MinHash
 from mixers.arrays import Allocate, chunks
 from pipelines.execution.external_sort import sorted_rows
@@ -138,10 +139,11 @@ def _paired(tables: list[pa.Table]) -> CandidatePairs:
     if not tables:
         return CandidatePairs(np.empty(0, np.uint64), 0)
     documents = pa.concat_tables(tables)
+    documents = documents.filter(pa.array(likely_shared(documents.column("key").to_numpy())))
     # The best come first, and so references before all others.
     best_first = documents.take(pc.sort_indices(documents.column("text_place")))
     keys, numbers = (best_first.column(name).to_numpy() for name in ("key", "document"))
-    return candidate_pairs(keys, numbers, pc.sum(best_first.column("text_reference")).as_py())
+    return candidate_pairs(keys, numbers, pc.sum(best_first.column("text_reference")).as_py() or 0)
 
 
 def _joined(pieces: list[npt.NDArray[np.uint64]], allocate: Allocate) -> npt.NDArray[np.uint64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -82,27 +83,33 @@ class Texts:
     """Texts in several files, numbered through. Only those that are asked for are brought into memory."""
 
     def __init__(self, tables: list[pa.Table]) -> None:
-        self._texts = [table.column("text") for table in tables]
-        self._firsts = np.cumsum([0, *map(len, self._texts)])
-        self._documents = _joined(tables, "document")
-        self.bytes = _joined(tables, "bytes")
-        """The size of each text."""
+        self._tables = [table for table in tables if table.num_rows]
+        self._firsts = np.cumsum([0, *(table.num_rows for table in self._tables)])
+        self._first_documents = np.array([table.column("document")[0].as_py() for table in self._tables])
 
     def rows(self, documents: Documents) -> Documents:
-        """The numbers of the texts of documents."""
-        rows: Documents = np.searchsorted(self._documents, documents)
-        return rows
+        """The numbers of the texts of documents, which ascend."""
+        cuts = np.searchsorted(documents, self._first_documents)
+        rows = [
+            first + np.searchsorted(table.column("document").to_numpy(), documents[start:stop])
+            for table, first, start, stop in zip(
+                self._tables, self._firsts, cuts, [*cuts[1:], len(documents)], strict=False
+            )
+        ]
+        return np.concatenate([np.empty(0, np.int64), *rows])
+
+    def sizes(self, rows: Documents) -> Documents:
+        """The bytes of the texts of ascending rows."""
+        return np.concatenate([np.empty(0, np.int64), *(c.to_numpy() for c in self._column("bytes", rows))])
 
     def take(self, rows: Documents) -> pa.ChunkedArray:
-        """The texts of ascending rows. One file at a time: taken from all at once, all would be copied."""
-        cuts = np.searchsorted(rows, self._firsts)
-        found = [
-            texts.take(pa.array(rows[start:stop] - first))
-            for texts, first, start, stop in zip(self._texts, self._firsts, cuts, cuts[1:], strict=False)
-        ]
-        chunks = [chunk for texts in found for chunk in texts.chunks]
+        """The texts of ascending rows."""
+        chunks = [chunk for texts in self._column("text", rows) for chunk in texts.chunks]
         return pa.chunked_array(chunks, pa.large_string())
 
-
-def _joined(tables: list[pa.Table], column: str) -> Documents:
-    return np.concatenate([np.empty(0, np.int64), *(table.column(column).to_numpy() for table in tables)])
+    def _column(self, name: str, rows: Documents) -> Iterator[pa.ChunkedArray]:
+        """A column of ascending rows. One file at a time: taken from all at once, all would be copied."""
+        cuts = np.searchsorted(rows, self._firsts)
+        for table, first, start, stop in zip(self._tables, self._firsts, cuts, cuts[1:], strict=False):
+            if start < stop:
+                yield table.column(name).take(pa.array(rows[start:stop] - first))

@@ -77,10 +77,11 @@ class VerifyPairs(Stage):
 
     def _verified(self, texts: Texts, a: Documents, b: Documents, output: TaskOutput) -> Documents:
         """The similarity of pairs of documents, holding the texts of a batch of them at a time."""
-        rows, place = np.unique(texts.rows(np.concatenate([a, b])), return_inverse=True)
+        documents, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+        rows = texts.rows(documents)
         a, b = place[: len(a)], place[len(a) :]
         similarities = [np.empty(0)]
-        for start, stop in pairwise(batches(a, b, texts.bytes[rows], TEXT_A_BATCH)):
+        for start, stop in pairwise(batches(a, b, texts.sizes(rows), TEXT_A_BATCH)):
             needed, here = np.unique(np.concatenate([a[start:stop], b[start:stop]]), return_inverse=True)
             batch = texts.take(rows[needed])
             similarities.append(verified(here[: stop - start], here[stop - start :], batch, self.ngram))

@@ -20,8 +20,8 @@ def table() -> str:
             codes = preset.languages.codes
             more = f" and {len(codes) - SHOWN:,} more" if len(codes) > SHOWN else ""
             languages = ", ".join(codes[:SHOWN]) + more
-        gated = " (gated)" if preset.gated else ""
-        rows.append((f"`{name}`", preset.about, preset.dataset + gated, languages, preset.license, preset.domain))
+        dataset = preset.dataset + (" (gated)" if preset.gated else "")
+        rows.append((f"`{name}`", preset.about, dataset, languages, preset.license, preset.domain))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
