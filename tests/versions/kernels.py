@@ -438,7 +438,7 @@ def _archives() -> Any:
     return _all_of(FilesConfig(reader="files", path="."), files)
 
 
-def _documents() -> Any:
+def _books_and_papers() -> Any:
     chapters = {"a.xhtml": f"<h1>One</h1><p>{escape(TEXTS[0])}</p>", "b.xhtml": "<ul><li>x</li></ul>"}
     lines = [line.encode("ascii", "ignore").decode() for line in CODE.splitlines()]
     sentences = "# newdoc id = d\n# text = A b.\n1\tA\t_\t_\t_\t_\t_\t_\t_\t_\n"
@@ -761,7 +761,7 @@ KERNELS: dict[str, Kernel] = {
         _module("web pages", read_pages, _web_pages),
         _module("contents of Software Heritage", software_heritage, _contents),
         _module("archives", members, _archives),
-        _module("books and papers", whole_files, _documents),
+        _module("books and papers", whole_files, _books_and_papers),
         _module("LaTeX", paper, lambda: list(paper.read_paper({"a.tex": _paper()}))),
         _module("arXiv", arxiv, _papers),
         _module("python environment", python_environment, _python_code),
