@@ -27,7 +27,7 @@ def folder(tmp_path_factory) -> Path:
     near_old = [f"Copied by the new dump. {text}" for text in old[:5]]
     near_new = [f"Again in the new dump. {text}" for text in new[:4]]
     lines(folder / "old.jsonl", [*old, f"Near. {old[9]}", short])
-    lines(folder / "new.jsonl", [*new, *near_old, *near_new, old[7], old[8].upper(), short])
+    lines(folder / "new.jsonl", [*new, *near_old, *near_new, old[7], old[8].replace(" ", "  "), short])
     return folder
 
 
