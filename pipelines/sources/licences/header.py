@@ -15,7 +15,10 @@ HEAD = 8_000
 
 _TELLING = ("licens", "licenc", "spdx", "permission", "redistribution", "public domain")
 """A head without any of these names no licence."""
-_SPDX = re.compile(r"SPDX-License-Identifier\s*:[ \t]*([^\n\r]+)", re.IGNORECASE)
+_SPDX = re.compile(
+    r"^(?:\s*(?:\"\"\"|'''))?[^\"'`\n]*?SPDX-License-Identifier\s*:[ \t]*([^\n\r]+)", re.I | re.M
+)
+"""Not within a string of a program, which names what others have."""
 _CLOSING = re.compile(r"\s*(?:\*+/|-->|--%?>|#\}|%\}|\*\)|\|#|-\}|\"\"\"|'''|[#*;\"'])+\s*$")
 _MARKS = re.compile(r"^[^\w(@]+|[*#/;!%\"'-]+$", re.MULTILINE)
 _LATER = re.compile(

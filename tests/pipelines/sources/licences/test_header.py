@@ -73,3 +73,9 @@ def test_the_identifier_may_stand_in_one_line_with_the_comment():
         "GPL-2.0-only WITH Linux-syscall-note"
     )
     assert licence_of_header("<!-- SPDX-License-Identifier: CC-BY-4.0 -->") == "CC-BY-4.0"
+
+
+def test_what_a_program_says_in_a_string_is_not_its_licence():
+    assert licence_of_header('"""SPDX-License-Identifier: MIT\n\nWhat it does."""') == "MIT"
+    assert licence_of_header('HEAD = "// SPDX-License-Identifier: MIT\\n"\n') is None
+    assert licence_of_header("names = ('SPDX-License-Identifier: ISC',)\n") is None
