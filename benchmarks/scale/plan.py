@@ -47,7 +47,7 @@ def stages(text: int, part: int) -> list[Stage]:
     of_piece = documents / pieces
     sorting = 0.5 + 0.5 * max(1.0, of_piece / 2**29)  # there are 128 files to divide rows among
     clusters = (1 / 8 + 12 * PAIRS) * of_piece / 1e9
-    rows = {"preference": 0.85e6, "candidates": 1.5e6, "select": 0.32e6, "mix": 1e6}
+    rows = {"preference": 0.33e6, "candidates": 1.5e6, "select": 0.32e6, "mix": 1e6}
     seconds = {name: documents / rate for name, rate in rows.items()}
     bands, pairs, compared, both = BANDS * documents, PAIRS * documents, COMPARED * text, 2 * PAIRS * text
     return [

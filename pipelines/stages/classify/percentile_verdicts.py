@@ -21,7 +21,7 @@ from typing_extensions import override
 from filters.classify.percentiles import VERSION, Values, best, buckets, in_top, percentiles
 from pipelines.errors import UserError
 from pipelines.execution.external_sort import sorted_rows
-from pipelines.execution.spill import RowValues, recut
+from pipelines.execution.spill import RowValues, TableFile, recut
 from pipelines.recipe.classify import BUCKETS, Condition
 from pipelines.stages.classify.score import Score
 from pipelines.stages.hash_sampling import Keys
@@ -40,6 +40,8 @@ class Ranking(NamedTuple):
 
     positions: Iterator[npt.NDArray[np.int64]]
     """From the lowest, 0; -1 for a document that it does not judge."""
+    percentiles: Iterator[Values]
+    """In [0, 1); of an ensemble the highest of its members'. NaN where it does not judge."""
     judged: int
     """How many documents it judges."""
 
@@ -73,46 +75,46 @@ class Verdicts(ABC):
         return ()
 
     @abstractmethod
-    def scores_of_parts(
-        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
-    ) -> Iterator[Values]:
-        """What each part's documents are ranked by; NaN where it does not judge."""
-
-    @abstractmethod
-    def percentiles(
-        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
-    ) -> Iterator[Values]:
-        """The percentile of each part's documents, of an ensemble the highest of its members'; else NaN."""
-
     def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path) -> Ranking:
         """Where each document stands among all that are judged; equal scores are in the order of `keys`."""
-        sizes = [rows for parts in sources for rows in parts.part_rows(workdir)]
-        own = Path(tempfile.mkdtemp(dir=scratch))
-        scores = self.scores_of_parts(workdir, sources, keys, scratch)
-        places, judged = RowValues(own, "positions", sum(sizes)), 0
-        for rows in sorted_rows(own, "scores", _judged(scores, keys())):
-            places.add(pa.table({"row": rows, "position": np.arange(judged, judged + len(rows))}))
-            judged += len(rows)
-        of_parts = recut(places.columns(position=-1), sizes)
-        return Ranking((table.column("position").to_numpy() for table in of_parts), judged)
 
     def verdicts(
         self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
     ) -> Iterator[pl.DataFrame]:
         """`value` (a bucket or a label), `percentile`, `dropped`, and `domain` if it gives one, by parts."""
-        positions, judged = self.ranking(workdir, sources, keys, scratch)
-        for position in positions:
-            percentile = percentiles(position, judged)
+        positions, graded, judged = self.ranking(workdir, sources, keys, scratch)
+        for position, grade in zip(positions, graded, strict=True):
             dropped = np.zeros(len(position), bool)
             if self.keep is not None:
                 dropped = (position >= 0) & ~in_top(position, self.keep, judged)
-            columns = {"percentile": percentile, "dropped": dropped, "value": buckets(percentile, BUCKETS)}
-            yield pl.DataFrame(columns).select(
+            yield pl.DataFrame(
+                {
+                    "value": buckets(grade, BUCKETS),
+                    "percentile": percentiles(position, judged),
+                    "dropped": dropped,
+                }
+            ).select(
                 pl.when(pl.col("value") >= 0).then("value"),
                 pl.col("percentile").fill_nan(None),
                 "dropped",
                 pl.lit(None, pl.String).alias("domain"),
             )
+
+
+def _ranked(
+    scores: Iterator[Values], keys: Iterator[Keys], sizes: list[int], scratch: Path
+) -> tuple[Callable[[], Iterator[npt.NDArray[np.int64]]], int]:
+    """What gives the positions of each part's documents by score and key, and how many have a score."""
+    places, judged = RowValues(scratch, "positions", sum(sizes)), 0
+    for rows in sorted_rows(scratch, "scores", _judged(scores, keys)):
+        places.add(pa.table({"row": rows, "position": np.arange(judged, judged + len(rows))}))
+        judged += len(rows)
+
+    def positions() -> Iterator[npt.NDArray[np.int64]]:
+        of_parts = recut(places.columns(position=-1), sizes)
+        return (table.column("position").to_numpy() for table in of_parts)
+
+    return positions, judged
 
 
 def _judged(scores: Iterator[Values], keys: Iterator[Keys]) -> Iterator[list[npt.NDArray[Any]]]:
@@ -155,24 +157,18 @@ class ClassifierVerdicts(Verdicts):
         return self.relabel
 
     @override
-    def scores_of_parts(
-        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
-    ) -> Iterator[Values]:
+    def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path) -> Ranking:
         if self._gives_labels(workdir):
             raise UserError(
                 f"the classifier `{self.name}` gives labels, and a score is asked of it",
                 place=f"curate.classify.{self.name}",
                 hint="Say which label's probability is the score: `positive: LABEL`.",
             )
-        for table in self._tables(workdir, sources):
-            yield table["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-
-    @override
-    def percentiles(
-        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
-    ) -> Iterator[Values]:
-        positions, judged = self.ranking(workdir, sources, keys, scratch)
-        return (percentiles(position, judged) for position in positions)
+        tables = self._tables(workdir, sources)
+        scores = (table["score"].cast(pl.Float64).fill_null(np.nan).to_numpy() for table in tables)
+        own = Path(tempfile.mkdtemp(dir=scratch))
+        positions, judged = _ranked(scores, keys(), _sizes(workdir, sources), own)
+        return Ranking(positions(), (percentiles(place, judged) for place in positions()), judged)
 
     @override
     def verdicts(
@@ -238,14 +234,21 @@ class EnsembleVerdicts(Verdicts):
         return {"keep": self.keep, "ensemble": self.members, "percentiles": VERSION}
 
     @override
-    def scores_of_parts(
-        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
-    ) -> Iterator[Values]:
-        return self.percentiles(workdir, sources, keys, scratch)
+    def ranking(self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path) -> Ranking:
+        members = [c.ranking(workdir, sources, keys, scratch).percentiles for c in self.classifiers]
+        own = Path(tempfile.mkdtemp(dir=scratch))
+        highest = TableFile(own, "highest")
+        for of_part in zip(*members, strict=True):
+            highest.add(pa.table({"percentile": best(list(of_part))}))
+        sizes = _sizes(workdir, sources)
 
-    @override
-    def percentiles(
-        self, workdir: Path, sources: Sequence[PartStage], keys: PartKeys, scratch: Path
-    ) -> Iterator[Values]:
-        members = [c.percentiles(workdir, sources, keys, scratch) for c in self.classifiers]
-        return (best(list(of_part)) for of_part in zip(*members, strict=True))
+        def graded() -> Iterator[Values]:
+            return (table.column("percentile").to_numpy() for table in recut(highest.tables(), sizes))
+
+        positions, judged = _ranked(graded(), keys(), sizes, own)
+        return Ranking(positions(), graded(), judged)
+
+
+def _sizes(workdir: Path, sources: Sequence[PartStage]) -> list[int]:
+    """The number of documents of each part."""
+    return [rows for parts in sources for rows in parts.part_rows(workdir)]

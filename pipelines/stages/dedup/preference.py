@@ -186,8 +186,8 @@ class Preference(ReducingStage):
     def _percentiles(self, workdir: Path, scratch: Path) -> Iterator[npt.NDArray[np.float64]]:
         """The percentile of each part's documents, under all others where they have none."""
         if self.quality:
-            of_parts = self.quality.percentiles(workdir, self.parts, lambda: self._words(workdir), scratch)
-            for percentile in of_parts:
+            ranking = self.quality.ranking(workdir, self.parts, lambda: self._words(workdir), scratch)
+            for percentile in ranking.percentiles:
                 yield np.nan_to_num(percentile, nan=-1.0)
 
     def _words(self, workdir: Path) -> Iterator[Keys]:

@@ -301,7 +301,7 @@ def expected(world: World) -> tuple[list[tuple], list[dict]]:
                 "domain": f"source{world.source[n]}",
                 "language": "und" if unclear else str(world.language[n]),
                 "c0": None if not scored[n] else min(19, math.floor(members[0][1][n] * 20)),
-                "quality": None if not scored[n] else min(19, math.floor(percentile_of_best[n] * 20)),
+                "quality": None if not scored[n] else min(19, math.floor(best[n] * 20)),
                 "c0.percentile": None if not scored[n] else members[0][1][n],
                 "quality.percentile": None if not scored[n] else percentile_of_best[n],
             }
