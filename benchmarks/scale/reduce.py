@@ -4,7 +4,7 @@
 
 Each stage runs in a process of its own. `anonymous` is what the process itself allocated at its peak, and
 `resident` has the pages of mapped files besides, which the system takes back when it needs room. `--limit` in
-MB is set on what the process may allocate (RLIMIT_DATA): a stage that wants more fails.
+MB is set on its address space (RLIMIT_DATA), where allocators keep more than is resident.
 """
 
 from __future__ import annotations
