@@ -116,7 +116,7 @@ class Repository:
         return content
 
     def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
-        """What each file holds, in their order; several are asked for ahead, so that git need not be waited for.
+        """What each file holds, in their order; several are asked for ahead, so that none is waited for.
 
         Until the last one is taken, or the iterator is closed, nothing else may be asked of the repository.
         """

@@ -55,6 +55,15 @@ def test_books_are_read_compressed_and_from_archives(read):
         ("<p>x<a id='1'/>y</p><script>no()</script><nav>no</nav><p>z</p>", "xy\n\nz"),
         ("<p>漢<ruby>字<rt>kan</rt></ruby>。</p>", "漢字。"),
         ("<p>unclosed <b>bold", "unclosed bold"),
+        (
+            "<p>Let <m:math xmlns:m='http://www.w3.org/1998/Math/MathML'><m:msup><m:mi>x</m:mi><m:mn>2</m:mn>"
+            "</m:msup></m:math> be.</p>",
+            "Let $x^2$ be.",
+        ),
+        (
+            "<p>So <math display='block' alttext='no text'><mi>a</mi><mo>&lt;</mo><mi>b</mi></math> is.</p>",
+            "So\n\n$$a<b$$\n\nis.",
+        ),
     ],
 )
 def test_what_is_seen_of_a_chapter(read, body, text):
