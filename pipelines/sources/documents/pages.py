@@ -24,7 +24,7 @@ GOES_ON = 0.4
 _NUMBER = re.compile(r"\d+|\b[ivxlcdm]+\b", re.IGNORECASE)
 _WORD_END = re.compile(r"(\w+)[-\u00ad\u2010\ufffe\x02]$")
 _WORD_BEGIN = re.compile(r"\w+")
-_ITEM = re.compile(r"[•▪◦‣·*–—-]\s|\(?\d{1,3}[.)]\s|(?:\d{1,2}\.)+\d{1,2}\s+[A-ZÀ-ÞΑ-ΩА-ЯЁ]")
+_ITEM = re.compile(r"[•▪◦‣·*–—-]\s|\(?\d{1,3}[.)]\s|(?:\d{1,2}\.)+\d{0,2}\s+[A-ZÀ-ÞΑ-ΩА-ЯЁ]")
 _LEADERS = re.compile(r"(?:\.\s?){4,}\S{0,5}$")
 """The dots of a table of contents."""
 _PAGE_NUMBER = re.compile(r"(\d{1,5})(?=\s|$)|.*\s(\d{1,5})$")

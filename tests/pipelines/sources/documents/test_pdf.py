@@ -157,8 +157,8 @@ def test_the_same_line_within_pages_stays():
                 "lines go on where they end in a sentence.",
                 "Next.",
             ],
-            "A line of a broad table or a formula that is longer than all that is text text of a column is set "
-            "narrower, so that its lines go on where they end in a sentence.\nNext.",
+            "A line of a broad table or a formula that is longer than all that is text "
+            "text of a column is set narrower, so that its lines go on where they end in a sentence.\nNext.",
         ),
         (
             [
