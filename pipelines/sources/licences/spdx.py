@@ -125,7 +125,8 @@ _ALIASES = {
 
 Without a version the GPL may be taken in any (its section 9); Apache, MPL and others are their present one.
 """
-_PARENTHESES = re.compile(r"(?<=[\w.+]) ?\([^()]*\)")
+_PARENTHESES = re.compile(r"(?<=[\w.+])(?<!\bor)(?<!\band)(?<!\bwith) ?\([^()]*\)", re.IGNORECASE)
+"""Behind a name; behind an operator they hold an operand."""
 _OPERATOR = re.compile(r"\s+(?:and/or|and|or|with)\s+|[()]|\s*[,;|/]\s*|\s\+\s|\s*\|\|\s*", re.IGNORECASE)
 _URL = re.compile(r"(?:https?:)?//\S+|\b(?:www\.|creativecommons\.org/)\S+", re.IGNORECASE)
 _CREATIVE_COMMONS = re.compile(

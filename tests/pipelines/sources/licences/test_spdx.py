@@ -44,6 +44,8 @@ DECLARED = {
     "mit or apache 2.0": "Apache-2.0 OR MIT",
     "MIT/Apache-2.0": "Apache-2.0 OR MIT",
     "MIT, Apache 2.0": "Apache-2.0 AND MIT",
+    "(MIT) OR (ISC)": "ISC OR MIT",
+    "MIT and (ISC)": "ISC AND MIT",
     "(MIT OR Apache-2.0) AND Unicode-3.0": "Unicode-3.0 AND (Apache-2.0 OR MIT)",
     "GPL-2.0+ WITH Classpath-exception-2.0": "GPL-2.0-or-later WITH Classpath-exception-2.0",
     "MIT OR Our Own": "LicenseRef-our-own OR MIT",
