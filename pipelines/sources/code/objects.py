@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,7 @@ MAX_FILES = 1_000_000
 """A commit with more is refused: trees can name themselves over and over."""
 _REFERENCE = re.compile(rb"ref: (refs/[!-~]+)|[0-9a-f]{40,64}")
 _READ_BYTES = 1 << 16
-_ASKED_AHEAD = 32
+_ASKED_AHEAD = 128
 
 
 class Entry(NamedTuple):
@@ -123,23 +123,26 @@ class Repository:
         coming = iter(entries)
         asked: deque[Entry] = deque()
         try:
-            while asked or (asked := deque(islice(coming, _ASKED_AHEAD))):
-                self._ask(asked)
-                while asked:
-                    content, goes_on = self._answer()
-                    yield asked.popleft(), content
-                    if not goes_on:
-                        self.close()
-                        break
-                    if more := next(coming, None):
-                        asked.append(more)
-                        self._ask([more])
+            while True:
+                if len(asked) <= _ASKED_AHEAD // 2:
+                    more = list(islice(coming, _ASKED_AHEAD - len(asked)))
+                    self._ask(more)
+                    asked += more
+                if not asked:
+                    return
+                content, goes_on = self._answer()
+                yield asked.popleft(), content
+                if not goes_on:
+                    self.close()
+                    self._ask(asked)
         finally:
             if asked:
                 self.close()
 
-    def _ask(self, entries: Iterable[Entry]) -> None:
+    def _ask(self, entries: Collection[Entry]) -> None:
         """Ask for files: so few that what is asked fits into a pipe, even while git waits for us to read."""
+        if not entries:
+            return
         if self._objects is None:
             command = self._command("cat-file", "--batch")
             self._objects = subprocess.Popen(

@@ -64,3 +64,9 @@ def licence_of_text(text: str) -> str | None:
     if len(rest) > FURTHER * found.words and len(names) == 1 and _TERMS.search(found.rest):
         names.append(reference("further terms"))
     return spdx_of_all(names)
+
+
+def says_choice(text: str) -> bool:
+    """Whether a text, in a few words, lets choose among licences that stand elsewhere."""
+    words = re.findall(r"\w+", text.casefold().replace("licence", "license"))
+    return len(words) < RUNNING_TEXT and _CHOICE.search(" ".join(words)) is not None
