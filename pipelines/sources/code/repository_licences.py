@@ -14,7 +14,7 @@ from pipelines.sources.licences.texts import licence_of_text, says_choice
 
 MAX_LICENCE_BYTES = 200_000
 _NAME = re.compile(r"(?:MIT-|APACHE-)?(?:UN)?LICEN[CS]ES?(?:[-._].*)?|COPYING(?:[-._].*)?", re.IGNORECASE)
-_CHOICE = re.compile(r"LICEN[CS]E-", re.IGNORECASE)
+_CHOICE = re.compile(r"LICEN[CS]E-|UNLICEN[CS]E", re.IGNORECASE)
 
 
 def is_licence_file(path: str) -> bool:
@@ -48,7 +48,7 @@ class Licences:
 
 
 def _together(files: list[tuple[str, str]], is_choice: bool) -> str:
-    """The licence that several files of a folder say: LICENSE-MIT beside LICENSE-APACHE is a choice."""
+    """The licence that several files of a folder say: LICENSE-MIT beside LICENSE-APACHE or UNLICENSE is a choice."""
     licences = list(dict.fromkeys(licence for _, licence in files))
     if len(licences) > 1 and (is_choice or all(_CHOICE.match(name) for name, _ in files)):
         return spdx_id(" OR ".join(f"({each})" if " " in each else each for each in licences))

@@ -14,6 +14,7 @@ _XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
+_EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _BLOCKS = frozenset(
     "address article aside blockquote body caption center dd div dl dt fieldset figcaption figure footer "
@@ -61,7 +62,7 @@ def prose(root: Any) -> str:
             continue
         name = etree.QName(element).localname.lower()
         if event == "start":
-            if unseen is None and (name in _UNSEEN or name == "math"):
+            if unseen is None and (name in _UNSEEN or name == "math" or _is_page_number(element)):
                 unseen = element
                 if name == "math":
                     written.add_formula(latex(element), element.get("display"))
@@ -76,6 +77,12 @@ def prose(root: Any) -> str:
             if unseen is None and element is not root:
                 written.add(element.tail)
     return written.text()
+
+
+def _is_page_number(element: Any) -> bool:
+    """Whether an element says where a page of the printed book begins."""
+    kinds = f"{element.get(_EPUB_TYPE) or ''} {element.get('role') or ''}".split()
+    return "pagebreak" in kinds or "doc-pagebreak" in kinds
 
 
 class _Written:

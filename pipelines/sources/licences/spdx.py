@@ -112,6 +112,7 @@ _ALIASES = {
     "pddl": "PDDL-1.0",
     "lgpl lr": "LGPLLR",
     "public domain": "LicenseRef-public-domain",
+    "public domain in the usa": "LicenseRef-public-domain",
     "publicdomain": "LicenseRef-public-domain",
     "cc pdm 1": "LicenseRef-public-domain",
     "other proprietary": "LicenseRef-proprietary",

@@ -157,8 +157,11 @@ def test_a_licence_holds_for_its_folder_and_a_header_goes_before_it(repository):
             "both/d.py": "x\n",
             "dual/COPYING": "This project is dual-licensed under the Unlicense and MIT licenses.\n",
             "dual/LICENSE-MIT": MIT,
-            "dual/UNLICENSE": ISC,
+            "dual/LICENSE": ISC,
             "dual/e.py": "x\n",
+            "free/LICENSE-MIT": MIT,
+            "free/UNLICENSE": ISC,
+            "free/f.py": "x\n",
         }
     )
     documents = Reading(repository.source(license="unlicense")).documents
@@ -168,6 +171,7 @@ def test_a_licence_holds_for_its_folder_and_a_header_goes_before_it(repository):
     assert licences["part/c.py"] == "Apache-2.0"
     assert set(licences["both/d.py"].split(" OR ")) == {"MIT", "ISC"}
     assert set(licences["dual/e.py"].split(" OR ")) == {"MIT", "ISC"}
+    assert set(licences["free/f.py"].split(" OR ")) == {"MIT", "ISC"}
 
 
 def test_a_tag_a_branch_and_a_hash_are_read_as_they_were(repository):

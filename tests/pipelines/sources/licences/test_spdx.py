@@ -44,6 +44,7 @@ DECLARED = {
     "mit or apache 2.0": "Apache-2.0 OR MIT",
     "MIT/Apache-2.0": "Apache-2.0 OR MIT",
     "MIT, Apache 2.0": "Apache-2.0 AND MIT",
+    "Public domain in the USA.": "LicenseRef-public-domain",
     "(MIT) OR (ISC)": "ISC OR MIT",
     "MIT and (ISC)": "ISC AND MIT",
     "(MIT OR Apache-2.0) AND Unicode-3.0": "Unicode-3.0 AND (Apache-2.0 OR MIT)",
