@@ -93,6 +93,7 @@ _ALIASES = {
     "lgpl +": "LGPL-2.0-or-later",
     "agpl": "AGPL-3.0-or-later",
     "gfdl": "GFDL-1.1-or-later",
+    "fdl": "GFDL-1.1-or-later",
     "mpl": "MPL-2.0",
     "psf": "PSF-2.0",
     "python foundation": "PSF-2.0",
@@ -228,7 +229,7 @@ def _of_url(url: str) -> str | None:
         kind, public, version = match.groups()
         name = f"cc-{kind}-{version}" if kind else {"zero": "cc0-1.0"}.get(public, "public domain")
         return _ids().get(name) or _names().get(_key(name))
-    path = re.sub(r"[?#].*|\.(?:html?|txt|php|md|en)\b|[>)\]}.,;\"']+$", "", folded)
+    path = re.sub(r"[?#].*|\.(?:x?html?|txt|php|md|en)\b|[>)\]}.,;\"']+$", "", folded)
     segments = [segment for segment in path.split("/") if segment]
     tails = [*segments[-1:], "-".join(segments[-2:]), *segments[-2:-1]]
     if "apache.org/licenses" in folded:

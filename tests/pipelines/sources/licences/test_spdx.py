@@ -45,6 +45,7 @@ DECLARED = {
     "MIT/Apache-2.0": "Apache-2.0 OR MIT",
     "MIT, Apache 2.0": "Apache-2.0 AND MIT",
     "Public domain in the USA.": "LicenseRef-public-domain",
+    "http://www.gnu.org/copyleft/fdl.xhtml": "GFDL-1.1-or-later",
     "(MIT) OR (ISC)": "ISC OR MIT",
     "MIT and (ISC)": "ISC AND MIT",
     "(MIT OR Apache-2.0) AND Unicode-3.0": "Unicode-3.0 AND (Apache-2.0 OR MIT)",
