@@ -48,7 +48,7 @@ class Licences:
 
 
 def _together(files: list[tuple[str, str]], is_choice: bool) -> str:
-    """The licence of several files of a folder: LICENSE-MIT beside LICENSE-APACHE or UNLICENSE is a choice."""
+    """The licence of a folder's files: LICENSE-MIT beside LICENSE-APACHE or UNLICENSE is a choice."""
     licences = list(dict.fromkeys(licence for _, licence in files))
     if len(licences) > 1 and (is_choice or all(_CHOICE.match(name) for name, _ in files)):
         return spdx_id(" OR ".join(f"({each})" if " " in each else each for each in licences))
