@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -184,7 +184,7 @@ class GitSource(Source):
         """Documents of a range of files, or of a repository."""
         location = self._locations[unit.file]
         with opened(location) as repository:
-            reading = _Reading(self.name, self.config, repository, unit, quarantine)
+            reading = _Reading(self.name, self.config, location, repository, unit, quarantine)
             tables = reading.files() if self.config.document == "file" else reading.documents()
             yield from batched(_up_to(tables, unit.rows, quarantine))
 
@@ -316,13 +316,8 @@ class _Tree:
 
     def __init__(self, repository: Repository, commit: str, chosen: Choice) -> None:
         entries = list(repository.entries(commit))
-        self._repository = repository
-        self.attributes = Attributes(
-            (folder_of(entry.path), text)
-            for entry in entries
-            if os.path.basename(entry.path) == ".gitattributes"
-            and (text := self._text(entry, MAX_LICENCE_BYTES)) is not None
-        )
+        settings = [entry for entry in entries if os.path.basename(entry.path) == ".gitattributes"]
+        self.attributes = Attributes((folder_of(path), text) for path, text in _texts(repository, settings))
         self._licence_files = [
             entry for entry in entries if is_licence_file(entry.path) and not is_vendored(entry.path)
         ]
@@ -340,24 +335,42 @@ class _Tree:
             else:
                 self.others.append((kind, printable(entry.path)))
 
-    def licences(self) -> Licences:
+    def licences(self, repository: Repository) -> Licences:
         """The licences of the repository's folders."""
-        files = ((entry.path, self._text(entry, MAX_LICENCE_BYTES)) for entry in self._licence_files)
-        return Licences((path, text) for path, text in files if text is not None)
+        return Licences(_texts(repository, self._licence_files))
 
-    def _text(self, entry: Entry, at_most: int) -> str | None:
-        if entry.kind is not None or entry.size is None or entry.size > at_most:
-            return None
-        found = self._repository.content(entry)
-        text = decoded(found) if found else None
-        return text.text if text else None
+
+@lru_cache(maxsize=1)
+def _tree_and_licences(location: Path, commit: str, chosen: Choice) -> tuple[_Tree, Licences]:
+    """What a worker needs to know for each of a repository's units, which mostly follow one another."""
+    with opened(location) as repository:
+        tree = _Tree(repository, commit, chosen)
+        return tree, tree.licences(repository)
+
+
+def _texts(repository: Repository, entries: list[Entry]) -> Iterator[tuple[str, str]]:
+    """Paths and texts of the files that are small texts."""
+    small = [
+        entry
+        for entry in entries
+        if entry.kind is None and (entry.size or 0) in range(1, MAX_LICENCE_BYTES + 1)
+    ]
+    for entry, content in repository.contents(small):
+        if content and (text := decoded(content)):
+            yield entry.path, text.text
 
 
 class _Reading:
     """Documents of a unit."""
 
     def __init__(
-        self, name: str, config: GitConfig, repository: Repository, unit: Unit, quarantine: Quarantine
+        self,
+        name: str,
+        config: GitConfig,
+        location: Path,
+        repository: Repository,
+        unit: Unit,
+        quarantine: Quarantine,
     ) -> None:
         assert unit.content is not None, "units are of a commit"
         self._config = config
@@ -366,8 +379,7 @@ class _Reading:
         self._unit = unit
         self._commit = unit.content
         self._quarantine = quarantine
-        self._tree = _Tree(repository, self._commit, config.choice)
-        self._licences = self._tree.licences()
+        self._tree, self._licences = _tree_and_licences(location, self._commit, config.choice)
         self._url = repository.origin
         self._entries = self._tree.candidates[unit.start : unit.stop]
 
@@ -425,8 +437,7 @@ class _Reading:
 
     def _sources(self, counted: bool) -> Iterator[tuple[Entry, SourceCode]]:
         """The files of the unit that are read; the others are counted by kind, unless they were before."""
-        for entry in self._entries:
-            content = self._repository.content(entry) if entry.size is not None else None
+        for entry, content in self._repository.contents(self._entries):
             if content is None:
                 if counted:
                     self._set_aside(entry)

@@ -11,8 +11,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -24,6 +26,7 @@ MAX_FILES = 1_000_000
 """A commit with more is refused: trees can name themselves over and over."""
 _REFERENCE = re.compile(rb"ref: (refs/[!-~]+)|[0-9a-f]{40,64}")
 _READ_BYTES = 1 << 16
+_ASKED_AHEAD = 128
 
 
 class Entry(NamedTuple):
@@ -109,6 +112,37 @@ class Repository:
 
     def content(self, entry: Entry) -> bytes | None:
         """What a file holds; None where its object is missing or damaged."""
+        ((_, content),) = self.contents([entry])
+        return content
+
+    def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+        """What each file holds, in their order; several are asked for ahead, so that none is waited for.
+
+        Until the last one is taken, or the iterator is closed, nothing else may be asked of the repository.
+        """
+        coming = iter(entries)
+        asked: deque[Entry] = deque()
+        try:
+            while True:
+                if len(asked) <= _ASKED_AHEAD // 2:
+                    more = list(islice(coming, _ASKED_AHEAD - len(asked)))
+                    self._ask(more)
+                    asked += more
+                if not asked:
+                    return
+                content, goes_on = self._answer()
+                yield asked.popleft(), content
+                if not goes_on:
+                    self.close()
+                    self._ask(asked)
+        finally:
+            if asked:
+                self.close()
+
+    def _ask(self, entries: Collection[Entry]) -> None:
+        """Ask for files: so few that what is asked fits into a pipe, even while git waits for us to read."""
+        if not entries:
+            return
         if self._objects is None:
             command = self._command("cat-file", "--batch")
             self._objects = subprocess.Popen(
@@ -118,23 +152,22 @@ class Repository:
                 stdout=subprocess.PIPE,
                 stderr=_NOTHING,
             )
-        stdin, stdout = self._objects.stdin, self._objects.stdout
-        assert stdin is not None and stdout is not None
-        try:
-            stdin.write(f"{entry.object}\n".encode())
-            stdin.flush()
-        except BrokenPipeError:
-            self.close()
-            return None
+        assert self._objects.stdin is not None
+        with suppress(BrokenPipeError):  # then there is no answer
+            self._objects.stdin.write("".join(f"{entry.object}\n" for entry in entries).encode())
+            self._objects.stdin.flush()
+
+    def _answer(self) -> tuple[bytes | None, bool]:
+        """The content that was asked for longest ago, and whether git answers further questions."""
+        assert self._objects is not None and self._objects.stdout is not None
+        stdout = self._objects.stdout
         answer = stdout.readline().split()
         if len(answer) == 3 and answer[1] == b"blob":
             size = int(answer[2])
             content = stdout.read(size)
-            if len(content) == size and stdout.read(1) == b"\n":
-                return content
-        if len(answer) != 2:  # <hash> missing
-            self.close()
-        return None
+            whole = len(content) == size and stdout.read(1) == b"\n"
+            return (content, True) if whole else (None, False)
+        return None, len(answer) == 2  # <hash> missing
 
     def close(self) -> None:
         """End the process that reads objects."""

@@ -10,11 +10,11 @@ from functools import lru_cache
 from pipelines.sources.code.attributes import folder_of
 from pipelines.sources.code.languages import code_suffix
 from pipelines.sources.licences.spdx import spdx_id, spdx_of_all
-from pipelines.sources.licences.texts import licence_of_text
+from pipelines.sources.licences.texts import licence_of_text, says_choice
 
 MAX_LICENCE_BYTES = 200_000
 _NAME = re.compile(r"(?:MIT-|APACHE-)?(?:UN)?LICEN[CS]ES?(?:[-._].*)?|COPYING(?:[-._].*)?", re.IGNORECASE)
-_CHOICE = re.compile(r"LICEN[CS]E-", re.IGNORECASE)
+_CHOICE = re.compile(r"LICEN[CS]E-|UNLICEN[CS]E", re.IGNORECASE)
 
 
 def is_licence_file(path: str) -> bool:
@@ -29,10 +29,15 @@ class Licences:
     def __init__(self, files: Iterable[tuple[str, str]]) -> None:
         """`files`: path and text of each licence file."""
         found: dict[str, list[tuple[str, str]]] = {}
+        choices: set[str] = set()
         for path, text in files:
             if licence := _licence(text):
                 found.setdefault(folder_of(path), []).append((os.path.basename(path), licence))
-        self._of_folder = {folder: _together(licences) for folder, licences in found.items()}
+            elif says_choice(text):
+                choices.add(folder_of(path))
+        self._of_folder = {
+            folder: _together(licences, folder in choices) for folder, licences in found.items()
+        }
 
     def of(self, path: str) -> str | None:
         """The licence of a file: that of the nearest folder on the way up; None where no folder has one."""
@@ -42,10 +47,10 @@ class Licences:
         return self._of_folder.get(folder)
 
 
-def _together(files: list[tuple[str, str]]) -> str:
-    """The licence that several files of a folder say: LICENSE-MIT beside LICENSE-APACHE is a choice."""
+def _together(files: list[tuple[str, str]], is_choice: bool) -> str:
+    """The licence of a folder's files: LICENSE-MIT beside LICENSE-APACHE or UNLICENSE is a choice."""
     licences = list(dict.fromkeys(licence for _, licence in files))
-    if len(licences) > 1 and all(_CHOICE.match(name) for name, _ in files):
+    if len(licences) > 1 and (is_choice or all(_CHOICE.match(name) for name, _ in files)):
         return spdx_id(" OR ".join(f"({each})" if " " in each else each for each in licences))
     return spdx_of_all(licences)
 

@@ -117,12 +117,21 @@ def _description(package: Any) -> dict[str, Any]:
         "title": ": ".join(_said(package, "title")),
         "author": authors[0] if len(authors) == 1 else authors,
         "language": languages[0] if languages else "",
-        "license": rights[:_RIGHTS_CHARACTERS],
+        "license": _licence_link(package) or rights[:_RIGHTS_CHARACTERS],
         "identifier": "; ".join(_said(package, "identifier")),
         "publisher": "; ".join(_said(package, "publisher")),
         "date": "; ".join(_said(package, "date")),
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _licence_link(package: Any) -> str | None:
+    """The address of its licence, which tells more surely than its rights in words do."""
+    for link in _all(package, "link"):
+        kinds = [rel.rpartition(":")[2] for rel in (link.get("rel") or "").split()]
+        if "license" in kinds and not link.get("refines"):
+            return str(link.get("href") or "") or None
+    return None
 
 
 def _said(package: Any, name: str) -> list[str]:

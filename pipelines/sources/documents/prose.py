@@ -1,4 +1,4 @@
-"""Text of XHTML: paragraphs, headings as in Markdown, lists and tables."""
+"""Text of XHTML: paragraphs, headings as in Markdown, lists, tables, and formulas as LaTeX."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from html.entities import html5
 from typing import Any
 
 from pipelines.errors import UserError
+from pipelines.sources.web.mathml import latex
 
 _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,31});")
 _XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
+_EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _BLOCKS = frozenset(
     "address article aside blockquote body caption center dd div dl dt fieldset figcaption figure footer "
     "form header hr li main ol p pre section table tbody tfoot thead tr ul".split()
 ) | set(_HEADINGS)
-_UNSEEN = frozenset(
-    "head script style nav svg math rt rp template noscript iframe object audio video".split()
-)
+_UNSEEN = frozenset("head script style nav svg rt rp template noscript iframe object audio video".split())
 
 
 def parse_xml(content: bytes) -> Any:
@@ -62,8 +62,10 @@ def prose(root: Any) -> str:
             continue
         name = etree.QName(element).localname.lower()
         if event == "start":
-            if unseen is None and name in _UNSEEN:
+            if unseen is None and (name in _UNSEEN or name == "math" or _is_page_number(element)):
                 unseen = element
+                if name == "math":
+                    written.add_formula(latex(element), element.get("display"))
             if unseen is None:
                 written.begin(name)
                 written.add(element.text)
@@ -75,6 +77,12 @@ def prose(root: Any) -> str:
             if unseen is None and element is not root:
                 written.add(element.tail)
     return written.text()
+
+
+def _is_page_number(element: Any) -> bool:
+    """Whether an element says where a page of the printed book begins."""
+    kinds = f"{element.get(_EPUB_TYPE) or ''} {element.get('role') or ''}".split()
+    return "pagebreak" in kinds or "doc-pagebreak" in kinds
 
 
 class _Written:
@@ -90,6 +98,17 @@ class _Written:
         """Write within a line."""
         if text:
             self._line.append(text if self._as_it_is else _SPACE.sub(" ", text))
+
+    def add_formula(self, formula: str, display: str | None) -> None:
+        """Write a formula, in LaTeX, within a line or as a block."""
+        if not formula:
+            return
+        if display == "block":
+            self._break()
+            self._line = ["$$", formula, "$$"]
+            self._break()
+        else:
+            self._line += ["$", formula, "$"]
 
     def begin(self, name: str) -> None:
         """An element begins."""

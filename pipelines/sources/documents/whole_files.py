@@ -13,7 +13,7 @@ from pipelines.sources.fields import FieldMap, Fields, documents_from_records
 from pipelines.sources.lines import MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same books, papers and treebanks give other documents."""
 
 DESCRIBED = Fields(id="id", url=None, language="language", license="license")

@@ -24,8 +24,9 @@ TABULARS = {"tabular": 1, "tabularx": 2, "tabulary": 2, "array": 1, "longtable":
 """With the number of their arguments."""
 LISTS = frozenset(("itemize", "enumerate", "description", "compactitem", "compactenum", "inparaenum"))
 DROPPED_ENVIRONMENTS = frozenset(
-    "thebibliography tikzpicture pspicture picture filecontents CCSXML comment references keywords "
-    "biography IEEEbiography IEEEbiographynophoto frontmatter@ axis forest asy pgfpicture".split()
+    "thebibliography tikzpicture pspicture picture filecontents CCSXML comment references keywords keyword "
+    "IEEEkeywords biography IEEEbiography IEEEbiographynophoto frontmatter@ axis forest asy "
+    "pgfpicture".split()
 )
 ENVIRONMENT_ARGUMENTS = {
     "minipage": 1, "multicols": 1, "adjustbox": 1, "spacing": 1, "wrapfigure": 2, "wraptable": 2,
@@ -80,7 +81,10 @@ DROPPED = {
     "curraddr": 1,
     "urladdr": 1, "dedicatory": 1, "stepcounter": 1, "refstepcounter": 1, "vphantom": 1, "hphantom": 1,
     "phantom": 1, "rowcolor": 1, "cellcolor": 1, "columncolor": 1, "arrayrulecolor": 1, "tag": 1,
-    "let": 2,
+    "let": 2, "@addtoreset": 2, "newgeometry": 1, "pagecolor": 1, "bookmark": 1, "pdfbookmark": 2,
+    "altaffiltext": 2, "altaffilmark": 1, "fontfamily": 1, "fontseries": 1, "fontshape": 1, "usefont": 4,
+    "lstinputlisting": 1, "inputminted": 2, "externaldocument": 1, "newcolumntype": 2, "crefname": 3,
+    "Crefname": 3, "setlist": 1, "sisetup": 1,
 }  # fmt: skip
 """Commands that say nothing to a reader, with the number of their arguments."""
 

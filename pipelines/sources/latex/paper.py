@@ -9,7 +9,7 @@ from pipelines.sources.latex.macros import expand, take_definitions
 from pipelines.sources.latex.project import NoPaper, Project, preamble_and_body
 from pipelines.sources.latex.readable import readable, title_of
 
-VERSION = 1
+VERSION = 2
 """To be raised when the same files give another text."""
 
 MIN_LETTERS = 200
@@ -38,7 +38,7 @@ def read_paper(files: Mapping[str, bytes]) -> Paper:
     plain, own = take_definitions(whole)
     preamble, body = preamble_and_body(expand(plain, packages | own))
     title = title_of(preamble, body)
-    text = readable(body, preamble)
+    text = readable(body, preamble, project.verbatim)
     if sum(map(str.isalpha, text)) < MIN_LETTERS:
         raise NoPaper(f"{main} has no text")
     return Paper(f"# {title}\n\n{text}" if title else text, title, main)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 MAX_CHARACTERS = 32 << 20
 """The largest papers have some MB; more comes of files that take in one another over and over again."""
@@ -34,10 +35,10 @@ _ENCODINGS = {
 }
 _INPUT_ENCODING = re.compile(rb"\\usepackage\s*\[([A-Za-z0-9-]+)\]\s*\{inputenc\}")
 VERBATIM = "verbatim|verbatim\\*|Verbatim|lstlisting|minted|alltt"
-_COMMENT = re.compile(
-    rf"\\begin\{{({VERBATIM})\}}.*?\\end\{{\1\}}|\\verb\*?([^A-Za-z\s*]).*?\2|\\."
-    r"|(?:^[ \t]*)?%[^\n]*(\n[ \t]*|$)",
-    re.DOTALL | re.MULTILINE,
+_NEW_VERBATIM = re.compile(
+    r"\\(?:lstnewenvironment|newtcblisting|DefineVerbatimEnvironment)\s*\{([A-Za-z]+)\}"
+    r"|\\newminted\s*\[([A-Za-z]+)\]|\\newminted\s*\{([A-Za-z]+)\}"
+    r"|\\newenvironment\*?\s*\{([A-Za-z]+)\}\s*\{\s*\\VerbatimEnvironment\b"
 )
 _LEFT_OUT = re.compile(r"\\begin\{comment\}.*?\\end\{comment\}|\\iffalse\b.*?\\fi\b", re.DOTALL)
 _CLASS = re.compile(r"\\document(?:class|style)\b")
@@ -63,12 +64,19 @@ class Project:
             (match for content in self._files.values() if (match := _INPUT_ENCODING.search(content))), None
         )
         self._encoding = _ENCODINGS.get(encoding[1].decode() if encoding else "", "latin-1")
+        self.verbatim = frozenset(
+            name
+            for path, content in self._files.items()
+            if posixpath.splitext(path)[1].lower() in (*TEX_SUFFIXES, ".sty", ".cls")
+            for name in _new_verbatim(content.decode("latin-1"))
+        )
+        """Names of the paper's own environments of code."""
         self._read: dict[str, str] = {}
 
     def text(self, path: str) -> str:
         """A file without its comments."""
         if path not in self._read:
-            self._read[path] = without_comments(_decoded(self._files[path], self._encoding))
+            self._read[path] = without_comments(_decoded(self._files[path], self._encoding), self.verbatim)
         return self._read[path]
 
     def main(self) -> str:
@@ -93,7 +101,10 @@ class Project:
 
     def _is_document(self, path: str) -> bool:
         text = self.text(path)
-        return bool(_CLASS.search(text)) and _BEGIN in self._whole(path, (), [MAX_CHARACTERS])
+        if _BEGIN not in text and not _CLASS.search(text):
+            return False
+        whole = self._whole(path, (), [MAX_CHARACTERS])
+        return bool(_CLASS.search(whole)) and _BEGIN in whole
 
     def _rank(self, path: str, named: set[str], taken_in: set[str]) -> tuple[bool, bool, bool, int, str]:
         usual = _USUAL_NAMES.match(posixpath.basename(path)) is not None
@@ -148,8 +159,8 @@ class Project:
         return None
 
 
-def without_comments(text: str) -> str:
-    """The text without what TeX does not read, code as it is."""
+def without_comments(text: str, verbatim: frozenset[str] = frozenset()) -> str:
+    """The text without what TeX does not read, code as it is; `verbatim`: further environments of code."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
 
     def uncommented(match: re.Match[str]) -> str:
@@ -159,7 +170,24 @@ def without_comments(text: str) -> str:
         ends_paragraph = text[match.end() : match.end() + 1] == "\n"
         return "\n" if ends_paragraph and not is_a_line else ""
 
-    return _LEFT_OUT.sub("", _COMMENT.sub(uncommented, text))
+    return _LEFT_OUT.sub("", _comment(verbatim).sub(uncommented, text))
+
+
+@lru_cache(maxsize=32)
+def _comment(verbatim: frozenset[str]) -> re.Pattern[str]:
+    """Finds comments, and before them what may look like one."""
+    names = "|".join([VERBATIM, *sorted(map(re.escape, verbatim))])
+    return re.compile(
+        rf"\\begin\{{({names})\}}.*?\\end\{{\1\}}|\\verb\*?([^A-Za-z\s*]).*?\2|\\."
+        r"|(?:^[ \t]*)?%[^\n]*(\n[ \t]*|$)",
+        re.DOTALL | re.MULTILINE,
+    )
+
+
+def _new_verbatim(text: str) -> Iterator[str]:
+    """The names of environments of code that a file defines."""
+    for match in _NEW_VERBATIM.finditer(text):
+        yield f"{match[3]}code" if match[3] else match[1] or match[2] or match[4]
 
 
 def preamble_and_body(text: str) -> tuple[str, str]:

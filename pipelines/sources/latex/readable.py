@@ -39,6 +39,8 @@ MAX_FORMULA = 100_000
 _NEXT = re.compile(r"\\(?:[A-Za-z@]+\*?|.)|[${}~]|\n[ \t]*\n\s*|---?|``|''|<<|>>|&", re.DOTALL)
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([^{}]*)\}")
 _INNER_LABELS = re.compile(r"\\(?:label|tag\*?)\s*\{[^{}]*\}|\\(?:nonumber|notag)(?![A-Za-z])")
+_IN_FORMULAS = re.compile(r"\\(?:ensuremath|xspace)(?![A-Za-z@])\s*")
+"""What macros that stand in text and in formulas bring into them, and says nothing there."""
 _MATH_END = re.compile(r"\\.|\$\$?", re.DOTALL)
 _NEW_THEOREM = re.compile(r"\\newtheorem\*?\s*\{([^{}]+)\}\s*(?:\[[^\]]*\])?\s*\{([^{}]+)\}")
 _BLANK = re.compile(r"[ \t\n]+")
@@ -61,10 +63,11 @@ _PLAIN = {
 }
 
 
-def readable(body: str, preamble: str = "") -> str:
-    """The text of a document's body; its title is taken from either."""
+def readable(body: str, preamble: str = "", verbatim: frozenset[str] = frozenset()) -> str:
+    """The text of a document's body; `verbatim`: names of its own environments of code."""
     found = _Converter(
-        {**THEOREMS, **{name.strip(): title for name, title in _NEW_THEOREM.findall(preamble)}}
+        {**THEOREMS, **{name.strip(): title for name, title in _NEW_THEOREM.findall(preamble)}},
+        VERBATIM | verbatim,
     )
     return found.finished(found.converted(body, 0))
 
@@ -76,7 +79,7 @@ def title_of(*texts: str) -> str | None:
             given = option(text, match.end())
             found = argument(text, given[1] if given else match.end())
             if found is not None:
-                title = _Converter({})
+                title = _Converter({}, VERBATIM)
                 plain = " ".join(title.finished(title.converted(found[0], 0)).split())
                 if plain:
                     return plain
@@ -86,8 +89,9 @@ def title_of(*texts: str) -> str | None:
 class _Converter:
     """What is held as it is while the rest is put in order."""
 
-    def __init__(self, theorems: dict[str, str]) -> None:
+    def __init__(self, theorems: dict[str, str], verbatim: frozenset[str]) -> None:
         self._theorems = theorems
+        self._verbatim = verbatim
         self._held: list[str] = []
         self._unclosed: set[str] = set()
 
@@ -154,7 +158,7 @@ class _Converter:
         return "", start + len(marks)
 
     def _math(self, formula: str, display: bool) -> str:
-        formula = _INNER_LABELS.sub("", formula)
+        formula = _IN_FORMULAS.sub("", _INNER_LABELS.sub("", formula))
         if not formula.strip():
             return ""
         if not display:
@@ -186,10 +190,10 @@ class _Converter:
         if name in MATHS:
             if name in ONE_FORMULA:
                 return self._math(inner, display=name != "math")
-            lines = _INNER_LABELS.sub("", inner).strip("\n")
+            lines = _IN_FORMULAS.sub("", _INNER_LABELS.sub("", inner)).strip("\n")
             held = self._hold(f"\\begin{{{written}}}\n{lines}\n\\end{{{written}}}")
             return f"{_HARD}{held}{_HARD}"
-        if name in VERBATIM:
+        if name in self._verbatim:
             given = option(inner, 0)
             code = inner if given is None else inner[given[1] :]
             if name == "minted":
@@ -287,6 +291,9 @@ class _Converter:
         if name in ("url", "path", "nolinkurl"):
             found = argument(text, end)
             return ("", end) if found is None else (self._hold(found[0].strip()), found[1])
+        if name == "ensuremath":
+            found = argument(text, end)
+            return ("", end) if found is None else (self._math(found[0], display=False), found[1])
         if name in ("verb", "lstinline"):
             return self._verb(text, end)
         if name in KEPT_LAST:
@@ -301,7 +308,11 @@ class _Converter:
             return self._accent(name, text, end, depth)
         if name in CHARACTERS:
             return CHARACTERS[name], _behind_name(name, text, end)
-        return _symbol(name), _behind_name(name, text, end)
+        symbol = _symbol(name)
+        given = None if symbol or text[end : end + 1] != "[" else option(text, end)
+        if given is not None and text[given[1] : given[1] + 1] == "{":
+            return "", given[1]
+        return symbol, _behind_name(name, text, end)
 
     def _reference(self, name: str, text: str, end: int) -> tuple[str, int]:
         found = argument(text, _behind_options(text, _behind_options(text, end)))

@@ -93,6 +93,7 @@ _ALIASES = {
     "lgpl +": "LGPL-2.0-or-later",
     "agpl": "AGPL-3.0-or-later",
     "gfdl": "GFDL-1.1-or-later",
+    "fdl": "GFDL-1.1-or-later",
     "mpl": "MPL-2.0",
     "psf": "PSF-2.0",
     "python foundation": "PSF-2.0",
@@ -112,6 +113,7 @@ _ALIASES = {
     "pddl": "PDDL-1.0",
     "lgpl lr": "LGPLLR",
     "public domain": "LicenseRef-public-domain",
+    "public domain in the usa": "LicenseRef-public-domain",
     "publicdomain": "LicenseRef-public-domain",
     "cc pdm 1": "LicenseRef-public-domain",
     "other proprietary": "LicenseRef-proprietary",
@@ -125,7 +127,8 @@ _ALIASES = {
 
 Without a version the GPL may be taken in any (its section 9); Apache, MPL and others are their present one.
 """
-_PARENTHESES = re.compile(r"(?<=[\w.+]) ?\([^()]*\)")
+_PARENTHESES = re.compile(r"(?<=[\w.+])(?<!\bor)(?<!\band)(?<!\bwith) ?\([^()]*\)", re.IGNORECASE)
+"""Behind a name; behind an operator they hold an operand."""
 _OPERATOR = re.compile(r"\s+(?:and/or|and|or|with)\s+|[()]|\s*[,;|/]\s*|\s\+\s|\s*\|\|\s*", re.IGNORECASE)
 _URL = re.compile(r"(?:https?:)?//\S+|\b(?:www\.|creativecommons\.org/)\S+", re.IGNORECASE)
 _CREATIVE_COMMONS = re.compile(
@@ -226,7 +229,7 @@ def _of_url(url: str) -> str | None:
         kind, public, version = match.groups()
         name = f"cc-{kind}-{version}" if kind else {"zero": "cc0-1.0"}.get(public, "public domain")
         return _ids().get(name) or _names().get(_key(name))
-    path = re.sub(r"[?#].*|\.(?:html?|txt|php|md|en)\b|[>)\]}.,;\"']+$", "", folded)
+    path = re.sub(r"[?#].*|\.(?:x?html?|txt|php|md|en)\b|[>)\]}.,;\"']+$", "", folded)
     segments = [segment for segment in path.split("/") if segment]
     tails = [*segments[-1:], "-".join(segments[-2:]), *segments[-2:-1]]
     if "apache.org/licenses" in folded:

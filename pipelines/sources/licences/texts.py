@@ -8,7 +8,7 @@ from pipelines.sources.licences.header import licence_of_header
 from pipelines.sources.licences.spdx import reference, spdx_id, spdx_of_all
 from pipelines.sources.licences.templates import licences_in
 
-VERSION = 1
+VERSION = 2
 """Of the licences that are found."""
 
 FURTHER = 0.5
@@ -30,6 +30,8 @@ _ADDED = {
     "research purposes only": "LicenseRef-non-commercial",
 }
 """Terms that take from a permissive licence what it gives."""
+_PROVISO = "provided that the above copyright notice and this permission notice appear in all copies"
+"""What ISC has and 0BSD has not; other words of ISC differ from copy to copy by who disclaims."""
 _CONTAINS = {
     "LGPL-3.0-only": {"GPL-3.0-only"},
     "LGPL-2.1-only": {"GPL-2.0-only"},
@@ -54,9 +56,17 @@ def licence_of_text(text: str) -> str | None:
         return licence_of_header(text)
     included = {name for each in found.ids for name in _CONTAINS.get(each, ())}
     names = [name for name in found.ids if name not in included]
+    if "0BSD" in names and "ISC" not in names and _PROVISO in " ".join(re.findall(r"\w+", text.casefold())):
+        names[names.index("0BSD")] = "ISC"
     if 1 < len(names) <= MOST_CHOICES and len(rest) < RUNNING_TEXT and _CHOICE.search(found.rest):
         return spdx_id(" OR ".join(names))
     names += [name for words, name in _ADDED.items() if words in found.rest]
     if len(rest) > FURTHER * found.words and len(names) == 1 and _TERMS.search(found.rest):
         names.append(reference("further terms"))
     return spdx_of_all(names)
+
+
+def says_choice(text: str) -> bool:
+    """Whether a text, in a few words, lets choose among licences that stand elsewhere."""
+    words = re.findall(r"\w+", text.casefold().replace("licence", "license"))
+    return len(words) < RUNNING_TEXT and _CHOICE.search(" ".join(words)) is not None

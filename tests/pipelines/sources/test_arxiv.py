@@ -150,6 +150,8 @@ def test_the_main_file_is_found():
     assert Project({"main.tex": main, "supplement.tex": main + b"%" * 99}).main() == "main.tex"
     assert Project({"a.tex": tex("\\include{sub/b}"), "sub/b.tex": tex("B")}).main() == "a.tex"
     assert Project({"a.tex": main, "b.tex": main, "00README.XXX": b"b.tex toplevelfile\n"}).main() == "b.tex"
+    standing = b"\\input{preamble}\n\\begin{document}A\\end{document}"
+    assert Project({"preamble.tex": b"\\documentclass{article}", "a.tex": standing}).main() == "a.tex"
     hints = orjson.dumps({"sources": [{"filename": "b.tex", "usage": "toplevel"}]})
     assert Project({"a.tex": main, "b.tex": main, "00README.json": hints}).main() == "b.tex"
     assert Project({"main.tex": main, "b.tex": main, "00README.XXX": b"main.tex ignore\n"}).main() == "b.tex"
@@ -215,6 +217,16 @@ def test_encodings_of_the_east():
 )
 def test_comments(text, without):
     assert without_comments(text) == without
+
+
+def test_environments_of_code_that_a_paper_defines():
+    preamble = (
+        "\\newminted{cpp}{}\\newenvironment{cplus}{\\VerbatimEnvironment\\begin{cppcode}}{\\end{cppcode}}"
+        "\\lstnewenvironment{pseudo}{}{}"
+    )
+    body = "\\begin{cplus}\nx = a  % b;\n\\end{cplus} and \\begin{pseudo}\nif  {\n\\end{pseudo}"
+    text = read_paper({"a.tex": tex(body, preamble)}).text
+    assert text.startswith("```\nx = a  % b;\n```\n\nand\n\n```\nif  {\n```")
 
 
 # Macros.
@@ -314,6 +326,9 @@ def test_macros_of_the_papers_own_package():
         ("\\begin{abstract}A.\\end{abstract}\\keywords{k}", "## Abstract\n\nA."),
         ("\\author{A\\thanks{B}}\\vspace{1cm}\\noindent a {\\bf b} {\\it c\\/}", "a b c"),
         ("a lone $ dollar\n\nnext $x$", "a lone dollar\n\nnext $x$"),
+        ("\\ensuremath{\\mathbb{N}\\xspace} and $\\ensuremath{a}\\xspace + b$", "$\\mathbb{N}$ and ${a}+ b$"),
+        ("\\lettrine[lines=2]{B}{efore} {\\bf[Note]} it", "Before [Note] it"),
+        ("\\begin{IEEEkeywords}k\\end{IEEEkeywords}\\altaffiltext{1}{Institute}a", "a"),
         ("\\verb|a_b{| and \\begin{unknown}[o] x \\end{unknown}", "a_b{ and\n\nx"),
     ],
 )

@@ -155,6 +155,13 @@ def test_a_licence_holds_for_its_folder_and_a_header_goes_before_it(repository):
             "both/LICENSE-MIT": MIT,
             "both/LICENSE-ISC": ISC,
             "both/d.py": "x\n",
+            "dual/COPYING": "This project is dual-licensed under the Unlicense and MIT licenses.\n",
+            "dual/LICENSE-MIT": MIT,
+            "dual/LICENSE": ISC,
+            "dual/e.py": "x\n",
+            "free/LICENSE-MIT": MIT,
+            "free/UNLICENSE": ISC,
+            "free/f.py": "x\n",
         }
     )
     documents = Reading(repository.source(license="unlicense")).documents
@@ -163,6 +170,8 @@ def test_a_licence_holds_for_its_folder_and_a_header_goes_before_it(repository):
     assert licences["part/deep/b.py"] == "ISC"
     assert licences["part/c.py"] == "Apache-2.0"
     assert set(licences["both/d.py"].split(" OR ")) == {"MIT", "ISC"}
+    assert set(licences["dual/e.py"].split(" OR ")) == {"MIT", "ISC"}
+    assert set(licences["free/f.py"].split(" OR ")) == {"MIT", "ISC"}
 
 
 def test_a_tag_a_branch_and_a_hash_are_read_as_they_were(repository):
@@ -282,6 +291,23 @@ def test_a_damaged_object_loses_its_file_alone(repository):
     reading = Reading(repository.source())
     assert reading.texts == ["y\n"]
     assert [row[0] for row in reading.quarantine] == ["repo/a.py"]
+
+
+def test_many_files_with_lost_and_damaged_ones_among_them(repository):
+    repository.commit({f"f{number:03}.py": f"x = {number}\n" for number in range(300)})
+    for number in (0, 1, 129, 130, 200, 299):
+        blob = repository.git("rev-parse", f"HEAD:f{number:03}.py")
+        file = repository.folder / ".git" / "objects" / blob[:2] / blob[2:]
+        file.chmod(0o644)
+        if number % 2:
+            file.write_bytes(b"not zlib")
+        else:
+            file.unlink()
+    reading = Reading(repository.source(), part_bytes=1500)
+    lost = {0, 1, 129, 130, 200, 299}
+    assert len(reading.units) > 1
+    assert reading.texts == [f"x = {number}\n" for number in range(300) if number not in lost]
+    assert [row[0] for row in reading.quarantine] == [f"repo/f{number:03}.py" for number in sorted(lost)]
 
 
 def test_a_repository_of_longer_hashes(tmp_path):

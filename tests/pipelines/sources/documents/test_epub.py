@@ -25,6 +25,16 @@ def test_a_book_is_one_document_in_the_order_of_its_spine(read):
     assert document["doc_id"] == "s/book.epub:0"
 
 
+def test_a_link_to_a_licence_goes_before_words_about_rights(read):
+    said = (
+        "<dc:rights>This work is shared with the public.</dc:rights>"
+        '<link refines="#image" rel="cc:license" href="https://creativecommons.org/licenses/by-nc/2.0/"/>'
+        '<link rel="cc:license" href="https://creativecommons.org/licenses/by-sa/3.0/"/>'
+    )
+    (document,) = read({"a.epub": epub({"a": "<p>x</p>"}, said=said)}).documents
+    assert document["license"] == "CC-BY-SA-3.0"
+
+
 def test_without_a_language_of_its_own_a_book_has_that_of_the_source(read):
     (document,) = read({"a.epub": epub({"a": "<p>x</p>"})}, language="en", license="mit").documents
     assert document["language"] == "en" and document["license"] == "MIT"
@@ -55,6 +65,20 @@ def test_books_are_read_compressed_and_from_archives(read):
         ("<p>x<a id='1'/>y</p><script>no()</script><nav>no</nav><p>z</p>", "xy\n\nz"),
         ("<p>漢<ruby>字<rt>kan</rt></ruby>。</p>", "漢字。"),
         ("<p>unclosed <b>bold", "unclosed bold"),
+        (
+            "<p>goes <span xmlns:epub='http://www.idpf.org/2007/ops' epub:type='pagebreak'>169</span>on</p>"
+            "<div role='doc-pagebreak'>170</div><p>here</p>",
+            "goes on\n\nhere",
+        ),
+        (
+            "<p>Let <m:math xmlns:m='http://www.w3.org/1998/Math/MathML'><m:msup><m:mi>x</m:mi><m:mn>2</m:mn>"
+            "</m:msup></m:math> be.</p>",
+            "Let $x^2$ be.",
+        ),
+        (
+            "<p>So <math display='block' alttext='no text'><mi>a</mi><mo>&lt;</mo><mi>b</mi></math> is.</p>",
+            "So\n\n$$a<b$$\n\nis.",
+        ),
     ],
 )
 def test_what_is_seen_of_a_chapter(read, body, text):

@@ -113,6 +113,16 @@ def test_what_stands_on_every_page_is_left_out():
     assert text.count("This is the text") == 5
 
 
+def test_headers_that_count_on_with_the_pages_are_left_out():
+    headers = ["1 CHAPTER ONE", "1.1. ROOMS 2", "3 CHAPTER ONE", "1.2. HOUSES 4", "5 CHAPTER ONE"]
+    animals = ["lions", "bears", "storks", "ants", "frogs"]
+    text = joined_pages(
+        [f"{header}\n7 {each} here\nand trees" for header, each in zip(headers, animals, strict=True)]
+    )
+    assert "CHAPTER" not in text and "ROOMS" not in text
+    assert all(f"7 {animal} here" in text for animal in animals)
+
+
 def test_the_same_line_within_pages_stays():
     page = "\n".join(["one", "two", "refrain of the song", "four", "five"])
     assert joined_pages([page.replace("one", word) for word in ("a", "b", "c")]).count("refrain") == 3
@@ -139,6 +149,32 @@ def test_the_same_line_within_pages_stays():
         (
             ["What follows is a list of several things:", "• one", "• two"],
             "What follows is a list of several things:\n• one\n• two",
+        ),
+        (
+            [
+                "A line of a broad table or a formula that is longer than all that is text",
+                "text of a column is set narrower, so that its",
+                "lines go on where they end in a sentence.",
+                "Next.",
+            ],
+            "A line of a broad table or a formula that is longer than all that is text "
+            "text of a column is set narrower, so that its lines go on where they end in a sentence.\nNext.",
+        ),
+        (
+            [
+                "first line that is as long as others, hyphen-",
+                "ated here.",
+                "Next paragraph is here again for you",
+            ],
+            "first line that is as long as others, hyphenated here.\nNext paragraph is here again for you",
+        ),
+        (
+            ["Introduction . . . . . . . . . . . . . 1", "Structure . . . . . . . . . . . . . . . 12"],
+            "Introduction . . . . . . . . . . . . . 1\nStructure . . . . . . . . . . . . . . . 12",
+        ),
+        (
+            ["This is version 0.21 of a specification.", "1.2. What is this specification about then?"],
+            "This is version 0.21 of a specification.\n1.2. What is this specification about then?",
         ),
     ],
 )

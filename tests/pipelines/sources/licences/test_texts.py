@@ -109,3 +109,22 @@ def test_packages_have_the_licence_that_they_declare():
 def _plain(expression):
     """The licences of an expression; a text does not say whether later versions may be chosen."""
     return [re.sub("-(only|or-later)$", "", one) for one in operands(expression)]
+
+
+def test_isc_is_told_from_0bsd_whoever_disclaims():
+    isc = """Copyright (c) 2020, Jane Doe
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee
+is hereby granted, provided that the above copyright notice and this permission notice appear in all
+copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS
+SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE
+AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE
+OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS
+SOFTWARE.
+"""
+    proviso = ", provided that the above copyright notice and this permission notice appear in all copies"
+    assert licence_of_text(isc) == "ISC"
+    assert licence_of_text(" ".join(isc.split()).replace(proviso, "")) == "0BSD"
