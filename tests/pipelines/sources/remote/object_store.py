@@ -67,9 +67,10 @@ class BadRoad:
         address: The store's.
         cut: Of the answers with more than 4 KiB so many of ten end in their middle.
         wait: Seconds before each of them.
+        most: Bytes of a file after which every answer ends.
     """
 
-    def __init__(self, address: str, cut: int = 0, wait: float = 0) -> None:
+    def __init__(self, address: str, cut: int = 0, wait: float = 0, most: int | None = None) -> None:
         self.cut = 0
         """Answers that were cut."""
         self.large = 0
@@ -93,6 +94,10 @@ class BadRoad:
                         road.cut += 1
                         body = body[: whole // 2]
                         self.close_connection = True
+                if most is not None and answer.status == 206 and whole > most:
+                    road.cut += 1
+                    body = body[:most]
+                    self.close_connection = True
                 self.send_response_only(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "connection", "content-length"):
