@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 PATIENCE = Patience(tries=6)
 """About a dozen seconds of waiting in all."""
-LEAST_PROGRESS = 1000
+LEAST_PROGRESS = 100
 """Bytes; an attempt that brought so many was not in vain."""
 
 

@@ -159,8 +159,7 @@ class HttpFile(Origin):
                         secrets = secrets if is_same else {}
                         continue
                     if answer.status_code not in (200, 206, 416):
-                        asked = seconds_asked(answer.headers.get("retry-after", ""))
-                        raise of_status(answer.status_code, self._url, asked)
+                        raise self._refusal(answer)
                     yield answer
                     return
         except (OSError, WorkError, UserError, PassingError):
@@ -180,6 +179,11 @@ class HttpFile(Origin):
     def _may_lead(self, before: httpx.URL, target: httpx.URL) -> bool:
         """Whether a redirect is followed."""
         return _is_same(before, target)
+
+    def _refusal(self, answer: httpx.Response) -> Exception:
+        """What an answer means that is no content."""
+        asked = seconds_asked(answer.headers.get("retry-after", ""))
+        return of_status(answer.status_code, self._url, asked)
 
     def _redirected(self, answer: httpx.Response) -> tuple[str, bool]:
         """Where a redirect leads, and whether that is the same host. Raises UserError where it may not."""

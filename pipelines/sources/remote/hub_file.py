@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from pipelines.errors import UserError
 from pipelines.sources.remote.attempts import Changed, translated
 from pipelines.sources.remote.http import HttpFile
 from pipelines.sources.remote.origin import ObjectFile, State, file_system
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 def is_on_hub(url: str) -> bool:
     """Whether it is a file of one of the hub's repositories."""
     return url.startswith("hf://") and not url.startswith("hf://buckets/")
+
+
+class ConsentNeeded(UserError):
+    """The user has not accepted a repository's terms, or has not said who they are."""
 
 
 class HubFile(HttpFile):
@@ -74,6 +79,16 @@ class HubFile(HttpFile):
             endpoint=system.endpoint,
         )
         return address, build_hf_headers(token=system.token)
+
+    @override
+    def _refusal(self, answer: httpx.Response) -> Exception:
+        if answer.headers.get("x-error-code") == "GatedRepo":
+            return ConsentNeeded(
+                "the hub asks for consent before it may be read",
+                file=masked(self._url),
+                hint="Accept the terms on the dataset's page, and set HF_TOKEN to a token of your account.",
+            )
+        return super()._refusal(answer)
 
     @override
     def _may_lead(self, before: httpx.URL, target: httpx.URL) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from typing_extensions import override
 
 from pipelines.errors import UserError
-from pipelines.sources.remote.attempts import LEAST_PROGRESS, Changed, PassingError, translated
+from pipelines.sources.remote.attempts import Changed, PassingError, translated
 from pipelines.sources.remote.secrets import masked, require_no_secret, with_variables
 
 _TAGS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created", "blob_id")
@@ -21,7 +21,7 @@ ONE_TRY: dict[str, Any] = {
     "config_kwargs": {"retries": {"total_max_attempts": 1, "mode": "standard"}, "connect_timeout": 3}
 }
 """For s3fs. What is read is asked for again by us; a library that repeats as well multiplies the waits."""
-LEAST_BYTES = LEAST_PROGRESS
+LEAST_BYTES = 1000
 """Asked for at a time, of a server that breaks off more."""
 MOST_BYTES = 8 << 20
 SHRINKS = 16
