@@ -49,6 +49,18 @@ def remote_state(url: str) -> State:
         origin.close()
 
 
+def read_range(origin: Origin, url: str, start: int, stop: int) -> bytes:
+    """These bytes of a file; what has come when an answer breaks off is kept. Raises the same."""
+    received = bytearray()
+
+    def go_on() -> None:
+        for piece in origin.read(start + len(received), stop):
+            received.extend(piece)
+
+    persistently(go_on, url, lambda: len(received))
+    return bytes(received)
+
+
 class RemoteFile(io.RawIOBase):
     """Reads by blocks that grow while they follow one another; where one breaks off it is read on."""
 
@@ -123,14 +135,7 @@ class RemoteFile(io.RawIOBase):
         return end
 
     def _fetched(self, start: int, stop: int) -> bytes:
-        received = bytearray()
-
-        def go_on() -> None:
-            for piece in self._origin.read(start + len(received), stop):
-                received.extend(piece)
-
-        persistently(go_on, self._url, lambda: len(received))
-        return bytes(received)
+        return read_range(self._origin, self._url, start, stop)
 
     @override
     def close(self) -> None:

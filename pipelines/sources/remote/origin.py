@@ -142,7 +142,7 @@ class ObjectFile(Origin):
 
     @override
     def state(self) -> State:
-        system, path = file_system(self._url)
+        system, path = self._opened()
         try:
             forget(system, path)
             state = state_of(system.info(path), self._url)
@@ -170,8 +170,12 @@ class ObjectFile(Origin):
             if self._whole == GROWS_AFTER:
                 self._size, self._whole = min(2 * self._size, MOST_BYTES), 0
 
+    def _opened(self) -> tuple[Any, str]:
+        """What opens it, and its path there."""
+        return file_system(self._url)
+
     def _read(self, start: int, stop: int) -> bytes:
-        system, path = file_system(self._url)
+        system, path = self._opened()
         try:
             if self._handle is None:
                 self._handle = system.open(path, "rb", cache_type="none")

@@ -67,7 +67,7 @@ class BadRoad:
         address: The store's.
         cut: Of the answers with more than 4 KiB so many of ten end in their middle.
         wait: Seconds before each of them.
-        most: Bytes of a file after which every answer ends.
+        most: Bytes after which every answer ends.
     """
 
     def __init__(self, address: str, cut: int = 0, wait: float = 0, most: int | None = None) -> None:
@@ -94,7 +94,7 @@ class BadRoad:
                         road.cut += 1
                         body = body[: whole // 2]
                         self.close_connection = True
-                if most is not None and answer.status == 206 and whole > most:
+                if most is not None and self.command == "GET" and answer.status < 300 and whole > most:
                     road.cut += 1
                     body = body[:most]
                     self.close_connection = True
