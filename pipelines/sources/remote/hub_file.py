@@ -64,7 +64,7 @@ class HubFile(HttpFile):
     @override
     def _address(self) -> tuple[str, dict[str, str]]:
         from huggingface_hub import hf_hub_url
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
         system, path = file_system(self._url)
         try:

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
@@ -73,6 +74,8 @@ class BadRoad:
     def __init__(self, address: str, cut: int = 0, wait: float = 0, most: int | None = None) -> None:
         self.cut = 0
         """Answers that were cut."""
+        self.asked: Counter[str] = Counter()
+        """How often each path was."""
         self.large = 0
         """Answers with more than 4 KiB."""
         road, store = self, urlsplit(address).netloc
@@ -81,6 +84,7 @@ class BadRoad:
             protocol_version = "HTTP/1.1"
 
             def forward(self) -> None:
+                road.asked[f"{self.command} {urlsplit(self.path).path}"] += 1
                 sent = self.rfile.read(int(self.headers.get("content-length", 0)))
                 connection = HTTPConnection(store)
                 connection.request(self.command, self.path, sent, dict(self.headers))
