@@ -281,7 +281,7 @@ def _on(url: str, work: Callable[[Any, str], Any]) -> Any:
     """What work on a URL gives, with what opens it; done again after a failure that may pass."""
 
     def attempt() -> Any:
-        system, path = file_system(url)
+        system, path = file_system(url, is_written=True)
         try:
             return work(system, path)
         except Exception as error:

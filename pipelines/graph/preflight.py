@@ -20,13 +20,16 @@ from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.named_files import check_model, check_named_files
 from pipelines.graph.training import check_training
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
+from pipelines.sources.arxiv import ArxivConfig
 from pipelines.sources.config import SourceConfig
+from pipelines.sources.files import FilesConfig
 from pipelines.sources.first_records import RECORDS
 from pipelines.sources.formats import RecordOptions
 from pipelines.sources.hub import HubConfig
 from pipelines.sources.preview import Preview
 from pipelines.sources.quarantine import formats_in_words
 from pipelines.sources.refusals import refusal
+from pipelines.sources.remote.places import is_remote, server_of
 from pipelines.stages.mix import COLUMNS
 from pipelines.stages.selected_texts import KNOWN_LATER
 from pipelines.stages.set_aside import recognised_formats
@@ -90,11 +93,16 @@ def look_before(recipe: Recipe, inputs: LiveInputs, workdir: Path, executor: str
     looked = Preflight()
     with looked.faults.noted("--executor"):
         require_executor(executor)
+    away: set[str] = set()
     for name, config in recipe.sources.items():
-        if isinstance(config, HubConfig) and looked.faults.unreachable:
-            continue  # the hub does not answer
+        server = _server(config)
+        if server in away:
+            continue
+        unreachable = len(looked.faults.unreachable)
         with looked.faults.noted(f"sources.{name}"):
             _look_at_source(recipe, name, config, inputs, workdir, looked)
+        if server is not None and len(looked.faults.unreachable) > unreachable:
+            away.add(server)
     _check_groups(recipe, looked)
     _check_tokenizer(recipe, inputs, looked)
     check_named_files(recipe, inputs, looked.unasked)
@@ -112,6 +120,14 @@ def _may_ask(recipe: Recipe, inputs: LiveInputs, workdir: Path, looked: Prefligh
         return True
     stages = build_graph(recipe, inputs).stages()
     return any(isinstance(stage, MadeDocuments) and not stage.is_finished(workdir) for stage in stages)
+
+
+def _server(config: SourceConfig) -> str | None:
+    """Who is asked for a source; None where that is this machine."""
+    if isinstance(config, HubConfig):
+        return server_of(f"hf://datasets/{config.dataset}")
+    path = config.path if isinstance(config, FilesConfig | ArxivConfig) else ""
+    return server_of(path) if is_remote(path) else None
 
 
 def _look_at_source(

@@ -28,6 +28,7 @@ from pipelines.sources.formats import RecordOptions, read_unit, suffix_of
 from pipelines.sources.listing import InputFile, list_files
 from pipelines.sources.presets.registry import gate_of
 from pipelines.sources.preview import Preview
+from pipelines.sources.remote.hub_file import ConsentNeeded
 
 HUB_SUFFIXES = (".parquet", ".arrow", ".jsonl", ".json", ".csv", ".tsv", ".txt", ".md")
 """What is read of datasets. Nobody looks on the hub when a run goes on, so which of these it has decides
@@ -249,10 +250,10 @@ def _hub_errors(config: HubConfig) -> Iterator[None]:
 
     try:
         yield
+    except (GatedRepoError, ConsentNeeded) as error:
+        raise _consent_needed(config) from error
     except CoupageError:
         raise
-    except GatedRepoError as error:
-        raise _consent_needed(config) from error
     except RevisionNotFoundError as error:
         raise UserError(
             f"{config.dataset} has no revision {config.revision}", hint="Check `revision`."

@@ -14,11 +14,16 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
+from typing_extensions import override
+
 from pipelines.errors import UserError, WorkError
 from pipelines.sources.base import Reason
 from pipelines.sources.lines import MAX_RECORD_BYTES
 from pipelines.sources.records import Failed, Record
+from pipelines.sources.remote.attempts import persistently
 from pipelines.sources.remote.cache import BlobCache, cache_folder, cache_size
+from pipelines.sources.remote.file import read_range
+from pipelines.sources.remote.origin import ONE_TRY, ObjectFile
 
 VERSION = 1
 """To be raised when the same records get other contents."""
@@ -28,10 +33,8 @@ BLOB_ID, ENCODING, CONTENT = "blob_id", "src_encoding", "content"
 """The fields of a record: which blob, in which encoding, and where its text goes."""
 AT_A_TIME = 64
 """So many blobs are fetched at once."""
-BATCH = 512
-"""So many are held."""
-TRIES = 4
-"""Beyond those of the library that speaks to the store."""
+BATCH = 128
+"""So many are held, and fetched again after a kill."""
 _ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -103,26 +106,43 @@ def _unpacked(blob: bytes) -> bytes | None:
 
 
 def _fetched(ids: list[str]) -> Iterator[tuple[str, bytes]]:
-    """The blobs that there are; a failure that may pass is tried again."""
-    waiting = ids
-    for attempt in range(TRIES):
-        if not waiting:
-            return
-        answers = store().cat(
-            [f"{BUCKET}/{blob_id}" for blob_id in waiting], on_error="return", batch_size=AT_A_TIME
-        )
-        again: list[str] = []
-        for path, answer in answers.items():
-            blob_id = path.rpartition("/")[2]
-            if isinstance(answer, bytes):
-                yield blob_id, answer
-            elif isinstance(answer, FileNotFoundError):
-                continue
-            elif isinstance(answer, PermissionError) or attempt + 1 == TRIES:
-                raise _refusal(answer) from answer
-            else:
-                again.append(blob_id)
-        waiting = again
+    """The blobs that there are; those that did not come whole one by one, in pieces."""
+    if not ids:
+        return
+    answers = store().cat([f"{BUCKET}/{each}" for each in ids], on_error="return", batch_size=AT_A_TIME)
+    broken: list[str] = []
+    for path, answer in answers.items():
+        blob_id = path.rpartition("/")[2]
+        if isinstance(answer, bytes):
+            yield blob_id, answer
+        elif isinstance(answer, PermissionError):
+            raise _refusal(answer) from answer
+        elif not isinstance(answer, FileNotFoundError):
+            broken.append(blob_id)
+    for blob_id in broken:
+        try:
+            yield blob_id, _in_pieces(blob_id)
+        except FileNotFoundError:
+            continue
+        except (PermissionError, WorkError) as error:
+            raise _refusal(error) from error
+
+
+class _Blob(ObjectFile):
+    """A blob in the store."""
+
+    @override
+    def _opened(self) -> tuple[Any, str]:
+        return store(), self._url.removeprefix("s3://")
+
+
+def _in_pieces(blob_id: str) -> bytes:
+    url = f"s3://{BUCKET}/{blob_id}"
+    blob = _Blob(url)
+    try:
+        return read_range(blob, url, 0, persistently(blob.state, url).size)
+    finally:
+        blob.close()
 
 
 @lru_cache(maxsize=1)
@@ -136,7 +156,9 @@ def store() -> Any:
             "contents in Software Heritage's object store are read with s3fs, which is not installed",
             hint="pip install 'coupage[s3]'",
         ) from error
-    return s3fs.S3FileSystem(anon=get_session().get_credentials() is None)
+    system = s3fs.S3FileSystem(anon=get_session().get_credentials() is None, **ONE_TRY)
+    system.retries = 1
+    return system
 
 
 def _refusal(error: BaseException) -> UserError | WorkError:

@@ -14,7 +14,9 @@ from pipelines.sources.remote.secrets import masked
 Result = TypeVar("Result")
 
 PATIENCE = Patience(tries=6)
-"""About a quarter of a minute of waiting in all; libraries that speak to object stores repeat as well."""
+"""About a dozen seconds of waiting in all."""
+LEAST_PROGRESS = 100
+"""Bytes; an attempt that brought so many was not in vain."""
 
 
 class PassingError(Exception):
@@ -25,6 +27,10 @@ class PassingError(Exception):
         self.what = what
         self.asked = asked
         """Seconds that the server asked to wait."""
+
+
+class TooSlow(PassingError):
+    """An attempt that is in vain whatever it brought."""
 
 
 class Changed(WorkError):
@@ -39,25 +45,32 @@ class Changed(WorkError):
         )
 
 
-def persistently(work: Callable[[], Result], url: str) -> Result:
+def _nothing() -> int:
+    return 0
+
+
+def persistently(work: Callable[[], Result], url: str, received: Callable[[], int] = _nothing) -> Result:
     """The result of `work`, which is done again after a failure that may pass.
+
+    Work that keeps the bytes it `received` goes on at once, and is given up when it gets no further.
 
     Raises:
         WorkError: It failed each time; names the last failure.
     """
-    attempt = 1
+    in_vain, before = 0, received()
     while True:
         try:
             return work()
         except PassingError as error:
-            if attempt == PATIENCE.tries or error.asked > LONGEST_ASKED:
+            is_further = received() - before >= LEAST_PROGRESS and not isinstance(error, TooSlow)
+            in_vain, before = 0 if is_further else in_vain + 1, received()
+            if in_vain == PATIENCE.tries or error.asked > LONGEST_ASKED:
                 raise WorkError(
-                    f"cannot be reached or read, after {attempt} attempts: {masked(error.what)}",
+                    f"cannot be reached or read, after {max(in_vain, 1)} attempts: {masked(error.what)}",
                     file=masked(url),
                     hint="What is done is kept: try again when the network and the server are in order.",
                 ) from None
-            time.sleep(max(error.asked, PATIENCE.wait(attempt)))
-        attempt += 1
+            time.sleep(max(error.asked, PATIENCE.wait(in_vain) if in_vain else 0))
 
 
 def of_status(status: int, url: str, asked: float = 0) -> Exception:

@@ -10,20 +10,23 @@ from typing_extensions import override
 from pipelines.sources.remote.attempts import Changed, persistently
 from pipelines.sources.remote.cache import BlobCache, cache_folder, cache_size
 from pipelines.sources.remote.http import HttpFile, is_http
+from pipelines.sources.remote.hub_file import HubFile, is_on_hub
 from pipelines.sources.remote.origin import ObjectFile, Origin, State
 from pipelines.sources.remote.secrets import masked
 
 FIRST_BYTES = 64 << 10
 """Fetched at least, after a seek."""
 MOST_BYTES = 8 << 20
-"""Fetched at a time, once a file is read from front to back: what is lost with a connection, and held."""
+"""Fetched at a time, once a file is read from front to back, and held."""
 KEPT_ENDS = "file-ends"
 """The cache of ends of files: every unit of a Parquet file begins with reading its footer."""
 
 
 def origin_of(url: str) -> Origin:
     """Where the bytes of a URL come from. Raises UserError where nothing reads it."""
-    return HttpFile(url) if is_http(url) else ObjectFile(url)
+    if is_http(url):
+        return HttpFile(url)
+    return HubFile(url) if is_on_hub(url) else ObjectFile(url)
 
 
 def open_remote(url: str, version: str | None = None) -> BinaryIO:
@@ -46,8 +49,20 @@ def remote_state(url: str) -> State:
         origin.close()
 
 
+def read_range(origin: Origin, url: str, start: int, stop: int) -> bytes:
+    """These bytes of a file; what has come when an answer breaks off is kept. Raises the same."""
+    received = bytearray()
+
+    def go_on() -> None:
+        for piece in origin.read(start + len(received), stop):
+            received.extend(piece)
+
+    persistently(go_on, url, lambda: len(received))
+    return bytes(received)
+
+
 class RemoteFile(io.RawIOBase):
-    """Reads by blocks that grow while they follow one another; a block that fails is asked for again."""
+    """Reads by blocks that grow while they follow one another; where one breaks off it is read on."""
 
     def __init__(self, url: str, version: str | None = None) -> None:
         super().__init__()
@@ -120,7 +135,7 @@ class RemoteFile(io.RawIOBase):
         return end
 
     def _fetched(self, start: int, stop: int) -> bytes:
-        return persistently(lambda: self._origin.read(start, stop), self._url)
+        return read_range(self._origin, self._url, start, stop)
 
     @override
     def close(self) -> None:

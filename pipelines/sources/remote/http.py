@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from pipelines.errors import UserError, WorkError
 from pipelines.sources.endpoint_session import seconds_asked
-from pipelines.sources.remote.attempts import Changed, PassingError, of_status, translated
+from pipelines.sources.remote.attempts import Changed, PassingError, TooSlow, of_status, translated
 from pipelines.sources.remote.origin import Origin, State, untagged
 from pipelines.sources.remote.secrets import masked, require_no_secret, with_variables
 
@@ -56,7 +56,7 @@ class HttpFile(Origin):
 
         require_no_secret(url)
         self._url = url
-        self._client = httpx.Client(auth=_login(url), timeout=SILENCE_SECONDS, follow_redirects=False)
+        self._client = httpx.Client(auth=self._login(), timeout=SILENCE_SECONDS, follow_redirects=False)
         self._state: State | None = None
         self._whole: IO[bytes] | None = None
         """The content, where the server serves no ranges."""
@@ -80,7 +80,7 @@ class HttpFile(Origin):
         return self._state
 
     @override
-    def read(self, start: int, stop: int) -> bytes:
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
         assert self._state is not None, "its state is asked for first"
         if self._whole is None:
             asked = {"range": f"bytes={start}-{stop - 1}"}
@@ -88,18 +88,20 @@ class HttpFile(Origin):
                 asked["if-match"] = self._state.tag
             with self._answer(asked) as answer:
                 self._check_unchanged(answer)
+                self._check_size(answer)
                 if answer.status_code == 206:
                     found = _part(answer)
                     if found != (start, stop - 1, self._state.size):
                         self._lied(
                             f"was asked for the bytes {start}-{stop - 1} and gave {found[0]}-{found[1]}"
                         )
-                    return b"".join(self._exactly(answer, stop - start))
+                    yield from self._exactly(answer, stop - start)
+                    return
                 if answer.status_code == 416:
                     raise Changed(file=masked(self._url))
                 self._whole = self._fetched_whole(answer)
         self._whole.seek(start)
-        return self._whole.read(stop - start)
+        yield self._whole.read(stop - start)
 
     def _fetched_whole(self, answer: httpx.Response) -> IO[bytes]:
         assert self._state is not None
@@ -115,9 +117,12 @@ class HttpFile(Origin):
     def _check_unchanged(self, answer: httpx.Response) -> None:
         assert self._state is not None
         tag = answer.headers.get("etag") or answer.headers.get("last-modified")
-        total = _part(answer)[2] if answer.status_code == 206 else _length(answer)
         if tag not in (None, self._state.tag):
             raise Changed(file=masked(self._url))
+
+    def _check_size(self, answer: httpx.Response) -> None:
+        assert self._state is not None
+        total = _part(answer)[2] if answer.status_code == 206 else _length(answer)
         if answer.status_code in (200, 206) and total not in (None, self._state.size):
             self._lied(f"said that there are {self._state.size:,} bytes, and now that there are {total:,}")
 
@@ -130,7 +135,7 @@ class HttpFile(Origin):
                 self._lied(f"promised {size:,} bytes and sends more")
             yield piece
             if time.monotonic() - begun > SILENCE_SECONDS + received / LEAST_RATE:
-                raise PassingError(f"the server sent {received:,} bytes in {time.monotonic() - begun:.0f} s")
+                raise TooSlow(f"the server sent {received:,} bytes in {time.monotonic() - begun:.0f} s")
         if received < size:
             raise PassingError(f"the server promised {size:,} bytes and sent {received:,}")
 
@@ -144,17 +149,17 @@ class HttpFile(Origin):
     @contextmanager
     def _answer(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
         """The answer to a GET, if it is content. Raises what any other means."""
-        url = with_variables(self._url)
         try:
+            url, secrets = self._address()
             for _ in range(MOST_REDIRECTS):
-                request = {"accept-encoding": "identity", **headers}
+                request = {"accept-encoding": "identity", **headers, **secrets}
                 with self._client.stream("GET", url, headers=request) as answer:
                     if answer.has_redirect_location:
-                        url = self._redirected(answer)
+                        url, is_same = self._redirected(answer)
+                        secrets = secrets if is_same else {}
                         continue
                     if answer.status_code not in (200, 206, 416):
-                        asked = seconds_asked(answer.headers.get("retry-after", ""))
-                        raise of_status(answer.status_code, self._url, asked)
+                        raise self._refusal(answer)
                     yield answer
                     return
         except (OSError, WorkError, UserError, PassingError):
@@ -163,28 +168,49 @@ class HttpFile(Origin):
             raise translated(error, self._url) from error
         raise WorkError("the server redirects without end", file=masked(self._url))
 
-    def _redirected(self, answer: httpx.Response) -> str:
-        """Where a redirect leads. Raises UserError where that is another host, or no longer encrypted."""
+    def _login(self) -> httpx.Auth | None:
+        """Who logs in, where the URL does not say it. Raises UserError."""
+        return _login(self._url)
+
+    def _address(self) -> tuple[str, dict[str, str]]:
+        """Where the file is asked for, and the headers that only this host may see."""
+        return with_variables(self._url), {}
+
+    def _may_lead(self, before: httpx.URL, target: httpx.URL) -> bool:
+        """Whether a redirect is followed."""
+        return _is_same(before, target)
+
+    def _refusal(self, answer: httpx.Response) -> Exception:
+        """What an answer means that is no content."""
+        asked = seconds_asked(answer.headers.get("retry-after", ""))
+        return of_status(answer.status_code, self._url, asked)
+
+    def _redirected(self, answer: httpx.Response) -> tuple[str, bool]:
+        """Where a redirect leads, and whether that is the same host. Raises UserError where it may not."""
         assert answer.next_request is not None, "it has a location"
         target, before = answer.next_request.url, answer.url
-        same = target.host == before.host and (
-            (target.scheme, target.port) == (before.scheme, before.port)
-            or (before.scheme, target.scheme) == ("http", "https")
-        )
-        if not same:
+        if not self._may_lead(before, target):
             raise UserError(
                 f"the server redirects to {masked(str(target.copy_with(query=None)))}, which was not named",
                 file=masked(self._url),
                 hint="If you trust it, give that address; files of the hub are read as "
                 "hf://datasets/OWNER/NAME/FILE.",
             )
-        return str(target)
+        return str(target), _is_same(before, target)
 
     @override
     def close(self) -> None:
         self._client.close()
         if self._whole is not None:
             self._whole.close()
+
+
+def _is_same(before: httpx.URL, target: httpx.URL) -> bool:
+    """Whether it is the same host, and not less encrypted."""
+    return target.host == before.host and (
+        (target.scheme, target.port) == (before.scheme, before.port)
+        or (before.scheme, target.scheme) == ("http", "https")
+    )
 
 
 def _login(url: str) -> httpx.Auth | None:

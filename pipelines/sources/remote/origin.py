@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +16,18 @@ from pipelines.sources.remote.secrets import masked, require_no_secret, with_var
 _TAGS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created", "blob_id")
 _EXTRAS = {"s3": "'coupage[s3]'", "s3a": "'coupage[s3]'", "gs": "gcsfs", "gcs": "gcsfs"}
 _EXTRAS |= {"abfs": "adlfs", "abfss": "adlfs", "az": "adlfs", "sftp": "paramiko", "ssh": "paramiko"}
+
+ONE_TRY: dict[str, Any] = {
+    "config_kwargs": {"retries": {"total_max_attempts": 1, "mode": "standard"}, "connect_timeout": 3}
+}
+"""For s3fs. What is read is asked for again by us; a library that repeats as well multiplies the waits."""
+LEAST_BYTES = 1000
+"""Asked for at a time, of a server that breaks off more."""
+MOST_BYTES = 8 << 20
+SHRINKS = 16
+"""So many times with each failure: the attempts lead from the most to the least."""
+GROWS_AFTER = 16
+"""Ranges that came whole, since the last that did not."""
 
 
 class State(NamedTuple):
@@ -42,8 +55,11 @@ class Origin(Protocol):
         """Its size and tag now. Raises PassingError, OSError, UserError or WorkError."""
         ...
 
-    def read(self, start: int, stop: int) -> bytes:
-        """Exactly these bytes of the file in the state that it told first. Raises the same, and Changed."""
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """These bytes of the file in the state that it told first, in pieces.
+
+        Raises the same, and Changed; the pieces before a PassingError hold.
+        """
         ...
 
     def close(self) -> None:
@@ -66,8 +82,8 @@ def state_of(info: dict[str, Any], url: str) -> State:
     return State(size, tag_of(info) or untagged(size))
 
 
-def file_system(url: str) -> tuple[Any, str]:
-    """What opens a URL, and the path in that.
+def file_system(url: str, is_written: bool = False) -> tuple[Any, str]:
+    """What opens a URL, and the path in that; where `is_written`, it repeats failed parts by itself.
 
     Raises:
         UserError: There is a secret in the URL, nothing reads its kind, or what does is not installed.
@@ -84,7 +100,10 @@ def file_system(url: str) -> tuple[Any, str]:
             hint="Give the file itself; archives and compressed files are opened by their suffix.",
         )
     try:
-        system, path = fsspec.core.url_to_fs(with_variables(url))
+        is_once = protocol in ("s3", "s3a") and not is_written
+        system, path = fsspec.core.url_to_fs(with_variables(url), **(ONE_TRY if is_once else {}))
+        if is_once:
+            system.retries = 1
     except ImportError as error:
         package = _EXTRAS.get(protocol)
         hint = f"pip install {package}" if package else f"Install what fsspec reads {protocol}:// with."
@@ -106,17 +125,24 @@ def forget(system: Any, path: str) -> None:
 
 
 class ObjectFile(Origin):
-    """A file on a file system of fsspec, read by ranges."""
+    """A file on a file system of fsspec, read by ranges.
+
+    Of a range that breaks off nothing is seen, so smaller ones are asked for until they come whole.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._handle: Any = None
         self._first: State | None = None
         self._has_failed = False
+        self._size = MOST_BYTES
+        """Of the ranges that are asked for."""
+        self._whole = 0
+        """Ranges of this size that came in a row."""
 
     @override
     def state(self) -> State:
-        system, path = file_system(self._url)
+        system, path = self._opened()
         try:
             forget(system, path)
             state = state_of(system.info(path), self._url)
@@ -126,16 +152,30 @@ class ObjectFile(Origin):
         return state
 
     @override
-    def read(self, start: int, stop: int) -> bytes:
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
         if self._has_failed and self.state() != self._first:
             raise Changed(file=masked(self._url))
-        self._has_failed = True
-        data = self._read(start, stop)
-        self._has_failed = False
-        return data
+        while start < stop:
+            end = min(start + self._size, stop)
+            self._has_failed = True
+            try:
+                data = self._read(start, end)
+            except PassingError:
+                self._size, self._whole = max((end - start) // SHRINKS, LEAST_BYTES), 0
+                raise
+            self._has_failed = False
+            yield data
+            start = end
+            self._whole += 1
+            if self._whole == GROWS_AFTER:
+                self._size, self._whole = min(2 * self._size, MOST_BYTES), 0
+
+    def _opened(self) -> tuple[Any, str]:
+        """What opens it, and its path there."""
+        return file_system(self._url)
 
     def _read(self, start: int, stop: int) -> bytes:
-        system, path = file_system(self._url)
+        system, path = self._opened()
         try:
             if self._handle is None:
                 self._handle = system.open(path, "rb", cache_type="none")

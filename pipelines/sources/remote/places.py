@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from pipelines.errors import UserError
 from pipelines.sources.remote.attempts import persistently, translated
@@ -14,6 +15,8 @@ from pipelines.sources.remote.origin import file_system, forget, state_of
 from pipelines.sources.remote.secrets import masked
 
 _MAGIC = frozenset("*?[")
+_WITH_HOST = ("http", "https", "sftp", "ssh", "ftp")
+"""Kinds of URLs that begin with a host, and not with a bucket."""
 EVERYTHING = ["**", "*"]
 """What is matched below a folder."""
 
@@ -30,6 +33,12 @@ class FoundFile(NamedTuple):
 def is_remote(path: str) -> bool:
     """Whether a path is a URL such as s3://bucket/folder."""
     return "://" in path
+
+
+def server_of(url: str) -> str:
+    """Who is asked for a URL: of stores whose address is set elsewhere, the kind of store alone."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc if parts.scheme in _WITH_HOST else ''}"
 
 
 def split_url(pattern: str) -> tuple[str, list[str]]:

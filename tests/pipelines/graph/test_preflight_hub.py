@@ -35,6 +35,7 @@ def at(hub, tmp_path):
         "HF_HOME": str(tmp_path / "hf"),
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_OFFLINE": "0",
+        "COUPAGE_CACHE": str(tmp_path / "cache"),
     }
 
 

@@ -27,7 +27,9 @@ class HubServer:
     """Serves datasets, each `owner/name`, on a free port of the loopback interface.
 
     With `drop_after` set, an answer with more bytes of a file breaks off there the first time it is asked
-    for: the connection is closed.
+    for: the connection is closed. With `cut_after` each of them does, each time.
+
+    With `storage` set, the address of another server of this kind, files are redirected to that.
     """
 
     def __init__(self, dataset: str, commit: str, files: dict[str, bytes], gated: bool = False) -> None:
@@ -36,6 +38,11 @@ class HubServer:
         self.requests: list[str] = []
         self.drop_after: int | None = None
         self.dropped: set[str] = set()
+        self.cut_after: int | None = None
+        self.cut = 0
+        self.storage = ""
+        self.tokens: set[str | None] = set()
+        """What those who asked for files showed."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
 
@@ -138,10 +145,13 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
                 return self.error(404, "EntryNotFound")
             if hub.datasets[dataset].gated and not name.endswith(".md"):
                 return self.error(403, "GatedRepo")
+            hub.tokens.add(self.headers.get("authorization"))
             content = files[name]
             commit = hub.datasets[dataset].main if revision == "main" else revision
             etag = hashlib.sha256(content).hexdigest()
             headers = {"etag": f'"{etag}"', "x-repo-commit": commit, "accept-ranges": "bytes"}
+            if hub.storage and not name.endswith(".md"):
+                return self.send(302, b"", headers | {"location": hub.storage + self.path})
             if match := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range", "")):
                 start, end = int(match[1]), int(match[2] or len(content) - 1)
                 if start >= len(content):
@@ -168,6 +178,10 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
             if drop_after is not None and len(body) > drop_after and asked not in hub.dropped:
                 hub.dropped.add(asked)
                 body = body[:drop_after]
+                self.close_connection = True
+            if hub.cut_after is not None and "/resolve/" in self.path and len(body) > hub.cut_after:
+                hub.cut += 1
+                body = body[: hub.cut_after]
                 self.close_connection = True
             self.wfile.write(body)
 

@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from pipelines.sources.hub import HubConfig
 
 from .conftest import Reading
 from .presets.datasets_of_the_hub import THE_STACK_V2, parquet
+from .remote.object_store import BadRoad, at
 
 TEXTS = {
     "utf-8": "print('ünïcode')\n" * 20,
@@ -155,6 +158,20 @@ def test_limits_count_records_and_not_bytes(store, tmp_path) -> None:
     assert len(read_rows(tmp_path, rows, limit="7 documents").documents) == 7
     with pytest.raises(ValidationError, match="written in documents"):
         HubConfig(reader="hub", dataset="a/b", contents="software_heritage", limit="2GB")
+
+
+def test_blobs_come_through_a_way_that_cuts_every_answer(store, tmp_path) -> None:
+    texts = [random.Random(number).randbytes(size).hex() for number, size in enumerate((9, 5000, 20_000))]
+    for text in texts:
+        put(store, text)
+    with BadRoad(os.environ["AWS_ENDPOINT_URL"], most=1500) as road, at(road.address):
+        software_heritage.store.cache_clear()
+        try:
+            reading = read_rows(tmp_path, [*map(record, texts), record("missing\n")])
+        finally:
+            software_heritage.store.cache_clear()
+    assert road.cut and reading.texts == texts
+    assert reading.reasons == [("row 3", "its content is not in the store")]
 
 
 def test_a_store_that_refuses_is_named(store, tmp_path, monkeypatch) -> None:

@@ -1,6 +1,8 @@
 """Recipes of presets read datasets in the real ones' layouts, by the real client, from a local server."""
 
+import gzip
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +122,57 @@ def test_connections_that_break_in_the_middle_of_a_file_change_nothing(
     ingested(coupage, hub, tmp_path / "broken", sources)
     assert {request.split("/")[-1] for request in hub.dropped if "c4-train" in request}
     assert parts(tmp_path / "broken") == parts(tmp_path / "whole")
+
+
+OWN = {
+    "README.md": real.card(("default", {"train": "part-*.json"}), ("lines", {"train": "more*.jsonl.gz"})),
+    "part-1.json": json.dumps([{"text": text} for text in real.prose(0, 40, "array")]).encode(),
+    "part-2.json": "".join(f'{{"text": "{text}"}}\n' for text in real.prose(0, 40, "lines")).encode(),
+    "more.jsonl.gz": gzip.compress(
+        b"".join(b'{"text": "%s"}\n' % random.Random(n).randbytes(300).hex().encode() for n in range(90)),
+        mtime=0,
+    ),
+}
+
+
+def test_a_hub_that_cuts_every_answer_is_survived(coupage: Coupage, hub: HubServer, tmp_path: Path) -> None:
+    hub.add("owner/own", COMMIT, OWN)
+    sources = {
+        "web": {"use": "fineweb_10bt"},
+        "pages": {"use": "c4"},
+        "arrays": {"reader": "hub", "dataset": "owner/own", "subset": "default", "license": "CC0-1.0"},
+        "lines": {"reader": "hub", "dataset": "owner/own", "subset": "lines", "license": "CC0-1.0"},
+    }
+    ingested(coupage, hub, tmp_path / "whole", sources)
+    whole, counted = parts(tmp_path / "whole"), documents(tmp_path / "whole")
+    assert {name: len(rows) for name, rows in counted.items()} == {
+        "web": 60,
+        "pages": 60,
+        "arrays": 80,
+        "lines": 90,
+    }
+    for most in (1000, 7001):
+        hub.cut_after, hub.cut = most, 0
+        folder = tmp_path / f"cut {most}"
+        ingested(coupage, hub, folder, sources)
+        assert hub.cut
+        assert list(parts(folder).values()) == list(whole.values())
+
+
+def test_the_token_is_shown_to_the_hub_and_not_to_the_storage_that_it_sends_to(
+    coupage: Coupage, hub: HubServer, tmp_path: Path
+) -> None:
+    sources = {"pages": {"use": "c4"}}
+    ingested(coupage, hub, tmp_path / "near", sources)
+    hub.tokens.clear()
+    with HubServer("allenai/c4", COMMIT, DATASETS["allenai/c4"]) as storage:
+        hub.storage = storage.url.replace("127.0.0.1", "localhost")
+        recipe = write_recipe(tmp_path / "far", sources)
+        more = environment(hub, tmp_path / "far") | {"HF_TOKEN": "hf_hush"}
+        coupage("run", recipe, "--workdir", tmp_path / "far" / "run", "--until", "ingest", **more)
+        assert hub.tokens == {"Bearer hf_hush"}
+        assert storage.tokens == {None}
+    assert list(parts(tmp_path / "far").values()) == list(parts(tmp_path / "near").values())
 
 
 def test_a_run_stays_at_the_commit_that_it_began_with(

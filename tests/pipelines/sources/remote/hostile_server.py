@@ -29,6 +29,8 @@ class HostileServer:
         self.content = content
         self.tag = '"first"'
         self.elsewhere = elsewhere
+        self.most = 0
+        """Bytes of an answer in the mood `cutting`."""
         self.asked: Counter[str] = Counter()
         """Requests by path."""
         self.headers: list[dict[str, str]] = []
@@ -126,11 +128,29 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._good(time)
 
-    def _short(self, time: int) -> None:
-        """It never sends what it promises."""
+    def _cutting(self, time: int) -> None:
+        """Each answer ends after so many bytes."""
         status, headers, body = self._whole_or_part()
-        self._answer(status, headers, body[:-1] if len(body) > 1 else body, len(body))
+        self._answer(status, headers, body[: self.owner.most], len(body))
+        if len(body) > self.owner.most:
+            self._hang_up()
+
+    def _silent(self, time: int) -> None:
+        """It tells the size, and then sends nothing of what it promises."""
+        status, headers, body = self._whole_or_part()
+        self._answer(status, headers, body if len(body) == 1 else b"", len(body))
         self._hang_up()
+
+    def _trickling(self, time: int) -> None:
+        """Each answer ends after ten bytes."""
+        status, headers, body = self._whole_or_part()
+        self._answer(status, headers, body[:10], len(body))
+        self._hang_up()
+
+    def _beyond(self, time: int) -> None:
+        """It sends more than it promises."""
+        status, headers, body = self._whole_or_part()
+        self._answer(status, headers, body + b"more", len(body))
 
     def _long(self, time: int) -> None:
         """It says that a part is longer than was asked for."""

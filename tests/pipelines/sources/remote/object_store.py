@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
@@ -67,11 +68,14 @@ class BadRoad:
         address: The store's.
         cut: Of the answers with more than 4 KiB so many of ten end in their middle.
         wait: Seconds before each of them.
+        most: Bytes after which every answer ends.
     """
 
-    def __init__(self, address: str, cut: int = 0, wait: float = 0) -> None:
+    def __init__(self, address: str, cut: int = 0, wait: float = 0, most: int | None = None) -> None:
         self.cut = 0
         """Answers that were cut."""
+        self.asked: Counter[str] = Counter()
+        """How often each path was."""
         self.large = 0
         """Answers with more than 4 KiB."""
         road, store = self, urlsplit(address).netloc
@@ -80,6 +84,7 @@ class BadRoad:
             protocol_version = "HTTP/1.1"
 
             def forward(self) -> None:
+                road.asked[f"{self.command} {urlsplit(self.path).path}"] += 1
                 sent = self.rfile.read(int(self.headers.get("content-length", 0)))
                 connection = HTTPConnection(store)
                 connection.request(self.command, self.path, sent, dict(self.headers))
@@ -93,6 +98,10 @@ class BadRoad:
                         road.cut += 1
                         body = body[: whole // 2]
                         self.close_connection = True
+                if most is not None and self.command == "GET" and answer.status < 300 and whole > most:
+                    road.cut += 1
+                    body = body[:most]
+                    self.close_connection = True
                 self.send_response_only(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "connection", "content-length"):

@@ -27,7 +27,7 @@ def server():
         yield running
 
 
-@pytest.mark.parametrize("mood", ["good", "dropping", "busy", "unranged", "near"])
+@pytest.mark.parametrize("mood", ["good", "dropping", "busy", "unranged", "near", "beyond"])
 def test_a_file_is_read_whole_whatever_its_server_goes_through(server, mood):
     with open_remote(server.url(f"{mood}/file.jsonl")) as file:
         assert file.read() == CONTENT
@@ -47,6 +47,18 @@ def test_it_is_read_like_a_local_file(server, steps):
         assert there.read() == here.read()
 
 
+@settings(max_examples=25, deadline=None)
+@given(size=st.integers(0, 300_000), most=st.integers(1000, 40_000), steps=st.integers(0, 3))
+def test_a_server_that_cuts_every_answer_is_read_on_where_it_cut(size, most, steps):
+    content = random.Random(size).randbytes(size)
+    with HostileServer(content) as server, open_remote(server.url("cutting/file.jsonl")) as file:
+        server.most = most
+        file.seek(size * steps // 4)
+        assert file.read() == content[size * steps // 4 :]
+        asked = sum(server.asked.values())
+    assert asked < 20 + 2 * size / most, "each answer brings something"
+
+
 def test_what_was_read_is_not_asked_for_again_after_a_drop(server, monkeypatch):
     monkeypatch.setattr(remote_file, "FIRST_BYTES", 1000)
     monkeypatch.setattr(remote_file, "MOST_BYTES", 10_000)
@@ -60,7 +72,8 @@ def test_what_was_read_is_not_asked_for_again_after_a_drop(server, monkeypatch):
 @pytest.mark.parametrize(
     ("mood", "error", "words"),
     [
-        ("short", WorkError, "after 4 attempts: .*bytes"),
+        ("silent", WorkError, "after 4 attempts: .*bytes"),
+        ("trickling", WorkError, "after 4 attempts: .*bytes"),
         ("long", WorkError, "promised 65,536 bytes and sends more"),
         ("other", WorkError, "was asked for the bytes 0-65535 and gave 1-"),
         ("grows", WorkError, "said that there are 1,000 bytes, and now that there are 2,000"),

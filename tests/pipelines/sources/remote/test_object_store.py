@@ -1,12 +1,16 @@
 """Files in an object store: the same documents as here, what changes is seen, what lacks is named."""
 
 import json
+import random
+import socket
 import subprocess
 import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipelines.errors import UserError, WorkError
 from pipelines.sources.base import Quarantine
@@ -17,7 +21,7 @@ from pipelines.sources.remote.copies import local_copy
 from pipelines.sources.remote.file import open_remote
 from tests.pipelines.command_line import environment
 from tests.pipelines.sources.conftest import Reading
-from tests.pipelines.sources.remote.object_store import bucket, object_store
+from tests.pipelines.sources.remote.object_store import BadRoad, at, bucket, object_store
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,36 @@ def test_a_file_that_changes_under_the_reader_is_not_pieced_together(system):
         system.pipe("corpus/large.bin", b"1" * (3 << 20))
         with pytest.raises(WorkError, match="changed while it was read"):
             file.read()
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=st.integers(0, 100_000), most=st.integers(1000, 30_000))
+def test_a_way_that_cuts_every_answer_leads_to_the_same_bytes(store, system, size, most):
+    content = random.Random(size).randbytes(size)
+    system.pipe(f"corpus/cut/{size}.bin", content)
+    with (
+        BadRoad(store, most=most) as road,
+        at(road.address),
+        open_remote(f"s3://corpus/cut/{size}.bin") as file,
+    ):
+        assert file.read() == content
+    assert bool(road.cut) == (size > most)
+
+
+def test_a_way_on_which_every_byte_is_lost_ends(store, system):
+    system.pipe("corpus/lost.bin", bytes(9000))
+    with BadRoad(store, most=0) as road, at(road.address), open_remote("s3://corpus/lost.bin") as file:
+        with pytest.raises(WorkError, match=r"s3://corpus/lost\.bin: cannot be .*, after 4 attempts"):
+            file.read()
+        assert road.cut == 4, "nobody but us repeats"
+
+
+def test_a_store_that_is_away_is_asked_a_bounded_number_of_times():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with at(address), pytest.raises(WorkError, match="after 4 attempts"):
+            open_remote("s3://corpus/a.jsonl")
 
 
 @pytest.mark.parametrize(
