@@ -93,14 +93,13 @@ def _duplicates() -> None:
     texts, minhash, rows = _texts(), MinHash(), np.arange(len(SAMPLE))
     hashes = exact.content_hash(texts)
     group = exact.first_equal(hashes)
-    exact.likely_shared(value_hashes(hashes))
+    exact.likely_shared(pa.array(value_hashes(hashes)).to_numpy())  # read-only, as it comes from a file
     minhash.band_keys(minhash.signatures(texts))
     a, b = candidates.ends(candidates.candidate_pairs(np.ones(len(rows), np.uint64), rows).pairs)
     jaccard.batches(a, b, rows, 1)
     similarity = jaccard.verified(a, b, texts, minhash.ngram)
-    # Read-only, as they come from a file.
-    place, reference = pa.array(rows).to_numpy(), np.frombuffer(bytes(len(rows)), bool)
-    survivors.survivors(place, group, a, b, similarity, rows >= 0, 0.8, reference)
+    place = pa.array(rows).to_numpy()
+    survivors.survivors(place, group, a, b, similarity, rows >= 0, 0.8, rows < 0)
     survivors.components(*(numbers.astype(np.int32) for numbers in (rows, a, b)))
 
 
