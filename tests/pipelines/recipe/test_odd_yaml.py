@@ -113,8 +113,8 @@ def test_aliases_within_bounds_are_read():
         (
             "reader: files, path: web",
             "path: web",
-            "`sources.web`: a source needs `use` with the name of a preset, or `reader`: files, hub or "
-            "python_environment",
+            "`sources.web`: a source needs `use` with the name of a preset, or `reader`: arxiv, files, git, "
+            "hub or python_environment",
         ),
         (
             "{reader: files, path: web.jsonl}",
