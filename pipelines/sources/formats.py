@@ -25,11 +25,11 @@ from pipelines.sources.content import content_hash
 from pipelines.sources.conversations import FORMATS as CONVERSATIONS
 from pipelines.sources.conversations import Messages
 from pipelines.sources.csv_files import count_csv, csv_units, read_csv
-from pipelines.sources.documents import whole_files as documents
+from pipelines.sources.documents import records as documents
 from pipelines.sources.documents.conllu import conllu_units, count_conllu, read_conllu
 from pipelines.sources.documents.epub import parse_epub
 from pipelines.sources.documents.pdf import parse_pdf
-from pipelines.sources.documents.whole_files import read_whole, units_of
+from pipelines.sources.documents.records import read_whole
 from pipelines.sources.fields import FieldMap, Fields
 from pipelines.sources.json_arrays import count_json_array, read_json_array
 from pipelines.sources.json_files import json_line_units, read_json_lines
@@ -54,6 +54,7 @@ from pipelines.sources.web.identity import PAGE_SUFFIXES, WEB_ARCHIVE_SUFFIXES, 
 from pipelines.sources.web.options import READ_AS_USUAL, Pages
 from pipelines.sources.web.read import count_archive, count_archive_unit, page_units, read_archive, read_page
 from pipelines.sources.web.units import web_archive_units
+from pipelines.sources.whole_files import whole_file_units
 
 Units = Callable[[InputFile, int], list[Unit]]
 Read = Callable[[InputFile, Unit, FieldMap, Quarantine], Iterator[pa.Table]]
@@ -72,8 +73,8 @@ UNITS: dict[str, Units] = {
     ".tsv": csv_units,
     ".txt": text_file_units,
     ".md": text_file_units,
-    ".epub": units_of("epub"),
-    ".pdf": units_of("pdf"),
+    ".epub": whole_file_units("epub"),
+    ".pdf": whole_file_units("pdf"),
     ".conllu": conllu_units,
     ".zip": zip_units,
     ".tar": tar_units,

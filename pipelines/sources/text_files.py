@@ -5,31 +5,20 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipelines.sources.base import Quarantine, Reason, Unit, stored_bytes
-from pipelines.sources.compressed import broken, lost_behind, open_stream
 from pipelines.sources.fields import FieldMap, documents_from_records, line_position
-from pipelines.sources.lines import MAX_RECORD_BYTES, line_units, read_lines
+from pipelines.sources.lines import line_units, read_lines
 from pipelines.sources.listing import InputFile
+from pipelines.sources.whole_files import whole_content, whole_file_units
 
-
-def text_file_units(file: InputFile, part_bytes: int) -> list[Unit]:
-    """The file as one document; none if it is empty."""
-    return [Unit(file.path, "text file", 0, file.size, 0, file.size, rows=1 if file.size else 0)]
+text_file_units = whole_file_units("text file")
 
 
 def read_text_file(
     file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
 ) -> Iterator[pa.Table]:
     """The file's whole content as one document, unchanged except for a byte order mark."""
-    if unit.rows == 0:
-        return
-    with open_stream(file) as stream:
-        data = stream.read(MAX_RECORD_BYTES + 1)
-        how = broken(stream)
-    if how is not None:
-        quarantine.add(file.path, line_position(0, 0), how, data, bytes=lost_behind(stream, unit, 0))
-        return
-    if len(data) > MAX_RECORD_BYTES:
-        quarantine.add(file.path, line_position(0, 0), Reason.TOO_LARGE, data, bytes=unit.bytes)
+    data = whole_content(file, unit, quarantine)
+    if data is None:
         return
     try:
         text = data.decode("utf-8-sig")

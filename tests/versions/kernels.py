@@ -49,7 +49,7 @@ from pipelines.sources.code import content as source_text
 from pipelines.sources.code.attributes import Said
 from pipelines.sources.code.git import GitConfig
 from pipelines.sources.code.objects import Entry
-from pipelines.sources.documents import whole_files
+from pipelines.sources.documents import records as document_records
 from pipelines.sources.embedders import Embedder
 from pipelines.sources.files import FilesConfig
 from pipelines.sources.language_model import bundled_model, load_identifier
@@ -761,7 +761,7 @@ KERNELS: dict[str, Kernel] = {
         _module("web pages", read_pages, _web_pages),
         _module("contents of Software Heritage", software_heritage, _contents),
         _module("archives", members, _archives),
-        _module("books and papers", whole_files, _books_and_papers),
+        _module("books and papers", document_records, _books_and_papers),
         _module("LaTeX", paper, lambda: list(paper.read_paper({"a.tex": _paper()}))),
         _module("arXiv", arxiv, _papers),
         _module("python environment", python_environment, _python_code),

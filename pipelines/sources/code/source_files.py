@@ -13,12 +13,12 @@ from pipelines.sources.code import languages
 from pipelines.sources.code.content import decoded, is_binary
 from pipelines.sources.code.languages import language_of
 from pipelines.sources.code.table import linguist
-from pipelines.sources.compressed import broken, lost_behind, open_stream, split_compression
-from pipelines.sources.fields import FieldMap, line_position, metadata_json
+from pipelines.sources.compressed import split_compression
+from pipelines.sources.fields import FieldMap, metadata_json
 from pipelines.sources.licences import header
 from pipelines.sources.licences.header import licence_of_header
-from pipelines.sources.lines import MAX_RECORD_BYTES
 from pipelines.sources.listing import InputFile
+from pipelines.sources.whole_files import BEGINNING, whole_content, whole_file_units
 
 FORMAT = "source file"
 HEADER_LINES = 60
@@ -36,22 +36,15 @@ def versions() -> dict[str, Any]:
     }
 
 
-def source_file_units(file: InputFile, part_bytes: int) -> list[Unit]:
-    """The file as one document; none if it is empty."""
-    return [Unit(file.path, FORMAT, 0, file.size, 0, file.size, rows=1 if file.size else 0)]
+source_file_units = whole_file_units(FORMAT)
 
 
 def read_source_file(
     file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine
 ) -> Iterator[pa.Table]:
-    """The file's whole content as one document; one that is binary or too large is set aside."""
-    if unit.rows == 0:
-        return
-    with open_stream(file) as stream:
-        content = stream.read(MAX_RECORD_BYTES + 1)
-        how = broken(stream)
-    if how is not None:
-        quarantine.add(file.path, line_position(0, 0), how, content, bytes=lost_behind(stream, unit, 0))
+    """The file's whole content as one document; one that is binary is set aside."""
+    content = whole_content(file, unit, quarantine)
+    if content is None:
         return
     document = source_document(file.path, content, quarantine, unit.bytes)
     if document is not None:
@@ -81,12 +74,9 @@ def source_document(
     path: str, content: bytes, quarantine: Quarantine, size: int
 ) -> tuple[str, dict[str, Any]] | None:
     """Text and metadata of a source file; None if it is none and was set aside."""
-    if len(content) > MAX_RECORD_BYTES:
-        quarantine.add(path, line_position(0, 0), Reason.TOO_LARGE, content, bytes=size)
-        return None
     text = None if is_binary(content) else decoded(content)
     if text is None:
-        quarantine.add(path, line_position(0, 0), Reason.BINARY, content, bytes=size)
+        quarantine.add(path, BEGINNING, Reason.BINARY, content, bytes=size)
         return None
     uncompressed, compression = split_compression(path)
     language = language_of(uncompressed if compression else path, content)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.sources.base import Quarantine, Reason, Unit, stored_bytes
 from pipelines.sources.compressed import Stream, broken, lost_behind, open_stream, stored_rate
-from pipelines.sources.documents.whole_files import DESCRIBED
+from pipelines.sources.documents.records import DESCRIBED
 from pipelines.sources.fields import FieldMap, documents_from_records, line_position
 from pipelines.sources.lines import BYTE_ORDER_MARK, MAX_RECORD_BYTES, line_chunks
 from pipelines.sources.listing import InputFile

@@ -14,7 +14,7 @@ from pipelines.sources.archives.zip_files import members_between
 from pipelines.sources.base import Reason
 from pipelines.sources.compressed import broken
 from pipelines.sources.documents.prose import parse_xml, prose
-from pipelines.sources.documents.whole_files import NoDocument
+from pipelines.sources.documents.records import NoDocument
 from pipelines.sources.listing import InputFile
 
 MAX_CHAPTER_BYTES = 32 << 20

@@ -21,7 +21,7 @@ from pipelines.errors import UserError
 from pipelines.sources.base import Reason
 from pipelines.sources.documents import pdf_child
 from pipelines.sources.documents.pages import joined_pages
-from pipelines.sources.documents.whole_files import NoDocument
+from pipelines.sources.documents.records import NoDocument
 
 SECONDS = 300
 """PDFium reads 100 pages a second and more; what takes longer than this is made to take for ever."""

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.sources.base import Quarantine, Reason, Unit
-from pipelines.sources.compressed import TRUNCATED, broken, lost_behind, open_stream, split_compression
-from pipelines.sources.fields import FieldMap, documents_from_records, line_position
+from pipelines.sources.compressed import TRUNCATED, split_compression
+from pipelines.sources.fields import FieldMap, documents_from_records
 from pipelines.sources.listing import InputFile
 from pipelines.sources.records import Record
 from pipelines.sources.web.charset import decode
@@ -25,6 +25,7 @@ from pipelines.sources.web.records import Record as ArchiveRecord
 from pipelines.sources.web.responses import BadPage, NoPage, RawPage, page_of
 from pipelines.sources.web.units import ARCHIVE
 from pipelines.sources.web.workers import require_libraries, worker
+from pipelines.sources.whole_files import BEGINNING, whole_content, whole_file_units
 
 VERSION = 1
 """To be raised when the same pages give other documents."""
@@ -40,27 +41,16 @@ _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,2000})</title", re.IGNORECASE)
 _TITLE_WITHIN = 1 << 17
 
 
-def page_units(file: InputFile, part_bytes: int) -> list[Unit]:
-    """The file as one document; none if it is empty."""
-    return [Unit(file.path, PAGE, 0, file.size, 0, file.size, rows=1 if file.size else 0)]
+page_units = whole_file_units(PAGE)
 
 
 def read_page(file: InputFile, unit: Unit, field_map: FieldMap, quarantine: Quarantine) -> Iterator[pa.Table]:
     """The text of a file of HTML."""
-    if unit.rows == 0:
-        return
-    pages = field_map.pages
-    with open_stream(file) as stream:
-        data = stream.read(pages.largest + 1)
-        how = broken(stream)
-    batch = _Batch(file, field_map, quarantine)
-    place = line_position(0, 0)
-    if how is not None:
-        quarantine.add(file.path, place, how, data, bytes=lost_behind(stream, unit, 0))
-    elif len(data) > pages.largest:
-        quarantine.add(file.path, place, Reason.TOO_LARGE, data, bytes=unit.bytes)
-    else:
-        batch.add(_Waiting(place, "0", unit.bytes, RawPage(data, True, None, "text/html", None), {}))
+    data = whole_content(file, unit, quarantine, largest=field_map.pages.largest)
+    if data is not None:
+        batch = _Batch(file, field_map, quarantine)
+        page = RawPage(data, True, None, "text/html", None)
+        batch.add(_Waiting(BEGINNING, "0", unit.bytes, page, {}))
         yield batch.table()
 
 

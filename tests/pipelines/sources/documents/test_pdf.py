@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipelines.sources.documents import pdf as pdf_reader
 from pipelines.sources.documents.pages import joined_pages
 from pipelines.sources.documents.pdf import Child
-from pipelines.sources.documents.whole_files import NoDocument
+from pipelines.sources.documents.records import NoDocument
 
 from .making import assembled, pdf
 
