@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipelines.execution.executors.base import Executor
+from pipelines.execution.executors.base import Executor, portable
 from pipelines.execution.manifest import Damaged
 from pipelines.execution.progress import Progress
 from pipelines.execution.schedule import Schedule
@@ -54,6 +54,8 @@ def run_stages(
             made_again.add(error.file)
             progress.warn(f"{error.file}: {error.message}; it is made again")
             reopen(owner.folder(workdir))
+        except OSError as error:  # stages are concluded in this process
+            raise portable(error) from error
 
 
 def _owner(stages: Iterable[Stage], workdir: Path, error: Damaged) -> Stage | None:

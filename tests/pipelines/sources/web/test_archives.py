@@ -330,7 +330,7 @@ def test_every_record_is_accounted_for_whatever_is_broken(tmp_path, records, dam
     assert all(row.bytes >= 0 for row in whole.set_aside.rows)
     if not damages:
         assert entered(whole) >= len(records) - sum(b"Content-Length: -1" in each for each in records)
-    if content.strip(b"\r\n\0") and (records or damages):
+    if content.strip(b"\r\n\0") and content != pack["." + name.rpartition(".")[2]]([]):
         assert entered(whole) > 0
 
 
