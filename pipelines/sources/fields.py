@@ -227,7 +227,8 @@ class _Columns:
         own_id = _usable_id(taken_from(value, self._id)) if self._id else None
         self._ids.append(self._prefix + (own_id or f"{self._file}:{row}"))
         for path, values in self._named:
-            values.append(_label(taken_from(value, path)))
+            found = taken_from(value, path)
+            values.append(found if isinstance(found, str) and found else None)
         if self._license is not None:
             self._add_license(taken_from(value, self._license), value)
         self._metadata.append(metadata_json(value))
@@ -260,13 +261,6 @@ class _Columns:
             messages=messages,
             template_fields=template_fields,
         )
-
-
-def _label(found: Any) -> str | None:
-    """A text; of several, such as the licences found in a file, all."""
-    if isinstance(found, list) and all(isinstance(each, str) for each in found):
-        found = " AND ".join(sorted(set(found)))
-    return found if isinstance(found, str) and found else None
 
 
 def metadata_json(value: dict[str, Any]) -> str:

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from typing_extensions import override
 
 from pipelines.sources.base import Quarantine, Reason, Unit
-from pipelines.sources.code import source_files
 from pipelines.sources.compressed import open_stream, split_compression, stored_rate
 from pipelines.sources.fields import FieldMap
 from pipelines.sources.formats import FORMATS, RecordOptions, plan_files, suffix_of
@@ -266,8 +265,8 @@ def _extrapolated(seen: list[_Look], same: list[InputFile]) -> _Amount:
     """What all files of a kind hold, by what some of them do."""
     looked_at = sum((look.amount for look in seen), _Amount())
     whole = looked_at.times(sum(file.size for file in same) / max(1, looked_at.stored))
-    is_a_document = seen[0].format in ("text file", "epub", "pdf", source_files.FORMAT)
-    return replace(whole, records=len(same)) if is_a_document else whole
+    how = FORMATS.get(seen[0].format)  # none of files that may not be read
+    return replace(whole, records=len(same)) if how and how.is_document else whole
 
 
 def _preview(looks: list[_Look], whole: _Amount, stored: int) -> Preview:

@@ -104,6 +104,8 @@ class Format:
     count: Count | None = None
     count_unit: CountUnit | None = None
     """Instead of `count`, where a unit whose records are not known may be a part of a file."""
+    is_document: bool = False
+    """Whether a file is one document."""
 
 
 FORMATS: dict[str, Format] = {
@@ -112,14 +114,14 @@ FORMATS: dict[str, Format] = {
     "jsonl": Format(read_json_lines, count_rows),
     "json array": Format(read_json_array, count_json_array),
     "csv": Format(read_csv, count_csv),
-    "text file": Format(read_text_file),
+    "text file": Format(read_text_file, is_document=True),
     "text lines": Format(read_text_lines, count_rows),
-    "epub": Format(partial(read_whole, parse_epub)),
-    "pdf": Format(partial(read_whole, parse_pdf)),
+    "epub": Format(partial(read_whole, parse_epub), is_document=True),
+    "pdf": Format(partial(read_whole, parse_pdf), is_document=True),
     "conllu": Format(read_conllu, count_conllu),
-    source_files.FORMAT: Format(source_files.read_source_file),
+    source_files.FORMAT: Format(source_files.read_source_file, is_document=True),
     "web archive": Format(read_archive, count_archive, count_archive_unit),
-    "web page": Format(read_page),
+    "web page": Format(read_page, is_document=True),
 }
 
 

@@ -139,11 +139,6 @@ def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
             yield file.read_row_group(number, columns=columns)
 
 
-def is_quarantine(name: str) -> bool:
-    """Whether a file of a part stage holds bad records."""
-    return name.startswith("quarantine/")
-
-
 def write_parts(tables: Iterable[pa.Table], output: TaskOutput, part_bytes: int) -> tuple[int, int]:
     """Write documents as parts of about `part_bytes` of text; returns documents and text bytes."""
     documents = text_bytes = 0

@@ -12,7 +12,6 @@ from pipelines.sources.web.mathml import latex
 _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,31});")
 _XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
-_BLANK_LINES = re.compile(r"\n\s*\n")
 
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
