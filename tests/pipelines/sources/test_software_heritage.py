@@ -9,7 +9,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
 from pipelines.errors import UserError
@@ -19,7 +18,7 @@ from pipelines.sources.hub import HubConfig
 
 from .conftest import Reading
 from .presets.datasets_of_the_hub import THE_STACK_V2, parquet
-from .remote.object_store import BadRoad, at
+from .remote.object_store import BadRoad, at, object_store
 
 TEXTS = {
     "utf-8": "print('ünïcode')\n" * 20,
@@ -50,19 +49,11 @@ def record(text: str, encoding: str | None = "utf-8", **other: object) -> dict:
 @pytest.fixture(scope="module")
 def store() -> Iterator[object]:
     """The bucket, whose address and credentials are in their usual variables."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
     software_heritage.store.cache_clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with object_store():
         client = boto3.client("s3")
         client.create_bucket(Bucket="softwareheritage")
         yield client
-    server.stop()
     software_heritage.store.cache_clear()
 
 

@@ -15,7 +15,10 @@ import pytest
 
 @contextmanager
 def object_store() -> Iterator[str]:
-    """The server's address; while the block runs the variables of the environment lead there."""
+    """The server's address; while the block runs the variables of the environment lead there.
+
+    All servers of a process have one memory, which is emptied after each.
+    """
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -25,6 +28,9 @@ def object_store() -> Iterator[str]:
         with at(f"http://{host}:{port}"):
             yield os.environ["AWS_ENDPOINT_URL"]
     finally:
+        connection = HTTPConnection(host, port)
+        connection.request("POST", "/moto-api/reset")
+        assert connection.getresponse().status == 200
         server.stop()
 
 
