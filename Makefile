@@ -55,7 +55,7 @@ $(VENV)/demo: pyproject.toml constraints.txt
 
 $(VENV)/test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,documents,ray,s3,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,documents,ray,s3,docs,dev]'
 	$(BIN)/coupage compile
 	touch $@
 
