@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: demo test check bench-curation vllm test-vllm clean
+.PHONY: demo docs test check bench-curation vllm test-vllm clean
 
 demo: $(VENV)/demo
 	$(BIN)/coupage run quickstart
@@ -20,6 +20,10 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation as a site in build/site; a link that leads nowhere is an error.
+docs: $(VENV)/test
+	$(BIN)/mkdocs build --quiet
 
 # vLLM on a CPU, in an environment of its own: it needs an older transformers.
 vllm: .venv-vllm/ready

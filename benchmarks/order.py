@@ -8,7 +8,7 @@ Three ways to mix the same documents of 12 groups by the same weights, each row 
 - random rows: packed rows, drawn by `datasets.interleave_datasets` with the weights as probabilities;
 - random documents: whole documents drawn so, to be joined and cut into rows, as is common.
 
-Prints how far each strays from the weights and writes ``benchmarks/order.svg`` (needs matplotlib).
+Prints how far each strays from the weights and writes ``docs/figures/order.svg`` (needs matplotlib).
 """
 
 from pathlib import Path
@@ -117,7 +117,7 @@ def main():
             f"{name:>16}: at most {worst.max() / SEQUENCE_LENGTH:8.2f} rows from a quota "
             f"in {seen[-1] / 1e6:.1f} M tokens; worst share {built[off]:.2%}, asked {SHARES[off]:.2%}"
         )
-    plot(ways, Path(__file__).with_suffix(".svg"))
+    plot(ways, Path(__file__).parents[1] / "docs/figures/order.svg")
 
 
 if __name__ == "__main__":
