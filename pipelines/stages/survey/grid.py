@@ -13,7 +13,7 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.int64]
 
-EXPONENTS = range(-9, 15)
+EXPONENTS = range(-10, 15)
 """Of the numbers of two significant digits: from 1e-9 to 9.9e15; signals go from 0 to bytes of a document."""
 KEY_BITS = 20
 """Leading bits of a float64 that choose where in the grid to look: 256 keys from 1 to 2, where the grid has

@@ -40,8 +40,8 @@ VERDICT = ["keep", "held_out", "reason", DOMAIN, LANGUAGE]
 class Survey(Stage):
     """Output: tables of each part in `signals`, `groups`, `samples` and `hosts`, as `SOURCE/PART.parquet`.
 
-    See HISTOGRAMS, SAMPLE and HOST_NUMBERS; `groups` has the number of documents by `group` and `reason`, which
-    is null where they are kept.
+    See HISTOGRAMS, SAMPLE and HOST_NUMBERS; `groups` has the number of documents by `group` and `reason`,
+    which is null where they are kept.
     """
 
     name: ClassVar[str] = "survey"
@@ -94,7 +94,8 @@ class Survey(Stage):
         limits, percentiles = limits_of(source), _percentiles(self.select)
         columns = {"doc_id", "content_hash", LANGUAGE, *limits}
         table = source.annotations.table(workdir, part, columns)
-        verdicts = self.select.verdict(workdir, source.scope, part, [*VERDICT, *percentiles.values()])
+        said = [SIMILARITY, *percentiles.values()]
+        verdicts = self.select.verdict(workdir, source.scope, part, [*VERDICT, *said])
         objected = [each.reasons(workdir, part) for each in source.datatrove]
         found = histograms(limits, table, Otherwise.of(source, table, verdicts, objected))
         output.write_table(f"{SIGNALS}/{source.scope}/{part}", found)
@@ -107,7 +108,7 @@ class Survey(Stage):
         groups = documents.group_by("group", "reason").agg(documents=pl.len().cast(pl.Int64))
         output.write_table(f"{GROUPS}/{source.scope}/{part}", groups.sort("group", "reason").to_arrow())
         path = source.annotations.parts.path(workdir, part)
-        numbers = _beside(table.select(list(limits)), verdicts.select([SIMILARITY, *percentiles.values()]))
+        numbers = _beside(table.select(list(limits)), verdicts.select(said))
         shown = samples(path, documents, numbers, _reasons(source) | percentiles)
         output.write_table(f"{SAMPLES}/{source.scope}/{part}", shown)
         urls = pl.Series(pq.read_table(path, columns=["url"]).column("url"))

@@ -98,17 +98,15 @@ HOSTILE = "</script><script>alert(1)</script>\x1b[31m \u202e\u2028 &amp; \x00 {{
 TURNS = [{"role": "user", "content": HOSTILE}, {"role": "assistant", "content": "long " * 600}]
 
 
+CONVERSED = [
+    {"text": HOSTILE, WORDS: 60.0, "url": "https://a.example/x"},
+    {"text": "long " * 600, "messages": TURNS, WORDS: 60.0},
+]
+
+
 def some_documents() -> list[dict]:
-    documents = [
-        {"text": f"document {n}", WORDS: 10.0 * (n % 9), "domain": "law" if n % 3 else "web"}
-        for n in range(120)
-    ]
-    documents += [
-        {"text": "the same", "doc_id": f"copy {n}", WORDS: 100.0, "domain": "web"} for n in range(9)
-    ]
-    documents.append({"text": HOSTILE, "domain": "hostile", WORDS: 60.0, "url": "https://a.example/x"})
-    documents.append({"text": "long " * 600, "messages": TURNS, "domain": "said", WORDS: 60.0})
-    return documents
+    copies = [{"text": "the same", "doc_id": f"copy {n}", WORDS: 100.0} for n in range(9)]
+    return [*({"text": f"document {n}", WORDS: 10.0 * (n % 9)} for n in range(120)), *copies]
 
 
 def samples_of(folder, documents, cuts) -> list[dict]:
@@ -122,19 +120,17 @@ def test_samples_do_not_depend_on_parts(tmp_path):
     assert found == samples_of(tmp_path / "b", documents, [1, 1, 40, 41, 97])
     by_verdict = {(sample["group"], sample["reason"]): sample for sample in found}
     few = by_verdict["web", "words.min"]
-    assert few["documents"] == sum(d["domain"] == "web" and d[WORDS] < 50 for d in documents)
+    assert few["documents"] == sum(document[WORDS] < 50 for document in documents)
     assert len(few["examples"]) == 3 and all(example["signals"][WORDS] < 50 for example in few["examples"])
     (copy,) = by_verdict["web", "exact duplicate"]["examples"]  # equal texts are shown once
     assert copy["text"] == "the same" and by_verdict["web", "exact duplicate"]["documents"] == 8
 
 
 def test_hostile_texts_and_conversations_are_shown_as_they_are(tmp_path):
-    found = json.loads(json.dumps(samples_of(tmp_path, some_documents(), [50])))
-    by_group = {sample["group"]: sample for sample in found if sample["reason"] is None}
-    (hostile,) = by_group["hostile"]["examples"]
+    (kept_ones,) = json.loads(json.dumps(samples_of(tmp_path, CONVERSED, [1])))
+    hostile, said = sorted(kept_ones["examples"], key=lambda example: len(example["text"]))
     assert (hostile["text"], hostile["cut"], hostile["turns"]) == (HOSTILE, False, None)
     assert hostile["url"] == "https://a.example/x" and hostile["language"] == "en"
-    (said,) = by_group["said"]["examples"]
     assert len(said["text"]) == 2_000 and said["cut"]
     assert [turn["role"] for turn in said["turns"]] == ["user", "assistant"]
     assert said["turns"][0]["content"] == HOSTILE
