@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from filters.dedup.minhash import MinHash
@@ -43,6 +44,7 @@ from pipelines.stages.parts import PartStage
 from pipelines.stages.select import JudgedSource, Select
 from pipelines.stages.shards import Shards
 from pipelines.stages.signals import Signals
+from pipelines.stages.survey.survey import Survey
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer
 from pipelines.stages.tokenizer_fit import TokenizerFit
@@ -65,7 +67,16 @@ class Graph:
 
     def stages(self) -> Iterator[Stage]:
         """All stages, each after its inputs; sources are read first, so that their faults show early."""
-        return inputs_first((*self.ingests, *self.shards.values(), self.fit))
+        surveys = {survey.select.label: survey for survey in self.surveys}
+        for stage in inputs_first((*self.ingests, *self.shards.values(), self.fit)):
+            yield stage
+            if stage.label in surveys:
+                yield surveys[stage.label]
+
+    @cached_property
+    def surveys(self) -> tuple[Survey, ...]:
+        """What is shown of the documents that each selection judges."""
+        return tuple(Survey(scope=select.scope, select=select) for select in self.selects)
 
     @property
     def results(self) -> tuple[Stage, ...]:

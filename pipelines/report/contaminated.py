@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from filters.contamination.items import KINDS
 from pipelines.graph.build import Graph
 from pipelines.report.matched_words import CUT_OFF, Hashes, Piece, hashes_of, in_pieces
-from pipelines.report.wanted import row_groups
 from pipelines.stages.contamination.benchmarks import ITEMS_FILE, Benchmarks
 from pipelines.stages.contamination.verdicts import ALLOWED, CUT, DROP, FLAG, ContaminationVerdicts
 from pipelines.stages.contamination.without_spans import WithoutSpans
+from pipelines.stages.document_rows import row_groups
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import Select
 

@@ -18,10 +18,11 @@ from pipelines.graph.build import Graph
 from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report.classifiers import scores_of, why_dropped
 from pipelines.report.finished import Finished
-from pipelines.report.wanted import Found, Wanted, documents_at, find_wanted
+from pipelines.report.wanted import Found, Wanted, find_wanted
 from pipelines.stages.contamination.apart_mix import ApartMix
 from pipelines.stages.contamination.verdicts import CUT, DROP
 from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
+from pipelines.stages.document_rows import documents_at
 from pipelines.stages.select import JudgedSource, Select
 
 NOT_SHOWN = re.compile("doc_id|source_language|license|content_hash|band_[0-9]+")

@@ -24,10 +24,13 @@ from pipelines.report.contamination import contamination_report
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
+from pipelines.report.hosts import host_reports
 from pipelines.report.licences import licence_report
 from pipelines.report.losses import losses
 from pipelines.report.plot import plot
+from pipelines.report.samples import sample_reports
 from pipelines.report.shards_now import shards_fingerprint
+from pipelines.report.signals import signal_reports
 from pipelines.report.synthesis import synthesis_report
 from pipelines.report.synthesis_trial import trial_report
 from pipelines.report.synthetic_share import synthetic_shares
@@ -113,6 +116,9 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "training": _training(graph, done),
         "yield_curves": yield_curves(graph, done, {name for name, groups in synthetic.items() if groups}),
         "evaluation": _evaluation(graph, done),
+        "signals": signal_reports(graph, done),
+        "samples": sample_reports(graph, done),
+        "hosts": host_reports(graph, done),
         "stages": [_stage(stage, done) for stage in graph.stages()],
     }
 

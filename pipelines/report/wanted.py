@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from filters.language.identify import LOW_SCORE, NOT_KEPT
 from pipelines.errors import UserError, WorkError
@@ -19,10 +17,9 @@ from pipelines.graph.build import Graph
 from pipelines.recipe.mistakes import nearest
 from pipelines.report.finished import Finished
 from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
+from pipelines.stages.document_rows import Rows, row_groups
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import DUPLICATE, REFERENCE, REPEATED_ID, Select
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,20 +196,3 @@ def _lowest(found: list[Found], number: int) -> list[Found]:
         for each, here in zip(found, np.split(chosen, ends[:-1]), strict=True)
         if here.any()
     ]
-
-
-def row_groups(path: Path, rows: Rows, columns: list[str] | None = None) -> Iterator[tuple[Rows, pa.Table]]:
-    """The documents at ascending `rows` of a part, from the row groups that hold any of them."""
-    with pq.ParquetFile(path) as file:
-        first = 0
-        for number in range(file.num_row_groups):
-            after = first + file.metadata.row_group(number).num_rows
-            here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, after)]
-            if len(here):
-                yield here, file.read_row_group(number, columns).take(pa.array(here - first))
-            first = after
-
-
-def documents_at(path: Path, rows: Rows) -> list[dict[str, Any]]:
-    """The documents at ascending `rows` of a part."""
-    return [document for _, table in row_groups(path, rows) for document in table.to_pylist()]

@@ -19,9 +19,7 @@ from filters.dedup.survivors import survivors
 from filters.language.identify import LanguageRule
 from filters.quality.rules import Rule
 from pipelines.execution import spill
-from pipelines.execution.counts import Counts
-from pipelines.execution.manifest import MANIFEST, FileRecord, Manifest, Receipt, write_sealed
-from pipelines.execution.output import TaskOutput
+from pipelines.execution.manifest import FileRecord, Receipt
 from pipelines.graph.build import verified_pairs
 from pipelines.stages import held_out_choice
 from pipelines.stages.annotate import Annotations
@@ -33,10 +31,9 @@ from pipelines.stages.dedup.clusters import EDGES
 from pipelines.stages.dedup.hashes import Hashes
 from pipelines.stages.dedup.preference import Preference
 from pipelines.stages.hash_sampling import held_out_draw
-from pipelines.stages.language import Language
-from pipelines.stages.parts import PartStage
 from pipelines.stages.select import JudgedSource, Select
 from pipelines.stages.signals import Signals
+from tests.pipelines.stages.given_stages import GivenLanguage, GivenParts, output_of, publish, write_manifest
 
 RULE = Rule(name="few words", signal="non_symbol_words", min=20)
 LANGUAGES = LanguageRule(min_score=0.2, keep=("en", "ru"))
@@ -44,28 +41,6 @@ SHARE, LEAST, SEED, THRESHOLD = 0.05, 30, 4, 0.8
 PRIORITIES = (1, 3, 2)
 SCORED = (0, 2)
 """The sources that classifiers judge."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenParts(PartStage):
-    name = "ingest"
-    version = 1
-    inputs = ()
-
-    @property
-    def domain(self) -> str:
-        return self.scope
-
-    def tasks(self, workdir):
-        return []
-
-    def run_task(self, workdir, task, output):
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenLanguage(Language):
-    settings = {}  # noqa: RUF012
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,36 +64,6 @@ def little_room():
         patch.setattr(spill, "MOST_PARTITIONS", 4)
         patch.setattr(held_out_choice, "CLUSTERS_AT_ONCE", 6)
         yield
-
-
-def publish(stage, workdir, tables) -> None:
-    output = TaskOutput(stage.folder(workdir), 0)
-    for number, table in enumerate(tables):
-        output.write_table(f"{number:05d}.parquet", table)
-    receipt = Receipt(task=0, files=output.files)
-    write_manifest(stage, workdir, receipt)
-
-
-def output_of(stage, workdir) -> TaskOutput:
-    stage.folder(workdir).mkdir(parents=True)
-    return TaskOutput(stage.folder(workdir), 0)
-
-
-def write_manifest(stage, workdir, receipt: Receipt, files: tuple[FileRecord, ...] = ()) -> None:
-    manifest = Manifest(
-        stage=stage.name,
-        scope=stage.scope,
-        version=stage.version,
-        fingerprint=stage.fingerprint,
-        settings={},
-        inputs={},
-        tasks=[receipt],
-        files=list(files),
-        counts=Counts(),
-        seconds=0,
-    )
-    stage.folder(workdir).mkdir(parents=True, exist_ok=True)
-    write_sealed(stage.folder(workdir) / MANIFEST, manifest.model_dump())
 
 
 class World:

@@ -1,0 +1,1 @@
+"""The survey of a source's documents: how signals lie, samples of each verdict, and hosts."""

@@ -1,0 +1,47 @@
+"""The grid of the survey puts each value where a search in the sorted numbers does."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.stages.survey.grid import Grid
+
+TWO_DIGITS = st.builds(
+    lambda digits, exponent, sign: sign * float(f"{digits}e{exponent}"),
+    st.integers(0, 99),
+    st.integers(-11, 16),
+    st.sampled_from([1, -1]),
+)
+VALUES = st.one_of(
+    TWO_DIGITS,
+    TWO_DIGITS.map(lambda number: float(np.nextafter(number, np.inf))),
+    TWO_DIGITS.map(lambda number: float(np.nextafter(number, -np.inf))),
+    st.floats(width=64),
+    st.just(-0.0),
+)
+
+
+@given(values=st.lists(VALUES), thresholds=st.lists(st.floats(-1e6, 1e6), max_size=4), narrow=st.booleans())
+def test_each_value_has_the_cell_of_its_bounds(values, thresholds, narrow):
+    dtype = np.float32 if narrow else np.float64
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float64).astype(dtype)
+    grid = Grid.of(thresholds, dtype)
+    assert set(thresholds) <= set(grid.marks.tolist()) and np.all(np.diff(grid.marks) > 0)
+    cells = grid.cells(array)
+    low, high = grid.bounds(cells)
+    asked = np.isnan(array)
+    assert np.all(cells[asked] == grid.missing) and np.all(np.isnan(low[asked]) & np.isnan(high[asked]))
+    with np.errstate(over="ignore"):
+        marks = grid.marks.astype(dtype)
+    left, right = (np.searchsorted(marks, array[~asked], side=side) for side in ("left", "right"))
+    ends = np.concatenate([[-np.inf], grid.marks, [np.inf]])
+    is_point = left < right
+    assert np.array_equal(low[~asked], np.where(is_point, ends[left + 1], ends[left]))
+    assert np.array_equal(high[~asked], ends[left + 1])
+
+
+def test_the_grid_has_all_numbers_of_two_digits():
+    marks = set(Grid.of([]).marks.tolist())
+    assert {0.0, 0.01, 0.12, 0.013, 50.0, 1_000.0, 99_000.0, 1e-9, -0.5} <= marks
+    assert 0.123 not in marks and 0.123 in Grid.of([0.123]).marks
