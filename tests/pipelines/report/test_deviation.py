@@ -72,14 +72,14 @@ def test_the_largest_deviations_are_on_the_curve(lengths, weights, unit, tokens,
     )
     asked = {f"g{number}": weight for number, weight in enumerate(weights[: len(lengths)])}
     asked["g0"] += 1
-    mixture = Mixture(tokens=tokens, unit=unit, sequence_length=32, weights=asked, max_epochs=None)
+    mixture = Mixture(tokens=tokens, unit=unit, sequence_length=32, weights=asked, on_shortage="repeat")
     plan = plan_mixture(documents, mixture, seed)
     rows = plan.rows
     check(curve_of(plan, rows_a_batch), plan.ledger, rows["group"].to_pylist(), rows[unit].to_pylist())
 
 
 def test_a_stage_of_many_rows_has_few_points():
-    mixture = Mixture(tokens=100_000, sequence_length=16, weights={"a": 5, "b": 1}, max_epochs=None)
+    mixture = Mixture(tokens=100_000, sequence_length=16, weights={"a": 5, "b": 1}, on_shortage="repeat")
     lengths = np.random.default_rng(4).integers(2, 40, 300)
     documents = pa.table(
         {
