@@ -35,7 +35,7 @@ def differences(first: str, second: str) -> tuple[list[Piece], list[Piece]]:
     is_cut = [
         begin + sum(map(len, some)) < len(text) for some, text in zip(words, (first, second), strict=True)
     ]
-    matched = SequenceMatcher(None, *words, autojunk=False).get_opcodes()
+    matched = SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes()
     ending = matched[-1][0] if matched else ""
     if (ending == "insert" and is_cut[0]) or (ending == "delete" and is_cut[1]):
         matched.pop()  # what it would match in the other text is beyond the end
@@ -52,9 +52,9 @@ def differences(first: str, second: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _words(text: str, begin: int) -> list[str]:
-    """The words from there on, all of them whole."""
+    """The words from there on; the last is whole, unless it is very long."""
     words = WORD.findall(text, begin, begin + MOST + 1)
-    if sum(map(len, words)) > MOST:
+    if sum(map(len, words)) > MOST and len(words[-1]) < BEFORE:
         words.pop()
     return words[:MOST_WORDS]
 

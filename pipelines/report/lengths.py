@@ -25,7 +25,7 @@ FEW = 8
 def lengths(graph: Graph, done: Finished) -> dict[str, Any]:
     """Histograms of the documents and rows that there are so far.
 
-    `tokens_per_document` of all kept documents by domain, held-out ones too: in documents and in their tokens.
+    `tokens_per_document` of all kept documents by domain, held-out ones too, and of their tokens.
     `packing` of each mixture: its rows, their fill, the longest, and documents or their pieces a row.
     Between two `bounds` lies what is at least the first and under the second.
     """

@@ -81,9 +81,9 @@ class Compared:
         return np.cumsum([0, *rows])
 
     @cached_property
-    def _standing(self) -> set[str]:
-        """Sources of earlier increments, on which this one says nothing."""
-        return {each.source for each in self.select.preference.standing}
+    def _own(self) -> set[str]:
+        """The sources that no earlier selection has judged."""
+        return {parts.scope for parts, select in self.graph.part_stages() if select is self.select}
 
     def at(self, number: int) -> Document:
         """The document of that number."""
@@ -102,17 +102,18 @@ class Compared:
         return of_part[np.searchsorted(self._starts, numbers, side="right") - 1]
 
     def verdicts(self, columns: list[str]) -> Iterator[pl.DataFrame]:
-        """The verdicts on the documents of each part that is judged, with their `number`."""
+        """The verdicts of each part that is judged for the first time, with the `number` of its documents."""
         for (parts, part), first in zip(self._parts, self._starts.tolist(), strict=False):
-            if parts.scope not in self._standing:
+            if parts.scope in self._own:
                 yield _numbered(self.select.verdict(self.workdir, parts.scope, part, columns), first)
 
     def survivors(self) -> Iterator[pl.DataFrame]:
         """The documents of each part of which there may be duplicates: `doc_id`, `number`."""
         columns = ["doc_id", "keep", "reason", "cluster_size"]
         survives = pl.col("keep") | (pl.col("reason") == REFERENCE)
+        standing = {each.source for each in self.select.preference.standing}
         for (parts, part), first in zip(self._parts, self._starts.tolist(), strict=False):
-            stands = parts.scope in self._standing
+            stands = parts.scope in standing
             judge = self.graph.select_of(parts.scope) if stands else self.select
             verdicts = _numbered(judge.verdict(self.workdir, parts.scope, part, columns), first)
             # An earlier increment does not know of duplicates that came later.
