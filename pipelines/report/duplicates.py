@@ -113,23 +113,22 @@ def _cluster_sizes(sizes: Counter[int]) -> Iterator[Row]:
 
 def _example(found: Duplicate, workdir: Path) -> Row:
     """A duplicate beside its survivor."""
-    dropped, kept = differences(_text(found.dropped, workdir), _text(found.kept, workdir))
+    dropped, kept = _document(found.dropped, workdir), _document(found.kept, workdir)
+    sides = differences(dropped["text"], kept["text"])
+    pieces = ([piece._asdict() for piece in side] for side in sides)
     return {
-        "doc_id": found.doc_id,
-        "kept_doc_id": found.kept_doc_id,
+        "doc_id": dropped["doc_id"],
+        "kept_doc_id": kept["doc_id"],
         "source": found.dropped.source,
         "kept_source": found.kept.source,
         "similarity": found.similarity,
         "method": found.method,
-        "pieces": {
-            "dropped": [piece._asdict() for piece in dropped],
-            "kept": [piece._asdict() for piece in kept],
-        },
+        "pieces": dict(zip(("dropped", "kept"), pieces, strict=True)),
     }
 
 
-def _text(document: Document, workdir: Path) -> str:
-    path = document.parts.path(workdir, document.part)
-    ((_, table),) = row_groups(path, np.array([document.row]), ["text"])
-    text: str = table.column("text")[0].as_py()
-    return text
+def _document(place: Document, workdir: Path) -> dict[str, str]:
+    path = place.parts.path(workdir, place.part)
+    ((_, table),) = row_groups(path, np.array([place.row]), ["doc_id", "text"])
+    (document,) = table.to_pylist()
+    return dict(document)

@@ -24,10 +24,9 @@ from pipelines.stages.parts import PartStage
 from pipelines.stages.select import DUPLICATE, REFERENCE, Select
 
 EXAMPLES = 6
-LOOKED_AT = 1_000
-"""Duplicates of a part among which those of different survivors are looked for."""
 DROPPED = pl.col("reason").is_in(list(DUPLICATE.values()))
 NOT_NEAR, NOT_ACROSS = np.uint64(1 << 63), np.uint64(1 << 62)
+RANKS_A_SURVIVOR = 4
 
 Hashes = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.int64]
@@ -53,8 +52,6 @@ class Duplicate:
 
     rank: int
     """The lowest are shown."""
-    doc_id: str
-    kept_doc_id: str
     similarity: float
     method: str
     dropped: Document
@@ -124,27 +121,27 @@ class Compared:
 def overlap(compared: Compared) -> tuple[Counter[tuple[str, str]], list[Duplicate]]:
     """How many documents of a source were dropped for a survivor of each source, and a few of them.
 
-    Near duplicates are shown first, and of these the ones across sources; then a draw by their ids decides.
-    Of a survivor there is one duplicate at most.
+    Near duplicates are shown first, and of these the ones across sources; then a draw by the survivor's id
+    decides. Of a survivor there is one duplicate at most.
     """
     named = _named(compared)
     numbers = _numbers_of(named, compared)
     sources = len(compared.sources)
     counts = np.zeros(sources * sources, np.int64)
-    shown = pl.DataFrame()
-    for verdicts in compared.verdicts(["doc_id", "reason", "kept_doc_id", "similarity", "method"]):
+    shown = pl.DataFrame(schema={"rank": pl.UInt64, "survivor": pl.Int64})
+    for verdicts in compared.verdicts(["reason", "kept_doc_id", "similarity", "method"]):
         dropped = verdicts.filter(DROPPED)
-        dropped = dropped.with_columns(
-            survivor=numbers[np.searchsorted(named, _hashes(dropped["kept_doc_id"]))]
-        )
+        dropped = dropped.with_columns(hash=_hashes(dropped["kept_doc_id"]))
+        dropped = dropped.with_columns(survivor=numbers[np.searchsorted(named, dropped["hash"])])
         dropped = dropped.filter(pl.col("survivor") >= 0)
         source, kept = (compared.sources_of(dropped[name].to_numpy()) for name in ("number", "survivor"))
         counts += np.bincount(source * sources + kept, minlength=len(counts))
         near = (dropped["method"] == "minhash") & (dropped["similarity"] < 1)
-        rank = _hashes(dropped["doc_id"]) >> np.uint64(2)
+        rank = dropped["hash"].to_numpy() >> np.uint64(2)
         rank |= np.where(near.to_numpy(), 0, NOT_NEAR) | np.where(source != kept, 0, NOT_ACROSS)
-        lowest = dropped.with_columns(rank=rank).bottom_k(LOOKED_AT, by="rank")
-        shown = pl.concat([shown, lowest]).sort("rank") if len(shown) else lowest.sort("rank")
+        _, first = np.unique(rank, return_index=True)
+        lowest = dropped.with_columns(rank=rank)[first[: RANKS_A_SURVIVOR * EXAMPLES]]
+        shown = pl.concat([shown, lowest], how="diagonal").sort("rank")
         shown = shown.unique("survivor", keep="first", maintain_order=True).head(EXAMPLES)
     names = compared.sources
     found = {divmod(code, sources): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
@@ -156,8 +153,14 @@ def _named(compared: Compared) -> Hashes:
     """The hashes of the ids that are named as survivors, ascending."""
     found = [np.empty(0, np.uint64)]
     for verdicts in compared.verdicts(["reason", "kept_doc_id"]):
-        found.append(np.unique(_hashes(verdicts.filter(DROPPED)["kept_doc_id"])))
-    return np.unique(np.concatenate(found))
+        found.append(_distinct(_hashes(verdicts.filter(DROPPED)["kept_doc_id"])))
+    return _distinct(np.concatenate(found))
+
+
+def _distinct(hashes: Hashes) -> Hashes:
+    """Each once, ascending; in half the time of numpy's function."""
+    ascending = np.sort(hashes)
+    return ascending[np.diff(ascending, prepend=np.uint64(0)) != 0]
 
 
 def _numbers_of(named: Hashes, compared: Compared) -> Numbers:
@@ -184,5 +187,5 @@ def _hashes(ids: pl.Series) -> Hashes:
 
 
 def _duplicate(row: dict[str, Any], compared: Compared) -> Duplicate:
-    given = {name: row[name] for name in ("rank", "doc_id", "kept_doc_id", "similarity", "method")}
+    given = {name: row[name] for name in ("rank", "similarity", "method")}
     return Duplicate(**given, dropped=compared.at(row["number"]), kept=compared.at(row["survivor"]))

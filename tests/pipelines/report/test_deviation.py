@@ -51,12 +51,12 @@ def check(curve, ledger: Ledger, groups, amounts):
         assert np.abs(values).max() == entry.quota.largest_prefix_deviation
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     lengths=st.lists(st.lists(st.integers(2, 90), min_size=1, max_size=60), min_size=1, max_size=5),
-    weights=st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    weights=st.lists(st.integers(1, 9), min_size=5, max_size=5),
     unit=st.sampled_from(["tokens", "loss_tokens"]),
-    tokens=st.integers(1, 30_000),
+    tokens=st.integers(100, 30_000),
     rows_a_batch=st.integers(1, 400),
     seed=st.integers(0, 99),
 )
@@ -71,7 +71,6 @@ def test_the_largest_deviations_are_on_the_curve(lengths, weights, unit, tokens,
         }
     )
     asked = {f"g{number}": weight for number, weight in enumerate(weights[: len(lengths)])}
-    asked["g0"] += 1
     mixture = Mixture(tokens=tokens, unit=unit, sequence_length=32, weights=asked, on_shortage="repeat")
     plan = plan_mixture(documents, mixture, seed)
     rows = plan.rows
