@@ -21,10 +21,13 @@ from pipelines.plain import json_bytes
 from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.contamination import contamination_report
+from pipelines.report.deviation import deviations
+from pipelines.report.duplicates import duplicate_report
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
 from pipelines.report.hosts import host_reports
+from pipelines.report.lengths import languages, lengths
 from pipelines.report.licences import licence_report
 from pipelines.report.losses import losses
 from pipelines.report.plot import plot
@@ -100,6 +103,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         ],
         "classifiers": [c for s in done.of(graph.selects) for c in classifier_reports(s, workdir)],
         "contamination": contamination_report(graph, done),
+        "duplicates": duplicate_report(graph, done),
         "licences": licence_report(graph, done),
         "unknown_licences": recipe.licences.unknown,
         "rules": [rule for s in done.of(graph.selects) for rule in failed_rules(s.manifest(workdir).counts)],
@@ -110,6 +114,9 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
             for name, mix in graph.mixes.items()
             if mix in done
         },
+        "deviation": deviations(graph, done),
+        "lengths": lengths(graph, done),
+        "domains_languages": languages(graph, done),
         "synthesis": synthesis_report(graph, done),
         "synthesis_trial": trial_report(workdir),
         "synthetic": (synthetic := synthetic_shares(graph, done)),

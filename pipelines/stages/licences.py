@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +14,7 @@ from pipelines.errors import UserError
 from pipelines.execution.counts import Counts
 from pipelines.recipe.licences import Licences
 from pipelines.sources.licences import spdx
+from pipelines.stages.composition import encoded, tokens_by_code
 
 LICENCES = "licences"
 """Documents by licence, as they were read."""
@@ -26,7 +25,6 @@ LISTED = 300
 OTHERS = spdx.reference("others")
 SHOWN = 10
 """Licences that an error names."""
-PACKS_AT_ONCE = 1 << 18
 
 
 def licence_reasons(policy: Licences, licences: pa.ChunkedArray) -> pl.Series:
@@ -88,25 +86,7 @@ def tokens_by_licence(licences: pa.ChunkedArray, plan: MixturePlan) -> dict[str,
         licences: Of the documents of the plan, in its order; null where none is known.
         plan: Which part of which document lies in which row.
     """
-    names: dict[str | None, int] = {}
-    codes = plan.allocate(len(licences), np.int32)
-    first = 0
-    for chunk in licences.chunks:
-        encoded = chunk.dictionary_encode(null_encoding="encode")
-        numbers = [names.setdefault(name, len(names)) for name in encoded.dictionary.to_pylist()]
-        codes[first : first + len(chunk)] = np.array(numbers, np.int32)[encoded.indices.to_numpy()]
-        first += len(chunk)
-    sums = _tokens_by_code(codes, len(names), plan)
-    found = Counter({name or spdx.UNKNOWN: int(sums[code]) for name, code in names.items() if sums[code]})
+    codes, names = encoded(licences, plan)
+    sums = tokens_by_code(codes, len(names), plan)
+    found = Counter({name or spdx.UNKNOWN: int(sums[code]) for code, name in enumerate(names) if sums[code]})
     return listed(found)
-
-
-def _tokens_by_code(codes: npt.NDArray[np.int32], number: int, plan: MixturePlan) -> npt.NDArray[np.int64]:
-    """Tokens of the rows by the code of their documents."""
-    sums, packs, uses = np.zeros(number, np.int64), plan.packs, plan.uses_of_pack
-    for start in range(0, len(packs), PACKS_AT_ONCE):
-        offsets = packs.offsets[start : start + PACKS_AT_ONCE + 1]
-        pieces = slice(int(offsets[0]), int(offsets[-1]))
-        used = np.repeat(uses[start : start + PACKS_AT_ONCE], np.diff(offsets)).astype(np.int64)
-        np.add.at(sums, codes[packs.document[pieces]], packs.tokens[pieces] * used)
-    return sums

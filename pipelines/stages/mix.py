@@ -32,6 +32,7 @@ from pipelines.execution.counts import Count
 from pipelines.execution.output import Task, TaskOutput, open_arrow, read_arrow
 from pipelines.execution.scratch import mapped_arrays, scratch_file
 from pipelines.execution.stage import ReducingStage, Stage
+from pipelines.stages.composition import by_language
 from pipelines.stages.emptied import why_empty
 from pipelines.stages.licences import LICENCE_TOKENS, tokens_by_licence
 from pipelines.stages.select import DESCRIBED
@@ -40,8 +41,8 @@ from pipelines.stages.tokenize import DESCRIPTION, Tokenize
 if TYPE_CHECKING:
     import polars as pl
 
-FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER = (
-    "files.json", "documents.arrow", "segments.arrow", "rows.arrow", "ledger.json",
+FILES, DOCUMENTS, SEGMENTS, ROWS, LEDGER, LANGUAGES = (
+    "files.json", "documents.arrow", "segments.arrow", "rows.arrow", "ledger.json", "languages.json",
 )  # fmt: skip
 TOKENS_A_BATCH = 1 << 24
 NOWHERE = "no text before its first answer is found in the rendering without doubt"
@@ -280,10 +281,10 @@ class MixStage(ReducingStage):
 
 @dataclass(frozen=True, kw_only=True)
 class Mix(MixStage):
-    """The mixture of a training stage."""
+    """The mixture of a training stage. Output, besides a plan's: `languages.json`, as `by_language` says."""
 
     name: ClassVar[str] = "mix"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     mixture: Mixture
     about: MixStage | None
 
@@ -337,7 +338,8 @@ class Mix(MixStage):
 
     @override
     def count_tokens(self, corpus: Path, plan: MixturePlan, output: TaskOutput) -> None:
-        """Tokens by licence in the rows; by group of the documents used, and the synthetic of these."""
+        """Tokens by licence and language in the rows; by group of the documents used, and the synthetic."""
+        output.write_json(LANGUAGES, by_language(read_arrow(corpus).column("language"), plan))
         for licence, number in tokens_by_licence(read_arrow(corpus).column("license"), plan).items():
             output.counts.add(LICENCE_TOKENS, number, reason=licence)
         used = (plan.use_of_document != UNUSED) & (plan.documents.group >= 0)
@@ -347,6 +349,11 @@ class Mix(MixStage):
             sums = np.bincount(group, tokens, minlength=len(plan.documents.groups))
             for name, number in zip(plan.documents.groups, sums.tolist(), strict=True):
                 output.counts.add(what, int(number), scope=name)
+
+    def languages(self, workdir: Path) -> list[dict[str, Any]]:
+        """Documents and tokens of the finished plan by group and language; see `by_language`."""
+        found: list[dict[str, Any]] = orjson.loads(self.path(workdir, LANGUAGES).read_bytes())
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

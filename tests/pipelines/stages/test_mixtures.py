@@ -50,6 +50,18 @@ def documents(run, stage):
     return set(pq.read_table(run / "shards" / stage / "segments.parquet")["doc_id"].to_pylist())
 
 
+def test_tokens_are_counted_by_group_and_language(mixed):
+    run, languages = mixed
+    report = json.loads((run / "report.json").read_text())
+    segments = pq.read_table(run / "shards" / "stage1" / "segments.parquet").to_pylist()
+    found = {(row["group"], row["language"]): row for row in report["domains_languages"]["stage1"]}
+    assert set(found) == {("english", "en"), ("russian", "ru")}
+    for (_, language), row in found.items():
+        of_language = [each for each in segments if languages[each["doc_id"]] == language]
+        assert row["tokens"] == sum(each["tokens"] for each in of_language)
+        assert row["documents"] == len({each["doc_id"] for each in of_language})
+
+
 def test_groups_are_what_their_predicates_say(mixed):
     run, languages = mixed
     ledger = json.loads((run / "shards" / "stage1" / "ledger.json").read_text())
