@@ -33,8 +33,8 @@ def training_curve(stage: TrainedStage) -> dict[str, Any] | None:
 
     Of at most 500 points each stands for `steps_per_point` steps, of which `steps` names the last: `loss`
     (nats a predicted token) and `learning_rate` are their means, `tokens_per_second` is their tokens over
-    their seconds. `mfu`, the share of the hardware's peak, is in proportion to that; null where the peak is not
-    known, or training has not come to its end. `groups` and `total` hold the evaluations.
+    their seconds. `mfu`, the share of the hardware's peak, is in proportion to that; null where the peak is
+    not known, or training has not come to its end. `groups` and `total` hold the evaluations.
     """
     path = stage.folder / METRICS
     if not path.is_file():
@@ -86,7 +86,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 def _last(values: npt.NDArray[np.float64], per_point: int) -> npt.NDArray[np.float64]:
     """The last of each `per_point` values."""
     ends = np.minimum(np.arange(per_point, len(values) + per_point, per_point), len(values))
-    return values[ends - 1]
+    last: npt.NDArray[np.float64] = values[ends - 1]
+    return last
 
 
 def _sums(values: npt.NDArray[np.float64], per_point: int) -> npt.NDArray[np.float64]:
@@ -124,7 +125,7 @@ def _scores(found: Sequence[tuple[int, GroupScore, Spread | None]]) -> dict[str,
         _interval(score.bits_per_byte, spread.error if spread else None, spread) for _, score, spread in found
     ]
     (_, first, _), (_, last, spread) = found[0], found[-1]
-    change = _difference(last.bits_per_byte, first.bits_per_byte)
+    change = _difference(last.bits_per_byte, first.bits_per_byte) if len(found) > 1 else None
     return {
         "step": [step for step, _, _ in found],
         "loss": _numbers([score.loss for _, score, _ in found]),
@@ -134,9 +135,7 @@ def _scores(found: Sequence[tuple[int, GroupScore, Spread | None]]) -> dict[str,
         "tokens": last.tokens,
         "change": {
             "bits_per_byte": change,
-            "interval": _interval(change, spread.change_error if spread else None, spread)
-            if len(found) > 1
-            else None,
+            "interval": _interval(change, spread.change_error if spread else None, spread),
         },
     }
 

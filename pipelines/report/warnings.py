@@ -20,8 +20,8 @@ NEARLY_FREE = 4.0
 FEWEST_DOCUMENTS = 20
 """Held-out documents of a group: for fewer evaluation gives no interval."""
 FEWEST_TOKENS = 10_000
-"""Held-out tokens of a group: losses of single tokens spread by some 3 nats, so that even of 10,000 independent
-ones the mean is known to 0.06 nats only (twice 3 / sqrt(10,000))."""
+"""Held-out tokens of a group: losses of single tokens spread by some 3 nats, so that even the mean of 10,000
+independent ones is known to 0.06 nats only (twice 3 / sqrt(10,000))."""
 MOSTLY_SYNTHETIC = 0.8
 """Of a group more synthetic text than this is worth a warning."""
 FEWEST_IDENTIFIED = 20
