@@ -1,4 +1,4 @@
-"""Where a run comes from: versions, dates and inputs as they are, nothing secret; unchanged for the same run."""
+"""Where a run comes from: versions, dates, inputs as they are, nothing secret; unchanged for the same run."""
 
 import json
 from datetime import datetime

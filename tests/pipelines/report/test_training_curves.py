@@ -2,6 +2,8 @@
 
 import json
 import math
+from itertools import pairwise
+from operator import mul
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,19 @@ def test_many_steps_are_thinned_by_mean(tmp_path):
     assert curve["loss"][1] == pytest.approx((10 / 4 + 10 / 5 + 10 / 6) / 3)
     assert curve["tokens_per_second"][1] == pytest.approx(300 / (0.5 + 0.5 + 1))
     assert curve["loss"][-1] == pytest.approx((10 / 1000 + 10 / 1001) / 2)
+
+
+@pytest.mark.parametrize("steps", [1, MOST_POINTS - 1, MOST_POINTS, MOST_POINTS + 1, 1499])
+def test_thinning_neither_loses_nor_moves_a_step(tmp_path, steps):
+    stage, _ = stage_of(tmp_path, steps)
+    curve = training_curve(stage)
+    sizes = [last - before for before, last in pairwise([0, *curve["steps"]])]
+    assert len(sizes) <= MOST_POINTS and curve["steps"][-1] == steps
+    assert set(sizes[:-1]) <= {curve["steps_per_point"]} and sizes[-1] <= curve["steps_per_point"]
+    whole = sum(10.0 / step for step in range(1, steps + 1))
+    assert sum(map(mul, sizes, curve["loss"])) == pytest.approx(whole)
+    seconds = sum(100 * size / speed for size, speed in zip(sizes, curve["tokens_per_second"], strict=True))
+    assert seconds == pytest.approx(sum(0.5 if step < 6 else 1.0 for step in range(1, steps + 1)))
 
 
 @pytest.mark.parametrize("torn", [b'{"step": 11, "lo', b"\xff\xfe", b""])
