@@ -89,13 +89,6 @@ def evaluate_pieces(
         return score_pieces(objective, shards, micro_batch_rows, described)
 
 
-def score(objective: "PackedObjective", shards: "Shards", micro_batch_rows: int, step: int = 0) -> Evaluation:
-    """Score an objective where it is, after `step` optimizer steps; see `score_pieces`."""
-    started = time.monotonic()
-    pieces = score_pieces(objective, shards, micro_batch_rows)
-    return Evaluation.of(pieces, step, time.monotonic() - started)
-
-
 def score_pieces(
     objective: "PackedObjective",
     shards: "Shards",

@@ -17,7 +17,7 @@ from trainers.adapters import FOLDER as ADAPTER
 from trainers.adapters import save_merged
 from trainers.checkpoint import PARTIAL, Cursor, publish, write_cursor
 from trainers.config import Optimizer, StageTraining, steps_of
-from trainers.evaluate import score
+from trainers.evaluate import score_pieces
 from trainers.fsdp import gathered, is_sharded, shard_optimizer_state
 from trainers.loader import RowDataset, StepSampler, collate
 from trainers.memory import peak_memory
@@ -28,6 +28,8 @@ from trainers.placement import backend, is_sharded_run
 from trainers.progress import Progress
 from trainers.saving import ModelFolders
 from trainers.schedule import phased_lr_factor
+from trainers.scores import Evaluation
+from trainers.start_scores import nats_at_start
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -147,9 +149,13 @@ class PackedTrainer(Trainer):
         done = run.metrics_log.evaluations
         if run.held_out is None or (done and done[-1].step == step):
             return
+        started = time.monotonic()
         with self.model.in_precision():
-            evaluation = score(self.model_wrapped, run.held_out, run.sampler.micro_batch_rows, step)
-        run.evaluating += evaluation.seconds
+            pieces = score_pieces(self.model_wrapped, run.held_out, run.sampler.micro_batch_rows)
+        seconds = time.monotonic() - started
+        start = nats_at_start(run.output, pieces["nats"].to_numpy(), step, run.metrics_log.writes)
+        evaluation = Evaluation.of(pieces, step, seconds).with_spread(pieces, start)
+        run.evaluating += time.monotonic() - started
         run.metrics_log.add_evaluation(evaluation)
         run.progress.evaluation(evaluation)
 

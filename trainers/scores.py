@@ -20,7 +20,7 @@ the tokenizer puts one. The token that ends a document counts: it is predicted, 
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -84,11 +84,27 @@ class GroupScore:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How sure bits per byte are: their standard error over documents, which are the sample (tokens are not).
+
+    Both errors are of ratios of sums, by the delta method; None where there are fewer than two documents.
+    """
+
+    documents: int
+    error: float | None
+    """Of the bits per byte."""
+    change_error: float | None
+    """Of how much they changed since training began, document by document, so that what is hard before and
+    after cancels out; None too where nobody knows what each piece cost then."""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Scores of every group and of all together after `step` optimizer steps.
 
     `languages` holds the scores of each language over all groups, `group_languages` those of each language
-    in each group. Both are empty where the languages of the documents were not given.
+    in each group. Both are empty where the languages of the documents were not given. `spread` says by group
+    how sure the scores are, `total_spread` those of all together; only training asks for them.
     """
 
     step: int
@@ -97,6 +113,8 @@ class Evaluation:
     groups: dict[str, GroupScore]
     languages: dict[str, GroupScore] = field(default_factory=dict)
     group_languages: dict[str, dict[str, GroupScore]] = field(default_factory=dict)
+    spread: dict[str, Spread] = field(default_factory=dict)
+    total_spread: Spread | None = None
 
     @classmethod
     def of(cls, pieces: pa.Table, step: int, seconds: float) -> Self:
@@ -117,6 +135,17 @@ class Evaluation:
             {name: _scores(language[here], sums[here]) for name, here in in_group.items()},
         )
 
+    def with_spread(self, pieces: pa.Table, start: npt.NDArray[np.float64] | None) -> Self:
+        """The same with how sure it is.
+
+        Args:
+            pieces: Those that it is of.
+            start: `[pieces]`, the nats that each of them cost when training began; None: nobody knows.
+        """
+        group = pieces["group"].to_numpy().astype(str)
+        by_group = {name: _spread(pieces, start, group == name) for name in self.groups}
+        return replace(self, spread=by_group, total_spread=_spread(pieces, start, np.ones(len(group), bool)))
+
     def to_json(self) -> dict[str, Any]:
         """Plain types, for JSON."""
         return asdict(self)
@@ -135,6 +164,8 @@ class Evaluation:
             scores(value["groups"]),
             scores(value.get("languages", {})),
             {name: scores(found) for name, found in value.get("group_languages", {}).items()},
+            {name: Spread(**found) for name, found in value.get("spread", {}).items()},
+            Spread(**total) if (total := value.get("total_spread")) else None,
         )
 
 
@@ -150,3 +181,36 @@ def _scores(names: npt.NDArray[Any], sums: npt.NDArray[np.float64]) -> dict[str,
     found, codes = np.unique(names.astype(str), return_inverse=True)
     totals = [np.bincount(codes, weights=column, minlength=len(found)) for column in sums.T]
     return {str(name): GroupScore.of(*of_name) for name, *of_name in zip(found, *totals, strict=True)}
+
+
+def _spread(pieces: pa.Table, start: npt.NDArray[np.float64] | None, here: npt.NDArray[np.bool_]) -> Spread:
+    """How sure the score of the pieces `here` (`[pieces]`) is."""
+    names = pieces["doc_id"].combine_chunks().dictionary_encode().indices.to_numpy()[here]
+    found, document = np.unique(names, return_inverse=True)
+    sums = sums_of(pieces)[here]
+    now = _influences(sums, document)
+    if start is None:
+        return Spread(len(found), _error(now), None)
+    before = _influences(np.column_stack([start[here], sums[:, 1:]]), document)
+    return Spread(len(found), _error(now), _error(now - before))
+
+
+def _influences(sums: npt.NDArray[np.float64], document: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """How much each document adds to the bits per byte of all, `[documents]`, from `SUMS` of its pieces.
+
+    A ratio of sums changes by its own value times the document's share of each sum.
+    """
+    of_each = np.stack([np.bincount(document, weights=column) for column in sums.T], axis=1)
+    totals = of_each.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nats, predicted, tokens, size = totals
+        bits = nats / predicted * tokens / size / math.log(2)
+        influences: npt.NDArray[np.float64] = of_each @ (bits * np.array([1.0, -1.0, 1.0, -1.0]) / totals)
+    return influences
+
+
+def _error(influences: npt.NDArray[np.float64]) -> float | None:
+    """The standard error of a sum of so many documents' influences."""
+    count = len(influences)
+    error = math.sqrt(float((influences**2).sum()) * count / (count - 1)) if count > 1 else math.nan
+    return error if math.isfinite(error) else None

@@ -34,7 +34,6 @@ from pipelines.graph.preflight import preflight
 from pipelines.recipe.find import find_recipe
 from pipelines.recipe.load import load_recipe
 from pipelines.report.licences import licence_lines
-from pipelines.report.losses import set_aside_lines, warnings
 from pipelines.report.synthesis import synthesis_lines
 from pipelines.stages.set_aside import ReadingStage
 
@@ -82,23 +81,21 @@ def _print_shards(run: Run, console: Console) -> None:
 
 
 def _print_losses(report: dict[str, Any], console: Console) -> None:
-    """What was set aside, what benchmarks leaked, and what gave little, as far as the run has come."""
-    for line in (*set_aside_lines(report), *licence_lines(report), *synthesis_lines(report)):
+    """What licences, syntheses and benchmarks came to, and all warnings, as far as the run has come."""
+    for line in (*licence_lines(report), *synthesis_lines(report)):
         console.print(line, soft_wrap=True)
     if report["contamination"]:
         console.print(report["contamination"]["in_words"], soft_wrap=True)
-    for line in warnings(report):
-        console.print(f"warning: {line}", style="yellow", soft_wrap=True)
+    for each in report["warnings"]:
+        if each["kind"] != "unfinished":  # as it was asked to be
+            style = "red" if each["level"] == "fault" else "yellow"
+            console.print(f"warning: {each['in_words']}", style=style, soft_wrap=True)
 
 
 def _print_next(run: Run, console: Console) -> None:
-    graph, workdir = run.graph, run.folder
-    for name, mix in graph.mixes.items():
-        for constraint in mix.ledger(workdir).constraints:
-            console.print(f"{name}: {constraint}", style="yellow")
-    console.print(f"Report: {workdir / 'report.html'}")
-    if graph.recipe.train:
-        console.print(f"Next: coupage train {workdir} --stage stage1", soft_wrap=True)
+    console.print(f"Report: {run.folder / 'report.html'}")
+    if run.recipe.train:
+        console.print(f"Next: coupage train {run.folder} --stage stage1", soft_wrap=True)
 
 
 def run(

@@ -63,16 +63,17 @@ def licence_lines(report: dict[str, Any]) -> Iterator[str]:
         yield f"{sum(row['dropped'] for row in rows):,} documents dropped for their licence: {_first(names)}"
 
 
-def licence_warnings(report: dict[str, Any]) -> Iterator[str]:
-    """A sentence for documents that are kept although their licence is denied, or nobody knows it."""
+def licence_warnings(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The verdict and a sentence for documents that are kept though their licence is denied, or unknown."""
     for verdict in (Verdict.DENIED, Verdict.UNKNOWN):
         rows = [row for row in report["licences"] if row["verdict"] == verdict and row["kept"]]
         if not rows or (verdict == Verdict.UNKNOWN and report["unknown_licences"] == "allow"):
             continue
         names = [f"`{row['licence']}`" for row in rows]
+        kept = f"{sum(row['kept'] for row in rows):,} documents are kept whose licence is {verdict}: "
         yield (
-            f"{sum(row['kept'] for row in rows):,} documents are kept whose licence is {verdict}: "
-            f"{_first(names)}; `licences.{verdict}` in the recipe says what is done with them"
+            verdict.value,
+            f"{kept}{_first(names)}; `licences.{verdict}` in the recipe says what is done with them",
         )
 
 

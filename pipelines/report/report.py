@@ -27,8 +27,10 @@ from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
 from pipelines.report.hosts import host_reports
+from pipelines.report.languages import language_identified
 from pipelines.report.lengths import languages, lengths
 from pipelines.report.licences import licence_report
+from pipelines.report.lineage import first_written, lineage_report
 from pipelines.report.losses import losses
 from pipelines.report.plot import plot
 from pipelines.report.samples import sample_reports
@@ -39,6 +41,8 @@ from pipelines.report.synthesis_trial import trial_report
 from pipelines.report.synthetic_share import synthetic_shares
 from pipelines.report.tokenizer import tokenizer_report
 from pipelines.report.training import score_table
+from pipelines.report.training_curves import training_curve
+from pipelines.report.warnings import warnings_of
 from pipelines.report.words import in_words
 from pipelines.report.yield_curve import yield_curves
 from pipelines.sources.licences.column import declared_id
@@ -89,7 +93,7 @@ def _count(number: int | None) -> str:
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
     """The report of a run, JSON-able: of one that is not finished what there is."""
     recipe, done = graph.recipe, Finished(workdir)
-    return {
+    content = {
         "name": recipe.name,
         "description": recipe.description,
         "seed": recipe.seed,
@@ -121,13 +125,18 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "synthesis_trial": trial_report(workdir),
         "synthetic": (synthetic := synthetic_shares(graph, done)),
         "training": _training(graph, done),
+        "training_unfinished": _training_unfinished(graph, done),
         "yield_curves": yield_curves(graph, done, {name for name, groups in synthetic.items() if groups}),
         "evaluation": _evaluation(graph, done),
         "signals": signal_reports(graph, done),
         "samples": sample_reports(graph, done),
         "hosts": host_reports(graph, done),
         "stages": [_stage(stage, done) for stage in graph.stages()],
+        "lineage": (lineage := lineage_report(graph, done)),
     }
+    content["warnings"] = warnings_of(content)
+    lineage["written"] = first_written(content, workdir / "report.json")
+    return content
 
 
 def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
@@ -152,6 +161,7 @@ def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> d
         "synthetic": not isinstance(parts.origin, Ingest),
         **_records(parts, done),
         **_kept(parts, select, done),
+        "language": language_identified(parts, select, config.language if config else None, done),
         "left_out_by_template": _left_out(graph, parts, done),
     }
 
@@ -253,8 +263,16 @@ def _training(graph: Graph, done: Finished) -> dict[str, Any]:
             "of_these_shards": stage.result["shards_fingerprint"]
             == shards_fingerprint(graph, stage.name, done),
             "scores": asdict(table) if table else None,
+            "curve": training_curve(stage),
         }
     return training
+
+
+def _training_unfinished(graph: Graph, done: Finished) -> dict[str, Any]:
+    """The curve so far of each stage whose training is under way, or was broken off."""
+    stages = (TrainedStage(done.workdir, name) for name in graph.recipe.mixtures)
+    curves = {stage.name: training_curve(stage) for stage in stages if not stage.is_trained}
+    return {name: curve for name, curve in curves.items() if curve}
 
 
 def _evaluation(graph: Graph, done: Finished) -> dict[str, Any]:

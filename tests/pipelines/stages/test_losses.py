@@ -177,4 +177,4 @@ def test_a_source_that_gives_little_is_a_warning(coupage, tmp_path, base_tokeniz
     said = " ".join(done.stdout.split())
     assert "warning: the source `nothing` has no document" in said
     assert "warning: 19 of 20 documents of the source `same` were dropped, most of them for" in said
-    assert "`web`" not in said
+    assert "source `web`" not in said
