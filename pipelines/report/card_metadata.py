@@ -28,9 +28,12 @@ LICENCES = frozenset(
 """The hub's identifiers, from its page on licences."""
 _OF_SPDX = {"odc-by-1.0": "odc-by", "odbl-1.0": "odbl", "pddl-1.0": "pddl"}
 OTHER = "other"
-SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
-SIZES += ((10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"), (10**10, "1B<n<10B"))
-SIZES += ((10**11, "10B<n<100B"), (10**12, "100B<n<1T"))
+SIZES = (
+    *((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M")),
+    *((10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"), (10**10, "1B<n<10B")),
+    *((10**11, "10B<n<100B"), (10**12, "100B<n<1T")),
+)
+"""The hub's sizes: rows below the number."""
 LEAST_SHARE = 0.01
 """Of the documents kept: a language with less is not named, as identification errs so often."""
 LONGEST = 96

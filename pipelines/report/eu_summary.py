@@ -52,7 +52,7 @@ def render_summary(content: dict[str, Any], domains: Domains | None = None) -> s
         content,
         trained_on=_trained_on(content),
         tokens=tokens,
-        sizes=[(name, name == size_range(tokens)) for _, name in RANGES],
+        sizes=[(name, tokens > 0 and name == size_range(tokens)) for _, name in RANGES],
         **{section: _sources(content, section) for section in (PUBLIC, THIRD_PARTY, CRAWLED, MADE, ELSE)},
         languages=kept_languages(content),
         masked=masked(content),
