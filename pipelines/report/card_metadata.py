@@ -86,9 +86,10 @@ def language_codes(sources: Iterable[dict[str, Any]]) -> list[str]:
 
 def _licence(expressions: Iterable[str]) -> dict[str, Any]:
     """The licences of what was kept; of those that the hub has no identifier for, a name and a link."""
-    names = sorted({name for expression in expressions for name in _single(expression)})
+    names = sorted({name for each in expressions for name in _single(each)}, key=str.casefold)
     others = [name for name in names if _hub_id(name) is None]
-    ids = list(dict.fromkeys(_hub_id(name) or OTHER for name in names))
+    known = filter(None, map(_hub_id, names))
+    ids = list(dict.fromkeys((*known, *(OTHER for _ in others))))
     found: dict[str, Any] = {"license": ids[0] if len(ids) == 1 else ids} if ids else {}
     if len(others) == 1:
         found["license_name"] = _short(others[0]).casefold()

@@ -93,6 +93,7 @@ def croissant(content: dict[str, Any]) -> dict[str, Any]:
         "description": _description(content),
         "conformsTo": [CROISSANT, RAI],
         "version": "1.0.0",
+        "citeAs": _citation(content["name"], lineage),
         "datePublished": lineage.get("written"),
         "dateCreated": lineage.get("ended"),
         "license": _licences(content),
@@ -103,6 +104,13 @@ def croissant(content: dict[str, Any]) -> dict[str, Any]:
         "recordSet": [each for name, facts in shards.items() for each in _records(name, facts)],
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _citation(name: str, lineage: dict[str, Any]) -> str:
+    """How the dataset is cited: who made it is for its makers to add."""
+    made = f"built by Coupage, recipe {lineage['recipe_fingerprint']}" if lineage else "built by Coupage"
+    year = f", year = {{{lineage['ended'][:4]}}}" if lineage.get("ended") else ""
+    return f"@misc{{{name}, title = {{{name}}}, howpublished = {{{made}}}{year}}}"
 
 
 def _description(content: dict[str, Any]) -> str:
