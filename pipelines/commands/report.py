@@ -22,4 +22,4 @@ def show_report(folder: Path, json: bool) -> None:
     if read_run(folder) is not None:
         reseal_run(folder, REPORT_FILES)
     written = [folder / name for name in REPORT_FILES if (folder / name).exists()]
-    PlainConsole().print("\n".join(map(str, written)), highlight=False)
+    PlainConsole().print("\n".join(map(str, written)), highlight=False, soft_wrap=True)

@@ -50,11 +50,10 @@ def report_files(content: dict[str, Any]) -> dict[str, bytes]:
 
 
 def _listed_hosts(content: dict[str, Any]) -> Iterator[pl.DataFrame]:
-    """The hosts of the sources that were crawled."""
-    crawled = crawled_sources(content)
-    for each in content.get("hosts") or ():
-        if each["source"] in crawled:
-            yield pl.DataFrame(each["top"])
+    """The hosts of each source that was crawled; nothing where the report does not list all of one."""
+    crawled = [each for each in content.get("hosts") or () if each["source"] in crawled_sources(content)]
+    if all(each["hosts"] == len(each["top"]) for each in crawled):
+        yield from (pl.DataFrame(each["top"]) for each in crawled)
 
 
 def _page(content: dict[str, Any]) -> str:

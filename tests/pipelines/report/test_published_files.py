@@ -104,7 +104,8 @@ def test_figures_of_card_and_summary_are_those_of_the_shards(finished, content):
         rows = datasets.load_from_disk(str(shards))
         assert split["num_examples"] == rows.num_rows
         tokens = sum(sum(lengths) for lengths in rows["seq_lengths"])
-        assert f"### {info['config_name']}: {tokens:,} tokens, {rows.num_rows:,} rows" in card
+        name = info["config_name"].replace("_", r"\_")
+        assert f"### {name}: {tokens:,} tokens, {rows.num_rows:,} rows" in card
         if info["config_name"] != "held_out":
             trained += tokens
             assert f"- {info['config_name']}: {tokens:,} tokens" in summary
