@@ -24,7 +24,7 @@ from pipelines.execution.seal import (
 from pipelines.execution.sealed_folder import files_below
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph
-from pipelines.report.report import write_report
+from pipelines.report.write import write_report
 from pipelines.stages.shards import DATASET
 from pipelines.stages.tokenizer_folder import FOLDER
 

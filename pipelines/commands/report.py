@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.open_run import open_latest
-from pipelines.execution.seal import read_run, reseal_run
+from pipelines.execution.seal import REPORT_FILES, read_run, reseal_run
 from pipelines.plain import print_json
-from pipelines.report.report import REPORT_FILES, write_report
+from pipelines.report.write import write_report
 
 
 def show_report(folder: Path, json: bool) -> None:
@@ -21,6 +21,5 @@ def show_report(folder: Path, json: bool) -> None:
     write_report(graph, folder)
     if read_run(folder) is not None:
         reseal_run(folder, REPORT_FILES)
-    PlainConsole().print(
-        f"{folder / 'report.html'}\n{folder / 'report.json'}\n{folder / 'README.md'}", highlight=False
-    )
+    written = [folder / name for name in REPORT_FILES if (folder / name).exists()]
+    PlainConsole().print("\n".join(map(str, written)), highlight=False, soft_wrap=True)

@@ -21,7 +21,7 @@ from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
 from pipelines.execution.manifest import checked_path
-from pipelines.execution.seal import RUN_SEAL, read_run, reseal_run
+from pipelines.execution.seal import REPORT_FILES, RUN_SEAL, read_run, reseal_run
 from pipelines.execution.sealed_folder import SEAL, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.graph.build import Graph
@@ -29,8 +29,8 @@ from pipelines.recipe.assignments import override
 from pipelines.recipe.mistakes import in_words
 from pipelines.recipe.recipe import HELD_OUT
 from pipelines.recipe.yaml_text import parse_recipe_text
-from pipelines.report.report import REPORT_FILES, write_report
 from pipelines.report.training import ScoreTable, score_table
+from pipelines.report.write import write_report
 from pipelines.sources.remote.places import is_remote
 from trainers.config import SmallModel, StageTraining, Train, stage_before
 

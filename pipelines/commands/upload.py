@@ -33,7 +33,7 @@ from pipelines.commands.published import (
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.manifest import Damaged, FileRecord, sealed_bytes
-from pipelines.execution.seal import RUN_SEAL, RunRecord, no_run, read_run
+from pipelines.execution.seal import REPORT_FILES, RUN_SEAL, RunRecord, no_run, read_run
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.remote.attempts import persistently, translated
 from pipelines.sources.remote.copies import AT_ONCE, BLOCK
@@ -42,7 +42,6 @@ from pipelines.sources.remote.origin import file_system, forget, tag_of
 from pipelines.sources.remote.places import is_remote
 from pipelines.sources.remote.secrets import masked
 
-REPORT_FILES = ("report.html", "report.json", "README.md")
 PART_BYTES = 16 << 20
 """Of a large file, sent at a time: each of the files that are sent at once has two parts in memory."""
 MOST_PARTS = 10_000
@@ -150,7 +149,9 @@ class _LocalFile:
 
 def _publication(folder: Path, record: RunRecord) -> tuple[Publication, list[_LocalFile]]:
     """What is to be published of a run."""
-    reports = [FileRecord(name=name, rows=0, **record.files[name]) for name in REPORT_FILES]
+    reports = [
+        FileRecord(name=name, rows=0, **record.files[name]) for name in REPORT_FILES if name in record.files
+    ]
     results = {name: PublishedResult.of(name, result.files) for name, result in record.published.items()}
     results[REPORT] = PublishedResult.of(REPORT, reports)
     name = Recipe.model_validate_json(record.recipe).name

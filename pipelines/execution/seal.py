@@ -32,7 +32,12 @@ from pipelines.execution.trained_stage import TrainedStage, check_scores
 
 RUN_SEAL = "run.json"
 ATTEMPT = "attempt.json"
-OWN_FILES = ("recipe.json", "report.html", "report.json", "README.md")
+REPORT_FILES = (
+    *("report.html", "report.json", "README.md", "croissant.json"),
+    *("eu_training_summary.md", "eu_training_domains.csv"),
+)
+"""What a run says of itself to people and machines; the last only where there is something to list."""
+OWN_FILES = ("recipe.json", *REPORT_FILES)
 """What a run writes beside its folders."""
 SEALED_FILES = ("pins.json", "inputs.json")
 """Files that carry a seal of their own."""
@@ -114,7 +119,11 @@ def reseal_run(workdir: Path, written: Iterable[str]) -> None:
 
 
 def _write(workdir: Path, record: RunRecord, written: Iterable[str]) -> None:
-    files = record.files | file_records(workdir, [workdir / name for name in written])
+    """Seal what was written; what was not, because there is nothing of it to say, is no longer the run's."""
+    names = set(written)
+    kept = {name: file for name, file in record.files.items() if name not in names}
+    there = [workdir / name for name in sorted(names) if (workdir / name).exists()]
+    files = kept | file_records(workdir, there)
     write_sealed(workdir / RUN_SEAL, record.model_copy(update={"files": files}).model_dump())
 
 

@@ -11,20 +11,17 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mixers.files import write_bytes
-from pipelines.evaluation.tables import models_of, sheets
+from pipelines.evaluation.tables import models_of
 from pipelines.execution.counts import Counts, Flow
 from pipelines.execution.stage import Stage, distinct
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
-from pipelines.plain import json_bytes
 from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.contamination import contamination_report
 from pipelines.report.deviation import deviations
 from pipelines.report.duplicates import duplicate_report
 from pipelines.report.edits import boilerplate_reports, edit_reports
-from pipelines.report.escape import plain_markdown, plain_text
 from pipelines.report.finished import Finished
 from pipelines.report.hosts import host_reports
 from pipelines.report.languages import language_identified
@@ -32,8 +29,9 @@ from pipelines.report.lengths import languages, lengths
 from pipelines.report.licences import licence_report
 from pipelines.report.lineage import first_written, lineage_report
 from pipelines.report.losses import losses
-from pipelines.report.plot import plot
+from pipelines.report.origins import origins
 from pipelines.report.samples import sample_reports
+from pipelines.report.shard_facts import shard_facts
 from pipelines.report.shards_now import shards_fingerprint
 from pipelines.report.signals import signal_reports
 from pipelines.report.synthesis import synthesis_report
@@ -53,41 +51,6 @@ from pipelines.stages.set_aside import ReadingStage, quarantined
 from pipelines.stages.tokenize import LEFT_OUT, Tokenize
 
 QUARANTINE_SHOWN = 200
-FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
-REPORT_FILES = ("report.json", *FILES)
-
-
-def write_report(graph: Graph, workdir: Path) -> None:
-    """Write `report.json`, `report.html` and `README.md` (the dataset card) into the run's folder."""
-    content = gather_report(graph, workdir)
-    write_bytes(workdir / "report.json", json_bytes(content))
-    for name, page in pages(content).items():
-        write_bytes(workdir / name, page.encode())
-
-
-def pages(content: dict[str, Any]) -> dict[str, str]:
-    """The pages of a report by file name. Documents and their sources are hostile text: all is escaped."""
-    from jinja2 import Environment, PackageLoader
-
-    tables = {name: list(sheets(found)) for name, found in content["evaluation"].items()}
-    found = {}
-    for name, template in FILES.items():
-        environment = Environment(
-            loader=PackageLoader("pipelines.report"),
-            autoescape=True,
-            finalize=plain_markdown if name.endswith(".md") else plain_text,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["count"] = _count
-        environment.filters["plot"] = plot
-        found[name] = environment.get_template(template).render(content, evaluation_tables=tables)
-    return found
-
-
-def _count(number: int | None) -> str:
-    """A number with its thousands apart; nothing where there is none yet."""
-    return "" if number is None else f"{number:,}"
 
 
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
@@ -121,6 +84,8 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "deviation": deviations(graph, done),
         "lengths": lengths(graph, done),
         "domains_languages": languages(graph, done),
+        "shards": shard_facts(graph, done),
+        "origins": origins(graph),
         "synthesis": synthesis_report(graph, done),
         "synthesis_trial": trial_report(workdir),
         "synthetic": (synthetic := synthetic_shares(graph, done)),

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 
 from mixers.printable import printable
@@ -221,19 +222,27 @@ def test_the_dataset_card_has_no_markup_from_outside(coupage, corpus, base_token
     coupage("report", tmp_path / "run")
     card = (tmp_path / "run" / "README.md").read_text()
     check(card)
-    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(card)
+    _, front, text = card.split("---\n", 2)
+    assert yaml.safe_load(front)["license_name"].startswith("licenseref-")
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    tokens = parser.parse(text)
     inline = [token for each in tokens for token in each.children or ()]
-    assert not {token.type for token in [*tokens, *inline]} & MARKUP
+    assert not {token.type for token in [*tokens, *inline]} & (MARKUP - {"bullet_list_open"})
+    described = parser.parse(text.partition("## Sources")[0])
+    assert not {token.type for token in described} & MARKUP
     headings = [each.content for before, each in pairwise(tokens) if before.type == "heading_open"]
-    assert headings == ["small", "Sources", "Licences", "Reading the shards"]
-    assert [token.content for token in inline if token.type == "code_inline"] == [
-        "recipe.json",
-        "report.html",
+    assert headings == [
+        *("small", "Sources", "Licences", "Filtering and deduplication", "Languages", "Personal data"),
+        *("Known limits", "Loading"),
     ]
+    code = [
+        token.content for each in described for token in each.children or () if token.type == "code_inline"
+    ]
+    assert code == ["recipe.json", "report.html"]
     texts = "".join(token.content for token in inline if token.type == "text")
     assert "[a](javascript:alert(1))" in texts and "<img src=x>" in texts and "**strong**" in texts
     columns = {sum(token.type == "td_open" for token in row) for row in rows_of(tokens)}
-    assert columns == {4, 6}
+    assert columns == {2, 4, 7}
 
 
 def rows_of(tokens: list) -> list[list]:
@@ -255,5 +264,5 @@ def test_the_report_and_the_card_name_the_licences(coupage, corpus, base_tokeniz
     }
     coupage("report", tmp_path / "run")
     card = (tmp_path / "run" / "README.md").read_text()
-    assert "| web | web | CC-BY-4.0 |" in card and "| law | law | not declared |" in card
+    assert "| web | files | web | CC-BY-4.0 |" in card and "| law | files | law | not declared |" in card
     assert "CC-BY-4.0" in (tmp_path / "run" / "report.html").read_text()

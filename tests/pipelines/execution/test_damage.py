@@ -221,7 +221,7 @@ def test_the_users_own_files_stay(coupage, recipe, run_copy):
     assert {"notes.txt", "export", "elsewhere"} <= {path.name for path in (run_copy / "shards").iterdir()}
 
 
-@pytest.mark.parametrize("name", ["README.md", "report.html", "shards/stage1", "tokenizer"])
+@pytest.mark.parametrize("name", ["README.md", "croissant.json", "shards/stage1", "tokenizer"])
 def test_what_stands_in_the_way_is_said_before_anything_is_done(coupage, recipe, tmp_path, name):
     mine = tmp_path / "run" / name
     mine.parent.mkdir(parents=True)

@@ -47,13 +47,13 @@ def test_loss_tokens_stand_beside_tokens_everywhere(run):
     total = sum(group["loss_tokens"] for group in groups.values())
     assert f"{total:,}" in shown and "loss tokens" in shown
     page, card = (folder / "report.html").read_text(), (folder / "README.md").read_text()
-    assert f"of which {total:,} bear loss" in page and f"({total} bear loss)" in card
+    assert f"of which {total:,} bear loss" in page and f"({total:,} bear loss)" in card
     assert "worst prefix in loss tokens" in page and "worst prefix in loss tokens" in card
     for group in groups.values():
         quota, loss, tokens = group["quota"]["quota"], group["loss_tokens"], group["tokens"]
         worst = f"{group['quota']['largest_prefix_deviation']:.0f}"
         assert f">{loss:,}<" in page and f">{worst}<" in page
-        assert f"| {quota} | {loss} | {worst} | {tokens} |" in card
+        assert f"| {quota:,} | {loss:,} | {worst} | {tokens:,} |" in card
 
 
 def test_where_tokens_are_counted_there_is_no_such_column(finished):

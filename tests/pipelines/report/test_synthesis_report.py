@@ -145,7 +145,7 @@ def test_the_dataset_card_says_what_a_model_wrote(told, made):
     tokens = [token for block in MarkdownIt("commonmark").parse(section) for token in block.children or ()]
     assert not [token for token in tokens if token.type == "html_inline"]
     said = "".join(token.content for token in tokens)
-    assert MODEL in said and "method qa" in said and f"{made['tokens']['made']} tokens" in said
+    assert MODEL in said and "method qa" in said and f"{made['tokens']['made']:,} tokens" in said
     assert "100.0 % of the tokens" in said
 
 

@@ -85,7 +85,7 @@ def test_licences_are_counted_by_documents_and_tokens(build):
     assert {name: row["tokens"]["stage1"] for name, row in rows.items()} == segments
     assert "12 documents are kept whose licence is unknown" in said.stdout
     card = (build.folder / "README.md").read_text()
-    assert f"| MIT | 6 | {rows['MIT']['tokens']['stage1']} |" in card
+    assert f"| MIT | 6 | {rows['MIT']['tokens']['stage1']:,} |" in card
     page = (build.folder / "report.html").read_text()
     assert "<h2>Licences</h2>" in page and "LicenseRef-our-own-terms" in page
     metadata = pl.read_parquet(build.folder / "stages/ingest-code-*/*.parquet").select("license", "metadata")

@@ -1,0 +1,58 @@
+"""The dataset card: what a mixture is made of and how, in the hub's format. All of it is from the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pipelines.evaluation.tables import sheets
+from pipelines.report.card_metadata import front_matter
+from pipelines.report.losses import warnings
+from pipelines.report.markdown import render_markdown
+from pipelines.report.origins import origin_in_words
+
+TEMPLATE = "README.md.jinja"
+MASKING = "mask_pii"
+SHOWN = 12
+"""Rows of a list that has more in `report.json`."""
+
+
+def render_card(content: dict[str, Any]) -> str:
+    """The card of a report, with its metadata in front."""
+    card = render_markdown(
+        TEMPLATE,
+        content,
+        origin={each["source"]: origin_in_words(each) for each in content["origins"]},
+        reasons=[_reasons(source) for source in content["sources"] if source["kept"] is not None],
+        languages=kept_languages(content),
+        masked=masked(content),
+        known_limits=known_limits(content),
+        evaluation_tables={name: list(sheets(found)) for name, found in content["evaluation"].items()},
+        shown=SHOWN,
+    )
+    return front_matter(content) + "\n" + card
+
+
+def _reasons(source: dict[str, Any]) -> dict[str, Any]:
+    """Why documents of a source were dropped, the most first."""
+    dropped = sorted(source["dropped"].items(), key=lambda row: (-row[1], row[0]))
+    return {"source": source["source"], "dropped": sum(source["dropped"].values()), "most": dropped[:5]}
+
+
+def kept_languages(content: dict[str, Any]) -> list[tuple[str, int]]:
+    """Documents kept by language, the most first."""
+    kept: Counter[str] = Counter()
+    for source in content["sources"]:
+        kept.update({language: numbers["kept"] for language, numbers in source["languages"].items()})
+    return [(language, number) for language, number in kept.most_common() if number]
+
+
+def masked(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Personal data and secrets that masks stand for: of each source how many of each kind."""
+    return [each for each in content["edits"] if each["edit"] == MASKING]
+
+
+def known_limits(content: dict[str, Any]) -> list[str]:
+    """What a reader of the run should know of, in sentences."""
+    gathered = content.get("warnings")
+    return list(warnings(content)) if gathered is None else [each["in_words"] for each in gathered]
