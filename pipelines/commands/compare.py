@@ -16,7 +16,6 @@ from pipelines.plain import print_json
 from pipelines.report.compare import CHANGES, compare, read_facts
 from pipelines.report.compare_page import (
     FIGURES,
-    columns,
     compare_page,
     moved_words,
     score_words,
@@ -86,7 +85,7 @@ def _documents(source: dict[str, Any]) -> Iterator[RenderableType]:
 
 
 def _figures(title: str, rows: list[dict[str, Any]]) -> Table:
-    names = columns(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row["of"]))
     table = _table([*names, ""], ["A", "B", "change"])
     table.title, table.title_justify, table.title_style = title, "left", "bold"
     for row in rows:

@@ -35,16 +35,17 @@ def compare_page(found: dict[str, Any]) -> str:
         "moved_words": moved_words,
         "score_words": score_words,
     }
-    figures = [
-        {"id": name, "title": title, "rows": found[name], "names": columns(found[name])}
-        for name, title in FIGURES.items()
-    ]
+    figures = {name: {"title": title, "things": _things(found[name])} for name, title in FIGURES.items()}
     return environment.get_template("compare.html.jinja").render(found, figures=figures)
 
 
-def columns(rows: list[dict[str, Any]]) -> list[str]:
-    """The names of what rows of figures are of."""
-    return list(dict.fromkeys(name for row in rows for name in row["of"]))
+def _things(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each thing, by what it is called."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        name = " · ".join(f"{what} {name}" for what, name in row["of"].items()) or "all"
+        found.setdefault(name, []).append(row)
+    return found
 
 
 def spelled(number: float | None) -> str:

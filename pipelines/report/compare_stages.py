@@ -210,22 +210,30 @@ def made_anew(a: Stages, b: Stages) -> dict[str, Any]:
     after = {label: b.record.stages[label].fingerprint for label in b.order}
     anew = {label for label in after if label in before and after[label] != before[label]}
     new = [label for label in after if label not in before]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for label in after:
-        if label in anew and (causes := list(_causes(a, b, label, anew.union(new)))):
-            words = f"{a.called(label)}: {'; '.join(causes)}"
-            entry = {"in_words": words, "stages": [], "causes": causes, "after": []}
-            found.setdefault(words, entry)["stages"].append(label)
-    for entry in found.values():
-        entry["after"] = _after(entry["stages"], b, anew)
+        if label in anew and (causes := tuple(_causes(a, b, label, anew.union(new)))):
+            found.setdefault((a.called(label), *causes), []).append(label)
     return {
         "stages": len(after),
         "same": len(after) - len(anew) - len(new),
         "anew": [label for label in after if label in anew],
         "new": new,
         "gone": [label for label in before if label not in after],
-        "causes": list(found.values()),
+        "causes": [
+            {
+                "in_words": f"{_named(what, labels)}: {'; '.join(causes)}",
+                "stages": labels,
+                "causes": causes,
+                "after": _after(labels, b, anew),
+            }
+            for (what, *causes), labels in found.items()
+        ],
     }
+
+
+def _named(what: str, labels: list[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{what} ({len(labels):,} stages)"
 
 
 def _causes(a: Stages, b: Stages, label: str, anew: set[str]) -> Iterator[str]:
