@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,31 +126,34 @@ def _division(side: Partitions, number: int, name: str) -> pl.DataFrame:
     )
 
 
-@dataclass
 class _Moves:
     """The changes of a source's documents, added up."""
 
-    numbers: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(
-            schema={"a": pl.String, "b": pl.String, "documents": pl.UInt32, "examples": pl.List(pl.String)}
-        )
-    )
+    def __init__(self) -> None:
+        pair = {"a": pl.String, "b": pl.String}
+        self.numbers = pl.DataFrame(schema={**pair, "documents": pl.Int64})
+        self.examples = pl.DataFrame(schema={**pair, "doc_id": pl.String})
+        """The first ids of each change."""
 
     def add(self, pairs: pl.DataFrame) -> None:
         """Add documents: `doc_id`, and what they are in each run as `a` and `b`, of which one may be null."""
-        moved = pairs.filter(pl.col("a").ne_missing(pl.col("b")))
-        of_pair = moved.group_by("a", "b").agg(
-            documents=pl.len(), examples=pl.col("doc_id").sort().head(EXAMPLES)
-        )
-        self.numbers = (
-            pl.concat([self.numbers, of_pair])
-            .group_by("a", "b")
-            .agg(pl.sum("documents"), pl.col("examples").flatten().sort().head(EXAMPLES))
-        )
+        moved = pairs.filter(pl.col("a").ne_missing(pl.col("b"))).select("a", "b", "doc_id")
+        numbers = moved.group_by("a", "b").agg(documents=pl.len().cast(pl.Int64))
+        self.numbers = pl.concat([self.numbers, numbers]).group_by("a", "b").agg(pl.sum("documents"))
+        both = pl.concat([self.examples, moved]).sort("doc_id")
+        self.examples = both.group_by("a", "b", maintain_order=True).head(EXAMPLES)
 
     def to_json(self) -> dict[str, Any]:
         """The most frequent first."""
-        moves = self.numbers.sort(["documents", "a", "b"], descending=[True, False, False]).to_dicts()
+        examples: dict[tuple[str | None, str | None], list[str]] = {}
+        for a, b, doc_id in self.examples.rows():
+            examples.setdefault((a, b), []).append(doc_id)
+        moves = [
+            {"a": a, "b": b, "documents": number, "examples": examples[a, b]}
+            for a, b, number in self.numbers.sort(
+                "documents", "a", "b", descending=[True, False, False]
+            ).rows()
+        ]
 
         def only(one: str, other: str) -> int:
             stays = (KEPT, HELD_OUT)
