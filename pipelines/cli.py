@@ -158,6 +158,21 @@ def report(run: RunFolder, json: Json = False) -> None:
 
 
 @app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="The folder of a finished run.", callback=_local)],
+    run_b: Annotated[Path, typer.Argument(help="The folder of another one.", callback=_local)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A page to write: compare.html.", callback=_local)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what differs between two runs: recipe, inputs, code, and what that changed."""
+    from pipelines.commands.compare import compare_runs
+
+    compare_runs(run_a, run_b, output, json)
+
+
+@app.command()
 def inspect(
     run: RunFolder,
     benchmark: Annotated[

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from pipelines.execution.counts import Count
 from pipelines.execution.manifest import Damaged, Manifest, read_manifest
 from pipelines.execution.output import read_receipt, read_tasks
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import DOCUMENTS, Graph
+from pipelines.graph.reasons import Made, reasons
 from pipelines.stages.boilerplate import RecurringLines
 from pipelines.stages.ingest import Ingest
 from pipelines.stages.mix import Mix, MixStage
@@ -24,8 +21,6 @@ from pipelines.stages.shards import Shards
 from pipelines.stages.tokenize import Tokenize
 
 BYTES_A_TOKEN = 4.0
-LONGEST_SHOWN = 60
-FINGERPRINT = re.compile(r"[0-9a-f]{32,}")
 
 
 @dataclass(frozen=True)
@@ -103,16 +98,7 @@ def _reasons(stage: Stage, workdir: Path, running: set[str]) -> Iterator[str]:
     if earlier is None:
         yield "not run before"
         return
-    if earlier.version != stage.version:
-        yield f"its code changed (version {earlier.version} -> {stage.version})"
-    yield from _differences(earlier.settings, _plain(stage.settings), "")
-    for before in stage.inputs:
-        if before.label not in earlier.inputs:
-            yield f"new input: {before.label}"
-        elif earlier.inputs[before.label].fingerprint != before.fingerprint and before.label not in running:
-            yield f"{before.label} changed"
-    for label in sorted(set(earlier.inputs) - {before.label for before in stage.inputs}):
-        yield f"input gone: {label}"
+    yield from reasons(Made.of(earlier), Made.to_be(stage), running)
 
 
 def _latest(stage: Stage, workdir: Path) -> Manifest | None:
@@ -126,20 +112,6 @@ def _latest(stage: Stage, workdir: Path) -> Manifest | None:
         return read_manifest(newest) if newest else None
     except Damaged:  # or of another version of the program
         return None
-
-
-def _plain(value: Any) -> Any:
-    return orjson.loads(orjson.dumps(value))
-
-
-def _differences(old: Any, new: Any, place: str) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(old.keys() | new.keys()):
-            yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else key)
-    elif old != new:
-        before, after = str(old), str(new)
-        readable = max(len(before), len(after)) <= LONGEST_SHOWN and not FINGERPRINT.fullmatch(after)
-        yield f"{place}: {before} -> {after}" if readable else f"{place} changed"
 
 
 def _parts(stage: Stage, manifest: Manifest | None) -> int | None:
