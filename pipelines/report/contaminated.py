@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from filters.contamination.items import KINDS
 from pipelines.graph.build import Graph
+from pipelines.report.filters import row_groups
 from pipelines.report.matched_words import CUT_OFF, Hashes, Piece, hashes_of, in_pieces
-from pipelines.report.wanted import row_groups
 from pipelines.stages.contamination.benchmarks import ITEMS_FILE, Benchmarks
 from pipelines.stages.contamination.verdicts import ALLOWED, CUT, DROP, FLAG, ContaminationVerdicts
 from pipelines.stages.contamination.without_spans import WithoutSpans
