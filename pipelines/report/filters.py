@@ -104,20 +104,24 @@ class Between:
 def matching_rows(parts: PartStage, select: Select, workdir: Path, part: str, filters: Filters) -> Rows:
     """The rows of a judged part that are wanted, ascending, whatever is searched in their texts."""
     of_verdicts = list(filters.of_verdicts())
-    bounds = None if filters.signal is None else Between(filters.signal, filters.low, filters.high)
-    sidecar = None
-    if bounds is not None:
-        if bounds.column in verdict_numbers(select):
-            of_verdicts.append(bounds)
-        else:
-            sidecars = select.source(parts.scope).annotations.sidecars
-            sidecar = next((each for each in sidecars if bounds.column in each.columns), None)
-            if sidecar is None:
-                return np.empty(0, np.int64)
+    if filters.signal is None:
+        return _rows_with(select.path(workdir, f"{parts.scope}/{part}"), of_verdicts, None)
+    of_signal = Between(filters.signal, filters.low, filters.high)
+    holder = signal_holder(parts, select, workdir, part, filters.signal)
+    if holder is None:
+        return np.empty(0, np.int64)
     rows = _rows_with(select.path(workdir, f"{parts.scope}/{part}"), of_verdicts, None)
-    if sidecar is not None and bounds is not None and len(rows):
-        rows = _rows_with(sidecar.path(workdir, part), [bounds], rows)
-    return rows
+    return _rows_with(holder, [of_signal], rows) if len(rows) else rows
+
+
+def signal_holder(parts: PartStage, select: Select, workdir: Path, part: str, signal: str) -> Path | None:
+    """The table that has a signal of a part's documents; None where it was not measured."""
+    if signal in verdict_numbers(select):
+        return select.path(workdir, f"{parts.scope}/{part}")
+    for sidecar in select.source(parts.scope).annotations.sidecars:
+        if signal in sidecar.columns:
+            return sidecar.path(workdir, part)
+    return None
 
 
 def verdict_numbers(select: Select) -> list[str]:

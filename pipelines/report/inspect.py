@@ -72,7 +72,7 @@ def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
             "doc_id": document["doc_id"],
             "source": document["source"],
             "group": verdict["domain"],
-            "verdict": _verdict(verdict),
+            "verdict": verdict_in_words(verdict),
             "why": _why(select, source, verdict, values, leaks.get(row)),
             "kept_instead": verdict["kept_doc_id"],
             "similarity": verdict["similarity"],
@@ -136,7 +136,8 @@ def _known_from_training(graph: Graph, workdir: Path) -> dict[str, str]:
     }
 
 
-def _verdict(verdict: dict[str, Any]) -> str:
+def verdict_in_words(verdict: dict[str, Any]) -> str:
+    """What became of a document."""
     if not verdict["keep"]:
         return f"dropped: {verdict['reason']}"
     return "held out" if verdict["held_out"] else "kept"

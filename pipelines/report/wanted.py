@@ -108,7 +108,7 @@ def _check_names(judged: list[tuple[PartStage, Select]], workdir: Path, wanted: 
     """Raise UserError for a reason or group that no document has, and none could have."""
     if wanted.reason is not None:
         given = _values(judged, workdir, "reason")
-        known = {*given, *(reason for _, select in judged for reason in _reasons(select))}
+        known = {*given, *(reason for _, select in judged for reason in known_reasons(select))}
         if not any(reason.startswith(wanted.reason) for reason in known):
             raise unknown("reason", wanted.reason, sorted(given), known)
     if wanted.group is not None:
@@ -126,7 +126,7 @@ def _values(judged: Iterable[tuple[PartStage, Select]], workdir: Path, column: s
     return found
 
 
-def _reasons(select: Select) -> Iterator[str]:
+def known_reasons(select: Select) -> Iterator[str]:
     """Why documents can be dropped, also where none was."""
     yield from (LOW_SCORE, NOT_KEPT, REPEATED_ID, REFERENCE, *DUPLICATE.values())
     yield from (f"classifier.{classifier.name}" for classifier in select.classifiers)
