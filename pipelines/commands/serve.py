@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import os
 import socket
 import tempfile
 from pathlib import Path
@@ -26,7 +25,7 @@ def serve_run(folder: Path, port: int | None, is_opened: bool) -> None:
 
     corpus = Corpus.open(open_latest(folder).graph, folder)
     console = PlainConsole()
-    with _listening(port) as listening:
+    with _listening(port) as listening, tempfile.TemporaryDirectory(prefix="coupage-") as own_folder:
         access = Access(listening.getsockname()[1])
 
         def ready() -> None:
@@ -35,7 +34,7 @@ def serve_run(folder: Path, port: int | None, is_opened: bool) -> None:
                 "Whoever has this address can read the documents from this machine. Ctrl-C ends it."
             )
             if is_opened:
-                _open_in_browser(access.address)
+                _open_in_browser(access.address, Path(own_folder))
 
         asyncio.run(serve(corpus, access, listening, ready))
 
@@ -50,11 +49,10 @@ def _listening(port: int | None) -> socket.socket:
     raise UserError(f"port {number}: {reason}", hint="Give another --port, or 0 for one that is free.")
 
 
-def _open_in_browser(address: str) -> None:
+def _open_in_browser(address: str, folder: Path) -> None:
     """Open the address by way of a file that nobody else reads: all see what a program is called with."""
     import webbrowser
 
-    number, path = tempfile.mkstemp(prefix="coupage-", suffix=".html")
-    with os.fdopen(number, "w") as file:
-        file.write(f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">')
-    webbrowser.open(Path(path).as_uri())
+    path = folder / "open.html"
+    path.write_text(f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">')
+    webbrowser.open(path.as_uri())

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -83,6 +85,10 @@ class Between:
             low, high = (None if bound is None else float(np.float32(bound)) for bound in (low, high))
         return (low is None or statistics.max >= low) and (high is None or statistics.min <= high)
 
+    def allows(self, value: Any) -> bool:
+        """Whether it is such a value; of one that has both bounds."""
+        return bool(self.low <= value <= self.high)
+
     def holds(self, values: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
         """Which of the values are such; numbers are compared as rules compare them."""
         masks = [self._holds(chunk) for chunk in values.chunks]
@@ -131,17 +137,30 @@ def verdict_numbers(select: Select) -> list[str]:
 
 def _rows_with(path: Path, conditions: list[Between], among: Rows | None) -> Rows:
     """The rows of a table for which all conditions hold, `among` these."""
-    with pq.ParquetFile(path, read_dictionary=REPEATING) as file:
+    for each in conditions:
+        if each.column in REPEATING and not any(map(each.allows, _values_in(path, each.column))):
+            return np.empty(0, np.int64)
+    repeating = [each.column for each in conditions if each.column in REPEATING]
+    with pq.ParquetFile(path, read_dictionary=repeating) as file:
         groups, numbers = _possible(file.metadata, conditions, among)
         if not groups:
             return np.empty(0, np.int64)
         holds = np.ones(len(numbers), bool)
         if conditions:
-            table = file.read_row_groups(groups, columns=[each.column for each in conditions])
+            columns = [each.column for each in conditions]
+            table = file.read_row_groups(groups, columns=columns, use_threads=False)
             for condition in conditions:
                 holds &= condition.holds(table.column(condition.column))
     found = numbers[holds]
     return found if among is None else found[np.isin(found, among, assume_unique=True)]
+
+
+@lru_cache(maxsize=1 << 17)
+def _values_in(path: Path, column: str) -> tuple[str, ...]:
+    """The different values of a column of a finished stage's file, which stays as it is."""
+    with pq.ParquetFile(path, read_dictionary=[column]) as file:
+        values = file.read([column], use_threads=False).column(0).unique().drop_null()
+    return tuple(map(intern, values.to_pylist()))
 
 
 def _possible(

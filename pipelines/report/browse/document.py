@@ -1,4 +1,4 @@
-"""One document: its text, the verdict and the evidence for it, its duplicates and what it has of benchmarks."""
+"""One document: its text, its verdict and the evidence, its duplicates, what it has of benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages over HTTP, on this machine alone. They are made in threads, and no longer than they are waited for."""
+"""The pages over HTTP, on this machine alone: made in threads, no longer than they are waited for."""
 
 from __future__ import annotations
 
