@@ -110,14 +110,15 @@ class Between:
 def matching_rows(parts: PartStage, select: Select, workdir: Path, part: str, filters: Filters) -> Rows:
     """The rows of a judged part that are wanted, ascending, whatever is searched in their texts."""
     of_verdicts = list(filters.of_verdicts())
-    if filters.signal is None:
-        return _rows_with(select.path(workdir, f"{parts.scope}/{part}"), of_verdicts, None)
-    of_signal = Between(filters.signal, filters.low, filters.high)
+    rows = None
+    if of_verdicts or filters.signal is None:
+        rows = _rows_with(select.path(workdir, f"{parts.scope}/{part}"), of_verdicts, None)
+        if filters.signal is None or not len(rows):
+            return rows
     holder = signal_holder(parts, select, workdir, part, filters.signal)
     if holder is None:
         return np.empty(0, np.int64)
-    rows = _rows_with(select.path(workdir, f"{parts.scope}/{part}"), of_verdicts, None)
-    return _rows_with(holder, [of_signal], rows) if len(rows) else rows
+    return _rows_with(holder, [Between(filters.signal, filters.low, filters.high)], rows)
 
 
 def signal_holder(parts: PartStage, select: Select, workdir: Path, part: str, signal: str) -> Path | None:
