@@ -22,7 +22,7 @@ WORDS = {"language"}
 
 def parse(query: str, names: tuple[str, ...]) -> dict[str, str]:
     """What the query of an address says, but what it leaves empty. Raises UserError for names but these."""
-    given = dict(parse_qsl(query, max_num_fields=64))
+    given = dict(parse_qsl(query))
     for name in given:
         if name not in names:
             raise unknown("filter", name, list(names))

@@ -1,5 +1,6 @@
 """A judged run with hostile documents, and a server of it that is asked over HTTP."""
 
+import json
 import random
 import re
 import signal
@@ -12,7 +13,6 @@ import httpx
 import pytest
 
 from tests.pipelines.command_line import command, environment
-from tests.pipelines.commands.conftest import write_lines
 from tests.pipelines.corpus import document, write_corpus
 
 HOSTILE = [
@@ -26,6 +26,10 @@ ITEM = {
     "q": "Which river runs past the seven mills of the old town of Marlow and on into the northern sea?",
     "a": "the slow green river Wenlow, which freezes over in the month of January",
 }
+
+
+def write_lines(path: Path, records: list[dict]) -> None:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,14 @@ def test_however_short_the_time_looking_goes_on_to_the_end(judged, filters):
     assert found == whole
 
 
+def test_nobody_looks_on_for_a_page_that_is_given_up(judged):
+    corpus = Corpus.open(open_latest(judged).graph, judged)
+    budget = Budget(seconds=1e6)
+    budget.given_up.set()
+    scan = find(corpus, Filters(search="nothing like it"), FIRST, budget)
+    assert scan.following is not None and scan.looked_at < scan.documents
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [
