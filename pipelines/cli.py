@@ -232,6 +232,23 @@ def inspect(
 
 
 @app.command()
+def serve(
+    run: RunFolder,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="The port; by default 8765 or the next free one; 0: any free one."
+        ),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser, or do not.")] = False,
+) -> None:
+    """Show the documents of a run in a browser on this machine, as soon as they are judged, until Ctrl-C."""
+    from pipelines.commands.serve import serve_run
+
+    serve_run(run, port, open_)
+
+
+@app.command()
 def judge(
     run: Annotated[Path, typer.Argument(help="The folder of a run, or of `coupage decontaminate`.")],
     doc_id: Annotated[str, typer.Argument(help="The document with the match.")],

@@ -60,9 +60,18 @@ class Compared:
         Columns: what `ContaminationVerdicts.tables` gives of each; `source`, `part`, `is_cut`, `done` (of
         DONE), `judgement` (of a person, or null); and of the document `keep`, `held_out` and `reason`.
         """
-        left = [matches.with_columns(is_cut=False) for matches in self._left(workdir)]
+        tables = self.verdicts.tables(workdir)
+        left = [self._with_verdicts(matches, workdir, part) for part, matches in tables]
         cut = [matches.with_columns(is_cut=True) for matches in self._cut(workdir)]
-        found = pl.concat([_NONE, *left, *cut], how="diagonal")
+        return self._judged(pl.concat([_NONE, *left, *cut], how="diagonal"))
+
+    def matches_at(self, workdir: Path, part: str, row: int) -> pl.DataFrame:
+        """The matches of one document as it was judged, as `matches` gives them."""
+        matches = self.verdicts.table(workdir, part).filter(pl.col("row") == row)
+        return self._judged(pl.concat([_NONE, self._with_verdicts(matches, workdir, part)], how="diagonal"))
+
+    def _judged(self, found: pl.DataFrame) -> pl.DataFrame:
+        """The matches with what became of them."""
         # What could not be cut, or was left by a cut, is dropped.
         action = pl.when((pl.col("action") == CUT) & ~pl.col("is_cut")).then(pl.lit(DROP)).otherwise("action")
         return found.with_columns(
@@ -71,13 +80,11 @@ class Compared:
             judgement=self.verdicts.judgements.on(found),
         )
 
-    def _left(self, workdir: Path) -> Iterator[pl.DataFrame]:
-        """Those of the documents as they were judged."""
-        for part, matches in self.verdicts.tables(workdir):
-            verdicts = self._verdicts(workdir, part)[matches["row"].to_numpy()]
-            yield pl.concat([matches, verdicts.drop("doc_id")], how="horizontal").with_columns(
-                part=pl.lit(part)
-            )
+    def _with_verdicts(self, matches: pl.DataFrame, workdir: Path, part: str) -> pl.DataFrame:
+        """The matches in a part as it was judged, with the verdict on each document."""
+        verdicts = self._verdicts(workdir, part)[matches["row"].to_numpy()]
+        joined = pl.concat([matches, verdicts.drop("doc_id")], how="horizontal")
+        return joined.with_columns(part=pl.lit(part), is_cut=False)
 
     def _cut(self, workdir: Path) -> Iterator[pl.DataFrame]:
         """Those that were cut out, with the verdict on what was left of the document, if anything was."""

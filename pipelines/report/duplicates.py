@@ -15,8 +15,8 @@ from pipelines.graph.build import Graph
 from pipelines.report.differences import differences
 from pipelines.report.finished import Finished
 from pipelines.report.overlap import EXAMPLES, Compared, Document, Duplicate, overlap
-from pipelines.report.wanted import row_groups
 from pipelines.stages.dedup.verify_pairs import VerifyPairs
+from pipelines.stages.document_rows import row_groups
 from pipelines.stages.select import DUPLICATE
 
 Row = dict[str, Any]

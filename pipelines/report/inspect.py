@@ -22,7 +22,7 @@ from pipelines.report.wanted import Found, Wanted, find_wanted
 from pipelines.stages.contamination.apart_mix import ApartMix
 from pipelines.stages.contamination.verdicts import CUT, DROP
 from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
-from pipelines.stages.document_rows import documents_at
+from pipelines.stages.document_rows import Rows, documents_at, table_at
 from pipelines.stages.select import JudgedSource, Select
 
 NOT_SHOWN = re.compile("doc_id|source_language|license|content_hash|band_[0-9]+")
@@ -31,26 +31,36 @@ NOT_SHOWN = re.compile("doc_id|source_language|license|content_hash|band_[0-9]+"
 def find_documents(graph: Graph, workdir: Path, wanted: Wanted) -> list[dict[str, Any]]:
     """The documents that are wanted, JSON-able. Raises as `find_wanted` does."""
     found = find_wanted(graph, workdir, wanted)
-    documents = [document for each in found for document in _described(each, workdir)]
+    documents = describe(graph, workdir, found)
     instead = _texts_by_id(graph, found, workdir)
     for document in documents:
         kept = document["kept_instead"]
         document["kept_instead"] = {"doc_id": kept, "text": instead[kept]} if kept is not None else None
+    draws = np.concatenate([np.empty(0), *(each.draws for each in found)])
+    return [documents[number] for number in np.argsort(draws, kind="stable")]
+
+
+def describe(graph: Graph, workdir: Path, found: list[Found]) -> list[dict[str, Any]]:
+    """What is known of documents that were found, JSON-able; in `kept_instead` an id alone."""
+    documents = [document for each in found for document in _described(each, workdir)]
     known = _known_from_training(graph, workdir)
     for document in documents:
         document["why"] = document["why"] or known.get(document["doc_id"])
-    draws = np.concatenate([np.empty(0), *(each.draws for each in found)])
-    return [documents[number] for number in np.argsort(draws, kind="stable")]
+    return documents
+
+
+def shown_signals(source: JudgedSource) -> list[str]:
+    """What was measured of the documents of a source, and can be shown."""
+    columns = (name for sidecar in source.annotations.sidecars for name in sidecar.columns)
+    return [name for name in columns if not NOT_SHOWN.fullmatch(name)]
 
 
 def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
     """What is known of each document; in `kept_instead` an id alone."""
     parts, select, part, rows = found.parts, found.select, found.part, found.rows
     source = select.source(parts.scope)
-    columns = (name for sidecar in source.annotations.sidecars for name in sidecar.columns)
-    shown = [name for name in columns if not NOT_SHOWN.fullmatch(name)]
-    signals = source.annotations.table(workdir, part, shown).take(rows).to_pylist()
-    judged = found.verdicts.to_pylist()
+    signals = _signals_at(source, workdir, part, rows)
+    judged = found.verdicts(workdir).to_pylist()
     scores = scores_of(select, workdir, parts.scope, part, rows.tolist(), judged)
     leaks = _leaks(source, workdir, part)
     documents = documents_at(parts.path(workdir, part), rows)
@@ -62,12 +72,16 @@ def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
             "doc_id": document["doc_id"],
             "source": document["source"],
             "group": verdict["domain"],
-            "verdict": _verdict(verdict),
+            "verdict": verdict_in_words(verdict),
             "why": _why(select, source, verdict, values, leaks.get(row)),
             "kept_instead": verdict["kept_doc_id"],
             "similarity": verdict["similarity"],
             "cluster_size": verdict["cluster_size"],
             "scores": said,
+            "url": document["url"],
+            "license": document["license"],
+            "parent_id": document["parent_id"],
+            "metadata": orjson.loads(document["metadata"]),
             "text": document["text"],
             "messages": document["messages"],
             "template_fields": orjson.loads(document.get("template_fields") or "null"),
@@ -76,11 +90,21 @@ def _described(found: Found, workdir: Path) -> Iterator[dict[str, Any]]:
         }
 
 
+def _signals_at(source: JudgedSource, workdir: Path, part: str, rows: Rows) -> list[dict[str, Any]]:
+    """What was measured of the documents at some rows of a part."""
+    shown: dict[str, list[Any]] = {name: [] for name in shown_signals(source)}
+    for sidecar in source.annotations.sidecars:
+        columns = [name for name in sidecar.columns if name in shown]
+        if columns:
+            shown |= table_at(sidecar.path(workdir, part), rows, columns).to_pydict()
+    return [dict(zip(shown, values, strict=True)) for values in zip(*shown.values(), strict=True)]
+
+
 def _texts_by_id(graph: Graph, found: list[Found], workdir: Path) -> dict[str, str]:
     """The texts of the documents that were kept in the place of these, by id."""
     texts: dict[str, str] = {}
     for select in graph.selects:
-        columns = [each.verdicts.column("kept_doc_id") for each in found if each.select is select]
+        columns = (each.verdicts(workdir, ["kept_doc_id"])[0] for each in found if each.select is select)
         texts |= _texts_of(select, workdir, {name for ids in columns for name in ids.drop_null().to_pylist()})
     return texts
 
@@ -112,7 +136,8 @@ def _known_from_training(graph: Graph, workdir: Path) -> dict[str, str]:
     }
 
 
-def _verdict(verdict: dict[str, Any]) -> str:
+def verdict_in_words(verdict: dict[str, Any]) -> str:
+    """What became of a document."""
     if not verdict["keep"]:
         return f"dropped: {verdict['reason']}"
     return "held out" if verdict["held_out"] else "kept"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mixers.printable import one_line
-from pipelines.sources.conversation_text import function_of
+from pipelines.report.turns import beside_turns, turns_of
 
 SHOWN_CHARACTERS = 600
 
@@ -30,7 +29,7 @@ def print_document(document: dict[str, Any], console: Console, all_signals: bool
         shown = ", ".join(f"{key} {_short(value)}" for key, value in said.items() if value is not None)
         console.print(f"{name}: {shown}")
     if document["messages"]:
-        _print_conversation(document["messages"], document["template_fields"] or {}, console)
+        _print_conversation(document, console)
     else:
         console.print(_beginning(document["text"]))
     console.print(_signals(document, all_signals), style="dim")
@@ -67,24 +66,16 @@ def _highlighted(pieces: list[dict[str, Any]]) -> Text:
     return Text.assemble(*((piece["text"], "bold reverse" if piece["matched"] else "") for piece in pieces))
 
 
-def _print_conversation(
-    messages: list[dict[str, Any]], template_fields: dict[str, Any], console: Console
-) -> None:
+def _print_conversation(document: dict[str, Any], console: Console) -> None:
     """Each turn with what is thought, said and called in it; then what stands beside the turns."""
-    beside = template_fields.get("messages") or [{} for _ in messages]
-    for message, more in zip(messages, beside, strict=True):
-        note = " (seen, not learnt)" if more.get("weight") == 0 else ""
-        parts = [Text(_beginning(more.get("reasoning_content", "")), "italic")]
-        parts.append(Text(_beginning(message["content"] or "")))
-        parts += [
-            Text(f"calls {_beginning(' '.join(filter(None, function_of(call))))}")
-            for call in more.get("tool_calls", ())
-        ]
-        role = (f"{one_line(message['role'])}{note}: ", "bold")
+    for turn in turns_of(document):
+        note = "" if turn.is_learnt else " (seen, not learnt)"
+        parts = [Text(_beginning(turn.thought), "italic"), Text(_beginning(turn.said))]
+        parts += [Text(f"calls {_beginning(call)}") for call in turn.calls]
+        role = (f"{one_line(turn.role)}{note}: ", "bold")
         console.print(Text.assemble(role, Text("\n").join(part for part in parts if part)))
-    for name in ("tools", "documents", "chat_template_kwargs"):
-        if name in template_fields:
-            console.print(f"{name}: {_beginning(orjson.dumps(template_fields[name]).decode())}")
+    for name, value in beside_turns(document).items():
+        console.print(f"{name}: {_beginning(value)}")
 
 
 def _signals(document: dict[str, Any], all_of_them: bool) -> str:

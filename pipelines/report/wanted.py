@@ -9,31 +9,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from filters.language.identify import LOW_SCORE, NOT_KEPT
 from pipelines.errors import UserError, WorkError
 from pipelines.graph.build import Graph
 from pipelines.recipe.mistakes import nearest
+from pipelines.report.filters import Filters, matching_rows, searched
 from pipelines.report.finished import Finished
 from pipelines.stages.contamination.verdicts import REASON as CONTAMINATION
-from pipelines.stages.document_rows import Rows, row_groups
+from pipelines.stages.document_rows import Rows, table_at
 from pipelines.stages.parts import PartStage
 from pipelines.stages.select import DUPLICATE, REFERENCE, REPEATED_ID, Select
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which documents to show; None and False mean any."""
+class Wanted(Filters):
+    """Which documents to show."""
 
-    reason: str | None = None
-    """How the reason begins for which they were dropped."""
-    source: str | None = None
-    group: str | None = None
-    kept: bool = False
-    held_out: bool = False
-    search: str | None = None
-    """What their text holds, in capitals or not."""
     random: int | None = None
     """The seed of a sample of all that are wanted; None: the first."""
     number: int = 10
@@ -41,14 +33,18 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """Documents of a part: the verdict, the row and the draw in a sample of each."""
+    """Documents of a part: the row of each, ascending, and its draw in a sample."""
 
     parts: PartStage
     select: Select
     part: str
-    verdicts: pa.Table
     rows: Rows
     draws: npt.NDArray[np.float64]
+
+    def verdicts(self, workdir: Path, columns: Iterable[str] | None = None) -> pa.Table:
+        """What is said of each."""
+        path = self.select.path(workdir, f"{self.parts.scope}/{self.part}")
+        return table_at(path, self.rows, columns)
 
 
 def find_wanted(graph: Graph, workdir: Path, wanted: Wanted) -> list[Found]:
@@ -64,11 +60,11 @@ def find_wanted(graph: Graph, workdir: Path, wanted: Wanted) -> list[Found]:
     draw = None if wanted.random is None else np.random.default_rng(wanted.random)
     found: list[Found] = []
     for parts, select in judged:
-        for part, verdicts in select.verdicts(workdir, parts.scope):
-            rows = _searched(parts.path(workdir, part), _matching(verdicts, wanted), wanted)
+        for part in parts.part_names(workdir):
+            rows = matching_rows(parts, select, workdir, part, wanted)
+            rows = _searched(parts.path(workdir, part), rows, wanted)
             draws = np.zeros(len(rows)) if draw is None else draw.random(len(rows))
-            here = Found(parts, select, part, verdicts.take(rows), rows, draws)
-            found = _lowest([*found, here], wanted.number)
+            found = _lowest([*found, Found(parts, select, part, rows, draws)], wanted.number)
             if draw is None and sum(len(each.rows) for each in found) == wanted.number:
                 return found
     return found
@@ -113,7 +109,7 @@ def _check_names(judged: list[tuple[PartStage, Select]], workdir: Path, wanted: 
     """Raise UserError for a reason or group that no document has, and none could have."""
     if wanted.reason is not None:
         given = _values(judged, workdir, "reason")
-        known = {*given, *(reason for _, select in judged for reason in _reasons(select))}
+        known = {*given, *(reason for _, select in judged for reason in known_reasons(select))}
         if not any(reason.startswith(wanted.reason) for reason in known):
             raise unknown("reason", wanted.reason, sorted(given), known)
     if wanted.group is not None:
@@ -131,7 +127,7 @@ def _values(judged: Iterable[tuple[PartStage, Select]], workdir: Path, column: s
     return found
 
 
-def _reasons(select: Select) -> Iterator[str]:
+def known_reasons(select: Select) -> Iterator[str]:
     """Why documents can be dropped, also where none was."""
     yield from (LOW_SCORE, NOT_KEPT, REPEATED_ID, REFERENCE, *DUPLICATE.values())
     yield from (f"classifier.{classifier.name}" for classifier in select.classifiers)
@@ -152,31 +148,11 @@ def unknown(what: str, name: str, there: list[str], known: Iterable[str] = ()) -
     )
 
 
-def _matching(verdicts: pa.Table, wanted: Wanted) -> Rows:
-    """The rows of a part whose verdict is wanted."""
-    matches = pa.chunked_array([pa.repeat(True, verdicts.num_rows)])
-    if wanted.reason is not None:
-        matches = pc.and_(matches, pc.starts_with(verdicts.column("reason").fill_null(""), wanted.reason))
-        matches = pc.and_not(matches, verdicts.column("keep"))
-    if wanted.group is not None:
-        matches = pc.and_(matches, pc.equal(verdicts.column("domain"), wanted.group))
-    if wanted.held_out:
-        matches = pc.and_(matches, verdicts.column("held_out"))
-    if wanted.kept:
-        kept = pc.and_not(verdicts.column("keep"), verdicts.column("held_out"))
-        matches = pc.and_(matches, kept)
-    rows: Rows = pc.indices_nonzero(matches).to_numpy().astype(np.int64)
-    return rows
-
-
 def _searched(path: Path, rows: Rows, wanted: Wanted) -> Rows:
     """Those of the rows whose text holds what is searched."""
     if wanted.search is None:
         return rows
-    found = [
-        part[pc.match_substring(table.column("text"), wanted.search, ignore_case=True).to_numpy()]
-        for part, table in row_groups(path, rows, ["text"])
-    ]
+    found = (here for _, here in searched(path, rows, wanted.search))
     return np.concatenate([np.empty(0, np.int64), *found])
 
 
@@ -187,12 +163,7 @@ def _lowest(found: list[Found], number: int) -> list[Found]:
     chosen[np.argsort(draws, kind="stable")[:number]] = True
     ends = np.cumsum([len(each.draws) for each in found])
     return [
-        replace(
-            each,
-            verdicts=each.verdicts.filter(pa.array(here)),
-            rows=each.rows[here],
-            draws=each.draws[here],
-        )
+        replace(each, rows=each.rows[here], draws=each.draws[here])
         for each, here in zip(found, np.split(chosen, ends[:-1]), strict=True)
         if here.any()
     ]
