@@ -71,6 +71,7 @@ ShardsFolder = Annotated[
 Settings = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and the result alone.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Files = Annotated[
     list[str],
@@ -103,6 +104,10 @@ def run(
         typer.Option(min=1, help="Tasks at a time; local: by default one a core; slurm, ray: no limit."),
     ] = None,
     set_: Settings = [],  # noqa: B006
+    quiet: Quiet = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print what happens as JSON lines; the last is the result.")
+    ] = False,
 ) -> None:
     """Build what RECIPE describes: parts, verdicts, tokenizer, shards and a report.
 
@@ -110,7 +115,7 @@ def run(
     """
     from pipelines.commands.run import run_recipe
 
-    run_recipe(recipe, workdir, until, executor, workers, set_)
+    run_recipe(recipe, workdir, until, executor, workers, set_, quiet, json)
 
 
 @app.command()
