@@ -176,8 +176,16 @@ Listener = Callable[[Event], None]
 
 def as_json(event: Event) -> dict[str, Any]:
     """The event as one flat JSON object."""
-    values = {each.name: getattr(event, each.name) for each in fields(event)}
-    time = values.pop("time").isoformat(timespec="milliseconds")
-    return {"event": event.name, "time": time} | {
-        name: str(value) if isinstance(value, Path) else value for name, value in values.items()
-    }
+    values = {each.name: _plain(getattr(event, each.name)) for each in fields(event)}
+    return {"event": event.name, "time": values.pop("time"), **values}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat(timespec="milliseconds")
+        case Path():
+            return str(value)
+        case float():
+            return round(value, 3)
+    return value

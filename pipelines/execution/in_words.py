@@ -53,7 +53,8 @@ def rate_of(event: StageState) -> str:
     if event.rate is None:
         return ""
     if event.unit == "text_bytes":
-        return f"{event.rate / 1e6:.1f} MB/s of text"
+        size = f"{event.rate / 1e6:.1f} MB" if event.rate >= 1e6 else f"{event.rate / 1e3:.1f} kB"
+        return f"{size}/s of text"
     return f"{event.rate:,.0f} {event.unit}/s"
 
 

@@ -59,17 +59,21 @@ class TimeLeft:
         work.spent, work.share, work.looked = seconds, share, time.monotonic()
 
     def seconds(self) -> float | None:
-        """What is left; None while there is too little to base it on, or one took longer than was thought."""
+        """What is left; None while there is too little to base it on."""
         works = self._works.values()
         if sum(work.spent for work in works if work.share) < BASIS_SECONDS:
             return None
-        parts = [_left(work, _slowness(works, work.kind)) for work in works if work.share < 1]
-        known = [seconds for seconds in parts if seconds is not None]
-        if len(known) < len(parts):
-            return None
-        begun = [work.looked for work in works if work.is_begun and work.share < 1]
-        left = sum(known) - (time.monotonic() - max(begun) if begun else 0.0)
-        return left if left >= 0 else None
+        running, coming = 0.0, 0.0
+        for work in works:
+            left = _left(work, _slowness(works, work.kind))
+            if left is None:
+                return None
+            if work.is_begun:
+                running += left
+            else:
+                coming += left
+        since = time.monotonic() - max((work.looked for work in works if work.is_begun), default=0.0)
+        return coming + max(running - since, 0.0)
 
 
 def _left(work: _Work, slowness: float) -> float | None:
