@@ -146,12 +146,13 @@ def synthesize(
     only: Annotated[str | None, typer.Option(help="The entry to try; all by default.")] = None,
     workdir: WorkDir = None,
     set_: Settings = [],  # noqa: B006
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Make the new documents of RECIPE; with --sample, tune its prompts on a few passages first."""
     from pipelines.commands.synthesize import synthesize_recipe
 
-    synthesize_recipe(recipe, only, sample, workdir, set_, json)
+    synthesize_recipe(recipe, only, sample, workdir, set_, json, quiet)
 
 
 @app.command()
@@ -385,12 +386,13 @@ def annotate(
     ] = [],  # noqa: B006
     messages: Messages = None,
     workers: Workers = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Compute the quality signals of documents, and judge them by rules: signals.parquet."""
     from pipelines.commands.annotate import annotate_files
 
-    annotate_files(files, output, rules, signals, edit, set_, messages, workers, json)
+    annotate_files(files, output, rules, signals, edit, set_, messages, workers, json, quiet)
 
 
 @app.command()
@@ -410,6 +412,7 @@ def dedup(
     ] = [],  # noqa: B006
     messages: Messages = None,
     workers: Workers = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find exact and near duplicates: duplicates.parquet, and the other documents in kept/.
@@ -419,7 +422,7 @@ def dedup(
     from pipelines.commands.dedup import dedup_files
 
     shape = {"ngram": ngram, "bands": bands, "rows": rows, "verify": verify}
-    dedup_files(files, against, output, shape, exact_only, messages, workers, json)
+    dedup_files(files, against, output, shape, exact_only, messages, workers, json, quiet)
 
 
 @app.command()
@@ -443,6 +446,7 @@ def decontaminate(
     ] = None,
     messages: Messages = None,
     workers: Workers = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find items of benchmarks in documents: matches.parquet, and the documents without them in kept/.
@@ -451,7 +455,7 @@ def decontaminate(
     """
     from pipelines.commands.decontaminate import decontaminate_files
 
-    decontaminate_files(files, against, settings, allow, output, messages, workers, json)
+    decontaminate_files(files, against, settings, allow, output, messages, workers, json, quiet)
 
 
 @tokenizer_app.command("report")

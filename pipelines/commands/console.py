@@ -31,8 +31,13 @@ def shown_on(console: Console) -> Listener:
     """Shows the events of a run: redrawn where the console is a terminal, else as lines."""
     if isinstance(console, PlainConsole) and console.only_warnings:
         return WarningLines(console)
-    is_redrawn = console.is_terminal and not console.is_dumb_terminal and not console.quiet
-    return Display(console) if is_redrawn else Lines(console)
+    return Display(console) if is_redrawn(console) else Lines(console)
+
+
+def is_redrawn(console: Console) -> bool:
+    """Whether progress is drawn there again and again."""
+    only_warnings = isinstance(console, PlainConsole) and console.only_warnings
+    return console.is_terminal and not (console.is_dumb_terminal or console.quiet or only_warnings)
 
 
 SILENT = PlainConsole(quiet=True)

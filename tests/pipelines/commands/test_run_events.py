@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ import pytest
 
 from pipelines.execution.events import StageState
 from tests.pipelines.conftest import command, environment
+from tests.pipelines.corpus import write_recipe
 
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def arguments(recipe: Path, workdir: Path, *more: object) -> list[object]:
-    return ["run", recipe, "--workdir", workdir, "--until", "select", "--workers", 1, *more]
+    return ["run", recipe, "--workdir", workdir, "--until", "ingest", "--workers", 1, *more]
 
 
 def parsed(printed: str) -> list[dict[str, Any]]:
@@ -33,8 +35,14 @@ def log_of(workdir: Path) -> str:
 
 
 @pytest.fixture(scope="module")
+def recipe(tmp_path_factory, corpus) -> Path:
+    """Not the shared one: nothing here comes as far as a tokenizer."""
+    return write_recipe(tmp_path_factory.mktemp("events") / "recipe.yaml", corpus)
+
+
+@pytest.fixture(scope="module")
 def ran(tmp_path_factory, coupage_process, recipe):
-    """The folder of a run up to its verdicts, what it printed, and its events."""
+    """The folder of a run that reads its sources, what it printed, and its events."""
     workdir = tmp_path_factory.mktemp("events") / "run"
     done = coupage_process(*arguments(recipe, workdir, "--json"))
     return workdir, done, parsed(done.stdout)
@@ -115,20 +123,18 @@ def killing(recipe: Path, workdir: Path, most: int) -> tuple[int, list[dict[str,
         env=environment(),
         text=True,
     )
-    events, killed = [], set()
+    events: list[dict[str, Any]] = []
+    killed: set[int] = set()
     assert process.stdout is not None
-    while process.poll() is None:
-        os.set_blocking(process.stdout.fileno(), True)
-        line = process.stdout.readline()
-        if not line:
-            break
+    for line in process.stdout:
         events.append(json.loads(line))
-        if events[-1]["event"] in ("stage_begins", "warning"):
-            while len(killed) < most and not (found := set(workers_of(process.pid)) - killed):
+        if len(killed) < most and events[-1]["event"] in ("stage_begins", "warning"):
+            while not (found := set(workers_of(process.pid)) - killed):
                 assert process.poll() is None
-            for worker in list(found)[:1] if len(killed) < most else []:
-                os.kill(worker, signal.SIGKILL)
-                killed.add(worker)
+                time.sleep(0.01)
+            worker = found.pop()
+            os.kill(worker, signal.SIGKILL)
+            killed.add(worker)
     return process.wait(), events
 
 
