@@ -72,6 +72,9 @@ Settings = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and the result alone.")]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print what happens as JSON lines; the last is the result.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Files = Annotated[
     list[str],
@@ -105,9 +108,7 @@ def run(
     ] = None,
     set_: Settings = [],  # noqa: B006
     quiet: Quiet = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print what happens as JSON lines; the last is the result.")
-    ] = False,
+    json: JsonLines = False,
 ) -> None:
     """Build what RECIPE describes: parts, verdicts, tokenizer, shards and a report.
 
@@ -296,11 +297,13 @@ def train_(
     stage: Annotated[str, typer.Option(help="The name of a mixture.")] = "stage1",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     set_: Settings = [],  # noqa: B006
+    json: JsonLines = False,
 ) -> None:
     """Train on the shards of a stage."""
-    from pipelines.commands.train import train
+    from pipelines.commands.train import train, train_with_events
 
-    train(run_or_shards, stage=stage, resume=resume, settings=set_)
+    run = train_with_events if json else train
+    run(run_or_shards, stage=stage, resume=resume, settings=set_)
 
 
 @app.command()

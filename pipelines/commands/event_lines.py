@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pipelines.errors import CoupageError
 from pipelines.execution.events import Event, Failed, as_json
 from pipelines.plain import print_json_line
+from trainers.events import TrainingEvent
 
 INTERRUPTED = 130
 
 
-def print_event(event: Event) -> None:
+def print_event(event: Event | TrainingEvent) -> None:
     """Print the event on a line."""
     print_json_line(as_json(event))
 

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from trainers.events import TrainingEvent
+
 
 def _now() -> datetime:
     return datetime.now().astimezone()
@@ -174,7 +176,7 @@ Listener = Callable[[Event], None]
 """Shows events; is called by one thread at a time."""
 
 
-def as_json(event: Event) -> dict[str, Any]:
+def as_json(event: Event | TrainingEvent) -> dict[str, Any]:
     """The event as one flat JSON object."""
     values = {each.name: _plain(getattr(event, each.name)) for each in fields(event)}
     return {"event": event.name, "time": values.pop("time"), **values}
