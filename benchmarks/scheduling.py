@@ -21,7 +21,6 @@ import numpy as np
 import orjson
 
 from pipelines.commands import run as run_command
-from pipelines.commands.console import SILENT
 from pipelines.commands.open_run import Run
 from pipelines.execution.executors.base import Executor
 from pipelines.execution.executors.local import WorkerPool
@@ -180,9 +179,9 @@ def simulated(stages: Sequence[Stage], workdir: Path, run: RunStages) -> float:
     """Seconds of a run on workers that were started before."""
     start = Sleeping(scope="start", before=(), lengths=(1.0,) * SIMULATED_WORKERS)
     with WorkerPool(SIMULATED_WORKERS) as pool:
-        run_stages([start], workdir, pool, Progress(SILENT))
+        run_stages([start], workdir, pool, Progress())
         started = time.perf_counter()
-        run(stages, workdir, pool, Progress(SILENT))
+        run(stages, workdir, pool, Progress())
         return time.perf_counter() - started
 
 

@@ -71,6 +71,10 @@ ShardsFolder = Annotated[
 Settings = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and the result alone.")]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print what happens as JSON lines; the last is the result.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Files = Annotated[
     list[str],
@@ -103,6 +107,8 @@ def run(
         typer.Option(min=1, help="Tasks at a time; local: by default one a core; slurm, ray: no limit."),
     ] = None,
     set_: Settings = [],  # noqa: B006
+    quiet: Quiet = False,
+    json: JsonLines = False,
 ) -> None:
     """Build what RECIPE describes: parts, verdicts, tokenizer, shards and a report.
 
@@ -110,7 +116,7 @@ def run(
     """
     from pipelines.commands.run import run_recipe
 
-    run_recipe(recipe, workdir, until, executor, workers, set_)
+    run_recipe(recipe, workdir, until, executor, workers, set_, quiet, json)
 
 
 @app.command()
@@ -141,12 +147,13 @@ def synthesize(
     only: Annotated[str | None, typer.Option(help="The entry to try; all by default.")] = None,
     workdir: WorkDir = None,
     set_: Settings = [],  # noqa: B006
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Make the new documents of RECIPE; with --sample, tune its prompts on a few passages first."""
     from pipelines.commands.synthesize import synthesize_recipe
 
-    synthesize_recipe(recipe, only, sample, workdir, set_, json)
+    synthesize_recipe(recipe, only, sample, workdir, set_, json, quiet)
 
 
 @app.command()
@@ -322,11 +329,13 @@ def train_(
     stage: Annotated[str, typer.Option(help="The name of a mixture.")] = "stage1",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     set_: Settings = [],  # noqa: B006
+    json: JsonLines = False,
 ) -> None:
     """Train on the shards of a stage."""
-    from pipelines.commands.train import train
+    from pipelines.commands.train import train, train_with_events
 
-    train(run_or_shards, stage=stage, resume=resume, settings=set_)
+    run = train_with_events if json else train
+    run(run_or_shards, stage=stage, resume=resume, settings=set_)
 
 
 @app.command()
@@ -412,12 +421,13 @@ def annotate(
     ] = [],  # noqa: B006
     messages: Messages = None,
     workers: Workers = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Compute the quality signals of documents, and judge them by rules: signals.parquet."""
     from pipelines.commands.annotate import annotate_files
 
-    annotate_files(files, output, rules, signals, edit, set_, messages, workers, json)
+    annotate_files(files, output, rules, signals, edit, set_, messages, workers, json, quiet)
 
 
 @app.command()
@@ -437,6 +447,7 @@ def dedup(
     ] = [],  # noqa: B006
     messages: Messages = None,
     workers: Workers = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find exact and near duplicates: duplicates.parquet, and the other documents in kept/.
@@ -446,7 +457,7 @@ def dedup(
     from pipelines.commands.dedup import dedup_files
 
     shape = {"ngram": ngram, "bands": bands, "rows": rows, "verify": verify}
-    dedup_files(files, against, output, shape, exact_only, messages, workers, json)
+    dedup_files(files, against, output, shape, exact_only, messages, workers, json, quiet)
 
 
 @app.command()
@@ -470,6 +481,7 @@ def decontaminate(
     ] = None,
     messages: Messages = None,
     workers: Workers = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find items of benchmarks in documents: matches.parquet, and the documents without them in kept/.
@@ -478,7 +490,7 @@ def decontaminate(
     """
     from pipelines.commands.decontaminate import decontaminate_files
 
-    decontaminate_files(files, against, settings, allow, output, messages, workers, json)
+    decontaminate_files(files, against, settings, allow, output, messages, workers, json, quiet)
 
 
 @tokenizer_app.command("report")

@@ -20,12 +20,12 @@ def complain(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
 
-def json_bytes(value: Any) -> bytes:
-    """Indented JSON that can be printed; what is not finite becomes null."""
+def json_bytes(value: Any, layout: int = orjson.OPT_INDENT_2) -> bytes:
+    """JSON that can be printed, indented or in another `layout`; what is not finite becomes null."""
     try:
-        content = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+        content = orjson.dumps(value, option=layout | orjson.OPT_NON_STR_KEYS)
     except TypeError:  # a lone surrogate, as in the name of a file that is not UTF-8
-        content = orjson.dumps(_replaced(value), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+        content = orjson.dumps(_replaced(value), option=layout | orjson.OPT_NON_STR_KEYS)
     return escaped_json(content.decode()).encode() + b"\n"
 
 
@@ -41,3 +41,10 @@ def _replaced(value: Any) -> Any:
 def print_json(value: Any) -> None:
     """Print indented JSON on standard output."""
     sys.stdout.buffer.write(json_bytes(value))
+
+
+def print_json_line(value: Any) -> None:
+    """Print JSON on a line of standard output, at once."""
+    content = json_bytes(value, layout=0)
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

@@ -2,19 +2,31 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from mixers.printable import printable
+from trainers.events import Evaluated, StepEnds, TrainingEvent, TrainingListener, TrainingNote
 from trainers.scores import Evaluation
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows steps, loss, learning rate, real tokens per second and the time left, on standard error."""
+    """Shows steps, loss, learning rate, real tokens per second and the time left, on standard error.
 
-    def __init__(self, total_steps: int, total_tokens: int, visible: bool) -> None:
+    Listeners are told the same as events. Neither happens where it is not `visible`.
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        total_tokens: int,
+        visible: bool,
+        listeners: Sequence[TrainingListener] = (),
+    ) -> None:
+        self._listeners = listeners if visible else ()
         self._total_steps = total_steps
         self._total_tokens = total_tokens
         self._visible = visible
@@ -48,6 +60,14 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Show one line."""
+        self._tell(TrainingNote(message=text))
+        self._show(text)
+
+    def _tell(self, event: TrainingEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+    def _show(self, text: str) -> None:
         if self._bar is not None:
             self._bar.console.print(printable(text), highlight=False, markup=False)
         elif self._visible:
@@ -65,20 +85,40 @@ class Progress:
         now = time.monotonic()
         speed = (tokens - self._first_tokens) / max(now - self._started, 1e-9)
         left = (self._total_tokens - tokens) / max(speed, 1e-9)
+        self._tell(
+            StepEnds(
+                step=step,
+                steps=self._total_steps,
+                loss=loss,
+                learning_rate=lr,
+                tokens=tokens,
+                total_tokens=self._total_tokens,
+                tokens_per_second=speed,
+                left_seconds=left,
+            )
+        )
         status = f"loss {loss:.4f}  lr {lr:.2e}  {speed:,.0f} tok/s"
         if self._bar is not None:
             self._bar.update(self._task, completed=step, status=status)
         elif now - self._last_line >= _SECONDS_BETWEEN_LINES or step == self._total_steps:
             self._last_line = now
-            self.note(f"step {step}/{self._total_steps}  {status}  {_clock(left)} left")
+            self._show(f"step {step}/{self._total_steps}  {status}  {_clock(left)} left")
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Show the scores of every group."""
-        self.note(f"evaluation at step {evaluation.step}:")
+        groups = {
+            name: {"loss": score.loss, "bits_per_byte": score.bits_per_byte, "tokens": score.tokens}
+            for name, score in evaluation.groups.items()
+        }
+        total = evaluation.total
+        self._tell(
+            Evaluated(step=evaluation.step, loss=total.loss, bits_per_byte=total.bits_per_byte, groups=groups)
+        )
+        self._show(f"evaluation at step {evaluation.step}:")
         width = max(map(len, [*evaluation.groups, "total"]))
         for name, score in [*evaluation.groups.items(), ("total", evaluation.total)]:
             bits = "-" if score.bits_per_byte is None else f"{score.bits_per_byte:.4f}"
-            self.note(
+            self._show(
                 f"  {name:<{width}}  loss {score.loss:.4f}  bits per byte {bits}  {score.tokens:,} tokens"
             )
 

@@ -17,6 +17,7 @@ from trainers.checkpoint import PARTIAL, Cursor, checkpoints, only_training_in, 
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
 from trainers.evaluate import largest_id
+from trainers.events import TrainingListener
 from trainers.integrity import require_right_shards, require_whole_checkpoint
 from trainers.memory import full_memory_said, peak_memory
 from trainers.quiet import quiet_transformers
@@ -45,6 +46,7 @@ def train(
     tokenizer_folder: Path | None = None,
     held_out: Path | None = None,
     resume: bool = False,
+    listeners: Sequence[TrainingListener] = (),
 ) -> TrainingResult:
     """Train a model on a folder of shards and save it as an ordinary model folder at `output`.
 
@@ -57,6 +59,7 @@ def train(
         held_out: Shards for evaluation, never trained on.
         resume: Continue the run in `output` from its last checkpoint, or from the start when there is none
             yet. A finished run returns its result.
+        listeners: Told what happens, in the process that writes files.
 
     Raises:
         ResumeError: `output` holds a run and `resume` is false, or the run is of other shards, of another
@@ -83,7 +86,17 @@ def train(
         if _writes_files():
             _require_right_inputs(shards, held_out_shards, output, checkpoint)
         return _train(
-            _Job(shards, held_out_shards, config, model, tokenizer_folder, output, checkpoint, cursor)
+            _Job(
+                shards,
+                held_out_shards,
+                config,
+                model,
+                tokenizer_folder,
+                output,
+                checkpoint,
+                cursor,
+                listeners,
+            )
         )
 
 
@@ -133,6 +146,7 @@ class _Job:
     output: Path
     checkpoint: Path | None
     cursor: Cursor
+    listeners: Sequence[TrainingListener]
 
     @property
     def sequence_length(self) -> int:
@@ -228,7 +242,7 @@ def _open_run(
     total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
     settings = job.config.model_dump(mode="json")
     with (
-        Progress(sampler.steps, total_tokens, writes) as progress,
+        Progress(sampler.steps, total_tokens, writes, job.listeners) as progress,
         open_trackers(job.config.log_to if writes else (), job.output, done, settings) as trackers,
     ):
         metrics_log = MetricsLog(job.output / "metrics.jsonl", writes, trackers)

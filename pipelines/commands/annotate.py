@@ -53,6 +53,7 @@ def annotate_files(
     messages: str | None,
     workers: int | None,
     json: bool,
+    quiet: bool,
 ) -> None:
     """`coupage annotate`."""
     summary = annotate(
@@ -64,7 +65,7 @@ def annotate_files(
         settings=assignments,
         messages=messages,
         workers=workers,
-        console=PlainConsole(stderr=True),
+        console=PlainConsole(stderr=True, only_warnings=quiet),
     )
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
     if json:

@@ -68,6 +68,7 @@ def decontaminate_files(
     messages: str | None,
     workers: int | None,
     json: bool,
+    quiet: bool,
 ) -> None:
     """`coupage decontaminate`."""
     summary = decontaminate(
@@ -78,7 +79,7 @@ def decontaminate_files(
         allow=allow,
         messages=messages,
         workers=workers,
-        console=PlainConsole(stderr=True),
+        console=PlainConsole(stderr=True, only_warnings=quiet),
     )
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
     if json:

@@ -35,6 +35,7 @@ def dedup_files(
     messages: str | None,
     workers: int | None,
     json: bool,
+    quiet: bool,
 ) -> None:
     """`coupage dedup`; `shape` holds the fields of MinHash that were given."""
     summary = dedup(
@@ -45,7 +46,7 @@ def dedup_files(
         exact_only=exact_only,
         messages=messages,
         workers=workers,
-        console=PlainConsole(stderr=True),
+        console=PlainConsole(stderr=True, only_warnings=quiet),
     )
     tell(summary["bad_records"], f"see {output / QUARANTINE}")
     if json:

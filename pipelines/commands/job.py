@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,18 @@ import orjson
 from rich.console import Console
 
 from mixers.files import write_bytes
+from pipelines.commands.console import shown_on
 from pipelines.commands.folder import make_folder
 from pipelines.errors import UserError
 from pipelines.execution.executors.local import WorkerPool
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.lock import only_run_in
+from pipelines.execution.log_file import LogFile
 from pipelines.execution.progress import Progress
 from pipelines.execution.run_stages import run_stages
 from pipelines.execution.stage import Stage
+from pipelines.graph.expected_seconds import expected_seconds
+from pipelines.stages.ingest import Ingest
 
 SUMMARY = "summary.json"
 WORK = ".work"
@@ -55,9 +59,10 @@ def run_job(job: Job, output: Path, workers: int | None, console: Console) -> di
     make_folder(output)
     if (done := _summary(output, job)) is not None:
         return done
-    with only_run_in(output / WORK), Progress(console) as progress:
+    with only_run_in(output / WORK), Progress(LogFile(), shown_on(console)) as progress:
         with WorkerPool(workers or os.cpu_count() or 1) as pool:
-            run_stages(job.stages, output / WORK, pool, progress)
+            seconds = expected_seconds(job.stages, output / WORK, _sizes(job.stages))
+            run_stages(job.stages, output / WORK, pool, progress, seconds=seconds)
         _remove(output, job.results)
         summary = {
             "command": job.command,
@@ -91,6 +96,12 @@ def _summary(output: Path, job: Job) -> dict[str, Any] | None:
             hint=f"Choose another folder, or remove this one. {path} says what it is.",
         )
     return found if len(there) == len(job.results) else None
+
+
+def _sizes(stages: Iterable[Stage]) -> dict[str, int]:
+    """Bytes of the files that are read, by the labels of the stages that read them."""
+    reading = {stage.label: stage.source.size() for stage in stages if isinstance(stage, Ingest)}
+    return {label: size for label, size in reading.items() if size is not None}
 
 
 def _remove(output: Path, names: tuple[str, ...]) -> None:

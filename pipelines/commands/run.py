@@ -6,6 +6,7 @@ What is finished is kept, every sum is checked, the run is sealed at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,25 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.commands.console import SILENT, PlainConsole
+from pipelines.commands.console import SILENT, PlainConsole, shown_on
+from pipelines.commands.event_lines import failure_as_event, print_event
 from pipelines.commands.local import local_folder
 from pipelines.commands.open_run import Run, default_workdir
 from pipelines.commands.publish import check_places, publish
 from pipelines.commands.upload import check_target
 from pipelines.commands.upload import publish as publish_elsewhere
 from pipelines.errors import UserError
+from pipelines.execution.events import Listener, Result
 from pipelines.execution.executors.registry import make_executor
 from pipelines.execution.lock import only_run_in
+from pipelines.execution.log_file import LogFile
 from pipelines.execution.manifest import Damaged
 from pipelines.execution.progress import Progress
 from pipelines.execution.run_stages import run_stages
 from pipelines.execution.seal import RunRecord, read_run, write_attempt
 from pipelines.execution.stage import Stage
 from pipelines.graph.build import Graph, build_graph
+from pipelines.graph.expected_seconds import expected_seconds, text_of_sources
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.preflight import preflight
 from pipelines.recipe.find import find_recipe
@@ -45,17 +50,24 @@ def run_recipe(
     executor: str,
     workers: int | None,
     assignments: list[str],
+    quiet: bool,
+    json: bool,
 ) -> None:
     """`coupage run`."""
-    finished = run(
-        name,
-        workdir=workdir,
-        until=until,
-        executor=executor,
-        workers=workers,
-        settings=assignments,
-        console=PlainConsole(stderr=True),
-    )
+    with failure_as_event() if json else nullcontext():
+        finished = run(
+            name,
+            workdir=workdir,
+            until=until,
+            executor=executor,
+            workers=workers,
+            settings=assignments,
+            console=PlainConsole(stderr=True, only_warnings=quiet),
+            listeners=[print_event] if json else [],
+        )
+        if json:
+            print_event(_result(finished, whole=until is None))
+            return
     console = PlainConsole()
     if until is None:
         _print_shards(finished, console)
@@ -66,6 +78,29 @@ def run_recipe(
         _print_losses(finished.report(), console)
     except Damaged as error:  # of a stage that an earlier run finished, and this one did not come to
         console.print(f"warning: {error}", style="yellow", soft_wrap=True)
+
+
+def _result(run: Run, whole: bool) -> Result:
+    """The last event of a run that went well."""
+    ledgers = {name: mix.ledger(run.folder) for name, mix in run.graph.mixes.items()} if whole else {}
+    try:
+        warned = list(warnings(run.report()))
+    except Damaged as error:  # as above
+        warned = [str(error)]
+    return Result(
+        run=str(run.folder),
+        shards={
+            name: {
+                "rows": ledger.rows,
+                "tokens": ledger.tokens,
+                "loss_tokens": ledger.loss_tokens,
+                "folder": str(run.folder / "shards" / name),
+            }
+            for name, ledger in ledgers.items()
+        },
+        report=str(run.folder / "report.json") if whole else None,
+        warnings=warned,
+    )
 
 
 def _print_shards(run: Run, console: Console) -> None:
@@ -107,6 +142,7 @@ def run(
     workers: int | None = None,
     settings: Sequence[str] = (),
     console: Console = SILENT,
+    listeners: Sequence[Listener] = (),
 ) -> Run:
     """Build what a recipe describes: what is not finished is run, and finished parts are always kept.
 
@@ -118,6 +154,7 @@ def run(
         workers: Tasks at a time; local: one a core by default.
         settings: Overridden keys of the recipe, as `KEY=VALUE`.
         console: Where progress is shown.
+        listeners: Functions that are called with every event of the run (`pipelines/execution/events.py`).
 
     Raises:
         UserError: The recipe or an input is wrong.
@@ -136,6 +173,7 @@ def run(
         settings=settings,
         whole=until is None,
         console=console,
+        listeners=listeners,
     )
 
 
@@ -149,6 +187,7 @@ def run_stages_of(
     settings: Sequence[str] = (),
     whole: bool = False,
     console: Console = SILENT,
+    listeners: Sequence[Listener] = (),
 ) -> Run:
     """Run those stages of a recipe that are chosen, each after its inputs; `whole` publishes the results."""
     loaded = load_recipe(str(recipe), settings)
@@ -157,13 +196,12 @@ def run_stages_of(
     inputs = LiveInputs.for_run(recipe_folder, folder)
     if whole and loaded.publish:
         check_target(loaded.publish.rstrip("/"), loaded.name)
-    looked = preflight(loaded, inputs, folder, executor)
-    for line in looked.recognised_in_words:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-    for error in looked.unreachable:
-        line = f"warning: not looked at: {error}"
-        console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
-    with Progress(console) as progress:
+    with Progress(LogFile(), shown_on(console), *listeners) as progress:
+        looked = preflight(loaded, inputs, folder, executor)
+        for line in looked.recognised_in_words:
+            progress.note(line)
+        for error in looked.unreachable:
+            progress.warn(f"not looked at: {error}")
         tasks = make_executor(executor, loaded.executor, workers)
         with only_run_in(folder), tasks:
             inputs.pin(loaded)
@@ -176,7 +214,8 @@ def run_stages_of(
             _begin(folder, record, graph)
             inputs.remember(folder)
             conclude = partial(publish, graph, record, folder) if whole else None
-            run_stages(stages, folder, tasks, progress, conclude)
+            seconds = expected_seconds(stages, folder, text_of_sources(graph, folder, looked))
+            run_stages(stages, folder, tasks, progress, conclude, seconds)
     if whole and loaded.publish:
         publish_elsewhere(folder, loaded.publish, console=console)
     return Run(folder, graph)

@@ -41,9 +41,10 @@ def synthesize_recipe(
     workdir: Path | None,
     assignments: list[str],
     json: bool,
+    quiet: bool,
 ) -> None:
     """`coupage synthesize`."""
-    progress, console = PlainConsole(stderr=True), PlainConsole()
+    progress, console = PlainConsole(stderr=True, only_warnings=quiet), PlainConsole()
     if sample is None:
         if only is not None:
             raise UserError("--only goes with --sample", hint="`coupage run` makes what the recipe names.")

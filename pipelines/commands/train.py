@@ -15,12 +15,15 @@ from rich.table import Table
 from mixers.shard_index import INDEX_FILE
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.evaluate_run import asked_after, evaluate_stage
+from pipelines.commands.event_lines import failure_as_event, print_event
 from pipelines.commands.open_run import open_run
 from pipelines.commands.published import SHARDS, TOKENIZER, find_published, shards_copy
+from pipelines.commands.training_events import Trained, logged
 from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
 from pipelines.execution.manifest import checked_path
+from pipelines.execution.run_stages import LOGS
 from pipelines.execution.seal import REPORT_FILES, RUN_SEAL, read_run, reseal_run
 from pipelines.execution.sealed_folder import SEAL, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
@@ -33,9 +36,25 @@ from pipelines.report.training import ScoreTable, score_table
 from pipelines.report.write import write_report
 from pipelines.sources.remote.places import is_remote
 from trainers.config import SmallModel, StageTraining, Train, stage_before
+from trainers.events import TrainingListener
 
 if TYPE_CHECKING:
     from trainers.result import TrainingResult
+
+
+def train_with_events(run_or_shards: str, *, stage: str, resume: bool, settings: Sequence[str]) -> None:
+    """`coupage train --json`: events on standard output, of the process that writes files."""
+    with failure_as_event():
+        console = PlainConsole(stderr=True)
+        result = train(
+            run_or_shards,
+            stage=stage,
+            resume=resume,
+            settings=settings,
+            console=console,
+            listeners=[print_event],
+        )
+        print_event(Trained.of(result))
 
 
 def train(
@@ -45,7 +64,8 @@ def train(
     resume: bool = False,
     settings: Sequence[str] = (),
     console: Console | None = None,
-) -> None:
+    listeners: Sequence[TrainingListener] = (),
+) -> TrainingResult:
     """Train on the shards of a stage; the model lies in `train/STAGE` of the run.
 
     Args:
@@ -54,6 +74,7 @@ def train(
         resume: Go on from the last checkpoint.
         settings: Overridden keys of the recipe's `train`, as `train.stage1.epochs=2`.
         console: Where the result is shown; standard output by default.
+        listeners: Functions that are called with every event of the training (`trainers/events.py`).
 
     Raises:
         UserError: The run, a setting or an installed package is wrong.
@@ -61,22 +82,28 @@ def train(
     """
     folder, console = Path(run_or_shards), console or PlainConsole()
     if is_remote(str(run_or_shards)):
-        _train_published(str(run_or_shards), stage, resume, settings, console)
-    elif (folder / RUN_SEAL).is_file():
-        _train_run(open_run(folder).graph, folder, stage, resume, settings, console)
-    elif (folder / "coupage.json").is_file():
-        _train_shards(folder, folder.resolve().name, stage, resume, settings, console)
-    else:
-        raise UserError(
-            "this is neither the folder of a finished run nor a folder of shards",
-            file=str(folder),
-            hint="Run the recipe first: `coupage run RECIPE`.",
-        )
+        return _train_published(str(run_or_shards), stage, resume, settings, console, listeners)
+    if (folder / RUN_SEAL).is_file():
+        graph = open_run(folder).graph
+        return _train_run(graph, folder, stage, resume, settings, console, listeners)
+    if (folder / "coupage.json").is_file():
+        return _train_shards(folder, folder.resolve().name, stage, resume, settings, console, listeners)
+    raise UserError(
+        "this is neither the folder of a finished run nor a folder of shards",
+        file=str(folder),
+        hint="Run the recipe first: `coupage run RECIPE`.",
+    )
 
 
 def _train_run(
-    graph: Graph, workdir: Path, stage: str, resume: bool, assignments: Sequence[str], console: Console
-) -> None:
+    graph: Graph,
+    workdir: Path,
+    stage: str,
+    resume: bool,
+    assignments: Sequence[str],
+    console: Console,
+    listeners: Sequence[TrainingListener],
+) -> TrainingResult:
     """Train `stage` of a finished run, from `train.model` or from what an earlier stage left."""
     config = _overridden(graph.recipe.train or Train(), assignments)
     stages = list(graph.recipe.mixtures)
@@ -88,15 +115,17 @@ def _train_run(
     trained = TrainedStage(workdir, stage)
     start = _start_of_stage(config, trained, stages)
     _check_results(workdir, stage, graph)
-    result = _train(
-        workdir / "shards" / stage,
-        config.stage(stage),
-        start,
-        trained.folder,
-        workdir / "tokenizer",
-        workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
-        resume,
-    )
+    with logged(workdir / LOGS, stage, listeners) as all_listeners:
+        result = _train(
+            workdir / "shards" / stage,
+            config.stage(stage),
+            start,
+            trained.folder,
+            workdir / "tokenizer",
+            workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
+            resume,
+            all_listeners,
+        )
     if not trained.is_sealed:
         trained.seal()
         trained.forget_scores()
@@ -112,6 +141,7 @@ def _train_run(
         console.print(
             f"Next: coupage train {workdir} --stage {untrained[0]}", highlight=False, soft_wrap=True
         )
+    return result
 
 
 def _check_results(workdir: Path, stage: str, graph: Graph) -> None:
@@ -138,25 +168,30 @@ def _publish(graph: Graph, workdir: Path) -> None:
 
 
 def _train_published(
-    url: str, stage: str, resume: bool, assignments: Sequence[str], console: Console
-) -> None:
+    url: str,
+    stage: str,
+    resume: bool,
+    assignments: Sequence[str],
+    console: Console,
+    listeners: Sequence[TrainingListener],
+) -> TrainingResult:
     """Train on local copies of what a run published, or of a folder of shards that lies elsewhere."""
     found = find_published(url)
     if found is None or found[1]:
         name = url.rstrip("/").rpartition("/")[2]
-        _train_shards(shards_copy(url), name, stage, resume, assignments, console)
-        return
+        return _train_shards(shards_copy(url), name, stage, resume, assignments, console, listeners)
     run = found[0]
     run.require(f"{SHARDS}/{stage}")
     run.require(TOKENIZER)
     held_out = f"{SHARDS}/{HELD_OUT}"
-    _train_shards(
+    return _train_shards(
         run.copy(f"{SHARDS}/{stage}"),
         run.publication.recipe,
         stage,
         resume,
         assignments,
         console,
+        listeners,
         run.copy(TOKENIZER),
         run.copy(held_out) if held_out in run.publication.results else None,
     )
@@ -169,16 +204,20 @@ def _train_shards(
     resume: bool,
     assignments: Sequence[str],
     console: Console,
+    listeners: Sequence[TrainingListener],
     tokenizer: Path | None = None,
     held_out: Path | None = None,
-) -> None:
+) -> TrainingResult:
     """Train on a folder of shards; the settings come from `--set train...` alone."""
     config = _overridden(Train(), assignments)
     output = Path("runs") / f"{name}-{stage}"
-    result = _train(shards, config.stage(stage), config.model, output, tokenizer, held_out, resume)
+    settings = config.stage(stage)
+    with logged(output.parent / LOGS, output.name, listeners) as all_listeners:
+        result = _train(shards, settings, config.model, output, tokenizer, held_out, resume, all_listeners)
     if not (output / SEAL).is_file():
         seal_folder(output)
     _print_result(result, None, console)
+    return result
 
 
 def _overridden(config: Train, assignments: Sequence[str]) -> Train:
@@ -225,12 +264,13 @@ def _train(
     tokenizer: Path | None,
     held_out: Path | None,
     resume: bool,
+    listeners: Sequence[TrainingListener],
 ) -> TrainingResult:
     from trainers.errors import IsolationError, TooLittleMemory
     from trainers.train import train
 
     try:
-        return train(shards, config, model, output, tokenizer, held_out, resume)
+        return train(shards, config, model, output, tokenizer, held_out, resume, listeners)
     except ImportError as error:
         raise UserError(
             f"training needs more packages: {error}", hint="Install them: pip install 'coupage[train]'"

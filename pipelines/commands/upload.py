@@ -21,7 +21,7 @@ import xxhash
 from rich.console import Console
 
 from mixers.shard_index import INDEX_FILE
-from pipelines.commands.console import SILENT, PlainConsole
+from pipelines.commands.console import SILENT, PlainConsole, is_redrawn
 from pipelines.commands.published import (
     POINTER,
     REPORT,
@@ -171,7 +171,7 @@ def _send_all(url: str, files: Sequence[_LocalFile], console: Console) -> list[i
     first = [file for file in files if file.path.name != INDEX_FILE]
     columns = (*rich.progress.Progress.get_default_columns(), rich.progress.DownloadColumn())
     sent: list[int] = []
-    with rich.progress.Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with rich.progress.Progress(*columns, console=console, disable=not is_redrawn(console)) as progress:
         task = progress.add_task("publishing", total=sum(file.record.bytes for file in files))
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for wave in (first, last):

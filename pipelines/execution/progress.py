@@ -1,57 +1,56 @@
-"""What is said while stages run: bars on a terminal, plain lines elsewhere, and a log in the run's folder."""
+"""Makes the events of a run out of what its schedule says, and hands them to those who show them."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as RichProgress
-from rich.text import Text
-from typing_extensions import override
-
-from mixers.printable import printable
 from pipelines.execution.counts import Counts
+from pipelines.execution.events import (
+    Cached,
+    Event,
+    Listener,
+    Noted,
+    RunBegins,
+    RunEnds,
+    StageBegins,
+    StageEnds,
+    StageRuns,
+    TaskEnds,
+    TaskTells,
+    Warned,
+)
 from pipelines.execution.manifest import Receipt
+from pipelines.execution.memory import resident_bytes
 from pipelines.execution.shared_pass import SharedPass
 from pipelines.execution.stage import Stage
+from pipelines.execution.time_left import TimeLeft
 from pipelines.execution.told import COMPILING, Told
 
 SECONDS_BETWEEN_LINES = 10.0
-
-
-class _TimeRemaining(TimeRemainingColumn):
-    """Nothing for all stages together: how many tasks the later ones have is not known."""
-
-    @override
-    def render(self, task: Task) -> Text:
-        return super().render(task) if task.fields["rate"] else Text("")
+"""A stage says at least so often that it goes on."""
+SECONDS_BETWEEN_LOOKS = 1.0
+"""At memory, and at which stages have been silent."""
 
 
 @dataclass
 class _Running:
     """A stage that was begun."""
 
-    label: str
+    stage: Stage
     tasks: int
     done: int
-    bar: TaskID
+    """By earlier runs too."""
+    before: int
+    """Of these, by earlier runs."""
     started: float = field(default_factory=time.monotonic)
-    told: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
     counts: Counts = field(default_factory=Counts)
     compiles: bool = False
 
@@ -60,125 +59,164 @@ class _Running:
         return time.monotonic() - self.started
 
     @property
-    def rate(self) -> str:
-        """What it does in a second of time, with as many tasks at once as it had, since this run began it."""
+    def share(self) -> float:
+        """Of what this run had to do."""
+        return (self.done - self.before) / max(self.tasks - self.before, 1)
+
+    @property
+    def rate(self) -> tuple[float | None, str]:
+        """What it does in a second, with as many tasks at once as it had; its unit."""
         seconds = max(self.seconds, 1e-3)
         text = self.counts.number("text_bytes_read") + self.counts.number("text_bytes_written")
         if text:
-            return f"{text / 1e6 / seconds:.1f} MB/s of text"
+            return text / seconds, "text_bytes"
         unit, flow = max(self.counts.flows.items(), key=lambda item: item[1].left, default=("", None))
-        return f"{flow.left / seconds:,.0f} {unit}/s" if flow and flow.left else ""
+        return (flow.left / seconds, unit) if flow and flow.left else (None, "")
 
 
 class Progress:
-    """Progress of one run: a bar for each stage that runs, one for all. Use as a context manager."""
+    """The events of one run. Use as a context manager; but for its clock it is used by one thread."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bars = RichProgress(
-            TextColumn("{task.description:<24}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}", justify="right", markup=False),
-            TimeElapsedColumn(),
-            _TimeRemaining(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._all: TaskID | None = None
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._started = time.monotonic()
         self._running: dict[str, _Running] = {}
         self._stages: set[str] = set()
         self._finished: set[str] = set()
-        self._log: Path | None = None
+        self._left = TimeLeft()
+        self._memory: int | None = None
+        self._peak: int | None = None
 
     def __enter__(self) -> Self:
-        """Show the bars."""
-        self._bars.start()
+        """From here on stages that run say so from time to time."""
+        threading.Thread(target=self._look_often, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the bars as they are; what ended the run goes to the log."""
-        self._bars.stop()
-        if error is not None:
-            self._write(f"{kind.__name__ if kind else ''}: {error}")
+        """Say how the run ended."""
+        self._over.set()
+        self._emit(
+            RunEnds(
+                seconds=time.monotonic() - self._started,
+                finished=len(self._finished),
+                stages=len(self._stages),
+                memory_bytes=self._peak,
+                error="" if kind is None else f"{kind.__name__}: {error}",
+                traceback="" if kind is None else "".join(traceback.format_exception(kind, error, trace)),
+            )
+        )
 
-    def expect(self, stages: Sequence[Stage], log: Path) -> None:
-        """These stages come; what is said of them is also written to a file in `log`."""
+    def expect(self, stages: Sequence[Stage], logs: Path, seconds: Mapping[str, float]) -> None:
+        """These stages come, and take about so many seconds by the names of their folders, where known."""
         self._stages = {stage.folder_name for stage in stages}
-        self._all = self._bars.add_task("stages", total=len(self._stages), rate="")
-        log.mkdir(parents=True, exist_ok=True)
-        self._log = log / f"{datetime.now():%Y-%m-%dT%H-%M-%S}.log"
+        self._left.expect({stage.folder_name: stage.name for stage in stages}, seconds)
+        self._emit(RunBegins(stages=len(self._stages), logs=logs))
 
     def cached(self, stage: Stage) -> None:
         """A stage was found finished."""
         if stage.folder_name not in self._finished:
-            self._say(f"{self._finish([stage])}{stage.label}: cached")
+            self._finished.add(stage.folder_name)
+            self._left.cached(stage.folder_name)
+            self._emit(
+                Cached(
+                    stage=stage.label,
+                    kind=stage.name,
+                    finished=len(self._finished),
+                    stages=len(self._stages),
+                )
+            )
 
     def start(self, stage: Stage, tasks: int, done: int) -> None:
         """A stage begins; an earlier run finished `done` of its tasks."""
-        self._finished.difference_update(each.folder_name for each in _members(stage))
-        bar = self._bars.add_task(stage.label, total=tasks, completed=done, rate=" ")
-        self._running[stage.folder_name] = _Running(stage.label, tasks, done, bar)
-        resumed = f", {done} of them done before" if done else ""
-        self._say(f"{stage.label}: {tasks} tasks{resumed}")
+        members = {each.folder_name for each in _members(stage)}
+        with self._lock:
+            self._finished -= members
+            self._left.begin(stage.folder_name, members, _kind(stage), 1 - done / max(tasks, 1))
+            self._running[stage.folder_name] = _Running(stage, tasks, done, done)
+            self._emit(StageBegins(stage=stage.label, kind=_kind(stage), tasks=tasks, done=done))
 
     def hear(self, stage: Stage, told: Told) -> None:
         """A task says how far it has come; that it compiles kernels is said once a stage."""
         running = self._running[stage.folder_name]
-        if told == COMPILING and running.compiles:
-            return
-        running.compiles |= told == COMPILING
-        self._say(f"{stage.label}: {told.line}")
-        self._bars.update(running.bar, rate=told.line.partition(";")[0])
+        compiling = told == COMPILING
+        if not (compiling and running.compiles):
+            running.compiles |= compiling
+            self._emit(TaskTells(stage=stage.label, message=told.line, compiling=compiling))
 
-    def advance(self, stage: Stage, receipt: Receipt) -> None:
-        """A task ended."""
-        running = self._running[stage.folder_name]
-        running.done += 1
-        running.counts.update(receipt.counts)
-        self._bars.update(running.bar, advance=1, rate=running.rate or " ")
-        is_due = time.monotonic() - running.told > SECONDS_BETWEEN_LINES
-        if is_due and running.done < running.tasks:
-            running.told = time.monotonic()
-            parts = [f"{running.done} of {running.tasks} tasks", running.rate]
-            self._say(f"{stage.label}: {', '.join(filter(None, parts))}")
+    def advance(self, stage: Stage, receipt: Receipt, seconds: float) -> None:
+        """A task ended; its stage has taken so many `seconds` of the run until now."""
+        with self._lock:
+            running = self._running[stage.folder_name]
+            running.done += 1
+            running.counts.update(receipt.counts)
+            self._left.advance(stage.folder_name, seconds, running.share)
+            self._emit(TaskEnds(task=receipt.task, **self._state(running)))
 
-    def end(self, stage: Stage) -> None:
-        """A stage is finished: a line takes the place of its bar."""
-        running = self._running.pop(stage.folder_name)
-        compiled = " with compiling" if running.compiles else ""
-        parts = [f"{running.done} tasks in {running.seconds:.1f} s{compiled}", running.rate]
-        line = f"{self._finish(_members(stage))}{stage.label}: {', '.join(filter(None, parts))}"
-        self._bars.remove_task(running.bar)
-        self._say(line, above_bars=True)
+    def end(self, stage: Stage, seconds: float) -> None:
+        """A stage is finished, and has taken so many `seconds` of the run."""
+        with self._lock:
+            running = self._running.pop(stage.folder_name)
+            self._left.advance(stage.folder_name, seconds, 1.0)
+            self._finished.update(each.folder_name for each in _members(stage))
+            self._emit(StageEnds(**self._state(running)))
 
-    def _finish(self, stages: Sequence[Stage]) -> str:
-        """How many stages of how many are finished, with these."""
-        self._finished.update(stage.folder_name for stage in stages)
-        if self._all is not None:
-            self._bars.update(self._all, completed=len(self._finished))
-        return f"[{len(self._finished)} of {len(self._stages)}] "
+    def note(self, message: str) -> None:
+        """Say something worth knowing."""
+        self._emit(Noted(message=message))
 
     def warn(self, message: str) -> None:
         """Say something that should not be missed."""
-        self._console.print(
-            printable(f"warning: {message}"), style="yellow", highlight=False, markup=False, soft_wrap=True
-        )
-        self._write(f"warning: {message}")
+        self._emit(Warned(message=message))
 
-    def _say(self, line: str, *, above_bars: bool = False) -> None:
-        """A line; on a terminal bars say most of them."""
-        if above_bars or not self._console.is_terminal:
-            self._console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
-        self._write(line)
+    def _emit(self, event: Event) -> None:
+        with self._lock:
+            for listener in self._listeners:
+                listener(event)
 
-    def _write(self, line: str) -> None:
-        if self._log is not None:
-            with self._log.open("a", encoding="utf-8", errors="replace") as file:
-                file.write(f"{datetime.now():%H:%M:%S} {printable(line)}\n")
+    def _state(self, running: _Running) -> dict[str, Any]:
+        """The fields of a StageState."""
+        rate, unit = running.rate
+        return {
+            "stage": running.stage.label,
+            "kind": _kind(running.stage),
+            "tasks": running.tasks,
+            "done": running.done,
+            "seconds": running.seconds,
+            "rate": rate,
+            "unit": unit,
+            "compiled": running.compiles,
+            "memory_bytes": self._memory,
+            "left_seconds": self._left.seconds(),
+            "finished": len(self._finished),
+            "stages": len(self._stages),
+        }
+
+    def _look_often(self) -> None:
+        """Until the run is over."""
+        while not self._over.wait(SECONDS_BETWEEN_LOOKS):
+            memory = resident_bytes()
+            with self._lock:
+                self._memory = memory
+                self._peak = max(self._peak or 0, memory) if memory is not None else None
+                try:
+                    self._say_what_runs()
+                except OSError:  # the thread of the run meets it as well, and ends
+                    return
+
+    def _say_what_runs(self) -> None:
+        for running in self._running.values():
+            if time.monotonic() - running.said >= SECONDS_BETWEEN_LINES and not self._over.is_set():
+                running.said = time.monotonic()
+                self._emit(StageRuns(**self._state(running)))
 
 
 def _members(stage: Stage) -> Sequence[Stage]:
     return stage.members if isinstance(stage, SharedPass) else [stage]
+
+
+def _kind(stage: Stage) -> str:
+    return _members(stage)[0].name

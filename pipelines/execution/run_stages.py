@@ -5,8 +5,9 @@ A file is checked when it is first read; what it should be, nothing but its stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pipelines.execution.executors.base import Executor, portable
 from pipelines.execution.manifest import Damaged
@@ -25,6 +26,7 @@ def run_stages(
     executor: Executor,
     progress: Progress,
     conclude: Callable[[], None] | None = None,
+    seconds: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Run those stages that are not finished, each after its inputs, and make again what is damaged.
 
@@ -34,17 +36,19 @@ def run_stages(
         executor: What does the tasks.
         progress: Where they are shown.
         conclude: What is done with them in the end; the files that it reads are made again like all others.
+        seconds: How long stages are expected to take, by the names of their folders, where that is known.
 
     Raises:
         CoupageError: A task failed, or a file is damaged again after it was made again.
     """
     stages = list(stages)
-    progress.expect(stages, workdir / LOGS)
+    progress.expect(stages, workdir / LOGS, seconds)
     made_again: set[str] = set()
     while True:
         try:
             executor.run(Schedule(stages, workdir, progress))
             if conclude:
+                progress.note("results are checked, reported and sealed")
                 conclude()
             return
         except Damaged as error:

@@ -118,7 +118,7 @@ class Schedule:
         node = self._taken_back(work)
         receipt = read_receipt(work.stage.folder(self.workdir), work.task)
         assert receipt is not None, "a task that ended without an error has left its receipt"
-        self._progress.advance(work.stage, receipt)
+        self._progress.advance(work.stage, receipt, node.seconds)
         if not node.waiting and not node.given:
             self._conclude(node)
 
@@ -220,7 +220,7 @@ class Schedule:
         if isinstance(node.whole, SharedPass):
             shutil.rmtree(node.whole.folder(self.workdir))
         self._ready.remove(node)
-        self._progress.end(node.whole)
+        self._progress.end(node.whole, node.seconds + time.monotonic() - started)
         self._look_at(self._freed_by(node))
 
     def _count_time(self) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from pipelines.evaluation.tables import sheets
 from pipelines.report.card_metadata import front_matter
-from pipelines.report.losses import warnings
 from pipelines.report.markdown import render_markdown
 from pipelines.report.origins import origin_in_words
 
@@ -54,5 +53,4 @@ def masked(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 def known_limits(content: dict[str, Any]) -> list[str]:
     """What a reader of the run should know of, in sentences."""
-    gathered = content.get("warnings")
-    return list(warnings(content)) if gathered is None else [each["in_words"] for each in gathered]
+    return [each["in_words"] for each in content["warnings"]]

@@ -106,7 +106,14 @@ def test_train_both_stages_from_a_run(coupage, run_copy):
     refused = coupage("train", run_copy, "--stage", "stage2", *short, code=2)
     assert "--stage stage1" in refused.stderr
     coupage("train", run_copy, "--stage", "stage1", *short)
-    coupage("train", run_copy, "--stage", "stage2", *short)
+    said = coupage("train", run_copy, "--stage", "stage2", *short, "--json").stdout
+    events = [json.loads(line) for line in said.splitlines()]
+    assert [event["step"] for event in events if event["event"] == "step"] == [1, 2, 3]
+    assert [event["step"] for event in events if event["event"] == "evaluation"] == [0, 3]
+    assert events[-1]["event"] == "result" and events[-1]["steps"] == 3
+    assert events[-1]["model"] == str(run_copy / "train" / "stage2")
+    log = next((run_copy / "logs").glob("*-train-stage2.log")).read_text()
+    assert "step 3 of 3: loss " in log and "evaluation at step 3: " in log
     for stage, steps in (("stage1", 4), ("stage2", 3)):
         result = json.loads((run_copy / "train" / stage / "training.json").read_text())
         assert result["steps"] == steps

@@ -15,7 +15,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from mixers.printable import printable
-from pipelines.commands.console import PlainConsole
+from pipelines.commands.console import PlainConsole, shown_on
 from pipelines.evaluation.tables import print_scores
 from pipelines.execution.progress import Progress
 from tests.pipelines.command_line import captured, command, environment
@@ -186,7 +186,7 @@ def test_bars_and_tables_are_plain():
     }
     with captured() as printed:
         print_scores({"model": {"name": name}, "comparison": comparison}, PlainConsole())
-        with Progress(PlainConsole(stderr=True)) as progress:
+        with Progress(shown_on(PlainConsole(stderr=True))) as progress:
             progress.warn(name)
         training_progress.Progress(1, 1, visible=True).note(name)
     for stream in printed:

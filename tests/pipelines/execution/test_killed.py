@@ -12,7 +12,6 @@ from typing import ClassVar
 
 import pytest
 
-from pipelines.commands.console import SILENT
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.counts import Count
 from pipelines.execution.executors.local import WorkerPool
@@ -106,7 +105,7 @@ class Warnings(Progress):
     """A progress display that shows nothing, and keeps what should not be missed."""
 
     def __init__(self) -> None:
-        super().__init__(SILENT)
+        super().__init__()
         self.said: list[str] = []
 
     def warn(self, message: str) -> None:

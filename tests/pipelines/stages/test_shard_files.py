@@ -4,7 +4,6 @@ import shutil
 
 import pyarrow as pa
 
-from pipelines.commands.console import SILENT
 from pipelines.execution.progress import Progress
 from pipelines.execution.run_stages import run_stages
 from pipelines.graph.build import build_graph
@@ -27,7 +26,7 @@ class Here:
 def run_again(stage, workdir):
     """Run a stage anew in this process."""
     shutil.rmtree(stage.folder(workdir))
-    run_stages([stage], workdir, Here(), Progress(SILENT))
+    run_stages([stage], workdir, Here(), Progress())
 
 
 def test_rows_do_not_depend_on_the_size_of_files(recipe, run_copy, monkeypatch):
