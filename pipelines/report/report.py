@@ -22,11 +22,12 @@ from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report.classifiers import classifier_reports
 from pipelines.report.contamination import contamination_report
 from pipelines.report.edits import boilerplate_reports, edit_reports
-from pipelines.report.escape import plain_markdown, plain_text
+from pipelines.report.escape import plain_markdown
 from pipelines.report.finished import Finished
+from pipelines.report.formats import count
 from pipelines.report.licences import licence_report
 from pipelines.report.losses import losses
-from pipelines.report.plot import plot
+from pipelines.report.page import render_page
 from pipelines.report.shards_now import shards_fingerprint
 from pipelines.report.synthesis import synthesis_report
 from pipelines.report.synthesis_trial import trial_report
@@ -43,8 +44,7 @@ from pipelines.stages.set_aside import ReadingStage, quarantined
 from pipelines.stages.tokenize import LEFT_OUT, Tokenize
 
 QUARANTINE_SHOWN = 200
-FILES = {"report.html": "report.html.jinja", "README.md": "README.md.jinja"}
-REPORT_FILES = ("report.json", *FILES)
+REPORT_FILES = ("report.json", "report.html", "README.md")
 
 
 def write_report(graph: Graph, workdir: Path) -> None:
@@ -57,27 +57,23 @@ def write_report(graph: Graph, workdir: Path) -> None:
 
 def pages(content: dict[str, Any]) -> dict[str, str]:
     """The pages of a report by file name. Documents and their sources are hostile text: all is escaped."""
+    return {"report.html": render_page(content), "README.md": _card(content)}
+
+
+def _card(content: dict[str, Any]) -> str:
+    """The dataset card."""
     from jinja2 import Environment, PackageLoader
 
+    environment = Environment(
+        loader=PackageLoader("pipelines.report"),
+        autoescape=True,
+        finalize=plain_markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = count
     tables = {name: list(sheets(found)) for name, found in content["evaluation"].items()}
-    found = {}
-    for name, template in FILES.items():
-        environment = Environment(
-            loader=PackageLoader("pipelines.report"),
-            autoescape=True,
-            finalize=plain_markdown if name.endswith(".md") else plain_text,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["count"] = _count
-        environment.filters["plot"] = plot
-        found[name] = environment.get_template(template).render(content, evaluation_tables=tables)
-    return found
-
-
-def _count(number: int | None) -> str:
-    """A number with its thousands apart; nothing where there is none yet."""
-    return "" if number is None else f"{number:,}"
+    return environment.get_template("README.md.jinja").render(content, evaluation_tables=tables)
 
 
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
