@@ -1,4 +1,4 @@
-"""A chart of the report's page as plain data: drawn by `templates/charts.js`, and shown as a table behind it."""
+"""A chart of the report's page as plain data: drawn by `templates/charts.js`, with a table behind it."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ def bars(
     unit: str,
     stacked: bool = False,
     intervals: Mapping[str, Sequence[Interval]] | None = None,
+    shades: Sequence[str] | None = None,
 ) -> Chart:
     """Horizontal bars, one for each series beside or (`stacked`) behind one another; `of` names a category.
 
-    `unit` is `share` for numbers from 0 to 1, or what is counted. `intervals` of a series are drawn as whiskers.
+    `unit` is `share` for numbers from 0 to 1, or what is counted. `intervals` of a series are whiskers;
+    `shades` are names of the page's colours, where the series are not to have one after the other.
     """
     thick = 18 if stacked else 14 * len(series)
     named = [
@@ -47,7 +49,7 @@ def bars(
     return Chart(
         kind="bars",
         label=label,
-        data={"categories": list(categories), "series": named, "unit": unit, "stacked": stacked},
+        data={"categories": list(categories), "series": named, "unit": unit, "stacked": stacked, "shades": shades},
         columns=[of, *(f"{name}, {unit}" for name in series)],
         rows=[[name, *values] for name, *values in zip(categories, *series.values(), strict=True)],
         height=70 + (thick + 12) * len(categories),

@@ -12,6 +12,10 @@ from pipelines.report.log_linear import LogLinear
 Content = Mapping[str, Any]
 REASONS_DRAWN = 7
 """More reasons than that are drawn together; the table has each."""
+BEFORE_AND_AFTER = ("c5", "c1")
+"""Colours of what was before, or asked for, and what is now."""
+MODELS = ("c1", "c5", "c2", "c3", "c4")
+"""Colours of a model, its base, and others."""
 OTHER = "other reasons"
 FEWEST_LOGARITHMIC = 100
 """Where the largest place is so many times the smallest, the axis is logarithmic."""
@@ -31,6 +35,7 @@ def mixture_chart(ledger: Content, stage: str) -> Chart | None:
         },
         of="group",
         unit=ledger["unit"].replace("_", " "),
+        shades=BEFORE_AND_AFTER,
     )
 
 
@@ -70,6 +75,7 @@ def funnel_chart(sources: Sequence[Content]) -> Chart | None:
         of="source",
         unit="share",
         stacked=True,
+        shades=("c1", "c5", "c8"),
     )
 
 
@@ -162,7 +168,7 @@ def licences_chart(licences: Sequence[Content], stage: str) -> Chart | None:
 
 
 def lengths_chart(lengths: Content, group: str) -> Chart:
-    """Documents of a group by their tokens; `bounds` are the bins' lower ends, or one more with the last end."""
+    """Documents of a group by their tokens; `bounds` are the bins' lower ends, and may end with the last end."""
     bounds = lengths["bounds"]
     high = [*bounds[1:], *([2 * bounds[-1] or 1] if len(bounds) == len(lengths["documents"]) else [])]
     return histogram(
@@ -205,11 +211,16 @@ def confusion_chart(validation: Content, label: str) -> Chart:
 def tokenizer_chart(fit: Content, kind: str) -> Chart:
     """Bytes per token of each domain or language, before and after the vocabulary was changed."""
     after = {row["group"]: row["bytes_per_token"] for row in fit["after"][kind]}
-    series = {"now": list(after.values())}
-    if fit["before"]:
-        before = {row["group"]: row["bytes_per_token"] for row in fit["before"][kind]}
-        series = {"before": [before.get(group) for group in after], **series}
-    return bars(f"Bytes per token by {kind[:-1]}", list(after), series, of=kind[:-1], unit="bytes per token")
+    before = {row["group"]: row["bytes_per_token"] for row in fit["before"][kind]} if fit["before"] else {}
+    earlier = {"before": [before.get(group) for group in after]} if before else {}
+    return bars(
+        f"Bytes per token by {kind[:-1]}",
+        list(after),
+        {**earlier, "now": list(after.values())},
+        of=kind[:-1],
+        unit="bytes per token",
+        shades=BEFORE_AND_AFTER if before else None,
+    )
 
 
 def loss_chart(curve: Content, stage: str) -> Chart:
@@ -258,6 +269,7 @@ def held_out_chart(comparison: Content, stage: str) -> Chart:
         of="group",
         unit="bits per byte",
         intervals={role: [score.get("interval") for score in scores] for role, scores in of.items()},
+        shades=MODELS[: len(roles)],
     )
 
 
@@ -284,6 +296,7 @@ def benchmarks_chart(evaluation: Content, stage: str) -> Chart | None:
             role: [_two_errors(harness[task], metric) for task, metric in tasks]
             for role, harness in models.items()
         },
+        shades=MODELS[: len(models)],
     )
 
 

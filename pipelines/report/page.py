@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipelines.evaluation.tables import sheets
 from pipelines.execution.counts import Counts
-from pipelines.report import chart, charts, formats
+from pipelines.report import charts, formats
 from pipelines.report.escape import plain_text
 from pipelines.report.glossary import GLOSSARY
 from pipelines.report.signals_on_page import signals_on_page
@@ -64,9 +64,15 @@ SECTIONS = (
     Section("stages", "Stages", "What was done, and how long did it take?"),
 )
 ABSENT: dict[str, Any] = {
-    **dict.fromkeys(("signals", "samples", "hosts", "warnings"), ()),
-    **dict.fromkeys(("deviation", "domains_languages"), {}),
-    **dict.fromkeys(("duplicates", "lengths", "lineage")),
+    "signals": (),
+    "samples": (),
+    "hosts": (),
+    "warnings": (),
+    "deviation": {},
+    "domains_languages": {},
+    "duplicates": None,
+    "lengths": None,
+    "lineage": None,
 }
 """What a report that lacks a key has in its place."""
 
@@ -119,8 +125,9 @@ def _environment() -> Environment:
         formats.duration,
     ):
         environment.filters[form.__name__] = form
-    environment.filters["data"] = script_data
-    environment.globals |= {"charts": charts, "chart_of": chart, "glossary": GLOSSARY}
+    environment.filters |= {"data": script_data, "ticked": ticked}
+    titles = {section.id: section.title for section in SECTIONS}
+    environment.globals |= {"charts": charts, "glossary": GLOSSARY, "titles": titles}
     return environment
 
 
@@ -130,6 +137,13 @@ def script_data(value: Any) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def ticked(text: str) -> Markup:
+    """A sentence in which backticks stand around names."""
+    pieces = plain_text(text).split("`")
+    named = (Markup("<code>{}</code>").format(each) if n % 2 else escape(each) for n, each in enumerate(pieces))
+    return Markup("").join(named)
 
 
 def _printable(value: Any) -> Any:

@@ -47,10 +47,16 @@ function base(unit) {
     animation: false,
     color: palette(),
     textStyle: text(),
-    grid: { left: 8, right: 24, top: 34, bottom: 30, outerBoundsMode: "same", outerBoundsContain: "all" },
+    grid: { left: 4, right: 20, top: 34, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "all" },
     legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 10, textStyle: { ...text(), width: 170, overflow: "truncate" }, type: "plain" },
     tooltip: { confine: true, backgroundColor: colour("raised"), borderColor: colour("line"), padding: 10, unit },
   };
+}
+
+/** How many rows the legend takes: about 6.5 pixels a letter, and the mark. */
+function legendRows(series, width) {
+  const widths = series.map(({ name }) => Math.min(170, 6.5 * name.length) + 34);
+  return Math.ceil(widths.reduce((sum, each) => sum + each, 0) / width);
 }
 
 function valueAxis(unit, name = "") {
@@ -75,19 +81,20 @@ function whiskers(intervals, shift, count) {
     const [low, high] = [api.value(1), api.value(2)].map((value) => api.coord([value, api.value(0)]));
     const band = (api.size([0, 1])[1] * 0.7) / count;
     const y = low[1] + (shift - (count - 1) / 2) * band;
-    const style = { stroke: colour("text"), lineWidth: 1.5, fill: "none" };
-    const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style });
-    return { type: "group", children: [line(low[0], y, high[0], y), line(low[0], y - 4, low[0], y + 4), line(high[0], y - 4, high[0], y + 4)] };
+    const line = (shade, lineWidth) => ([x1, y1, x2, y2]) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: shade, lineWidth } });
+    const places = [[low[0], y, high[0], y], [low[0], y - 4, low[0], y + 4], [high[0], y - 4, high[0], y + 4]];
+    return { type: "group", children: [...places.map(line(colour("ground"), 4)), ...places.map(line(colour("text"), 1.5))] };
   };
   const found = intervals.flatMap((ends, row) => (ends ? [[row, ...ends]] : []));
   return { type: "custom", renderItem: draw, data: found, encode: { x: [1, 2], y: 0 }, silent: true, z: 5, tooltip: { show: false } };
 }
 
-function bars({ categories, series, unit, stacked }, width) {
+function bars({ categories, series, unit, stacked, shades }, width) {
   const option = base(unit);
+  const shadeOf = (number) => (shades ? colour(shades[number]) : palette()[number % 8]);
   const shown = series.map((each, number) => ({
     type: "bar", name: each.name, data: each.values, stack: stacked ? "all" : undefined,
-    barMaxWidth: 16, barCategoryGap: "30%", barGap: "0%", itemStyle: { color: palette()[number % 8] },
+    barMaxWidth: 16, barCategoryGap: "30%", barGap: "0%", itemStyle: { color: shadeOf(number) },
   }));
   const drawn = series.flatMap((each, number) => (each.intervals.length ? [whiskers(each.intervals, number, series.length)] : []));
   option.tooltip.trigger = "axis";
@@ -101,9 +108,11 @@ function bars({ categories, series, unit, stacked }, width) {
     }));
   };
   const value = valueAxis(unit);
-  if (unit === "share" && stacked) value.max = (extent) => (extent.max > 0.999 ? 1 : null);
+  if (unit === "share" && stacked && categories.some((_, row) => series.reduce((sum, each) => sum + each.values[row], 0) > 0.999)) {
+    Object.assign(value, { max: 1, interval: 0.25 });
+  }
   const legend = series.length > 1 ? option.legend : { show: false };
-  const rows = Math.ceil((series.length * 150) / width);
+  const rows = legendRows(series, width);
   return { ...option, legend, grid: { ...option.grid, top: series.length > 1 ? 12 + 20 * rows : 8 }, xAxis: value, yAxis: nameAxis(categories, width), series: [...shown, ...drawn] };
 }
 
@@ -145,10 +154,10 @@ function lines({ series, x, unit, band }, width) {
     const found = all.filter((each) => each.componentSubType === "line");
     return tip(found.length ? `${x} ${precise.format(found[0].value[0])}` : "", found.map((each) => [each.color, `${each.seriesName}: ${inWords(each.value[1], unit)}`]));
   };
-  const rows = Math.ceil((series.length * 150) / width);
+  const rows = legendRows(series, width);
   return {
     ...option, legend: series.length > 1 ? option.legend : { show: false },
-    grid: { ...option.grid, top: series.length > 1 ? 18 + 20 * rows : 14, bottom: 42 },
+    grid: { ...option.grid, top: series.length > 1 ? 18 + 20 * rows : 14 },
     xAxis: { ...valueAxis("", x), splitLine: { show: false }, min: "dataMin", max: "dataMax" },
     yAxis: { ...valueAxis(unit), scale: !band }, series: [...bands, ...areas, ...shown],
   };
@@ -191,9 +200,10 @@ function histogram({ low, high, series, x, unit, thresholds, logarithmic: isLoga
     series.map((each, number) => [shades[number], `${each.name}: ${inWords(each.values[value[4]], unit)}`]),
   );
   return {
-    ...option, legend: series.length > 1 ? option.legend : { show: false }, grid: { ...option.grid, top: 40, bottom: 42 },
+    ...option, legend: series.length > 1 ? option.legend : { show: false }, grid: { ...option.grid, top: 40 },
     xAxis: {
-      ...valueAxis("", x), splitLine: { show: false }, scale: true, minInterval: isLogarithmic ? 1 : undefined,
+      ...valueAxis("", x), splitLine: { show: false }, min: scale.at(low[0]), max: scale.at(high[high.length - 1]),
+      minInterval: isLogarithmic ? 1 : undefined,
       axisLabel: { ...text(), formatter: scale.formatter, hideOverlap: true },
     },
     yAxis: valueAxis(unit), series: shown,
@@ -217,7 +227,7 @@ function heatmap({ rows, columns, cells, unit }, width) {
   const label = { show: roomy, fontSize: 11, formatter: ({ value }) => compact.format(value[2]) };
   const across = { ...nameAxis(columns, width), inverse: false, position: "top" };
   across.axisLabel = { ...across.axisLabel, width: 110, rotate: roomy ? 0 : 60, interval: 0 };
-  const shaded = data.map((value) => ({ value, label: { color: value[2] > most / 2 ? colour("ground") : colour("text") } }));
+  const shaded = data.map((value) => ({ value, label: { color: value[2] > 0.6 * most ? colour("ground") : colour("text") } }));
   return {
     ...option, legend: { show: false }, grid: { ...option.grid, top: 8, bottom: 8 },
     xAxis: across, yAxis: nameAxis(rows, width),
@@ -233,7 +243,7 @@ function points({ points: places, line, x, unit }) {
   option.tooltip.formatter = ({ dataIndex }) => tip(`${whole.format(places[dataIndex][0])} ${x}`, [[null, inWords(places[dataIndex][1], unit)]]);
   const fitted = { type: "line", data: (line || []).map(at), showSymbol: false, silent: true, lineStyle: { type: "dashed", color: colour("dim") }, tooltip: { show: false } };
   return {
-    ...option, legend: { show: false }, grid: { ...option.grid, top: 14, bottom: 42 },
+    ...option, legend: { show: false }, grid: { ...option.grid, top: 14 },
     xAxis: { ...valueAxis("", x), scale: true, splitLine: { show: false }, axisLabel: { ...text(), formatter: (place) => compact.format(10 ** place), hideOverlap: true } },
     yAxis: { ...valueAxis(unit), scale: true },
     series: [fitted, { type: "scatter", data: places.map(at), symbolSize: 9, itemStyle: { color: colour("c1") } }],

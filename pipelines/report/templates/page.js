@@ -21,7 +21,7 @@ function redrawAll() {
   for (const [plot, { kind, data }] of drawn) show(plot, kind, data);
 }
 
-const isShown = (element) => element.getClientRects().length > 0;
+const isShown = (element) => element.checkVisibility() && element.clientWidth > 0;
 
 function drawWhenSeen(figures) {
   const watch = new IntersectionObserver((entries) => {
