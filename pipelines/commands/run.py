@@ -84,7 +84,7 @@ def _result(run: Run, whole: bool) -> Result:
     """The last event of a run that went well."""
     ledgers = {name: mix.ledger(run.folder) for name, mix in run.graph.mixes.items()} if whole else {}
     try:
-        warned = list(warnings(run.report()))
+        warned = [each["in_words"] for each in run.report()["warnings"]]
     except Damaged as error:  # as above
         warned = [str(error)]
     return Result(

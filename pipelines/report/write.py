@@ -9,16 +9,14 @@ from typing import Any
 import polars as pl
 
 from mixers.files import write_bytes
-from pipelines.evaluation.tables import sheets
 from pipelines.execution.seal import REPORT_FILES
 from pipelines.graph.build import Graph
 from pipelines.plain import json_bytes
 from pipelines.report.card import render_card
 from pipelines.report.croissant import croissant
 from pipelines.report.domains import DOMAINS, crawled_sources, domains_csv, top_domains
-from pipelines.report.escape import plain_text
 from pipelines.report.eu_summary import render_summary
-from pipelines.report.plot import plot
+from pipelines.report.page import render_page
 from pipelines.report.report import gather_report
 
 
@@ -41,7 +39,7 @@ def report_files(content: dict[str, Any]) -> dict[str, bytes]:
     domains = top_domains(_listed_hosts(content))
     found = {
         "report.json": json_bytes(content),
-        "report.html": _page(content).encode(),
+        "report.html": render_page(content).encode(),
         "README.md": render_card(content).encode(),
         "croissant.json": json_bytes(croissant(content)),
         "eu_training_summary.md": render_summary(content, domains).encode(),
@@ -54,25 +52,3 @@ def _listed_hosts(content: dict[str, Any]) -> Iterator[pl.DataFrame]:
     crawled = [each for each in content.get("hosts") or () if each["source"] in crawled_sources(content)]
     if all(each["hosts"] == len(each["top"]) for each in crawled):
         yield from (pl.DataFrame(each["top"]) for each in crawled)
-
-
-def _page(content: dict[str, Any]) -> str:
-    """The report as a page."""
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(
-        loader=PackageLoader("pipelines.report"),
-        autoescape=True,
-        finalize=plain_text,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["count"] = _count
-    environment.filters["plot"] = plot
-    tables = {name: list(sheets(found)) for name, found in content["evaluation"].items()}
-    return environment.get_template("report.html.jinja").render(content, evaluation_tables=tables)
-
-
-def _count(number: int | None) -> str:
-    """A number with its thousands apart; nothing where there is none yet."""
-    return "" if number is None else f"{number:,}"

@@ -1,0 +1,176 @@
+"""`report.html`: one file that needs nothing beside it, and shows what `report.json` holds."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from markupsafe import Markup, escape
+
+from pipelines.evaluation.tables import sheets
+from pipelines.execution.counts import Counts
+from pipelines.report import charts, formats
+from pipelines.report.escape import plain_text
+from pipelines.report.glossary import GLOSSARY
+from pipelines.report.signals_on_page import signals_on_page
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SAMPLES_BUDGET = 3_000_000
+"""Characters of sampled documents that the page shows at most; `report.json` has all."""
+FEWEST_SHOWN, MOST_SHOWN = 200, 2000
+"""Characters of one of them."""
+SCRIPTS = ("vendor/echarts.min.js", "templates/charts.js", "templates/signals.js", "templates/page.js")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: `templates/sections/ID.html.jinja`, left out where that gives nothing."""
+
+    id: str
+    title: str
+    question: str
+    """What its reader asks."""
+
+
+SECTIONS = (
+    Section("overview", "Overview", ""),
+    Section("warnings", "Warnings", "Is anything wrong?"),
+    Section("mixture", "Mixture", "Was built what was asked for?"),
+    Section("funnel", "From raw to shards", "How much of each source is left?"),
+    Section("reasons", "Why documents were dropped", "Which rule cost how much?"),
+    Section("signals", "Signals and thresholds", "What would another threshold keep?"),
+    Section("duplicates", "Duplicates", "What was in the data twice?"),
+    Section("contamination", "Benchmarks in the documents", "Did a benchmark leak into the data?"),
+    Section("languages", "Languages and hosts", "Which languages, and from where?"),
+    Section("licences", "Licences", "Which licences cover the tokens?"),
+    Section("lengths", "Lengths and packing", "How long are documents, and how do they fill the rows?"),
+    Section("edits", "What edits changed", "What was taken out of the texts?"),
+    Section("classifiers", "Classifiers", "How well does each classifier do?"),
+    Section("synthesis", "Synthesis", "What did models write, and what was rejected?"),
+    Section("tokenizer", "Tokenizer", "How many bytes does a token hold?"),
+    Section("training", "Training", "Did the model learn?"),
+    Section("evaluation", "Evaluation", "What is the model worth beside its base?"),
+    Section("yield", "Scores over synthetic tokens", "Does more synthetic text help?"),
+    Section("samples", "Samples", "What do the documents look like?"),
+    Section("lineage", "Lineage", "What was this made from, where and when?"),
+    Section("quarantine", "Bad records", "What could not be read?"),
+    Section("stages", "Stages", "What was done, and how long did it take?"),
+)
+ABSENT: dict[str, Any] = {
+    "signals": (),
+    "samples": (),
+    "hosts": (),
+    "warnings": (),
+    "deviation": {},
+    "domains_languages": {},
+    "duplicates": None,
+    "lengths": None,
+    "lineage": None,
+}
+"""What a report that lacks a key has in its place."""
+
+
+def render_page(content: dict[str, Any]) -> str:
+    """The page of a report. Documents and their sources are hostile text: all is escaped."""
+    environment = _environment()
+    context = {
+        **ABSENT,
+        **content,
+        "evaluation_tables": {name: list(sheets(found)) for name, found in content["evaluation"].items()},
+        "faults": list(_faults(content)),
+        "signal_data": list(signals_on_page(content.get("signals", ()))),
+        "shown_characters": _shown_characters(content.get("samples", ())),
+    }
+    rendered = [(section, _section(environment, section, context)) for section in SECTIONS]
+    scripts = [_file(name) for name in SCRIPTS]
+    return environment.get_template("report.html.jinja").render(
+        context,
+        sections=[(section, body) for section, body in rendered if body],
+        scripts=[Markup(script) for script in scripts],
+        script_hashes=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+        style=Markup(_file("templates/page.css")),
+        glossary=GLOSSARY,
+    )
+
+
+def _section(environment: Environment, section: Section, context: Mapping[str, Any]) -> Markup:
+    template = environment.get_template(f"sections/{section.id}.html.jinja")
+    return Markup(template.render(context).strip())
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("pipelines.report"),
+        autoescape=True,
+        finalize=plain_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.do"],
+    )
+    for form in (
+        formats.count,
+        formats.short,
+        formats.size,
+        formats.share,
+        formats.decimals,
+        formats.duration,
+    ):
+        environment.filters[form.__name__] = form
+    environment.filters |= {"data": script_data, "ticked": ticked}
+    titles = {section.id: section.title for section in SECTIONS}
+    environment.globals |= {"charts": charts, "glossary": GLOSSARY, "titles": titles}
+    return environment
+
+
+def script_data(value: Any) -> Markup:
+    """JSON for a script element: no text in it ends the element, and every label is fit to be printed."""
+    text = orjson.dumps(_printable(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def ticked(text: str) -> Markup:
+    """A sentence in which backticks stand around names."""
+    pieces = plain_text(text).split("`")
+    named = (
+        Markup("<code>{}</code>").format(each) if n % 2 else escape(each) for n, each in enumerate(pieces)
+    )
+    return Markup("").join(named)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {plain_text(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list | tuple) else plain_text(value)
+
+
+def _faults(content: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each sum of a stage that does not close."""
+    for stage in content["stages"]:
+        if stage["counts"]:
+            for sentence in Counts.model_validate(stage["counts"]).unclosed():
+                yield f"{stage['stage']}: {sentence}"
+
+
+def _shown_characters(samples: Any) -> int:
+    """How much is shown of each sampled document, so that the page does not grow without bound."""
+    examples = sum(len(sample["examples"]) for sample in samples)
+    return max(FEWEST_SHOWN, min(MOST_SHOWN, SAMPLES_BUDGET // max(1, examples)))
+
+
+def _file(name: str) -> str:
+    return files("pipelines.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(script: str) -> str:
+    return b64encode(sha256(script.encode()).digest()).decode()
