@@ -185,7 +185,7 @@ def test_a_report_of_an_earlier_version_is_compared_as_far_as_it_goes(coupage, r
     (run_copy / "report.json").write_text(json.dumps(content))
     reseal_run(run_copy, ["report.json"])
     found = json.loads(coupage("compare", run_copy, changed, "--json").stdout)
-    assert "licences: not compared, no `licences` in the report of A" in found["missing"]
+    assert "licences: not compared, the report of A has no `licences`" in found["missing"]
     assert any(row["what"] == "kept" for row in found["funnel"])
 
 
