@@ -47,10 +47,10 @@ def _keys(old: Any, new: Any) -> Iterator[Difference]:
             words += f" ({parts[0]} → {parts[1]} of the stage)"
         yield _difference(place, before, after, words)
     for section in IN_ORDER:
-        names = [list(content.get(section) or {}) for content in (old, new)]
-        if names[0] != names[1] and sorted(names[0]) == sorted(names[1]):
-            order = [", ".join(each) for each in names]
-            yield _difference(section, *names, f"order of {section}: {order[0]} → {order[1]}")
+        before, after = (list(content.get(section) or {}) for content in (old, new))
+        if before != after and sorted(before) == sorted(after):
+            words = f"order of {section}: {in_words(before)} → {in_words(after)}"
+            yield _difference(section, before, after, words)
 
 
 def _judging(old: Recipe, new: Recipe) -> Iterator[Difference]:
@@ -82,7 +82,14 @@ def _differently_judged(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tu
     yield from differences(old, new)
     orders = [[name for name in these if name in others] for these, others in ((old, new), (new, old))]
     if orders[0] != orders[1]:
-        yield "order of edits and rules", *orders
+        before, after = _where_they_differ(*orders)
+        yield "order of edits and rules", before, after
+
+
+def _where_they_differ(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
+    """Two orders of the same names without those at both ends that have their places in both."""
+    differs = [number for number, names in enumerate(zip(old, new, strict=True)) if names[0] != names[1]]
+    return old[differs[0] : differs[-1] + 1], new[differs[0] : differs[-1] + 1]
 
 
 def _rules(recipe: Recipe, source: str) -> dict[str, Any]:
@@ -117,7 +124,7 @@ def _by_name(value: Any) -> Any:
 
 def _shares(content: Any) -> dict[tuple[str, str], float]:
     """The share of each group's own weight in those of its stage."""
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     for stage, mixture in (content.get("mixtures") or {}).items():
         weights = mixture.get("weights") or {}
         total = sum(weights.values()) + sum((mixture.get("include") or {}).values())

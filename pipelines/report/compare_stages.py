@@ -123,13 +123,16 @@ def code_differences(a: Stages, b: Stages) -> list[dict[str, Any]]:
 
 def _changes(a: Stages, b: Stages) -> Iterator[_Change]:
     """Every setting that differs; in what names an input, each part of it."""
-    now = (a.settings_now, b.settings_now)
+    now_a, now_b = a.settings_now or {}, b.settings_now or {}
     for label in a.order:
         before, after = a.record.stages[label], b.record.stages.get(label)
         if after is None or before.fingerprint == after.fingerprint:
             continue
-        of_today = [known.get(label) if known else None for known in now]
-        explained = None if None in of_today else {place for place, _, _ in differences(*of_today)}
+        explained = (
+            {place for place, _, _ in differences(now_a[label], now_b[label])}
+            if label in now_a and label in now_b
+            else None
+        )
         for place, old, new in differences(before.settings, after.settings):
             yield _Change(label, place, old, new, None if explained is None else place in explained)
 
