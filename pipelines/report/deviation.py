@@ -91,7 +91,7 @@ def _furthest_rows(stretches: Iterator[tuple[Groups, Rows]], shares: Shares) -> 
         owned = np.split(np.argsort(group, kind="stable"), ends[:-1])
         found = [
             _furthest(own, amount[own], before, share, totals)
-            for own, before, share in zip(owned, given, shares, strict=True)
+            for own, before, share in zip(owned, given.tolist(), shares.tolist(), strict=True)
         ]
         here, places = (np.array(each) for each in zip(*found, strict=True))
         chosen.add(first + int(places[here.argmax()]))

@@ -160,7 +160,8 @@ def _named(compared: Compared) -> Hashes:
 def _distinct(hashes: Hashes) -> Hashes:
     """Each once, ascending; in half the time of numpy's function."""
     ascending = np.sort(hashes)
-    return ascending[np.diff(ascending, prepend=np.uint64(0)) != 0]
+    distinct: Hashes = ascending[np.diff(ascending, prepend=np.uint64(0)) != 0]
+    return distinct
 
 
 def _numbers_of(named: Hashes, compared: Compared) -> Numbers:
