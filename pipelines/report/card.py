@@ -8,10 +8,12 @@ from typing import Any
 from pipelines.evaluation.tables import sheets
 from pipelines.report.card_metadata import front_matter
 from pipelines.report.markdown import render_markdown
-from pipelines.report.origins import origin_in_words
+from pipelines.report.origins import origin_in_words, own_sources
 
 TEMPLATE = "README.md.jinja"
 MASKING = "mask_pii"
+REASONS = 5
+"""For which documents of a source were dropped, that are named."""
 SHOWN = 12
 """Rows of a list that has more in `report.json`."""
 
@@ -22,7 +24,7 @@ def render_card(content: dict[str, Any]) -> str:
         TEMPLATE,
         content,
         origin={each["source"]: origin_in_words(each) for each in content["origins"]},
-        reasons=[_reasons(source) for source in content["sources"] if source["kept"] is not None],
+        reasons=[_reasons(source) for source in own_sources(content) if source["kept"] is not None],
         languages=kept_languages(content),
         masked=masked(content),
         known_limits=known_limits(content),
@@ -35,13 +37,18 @@ def render_card(content: dict[str, Any]) -> str:
 def _reasons(source: dict[str, Any]) -> dict[str, Any]:
     """Why documents of a source were dropped, the most first."""
     dropped = sorted(source["dropped"].items(), key=lambda row: (-row[1], row[0]))
-    return {"source": source["source"], "dropped": sum(source["dropped"].values()), "most": dropped[:5]}
+    return {
+        "source": source["source"],
+        "dropped": sum(source["dropped"].values()),
+        "most": dropped[:REASONS],
+        "others": sum(number for _, number in dropped[REASONS:]),
+    }
 
 
 def kept_languages(content: dict[str, Any]) -> list[tuple[str, int]]:
     """Documents kept by language, the most first."""
     kept: Counter[str] = Counter()
-    for source in content["sources"]:
+    for source in own_sources(content):
         kept.update({language: numbers["kept"] for language, numbers in source["languages"].items()})
     return [(language, number) for language, number in kept.most_common() if number]
 

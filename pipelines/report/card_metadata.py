@@ -11,7 +11,7 @@ import yaml
 from filters.language.language_codes import UNKNOWN as UNDETERMINED
 from mixers.printable import one_line
 from pipelines.recipe.recipe import HELD_OUT
-from pipelines.report.origins import DATASET
+from pipelines.report.origins import DATASET, own_sources
 from pipelines.sources.licences.spdx import UNKNOWN, listed_ids, operands
 
 LICENCES = frozenset(
@@ -51,7 +51,7 @@ def card_metadata(content: dict[str, Any]) -> dict[str, Any]:
     What is read with `load_dataset` is only named once the run is finished: then it lies where it is said.
     """
     shards = {} if content["unfinished"] else content["shards"]
-    languages = language_codes(content["sources"])
+    languages = language_codes(own_sources(content))
     rows = sum(each["rows"] for each in shards.values())
     synthetic = any(source["synthetic"] for source in content["sources"])
     found = {

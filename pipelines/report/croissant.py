@@ -17,7 +17,7 @@ from typing import Any
 from mixers.shard_index import INDEX_FILE, SEGMENTS_FILE
 from pipelines.report.card import known_limits, masked
 from pipelines.report.card_metadata import language_codes
-from pipelines.report.origins import origin_in_words
+from pipelines.report.origins import origin_in_words, own_sources
 from pipelines.sources.licences.spdx import UNKNOWN, listed_ids, operands
 
 CROISSANT, RAI = "http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"
@@ -97,7 +97,7 @@ def croissant(content: dict[str, Any]) -> dict[str, Any]:
         "datePublished": lineage.get("written"),
         "dateCreated": lineage.get("ended"),
         "license": _licences(content),
-        "inLanguage": language_codes(content["sources"]),
+        "inLanguage": language_codes(own_sources(content)),
         "keywords": ["language model", "pretraining", "tokenized text"],
         **_responsible(content),
         "distribution": [each for name, facts in shards.items() for each in _files(name, facts)],
@@ -152,7 +152,7 @@ def _responsible(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _preprocessing(content: dict[str, Any]) -> Iterator[str]:
-    for source in content["sources"]:
+    for source in own_sources(content):
         if source["kept"] is not None:
             dropped = sorted(source["dropped"].items(), key=lambda row: (-row[1], row[0]))
             reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped)

@@ -21,6 +21,7 @@ from pipelines.report.origins import (
     SYNTHETIC,
     WEB,
     origin_in_words,
+    own_sources,
 )
 
 TEMPLATE = "eu_training_summary.md.jinja"
@@ -50,6 +51,7 @@ def render_summary(content: dict[str, Any], domains: Domains | None = None) -> s
     return render_markdown(
         TEMPLATE,
         content,
+        own_sources=own_sources(content),
         trained_on=_trained_on(content),
         tokens=tokens,
         sizes=[(name, tokens > 0 and name == size_range(tokens)) for _, name in RANGES],

@@ -108,3 +108,9 @@ def origin_in_words(origin: dict[str, Any]) -> str:
     subset = f", subset {origin['subset']}" if origin["subset"] else ""
     commit = f", commit {origin['revision'][:12]}" if origin["revision"] else ""
     return f"{origin['dataset']}{subset}{commit}"
+
+
+def own_sources(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The funnels of a report's sources that have an origin: not of those that are only compared with."""
+    named = {each["source"] for each in content["origins"]}
+    return [source for source in content["sources"] if source["source"] in named]

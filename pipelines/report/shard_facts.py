@@ -14,7 +14,7 @@ from pipelines.report.finished import Finished
 from pipelines.stages.shards import DATASET, Shards
 
 MOST_HASHED = 1 << 28
-"""Bytes of a file that is hashed for a report: under a second. Others have a hash in `coupage.json`."""
+"""Bytes of a file that is hashed for a report: about a second. Others have a hash in `coupage.json`."""
 
 
 def shard_facts(graph: Graph, done: Finished) -> dict[str, dict[str, Any]]:

@@ -145,6 +145,15 @@ def test_an_unfinished_run_has_no_files_to_load(content):
     assert "unfinished" in render_card(found) and "unfinished" in render_summary(found)
 
 
+def test_what_is_only_compared_with_is_no_training_data(content):
+    languages = {"fr": {"documents": 10**6, "kept": 10**6}}
+    reference = content["sources"][0] | {"source": "reference", "languages": languages}
+    found = content | {"sources": [*content["sources"], reference]}
+    assert card_metadata(found) == card_metadata(content) and croissant(found) == croissant(content)
+    assert render_summary(found) == render_summary(content)
+    assert "| reference | only compared with |" in render_card(found)
+
+
 # ------------------------------------------------------------------ Croissant
 
 
