@@ -50,7 +50,9 @@ def _samples(each: Surveyed, numbers: pl.DataFrame, characters: int) -> Iterator
 
 def _example(row: dict[str, Any], characters: int) -> dict[str, Any]:
     shorter = excerpt(row, characters)
+    turns = shorter.pop("messages")
     return shorter | {
+        "turns": turns,
         "cut": row["cut"] or shorter["cut"],
         "signals": orjson.loads(row["signals"]),
         "language": row["language"],

@@ -45,12 +45,14 @@ def _source(each: Surveyed) -> dict[str, Any]:
         "kept": int(groups.filter(pl.col("reason").is_null())["documents"].sum()),
         "about": is_about(each.survey.select),
         "signals": [
-            _signal(name, rules, merged.filter(pl.col("signal") == name)) for name, rules in limits.items()
+            signal_report(name, rules, merged.filter(pl.col("signal") == name))
+            for name, rules in limits.items()
         ],
     }
 
 
-def _signal(name: str, rules: list[Limit], cells: pl.DataFrame) -> dict[str, Any]:
+def signal_report(name: str, rules: list[Limit], cells: pl.DataFrame) -> dict[str, Any]:
+    """How a signal lies, from the rows that histograms of it have."""
     thresholds = [number for rule in rules for number in (rule.min, rule.max) if number is not None]
     valued = cells.filter(pl.col("low").is_not_nan())
     missing = cells.filter(pl.col("low").is_nan())

@@ -63,12 +63,12 @@ class Grid:
         """
         cells = np.empty(len(values), np.int64)
         for start in range(0, len(values), AT_ONCE):
-            piece = values[start : start + AT_ONCE].astype(np.float64)
+            piece = values[start : start + AT_ONCE].astype(np.float64, copy=False)
             at = self.first[_keys(piece)]
             for _ in range(self.most):
                 at += self.compared[at] < piece
-            found = 2 * at + (self.compared[at] == piece)
-            cells[start : start + AT_ONCE] = np.where(np.isnan(piece), self.missing, found)
+            cells[start : start + AT_ONCE] = 2 * at + (self.compared[at] == piece)
+        cells[np.isnan(values)] = self.missing
         return cells
 
     @property

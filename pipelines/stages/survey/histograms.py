@@ -42,8 +42,7 @@ def _histograms(limits: dict[str, list[Limit]], table: pa.Table, otherwise: Othe
             2 * grid.cells(values) + otherwise.kept(signal), minlength=2 * (grid.missing + 1)
         ).reshape(-1, 2)
         cells = np.flatnonzero(numbers.any(axis=1))
-        there = values[~np.isnan(values)]
-        ends = [there.min(), there.max()] if len(there) else [np.nan, np.nan]
+        ends = [float(end.reduce(values, initial=np.nan, dtype=np.float64)) for end in (np.fmin, np.fmax)]
         yield pa.table(
             [
                 pa.array([signal] * len(cells), pa.string()).dictionary_encode(),

@@ -25,16 +25,14 @@ SAMPLE = pa.schema(
         ("doc_id", pa.string()),
         ("text", pa.string()),
         ("cut", pa.bool_()),
-        ("turns", MESSAGES),
+        ("messages", MESSAGES),
         ("signals", pa.string()),
         ("language", pa.string()),
         ("license", pa.string()),
         ("url", pa.string()),
     ]
 )
-"""`cut`: there is more text. `turns`: of a conversation, else null. `signals`: those that the reason is
-about, as JSON.
-"""
+"""`cut`: there is more text. `signals`: those that the reason is about, as JSON."""
 GROUPS = ("group", "reason")
 
 
@@ -80,7 +78,7 @@ def samples(path: Path, documents: pl.DataFrame, numbers: pa.Table, reasons: dic
 
 
 def excerpt(document: dict[str, Any], characters: int) -> dict[str, Any]:
-    """The beginning of a document: `doc_id`, `text`, `cut`, `turns`, `license`, `url`."""
+    """The beginning of a document: `doc_id`, `text`, `cut`, `messages`, `license`, `url`."""
     turns = document["messages"]
     shown = None if turns is None else list(_beginning(turns, characters))
     whole = len(document["text"]) <= characters and shown == turns
@@ -88,7 +86,7 @@ def excerpt(document: dict[str, Any], characters: int) -> dict[str, Any]:
         "doc_id": document["doc_id"],
         "text": document["text"][:characters],
         "cut": not whole,
-        "turns": shown,
+        "messages": shown,
         "license": document["license"],
         "url": document["url"],
     }

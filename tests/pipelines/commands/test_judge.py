@@ -56,7 +56,7 @@ def rerun(coupage, folder) -> set[str]:
 
 
 DROPPED = "dropped: contamination.exam"
-LATER = {"tokenizer", "tokenizer_fit", "tokenize", "mix", "shards"}
+LATER = {"survey", "tokenizer", "tokenizer_fit", "tokenize", "mix", "shards"}
 
 
 def test_a_judgement_is_applied_by_the_next_run_and_only_select_runs_again(coupage, folder):

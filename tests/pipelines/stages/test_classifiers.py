@@ -145,6 +145,7 @@ def test_another_cut_scores_nothing_again_and_reads_no_text(judged, coupage, tmp
     evaluation = {"draw", "held_out_passages", "training_passages", "apart"}
     assert {name.split("-")[0] for name in ran} == {
         "select",
+        "survey",
         "tokenizer",
         "tokenizer_fit",
         "tokenize",

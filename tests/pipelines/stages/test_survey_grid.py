@@ -1,10 +1,16 @@
-"""The grid of the survey puts each value where a search in the sorted numbers does."""
+"""The survey's grid puts each value where a search in sorted numbers does; what is shown of it is little."""
 
 import numpy as np
+import orjson
+import polars as pl
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.report.signals import signal_report
 from pipelines.stages.survey.grid import Grid
+from pipelines.stages.survey.histograms import histograms
+from pipelines.stages.survey.otherwise import Limit, Otherwise
 
 TWO_DIGITS = st.builds(
     lambda digits, exponent, sign: sign * float(f"{digits}e{exponent}"),
@@ -45,3 +51,23 @@ def test_the_grid_has_all_numbers_of_two_digits():
     marks = set(Grid.of([]).marks.tolist())
     assert {0.0, 0.01, 0.12, 0.013, 50.0, 1_000.0, 99_000.0, 1e-9, -0.5} <= marks
     assert 0.123 not in marks and 0.123 in Grid.of([0.123]).marks
+
+
+def test_a_signal_of_many_values_takes_little_room_and_its_figures_are_exact():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([np.exp(rng.normal(5, 2, 50_000)).round(), np.zeros(5_000), rng.random(20_000)])
+    keep = rng.random(len(values)) < 0.7
+    limits = {"words": [Limit("words.min", 50, None), Limit("words.max", None, 1234.5)]}
+    found = histograms(limits, pa.table({"words": values}), Otherwise(keep, ~keep, {}))
+    cells = pl.DataFrame(pl.from_arrow(found))
+    shown = signal_report("words", limits["words"], cells)
+    assert len(orjson.dumps(shown)) < 2_500 < len(cells) * 10
+    points, intervals = shown["points"], shown["intervals"]
+    assert sum(points["documents"]) + sum(intervals["documents"]) == len(values)
+    for value, documents, kept in zip(*points.values(), strict=True):
+        assert (documents, kept) == (np.sum(values == value), np.sum(keep & (values == value)))
+    for low, high, documents, kept in zip(*intervals.values(), strict=True):
+        inside = (values > low) & (values < high)
+        assert (documents, kept) == (inside.sum(), np.sum(keep & inside))
+    bounds = {*points["value"], *intervals["low"], *intervals["high"]}
+    assert {0, 49, 50, 51, 1234.5} <= bounds
