@@ -22,6 +22,7 @@ from pipelines.commands.open_run import Run, default_workdir
 from pipelines.commands.publish import check_places, publish
 from pipelines.commands.upload import check_target
 from pipelines.commands.upload import publish as publish_elsewhere
+from pipelines.commands.warned import print_warnings
 from pipelines.errors import UserError
 from pipelines.execution.events import Listener, Result
 from pipelines.execution.executors.registry import make_executor
@@ -121,10 +122,8 @@ def _print_losses(report: dict[str, Any], console: Console) -> None:
         console.print(line, soft_wrap=True)
     if report["contamination"]:
         console.print(report["contamination"]["in_words"], soft_wrap=True)
-    for each in report["warnings"]:
-        if each["kind"] != "unfinished":  # as it was asked to be
-            style = "red" if each["level"] == "fault" else "yellow"
-            console.print(f"warning: {each['in_words']}", style=style, soft_wrap=True)
+    # An unfinished run is as it was asked to be.
+    print_warnings((each for each in report["warnings"] if each["kind"] != "unfinished"), console)
 
 
 def _print_next(run: Run, console: Console) -> None:

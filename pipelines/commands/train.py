@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
 import yaml
 from pydantic import ValidationError
 from rich.console import Console
@@ -19,6 +20,7 @@ from pipelines.commands.event_lines import failure_as_event, print_event
 from pipelines.commands.open_run import open_run
 from pipelines.commands.published import SHARDS, TOKENIZER, find_published, shards_copy
 from pipelines.commands.training_events import Trained, logged
+from pipelines.commands.warned import print_warnings
 from pipelines.errors import UserError, WorkError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
@@ -136,6 +138,8 @@ def _train_run(
     elif asked is not None:
         print_scores(evaluate_stage(graph, trained, asked), console)
         _publish(graph, workdir)
+    warnings = orjson.loads((workdir / "report.json").read_bytes()).get("warnings", ())
+    print_warnings((each for each in warnings if each["section"] == "training"), console)
     untrained = [name for name in stages if not TrainedStage(workdir, name).is_trained]
     if untrained:
         console.print(

@@ -29,7 +29,7 @@ class Warned:
         return asdict(self)
 
 
-def first_names(names: Sequence[str], quoted: bool = False) -> str:
-    """The first of many names, and how many more there are; in backticks unless they are `quoted` already."""
-    shown = ", ".join(names[:NAMED] if quoted else [f"`{name}`" for name in names[:NAMED]])
+def first_names(names: Sequence[str]) -> str:
+    """The first of many names, and how many more there are."""
+    shown = ", ".join(f"`{name}`" for name in names[:NAMED])
     return shown + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")

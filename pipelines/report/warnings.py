@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pipelines.recipe.recipe import HELD_OUT
 from pipelines.report import training_warnings
 from pipelines.report.licences import licence_warnings
 from pipelines.report.warning import CAUTION, FAULT, Warned, first_names
@@ -17,11 +18,6 @@ Report = dict[str, Any]
 
 NEARLY_FREE = 4.0
 """Epochs up to which repeated text is worth nearly as much as new (Muennighoff et al. 2023, 2305.16264)."""
-FEWEST_DOCUMENTS = 20
-"""Held-out documents of a group: for fewer evaluation gives no interval."""
-FEWEST_TOKENS = 10_000
-"""Held-out tokens of a group: losses of single tokens spread by some 3 nats, so that even the mean of 10,000
-independent ones is known to 0.06 nats only (twice 3 / sqrt(10,000))."""
 MOSTLY_SYNTHETIC = 0.8
 """Of a group more synthetic text than this is worth a warning."""
 FEWEST_IDENTIFIED = 20
@@ -140,12 +136,13 @@ def _contamination(report: Report) -> Iterator[Warned]:
         answered = sum(split["found"]["answer"] for split in benchmark["splits"] if split["split"] == "test")
         if kept:
             leaked = actions["answer"] == "flag" and answered
-            words = f"{kept:,} documents with something of the benchmark `{name}` are left in the data"
+            are = "document is" if kept == 1 else "documents are"
+            words = f"{kept:,} {are} left in the data with something of the benchmark `{name}`"
             words += f", {answered:,} of its test items with their answer" if leaked else ""
             yield Warned(FAULT if leaked else CAUTION, "contamination", "leak_kept", words)
         if dropped or cut:
-            words = f"the benchmark `{name}` was found in the data: {dropped:,} documents were dropped for it"
-            words += f", spans cut out of {cut:,}" if cut else ""
+            words = f"the benchmark `{name}` was found in the data: documents dropped for it {dropped:,}"
+            words += f", with spans cut out {cut:,}" if cut else ""
             yield Warned(CAUTION, "contamination", "leak_removed", words)
     if found["not_compared"]:
         names = first_names(found["not_compared"])
@@ -170,29 +167,19 @@ def _repeated(report: Report) -> Iterator[Warned]:
 def _constrained(report: Report) -> Iterator[Warned]:
     """Limits that changed a mixture: groups that fell short, or are repeated beyond what was allowed."""
     for stage, ledger in report["mixtures"].items():
-        for sentence in ledger["constraints"]:
+        for sentence in ledger["constraints"] if stage != HELD_OUT else ():
             yield Warned(CAUTION, "mixture", "constrained", f"{stage}: {sentence}")
 
 
 def _held_out(report: Report) -> Iterator[Warned]:
-    """Too little held out to measure what training does."""
-    held_out = report["mixtures"].get("held_out")
-    if not (held_out and held_out["rows"]):
-        if held_out or (report["mixtures"] and not report["unfinished"]):
-            words = "nothing is held out: what training does to the model cannot be measured"
-            yield Warned(CAUTION, "evaluation", "nothing_held_out", words)
-        return
-    small = [
-        f"`{group['group']}` ({group['documents_used']:,} documents, {group['tokens']:,} tokens)"
-        for group in held_out["groups"]
-        if group["documents_used"] < FEWEST_DOCUMENTS or group["tokens"] < FEWEST_TOKENS
-    ]
-    if small:
-        words = (
-            f"little is held out of {first_names(small, quoted=True)}: under {FEWEST_DOCUMENTS} documents or "
-            f"{FEWEST_TOKENS:,} tokens scores tell little"
-        )
-        yield Warned(CAUTION, "evaluation", "little_held_out", words)
+    """Nothing held out, or too little of a group to measure what training does; the ledger says of which."""
+    held_out = report["mixtures"].get(HELD_OUT)
+    if held_out and held_out["rows"]:
+        for sentence in held_out["constraints"]:
+            yield Warned(CAUTION, "evaluation", "little_held_out", f"{HELD_OUT}: {sentence}")
+    elif held_out or (report["mixtures"] and not report["unfinished"]):
+        words = "nothing is held out: what training does to the model cannot be measured"
+        yield Warned(CAUTION, "evaluation", "nothing_held_out", words)
 
 
 def _synthetic(report: Report) -> Iterator[Warned]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,11 @@ from pipelines.report.card import render_card
 from pipelines.report.croissant import croissant
 from pipelines.report.domains import DOMAINS, crawled_sources, domains_csv, top_domains
 from pipelines.report.eu_summary import render_summary
+from pipelines.report.finished import Finished
+from pipelines.report.hosts import hosts_of
 from pipelines.report.page import render_page
 from pipelines.report.report import gather_report
+from pipelines.report.surveyed import surveyed
 
 
 def write_report(graph: Graph, workdir: Path) -> None:
@@ -26,7 +29,7 @@ def write_report(graph: Graph, workdir: Path) -> None:
     `REPORT_FILES` are its files; one that there is nothing to say in is removed.
     """
     content = gather_report(graph, workdir)
-    found = report_files(content)
+    found = report_files(content, _crawled_hosts(graph, workdir, content))
     for name in REPORT_FILES:
         if name in found:
             write_bytes(workdir / name, found[name])
@@ -34,9 +37,14 @@ def write_report(graph: Graph, workdir: Path) -> None:
             (workdir / name).unlink(missing_ok=True)
 
 
-def report_files(content: dict[str, Any]) -> dict[str, bytes]:
-    """The files of a report by name. Documents and their sources are hostile text: all is escaped."""
-    domains = top_domains(_listed_hosts(content))
+def report_files(content: dict[str, Any], crawled: Iterable[pl.DataFrame]) -> dict[str, bytes]:
+    """The files of a report by name. Documents and their sources are hostile text: all is escaped.
+
+    Args:
+        content: What `report.json` holds.
+        crawled: All hosts of each source that was crawled.
+    """
+    domains = top_domains(crawled)
     found = {
         "report.json": json_bytes(content),
         "report.html": render_page(content).encode(),
@@ -47,8 +55,8 @@ def report_files(content: dict[str, Any]) -> dict[str, bytes]:
     return found | ({DOMAINS: domains_csv(domains)} if domains else {})
 
 
-def _listed_hosts(content: dict[str, Any]) -> Iterator[pl.DataFrame]:
-    """The hosts of each source that was crawled; nothing where the report does not list all of one."""
-    crawled = [each for each in content.get("hosts") or () if each["source"] in crawled_sources(content)]
-    if all(each["hosts"] == len(each["top"]) for each in crawled):
-        yield from (pl.DataFrame(each["top"]) for each in crawled)
+def _crawled_hosts(graph: Graph, workdir: Path, content: dict[str, Any]) -> Iterator[pl.DataFrame]:
+    crawled = crawled_sources(content)
+    for each in surveyed(graph, Finished(workdir)):
+        if each.source in crawled:
+            yield hosts_of(each.survey, workdir, each.source)
