@@ -49,7 +49,13 @@ def bars(
     return Chart(
         kind="bars",
         label=label,
-        data={"categories": list(categories), "series": named, "unit": unit, "stacked": stacked, "shades": shades},
+        data={
+            "categories": list(categories),
+            "series": named,
+            "unit": unit,
+            "stacked": stacked,
+            "shades": shades,
+        },
         columns=[of, *(f"{name}, {unit}" for name in series)],
         rows=[[name, *values] for name, *values in zip(categories, *series.values(), strict=True)],
         height=70 + (thick + 12) * len(categories),

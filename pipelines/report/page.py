@@ -142,7 +142,9 @@ def script_data(value: Any) -> Markup:
 def ticked(text: str) -> Markup:
     """A sentence in which backticks stand around names."""
     pieces = plain_text(text).split("`")
-    named = (Markup("<code>{}</code>").format(each) if n % 2 else escape(each) for n, each in enumerate(pieces))
+    named = (
+        Markup("<code>{}</code>").format(each) if n % 2 else escape(each) for n, each in enumerate(pieces)
+    )
     return Markup("").join(named)
 
 
