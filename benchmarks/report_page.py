@@ -1,6 +1,7 @@
 """The size of a report's page, and how soon it can be used.
 
-python -m benchmarks.report_page [--sources N] [--documents N] [--signals N] [--content FILE] [--screenshots FOLDER]
+python -m benchmarks.report_page [--sources N] [--documents N] [--signals N] [--content FILE]
+    [--screenshots FOLDER]
 
 Without a `report.json` as FILE the report is of simulated sources. The page is opened in a headless Chromium:
 seconds until the script is through, of its renderer's processor too, and until another threshold is answered.
@@ -54,9 +55,8 @@ def measure(browser: Browser, address: str) -> None:
     interactive = page.evaluate("performance.getEntriesByName('interactive')[0].startTime") / 1000
     found = {each["name"]: each["value"] for each in metrics.send("Performance.getMetrics")["metrics"]}
     elements = page.evaluate("document.querySelectorAll('*').length")
-    print(
-        f"interactive after {interactive:.2f} s, {found['ProcessTime']:.2f} s of a processor; {elements:,} elements"
-    )
+    used = found["ProcessTime"]
+    print(f"interactive after {interactive:.2f} s, {used:.2f} s of a processor; {elements:,} elements")
     if page.locator(".thresholds").count():
         began = time.perf_counter()
         page.locator(".thresholds input[type=range]").first.press("ArrowRight")
@@ -79,7 +79,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sources", type=int, default=50)
-    parser.add_argument("--documents", type=int, default=20_000, help="in each source")
+    parser.add_argument("--documents", type=int, default=200_000, help="in each source")
     parser.add_argument("--signals", type=int, default=20, help="of each source")
     parser.add_argument("--content", type=Path, help="a report.json in place of simulated sources")
     parser.add_argument("--screenshots", type=Path, help="a folder for them")
