@@ -168,7 +168,7 @@ def licences_chart(licences: Sequence[Content], stage: str) -> Chart | None:
 
 
 def lengths_chart(lengths: Content, group: str) -> Chart:
-    """Documents of a group by their tokens; `bounds` are the bins' lower ends, and may end with the last end."""
+    """Documents of a group by tokens; `bounds` are the bins' lower ends, and may end with the last end."""
     bounds = lengths["bounds"]
     high = [*bounds[1:], *([2 * bounds[-1] or 1] if len(bounds) == len(lengths["documents"]) else [])]
     return histogram(
@@ -301,7 +301,7 @@ def benchmarks_chart(evaluation: Content, stage: str) -> Chart | None:
 
 
 def yield_chart(curve: Content) -> Chart | None:
-    """A score over synthetic tokens, and the fitted line; None for fewer than two numbers of tokens above 0."""
+    """A score over synthetic tokens, and the line; None for fewer than two numbers of tokens above 0."""
     places = [[point["synthetic_tokens"], point["score"]] for point in curve["points"]]
     places = [place for place in places if place[0] > 0]
     ends = sorted({tokens for tokens, _ in places})

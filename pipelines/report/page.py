@@ -68,6 +68,7 @@ ABSENT: dict[str, Any] = {
     "samples": (),
     "hosts": (),
     "warnings": (),
+    "source_tokens": {},
     "deviation": {},
     "domains_languages": {},
     "duplicates": None,

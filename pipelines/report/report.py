@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.evaluation.tables import models_of
@@ -62,6 +63,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "seed": recipe.seed,
         "unfinished": done.how_far(graph.stages()),
         "sources": [_source(graph, parts, select, done) for parts, select in graph.part_stages()],
+        "source_tokens": _source_tokens(graph, done),
         "edits": [edit for ingest in done.of(graph.ingests) for edit in edit_reports(ingest, workdir)],
         "boilerplate": [
             b
@@ -102,6 +104,12 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
     content["warnings"] = warnings_of(content)
     lineage["written"] = first_written(content, workdir / "report.json")
     return content
+
+
+def _source_tokens(graph: Graph, done: Finished) -> dict[str, int]:
+    """The tokens of each source's kept documents, as far as they are tokenized."""
+    stages = [stage for stage in graph.stages() if isinstance(stage, Tokenize)]
+    return {stage.scope: stage.manifest(done.workdir).counts.number("tokens") for stage in done.of(stages)}
 
 
 def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
@@ -167,11 +175,21 @@ def _kept(parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
     dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
     return {
         "text_bytes": hashed.number("text_bytes_read"),
+        "kept_bytes": _kept_bytes(parts, select, done.workdir),
         "dropped": dict(dropped),
         "kept": int(verdicts["keep"].sum()),
         "languages": _languages(verdicts),
         "held_out": int(verdicts["held_out"].sum()),
     }
+
+
+def _kept_bytes(parts: PartStage, select: Select, workdir: Path) -> int:
+    """UTF-8 bytes of the text of a source's kept documents."""
+    hashes, total = select.source(parts.scope).annotations.hashes, 0
+    for part in parts.part_names(workdir):
+        keep = select.verdict(workdir, parts.scope, part, ["keep"])["keep"]
+        total += pc.sum(pc.filter(hashes.table(workdir, part, ["bytes"])["bytes"], keep)).as_py() or 0
+    return total
 
 
 def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ def signals_on_page(signals: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, 
     """Of each source its signals, `as_json` or, where they are large, `deflated` (zlib, in base64).
 
     A signal's `places` are its points and intervals from the lowest to the highest, each
-    `[low, high, documents, otherwise_kept]`; of a point low is high.
+    `[low, high, documents, otherwise_kept]`; of a point low is high. What has no end in the report ends at
+    the smallest or largest value.
     """
     for source in signals:
         found = [_signal(each) for each in source["signals"]]
@@ -31,15 +32,15 @@ def signals_on_page(signals: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, 
 
 def _signal(signal: Mapping[str, Any]) -> dict[str, Any]:
     points, intervals = signal["points"], signal["intervals"]
+    low = [signal["smallest"] if end is None else end for end in intervals["low"]]
+    high = [signal["largest"] if end is None else end for end in intervals["high"]]
+    counts = (intervals["documents"], intervals["otherwise_kept"])
     places = [
         *zip(points["value"], points["value"], points["documents"], points["otherwise_kept"], strict=True),
-        *zip(*(intervals[name] for name in ("low", "high", "documents", "otherwise_kept")), strict=True),
+        *zip(low, high, *counts, strict=True),
     ]
     return {
-        "signal": signal["signal"],
-        "doc": signal["doc"],
-        "rules": signal["rules"],
-        "smallest": signal["smallest"],
-        "largest": signal["largest"],
+        **{name: signal[name] for name in ("signal", "doc", "rules", "smallest", "largest")},
         "places": sorted(places),
+        "missing": signal.get("missing", {"documents": 0, "otherwise_kept": 0}),
     }

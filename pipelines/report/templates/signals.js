@@ -15,13 +15,18 @@ async function signalsOf(source) {
   return source.signals;
 }
 
-/** How many documents a range keeps, from `least` to `most` of them where a limit is between two known values. */
-function keptWithin(places, min, max) {
-  let least = 0, most = 0;
-  for (const [low, high, , kept] of places) {
-    const isPoint = low === high;
-    const isInside = isPoint ? low >= min && low <= max : low >= min && high <= max;
-    const isOutside = isPoint ? !isInside : high <= min || low >= max;
+/**
+ * How many documents a range keeps, from `least` to `most` of them where a limit is between two known values.
+ * An interval holds the values strictly between its ends, the first and last also the smallest and largest of all;
+ * a document that has no value passes every limit.
+ */
+function keptWithin(signal, min, max) {
+  let least = signal.missing.otherwise_kept, most = least;
+  for (const [low, high, , kept] of signal.places) {
+    const isInside = low >= min && high <= max;
+    const isBelow = high < min || (high === min && low < high && high !== signal.largest);
+    const isAbove = low > max || (low === max && low < high && low !== signal.smallest);
+    const isOutside = isBelow || isAbove;
     if (isInside) least += kept;
     if (!isOutside) most += kept;
   }
@@ -71,7 +76,7 @@ function binned(signal, limits) {
 
 /** What the chosen limits would keep, in words. */
 function answer(source, signal, limits) {
-  const { least, most } = keptWithin(signal.places, limits.min ?? -Infinity, limits.max ?? Infinity);
+  const { least, most } = keptWithin(signal, limits.min ?? -Infinity, limits.max ?? Infinity);
   const number = least === most ? whole.format(least) : `${whole.format(least)} to ${whole.format(most)}`;
   return {
     number, least, most,

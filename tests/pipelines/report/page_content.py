@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from typing import Any
 
@@ -37,6 +36,7 @@ def page_content(sources: int = 3, documents: int = 2000, signals: int = 6, seed
         "seed": 7,
         "unfinished": None,
         "sources": rows,
+        "source_tokens": {row["source"]: 900 * row["kept"] for row in rows},
         "signals": [signal for _, signal in found],
         "samples": [sample for row in rows for sample in _samples(row)],
         "hosts": [_hosts(rows[0])],
@@ -105,7 +105,7 @@ def page_content(sources: int = 3, documents: int = 2000, signals: int = 6, seed
 def _source(name: str, group: str, documents: int, signals: int, random: Any) -> tuple[dict, dict]:
     """A source and its signals: every rule drops what is below its limit, and the first is the reason."""
     values = [_values(number, documents, random) for number in range(signals)]
-    limits = [float(_two_digits(np.quantile(each, 0.06))) for each in values]
+    limits = [round(float(np.quantile(each, 0.06)), 2) for each in values]
     passes = np.stack([each >= limit for each, limit in zip(values, limits, strict=True)])
     others = random.random(documents) > 0.08  # duplicates
     kept = passes.all(axis=0) & others
@@ -139,7 +139,6 @@ def _source(name: str, group: str, documents: int, signals: int, random: Any) ->
         "dropped": dropped,
         "kept": int(kept.sum()),
         "kept_bytes": 3900 * int(kept.sum()),
-        "tokens": 900 * int(kept.sum()),
         "held_out": 40,
         "left_out_by_template": {},
         "languages": {
@@ -151,57 +150,46 @@ def _source(name: str, group: str, documents: int, signals: int, random: Any) ->
 
 
 def _values(number: int, documents: int, random: Any) -> Any:
+    """Counts, shares or ratios, of three decimals."""
     if number % 3 == 0:
         return np.round(random.lognormal(5, 1.2, documents))
-    return random.beta(2 + number, 3, documents) if number % 3 == 1 else random.lognormal(0, 0.4, documents)
+    values = random.beta(2 + number, 3, documents) if number % 3 == 1 else random.lognormal(0, 0.4, documents)
+    return values.round(3)
 
 
-def _two_digits(value: float) -> float:
-    """The number of two significant digits at or below a value, exact in decimals."""
-    if value <= 0:
-        return 0.0
-    digits = 1 - math.floor(math.log10(value))
-    return math.floor(round(value * 10.0**digits, 9)) / 10.0**digits
+MARKS = 40
+"""Numbers between which a signal's documents are counted."""
 
 
 def _signal(number: int, values: Any, limit: float, otherwise: Any) -> dict[str, Any]:
-    points: dict[float, list[int]] = {}
-    intervals: dict[tuple[float, float], list[int]] = {}
-    grid = sorted(
-        {limit, *(_two_digits(value) for value in values), *(_above(_two_digits(v)) for v in values)}
-    )
-    for value, kept in zip(values.tolist(), otherwise.tolist(), strict=True):
-        place = bisect.bisect_left(grid, value)
-        if place < len(grid) and grid[place] == value:
-            counts = points.setdefault(value, [0, 0])
-        else:
-            counts = intervals.setdefault((grid[place - 1], grid[place]), [0, 0])
-        counts[0] += 1
-        counts[1] += kept
-    at, between = sorted(points), sorted(intervals)
+    """Marks at even places and at the limit; values have three decimals, so that some are marks."""
+    marks = np.union1d(np.quantile(values, np.linspace(0, 1, MARKS)).round(2), limit)
+    place = np.searchsorted(marks, values)  # marks[place - 1] < value <= marks[place]
+    is_point = marks[np.minimum(place, len(marks) - 1)] == values
+
+    def counts(chosen: Any) -> dict[str, Any]:
+        documents = np.bincount(place[chosen], minlength=len(marks) + 1)
+        kept = np.bincount(place[chosen & otherwise], minlength=len(marks) + 1)
+        at = np.flatnonzero(documents)
+        return {"at": at, "documents": documents[at].tolist(), "otherwise_kept": kept[at].tolist()}
+
+    points, intervals = counts(is_point), counts(~is_point)
+    ends = np.concatenate([[-np.inf], marks, [np.inf]])
+    low, high = ends[intervals["at"]], ends[intervals.pop("at") + 1]
     return {
         "signal": f"signal_{number}",
         "doc": f"Simulated. {HOSTILE[1]}",
         "rules": [{"rule": f"rules.signal_{number}.min", "min": limit, "max": None}],
-        "points": {
-            "value": at,
-            "documents": [points[v][0] for v in at],
-            "otherwise_kept": [points[v][1] for v in at],
-        },
-        "intervals": {
-            "low": [low for low, _ in between],
-            "high": [high for _, high in between],
-            "documents": [intervals[b][0] for b in between],
-            "otherwise_kept": [intervals[b][1] for b in between],
-        },
+        "points": {"value": marks[points.pop("at")].tolist(), **points},
+        "intervals": {"low": _finite(low), "high": _finite(high), **intervals},
+        "missing": {"documents": 0, "otherwise_kept": 0},
         "smallest": float(values.min()),
         "largest": float(values.max()),
     }
 
 
-def _above(value: float) -> float:
-    step = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 0.01
-    return float(f"{value + step:.2g}")
+def _finite(numbers: Any) -> list[float | None]:
+    return [float(number) if np.isfinite(number) else None for number in numbers]
 
 
 def _samples(source: dict[str, Any]) -> list[dict[str, Any]]:

@@ -195,7 +195,7 @@ def test_the_report_tells_how_well_each_classifier_does(judged):
     assert 0.6 < quality["validation"]["accuracy"] < 1  # a third of the web is like the books
     assert topic["model"]["hash"] and topic["model"]["file"] == "model.bin"
     html = (run / "report.html").read_text()
-    assert "<h2>Classifiers</h2>" in html and "<h3>topic" in html
+    assert '<section id="classifiers"' in html and "<h3>topic" in html
 
 
 def test_sidecars_are_what_the_model_says(judged):

@@ -150,7 +150,7 @@ def test_the_report_counts_languages_of_each_source(run):
     assert raw == {"de": {"documents": 3, "kept": 3}}
     fails = {(rule["rule"], rule["source"]): rule["documents"] for rule in report["rules"]}
     assert fails["language.not_kept", "web"] == 12
-    assert "<h2>Languages</h2>" in (run / "report.html").read_text()
+    assert '<section id="languages"' in (run / "report.html").read_text()
 
 
 def test_another_threshold_reads_no_text(run, coupage, folder, tmp_path):

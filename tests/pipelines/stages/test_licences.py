@@ -87,7 +87,7 @@ def test_licences_are_counted_by_documents_and_tokens(build):
     card = (build.folder / "README.md").read_text()
     assert f"| MIT | 6 | {rows['MIT']['tokens']['stage1']:,} |" in card
     page = (build.folder / "report.html").read_text()
-    assert "<h2>Licences</h2>" in page and "LicenseRef-our-own-terms" in page
+    assert '<section id="licences"' in page and "LicenseRef-our-own-terms" in page
     metadata = pl.read_parquet(build.folder / "stages/ingest-code-*/*.parquet").select("license", "metadata")
     kept = [json.loads(text) for text in metadata.filter(pl.col("license") == SPDX[5])["metadata"]]
     assert kept == [{"declared_license": "our own terms"}] * 6

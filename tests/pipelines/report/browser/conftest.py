@@ -32,7 +32,7 @@ def chromium() -> Iterator:
 
 @pytest.fixture(scope="session")
 def content() -> dict:
-    return page_content()
+    return page_content(signals=3)
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +69,14 @@ def visit(chromium, file) -> Iterator[Callable]:
 def see_all(page) -> None:
     """Open everything that folds, and scroll through the page so that all charts are drawn."""
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    for figure in page.query_selector_all("figure.chart"):
-        figure.scroll_into_view_if_needed()
+    page.evaluate(
+        """async () => {
+            for (const figure of document.querySelectorAll('figure.chart')) {
+                figure.scrollIntoView();
+                await new Promise(requestAnimationFrame);
+            }
+        }"""
+    )
     wait_until(page, "[...document.querySelectorAll('.plot')].every(each => each.querySelector('svg'))")
 
 
