@@ -153,14 +153,14 @@ class Progress:
             running = self._running[stage.folder_name]
             running.done += 1
             running.counts.update(receipt.counts)
-            self._left.advance(stage.folder_name, seconds, running.share)
+            self._left.advance(stage.folder_name, seconds, running.share, running.compiles)
             self._emit(TaskEnds(task=receipt.task, **self._state(running)))
 
     def end(self, stage: Stage, seconds: float) -> None:
         """A stage is finished, and has taken so many `seconds` of the run."""
         with self._lock:
             running = self._running.pop(stage.folder_name)
-            self._left.advance(stage.folder_name, seconds, 1.0)
+            self._left.advance(stage.folder_name, seconds, 1.0, running.compiles)
             self._finished.update(each.folder_name for each in _members(stage))
             self._emit(StageEnds(**self._state(running)))
 

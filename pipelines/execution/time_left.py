@@ -30,6 +30,8 @@ class _Work:
     looked: float = field(default_factory=time.monotonic)
     """When it was seen last, if it has begun."""
     is_begun: bool = False
+    compiled: bool = False
+    """Whether kernels were compiled in that time, which takes the same for any amount of text."""
 
 
 class TimeLeft:
@@ -53,10 +55,10 @@ class TimeLeft:
         whole = sum(known) if len(known) == len(expected) else None
         self._works[name] = _Work(kind, None if whole is None else whole * share, is_begun=True)
 
-    def advance(self, name: str, seconds: float, share: float) -> None:
+    def advance(self, name: str, seconds: float, share: float, compiled: bool = False) -> None:
         """A stage has taken so many seconds of the run for so much of its tasks."""
         work = self._works[name]
-        work.spent, work.share, work.looked = seconds, share, time.monotonic()
+        work.spent, work.share, work.looked, work.compiled = seconds, share, time.monotonic(), compiled
 
     def seconds(self) -> float | None:
         """What is left; None while there is too little to base it on."""
@@ -83,8 +85,9 @@ def _left(work: _Work, slowness: float) -> float | None:
 
 
 def _slowness(works: Iterable[_Work], kind: str) -> float:
-    """How much longer than expected work took: of this kind, else all."""
-    for seen in ([work for work in works if work.kind == kind], list(works)):
+    """How much longer than expected work took: of this kind, else all; what compiled is no measure."""
+    measures = [work for work in works if not work.compiled]
+    for seen in ([work for work in measures if work.kind == kind], measures):
         expected = sum(work.expected * work.share for work in seen if work.expected)
         if expected:
             return sum(work.spent for work in seen if work.expected and work.share) / expected

@@ -24,8 +24,8 @@ OTHER_MB_A_SECOND = 200.0
 """Of kinds that read little or no text: sidecars, verdicts, lengths, ids."""
 LOADING_SECONDS = 0.3
 """For each stage: its code, its worker, its manifest."""
-ASK_A_MODEL = {MadeDocuments.name, SemanticMatches.name}
-"""Kinds whose time is that of a server nobody has timed yet."""
+ASK_A_MODEL = (MadeDocuments, SemanticMatches)
+"""Their time is that of a server nobody has timed yet."""
 
 
 def text_of_sources(graph: Graph, workdir: Path, looked: Preflight) -> dict[str, int]:
@@ -58,7 +58,7 @@ def expected_seconds(stages: Iterable[Stage], workdir: Path, text: Mapping[str, 
         size = sum(text.get(label, 0) for label in firsts[stage.slug])
         if stage.name in took:
             expected[stage.folder_name] = size * took[stage.name]
-        elif stage.name not in ASK_A_MODEL:
+        elif not isinstance(stage, ASK_A_MODEL):
             rate = MB_A_SECOND.get(stage.name, OTHER_MB_A_SECOND) * workers
             expected[stage.folder_name] = LOADING_SECONDS + size / 1e6 / rate
     return expected

@@ -15,6 +15,7 @@ from tests.trainers.shards_folder import documents, pack, write_shards
 from trainers.checkpoint import checkpoints, only_training_in
 from trainers.config import SmallModel, StageTraining
 from trainers.errors import ResumeError
+from trainers.events import Evaluated, StepEnds, TrainingEvent
 from trainers.result import TrainingResult, read_result
 from trainers.train import train
 
@@ -111,6 +112,29 @@ def test_a_run_goes_on_with_another_batch_size(
     lines = steps(tmp_path / "run")
     assert lines[-1]["tokens"] == second.tokens
     assert second.steps == 5 + -(-(second.rows - 20) // 7)
+
+
+def test_listeners_are_told_each_step_and_evaluation(
+    shards: Path,
+    held_out: Path,
+    small: SmallModel,
+    stage: StageTraining,
+    tokenizer_folder: Path,
+    tmp_path: Path,
+) -> None:
+    heard: list[TrainingEvent] = []
+    short = stage.model_copy(update={"max_steps": 3})
+    result = train(
+        shards, short, small, tmp_path / "run", tokenizer_folder, held_out, listeners=[heard.append]
+    )
+    steps = [event for event in heard if isinstance(event, StepEnds)]
+    assert [event.step for event in steps] == [1, 2, 3] and steps[-1].left_seconds == 0
+    assert (steps[-1].tokens, steps[-1].loss) == (result.tokens, result.final_loss)
+    assert steps[-1].tokens_per_second > 0
+    scores = [event for event in heard if isinstance(event, Evaluated)]
+    assert [event.step for event in scores] == [each.step for each in result.evaluations]
+    assert scores[-1].loss == result.evaluations[-1].total.loss
+    assert scores[-1].groups.keys() == result.evaluations[-1].groups.keys()
 
 
 def test_an_existing_run_is_not_overwritten(

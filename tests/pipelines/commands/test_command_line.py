@@ -109,7 +109,7 @@ def test_train_both_stages_from_a_run(coupage, run_copy):
     said = coupage("train", run_copy, "--stage", "stage2", *short, "--json").stdout
     events = [json.loads(line) for line in said.splitlines()]
     assert [event["step"] for event in events if event["event"] == "step"] == [1, 2, 3]
-    assert [event["step"] for event in events if event["event"] == "evaluation"] == [0, 3]
+    assert {0, 3} <= {event["step"] for event in events if event["event"] == "evaluation"}
     assert events[-1]["event"] == "result" and events[-1]["steps"] == 3
     assert events[-1]["model"] == str(run_copy / "train" / "stage2")
     log = next((run_copy / "logs").glob("*-train-stage2.log")).read_text()
