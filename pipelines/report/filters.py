@@ -68,7 +68,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Between:
-    """The values of a column from `low` to `high`, both included, without nulls; None: no bound."""
+    """The values of a column from `low` to `high`, both included, neither null nor NaN; None: no bound."""
 
     column: str
     low: Any
@@ -97,7 +97,7 @@ class Between:
         if isinstance(values, pa.DictionaryArray):
             mask = pa.array(self._holds(values.dictionary)).take(values.indices)
         else:
-            mask = pa.repeat(True, len(values))
+            mask = pc.invert(pc.is_null(values, nan_is_null=True))
             kind = values.type if pa.types.is_floating(values.type) else None
             if self.low is not None:
                 mask = pc.and_(mask, pc.greater_equal(values, pa.scalar(self.low, kind)))

@@ -18,7 +18,7 @@ from tests.pipelines.corpus import document, write_corpus
 HOSTILE = [
     {"id": "a/b?c=\"d\"&e='%41'#+<i>", "text": "<script>alert(1)</script><img src=x onerror=alert(1)>"},
     {"id": "</title><script>alert(2)</script>", "text": "{{ 7 * 7 }} {% raw %} </div></body> &lt;b&gt;"},
-    {"id": "right\u202eleft", "text": "a\u202eb\u2066c\x1b[2Jd\x00e\u2028f"},
+    {"id": "right\u202eleft", "text": "a\u202eb\u2066c\x1b[2Jd\x07e"},
     {"id": "long", "text": "w" * 1_000_000},
     {"id": "../../etc/passwd", "text": "javascript:alert(3) \" onmouseover=alert(4) '"},
 ]
