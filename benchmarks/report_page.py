@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from pipelines.report.page import render_page
 from tests.pipelines.report.browser.conftest import QUIET, see_all
-from tests.pipelines.report.page_content import page_content
+
+from pipelines.report.page.page import render_page
+from tests.pipelines.report.page.page_content import page_content
 
 SIZES = {"laptop": 1280, "phone": 390}
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from mixers.files import write_bytes
 from pipelines.commands.console import PlainConsole
 from pipelines.plain import print_json
-from pipelines.report.compare import CHANGES, compare, read_facts
-from pipelines.report.compare_page import (
+from pipelines.report.comparison.compare import CHANGES, compare, read_facts
+from pipelines.report.comparison.page import (
     FIGURES,
     compare_page,
     moved_words,

@@ -30,9 +30,9 @@ from pipelines.report.lengths import languages, lengths
 from pipelines.report.licences import licence_report
 from pipelines.report.lineage import first_written, lineage_report
 from pipelines.report.losses import losses
-from pipelines.report.origins import origins
+from pipelines.report.publishing.origins import origins
+from pipelines.report.publishing.shard_facts import shard_facts
 from pipelines.report.samples import sample_reports
-from pipelines.report.shard_facts import shard_facts
 from pipelines.report.shards_now import shards_fingerprint
 from pipelines.report.signals import signal_reports
 from pipelines.report.synthesis import synthesis_report

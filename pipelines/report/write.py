@@ -12,13 +12,13 @@ from mixers.files import write_bytes
 from pipelines.execution.seal import REPORT_FILES
 from pipelines.graph.build import Graph
 from pipelines.plain import json_bytes
-from pipelines.report.card import render_card
-from pipelines.report.croissant import croissant
-from pipelines.report.domains import DOMAINS, crawled_sources, domains_csv, top_domains
-from pipelines.report.eu_summary import render_summary
 from pipelines.report.finished import Finished
 from pipelines.report.hosts import hosts_of
-from pipelines.report.page import render_page
+from pipelines.report.page.page import render_page
+from pipelines.report.publishing.card import render_card
+from pipelines.report.publishing.croissant import croissant
+from pipelines.report.publishing.domains import DOMAINS, crawled_sources, domains_csv, top_domains
+from pipelines.report.publishing.eu_summary import render_summary
 from pipelines.report.report import gather_report
 from pipelines.report.surveyed import surveyed
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from markdown_it import MarkdownIt
 
-from pipelines.report.page import SCRIPTS
+from pipelines.report.page.page import SCRIPTS
 from pipelines.report.synthesis import synthesis_lines
 from tests.pipelines.report.synthesis_run import HOSTILE, INPUT, MODEL, OUTPUT
 

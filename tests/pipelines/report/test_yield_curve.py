@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.execution.trained_stage import TrainedStage
-from pipelines.report.charts import yield_chart
 from pipelines.report.log_linear import fit, student_t
+from pipelines.report.page.charts import yield_chart
 from pipelines.report.yield_curve import BITS, Curve, Point
 
 TOKENS = st.lists(st.integers(1, 10**12), min_size=3, max_size=30, unique=True)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipelines.evaluation.compare import Compared, compare
 from pipelines.execution.trained_stage import TrainedStage
-from pipelines.report.compare_figures import Report, held_out_scores
+from pipelines.report.comparison.figures import Report, held_out_scores
 from trainers.scores import PIECES, SUMS
 
 ROLE = "model"

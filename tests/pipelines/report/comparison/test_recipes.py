@@ -1,7 +1,7 @@
 """What differs between two recipes, in the words of a person."""
 
 from pipelines.recipe.recipe import Recipe
-from pipelines.report.compare_recipes import recipe_differences
+from pipelines.report.comparison.recipes import recipe_differences
 
 FILES = {"reader": "files", "path": "a.jsonl"}
 BASE = {

@@ -20,10 +20,12 @@ FIGURES = {
 
 def compare_page(found: dict[str, Any]) -> str:
     """One page, which loads nothing and runs nothing, of what `compare` found."""
-    from jinja2 import Environment, PackageLoader
+    from jinja2 import ChoiceLoader, Environment, PackageLoader
 
     environment = Environment(
-        loader=PackageLoader("pipelines.report"),
+        loader=ChoiceLoader(
+            [PackageLoader("pipelines.report.comparison"), PackageLoader("pipelines.report.page")]
+        ),
         autoescape=True,
         finalize=plain_text,
         trim_blocks=True,

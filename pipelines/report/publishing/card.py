@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 from pipelines.evaluation.tables import sheets
-from pipelines.report.card_metadata import front_matter
-from pipelines.report.markdown import render_markdown
-from pipelines.report.origins import origin_in_words, own_sources
+from pipelines.report.publishing.card_metadata import front_matter
+from pipelines.report.publishing.markdown import render_markdown
+from pipelines.report.publishing.origins import origin_in_words, own_sources
 
 TEMPLATE = "README.md.jinja"
 MASKING = "mask_pii"

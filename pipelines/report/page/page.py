@@ -14,10 +14,10 @@ from markupsafe import Markup, escape
 
 from pipelines.evaluation.tables import sheets
 from pipelines.execution.counts import Counts
-from pipelines.report import charts, formats
 from pipelines.report.escape import plain_text
-from pipelines.report.glossary import GLOSSARY
-from pipelines.report.signals_on_page import signals_on_page
+from pipelines.report.page import charts, formats
+from pipelines.report.page.glossary import GLOSSARY
+from pipelines.report.page.signals_on_page import signals_on_page
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -110,7 +110,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(
-        loader=PackageLoader("pipelines.report"),
+        loader=PackageLoader("pipelines.report.page"),
         autoescape=True,
         finalize=plain_text,
         trim_blocks=True,
@@ -170,7 +170,7 @@ def _shown_characters(samples: Any) -> int:
 
 
 def _file(name: str) -> str:
-    return files("pipelines.report").joinpath(name).read_text(encoding="utf-8")
+    return files("pipelines.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(script: str) -> str:

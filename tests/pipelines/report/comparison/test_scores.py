@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.evaluation.compare import compare
 from pipelines.execution.trained_stage import TrainedStage
-from pipelines.report.compare_scores import score_differences
+from pipelines.report.comparison.scores import score_differences
 from trainers.scores import PIECES
 
 

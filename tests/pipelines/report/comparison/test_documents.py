@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mixers.files import hash_file
 from pipelines.execution.counts import Counts
 from pipelines.execution.manifest import FileRecord, InputRecord, Manifest, Receipt
-from pipelines.report.compare_documents import moved_documents, verdicts_of
+from pipelines.report.comparison.documents import moved_documents, verdicts_of
 
 STATES = ("kept", "held out", "near", "rule")
 DOCUMENTS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(STATES)), max_size=20)

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from mixers.printable import one_line
-from pipelines.report.origins import WEB
+from pipelines.report.publishing.origins import WEB
 
 DOMAINS = "eu_training_domains.csv"
 HEADER = ("domain", "bytes")

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from mixers.shard_index import INDEX_FILE, SEGMENTS_FILE
-from pipelines.report.card import known_limits, masked
-from pipelines.report.card_metadata import language_codes
-from pipelines.report.origins import origin_in_words, own_sources
+from pipelines.report.publishing.card import known_limits, masked
+from pipelines.report.publishing.card_metadata import language_codes
+from pipelines.report.publishing.origins import origin_in_words, own_sources
 from pipelines.sources.licences.spdx import UNKNOWN, listed_ids, operands
 
 CROISSANT, RAI = "http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"

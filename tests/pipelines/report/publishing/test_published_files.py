@@ -22,12 +22,12 @@ from pipelines.graph.build import build_graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.plain import json_bytes
 from pipelines.recipe.recipe import Recipe
-from pipelines.report.card import render_card
-from pipelines.report.card_metadata import card_metadata
-from pipelines.report.croissant import croissant
-from pipelines.report.domains import domains_csv, top_domains
-from pipelines.report.eu_summary import render_summary, size_range
-from pipelines.report.origins import origins
+from pipelines.report.publishing.card import render_card
+from pipelines.report.publishing.card_metadata import card_metadata
+from pipelines.report.publishing.croissant import croissant
+from pipelines.report.publishing.domains import domains_csv, top_domains
+from pipelines.report.publishing.eu_summary import render_summary, size_range
+from pipelines.report.publishing.origins import origins
 
 LINEAGE = {
     "written": "2026-01-02T03:04:05Z",

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from pipelines.report.page import SECTIONS
-from tests.pipelines.report.browser.conftest import see_all, wait_until
+from pipelines.report.page.page import SECTIONS
+from tests.pipelines.report.page.conftest import see_all, wait_until
 
 DRAWN = """each => [...each.querySelectorAll('svg path, svg polygon')].map(path => path.getBBox())
     .filter(box => box.width * box.height > 20).length"""

@@ -11,11 +11,11 @@ import orjson
 from pipelines.errors import UserError
 from pipelines.execution.manifest import Damaged, FileRecord, Manifest, checked_path, read_manifest
 from pipelines.execution.seal import RunRecord, no_run, read_attempt, read_run
-from pipelines.report.compare_documents import Verdicts, moved_documents, verdicts_of
-from pipelines.report.compare_figures import figure_differences, missing_sections
-from pipelines.report.compare_recipes import recipe_differences
-from pipelines.report.compare_scores import score_differences
-from pipelines.report.compare_stages import Stages, code_differences, input_differences, made_anew
+from pipelines.report.comparison.documents import Verdicts, moved_documents, verdicts_of
+from pipelines.report.comparison.figures import figure_differences, missing_sections
+from pipelines.report.comparison.recipes import recipe_differences
+from pipelines.report.comparison.scores import score_differences
+from pipelines.report.comparison.stages import Stages, code_differences, input_differences, made_anew
 
 REPORT = "report.json"
 PACKAGES = ("coupage", "python")

@@ -10,8 +10,8 @@ import pytest
 from filters.quality.signals import FAMILIES
 from pipelines.commands.open_run import open_run
 from pipelines.execution.seal import read_run, reseal_run
-from pipelines.report.compare import read_facts
-from pipelines.report.compare_stages import Stages, code_differences
+from pipelines.report.comparison.compare import read_facts
+from pipelines.report.comparison.stages import Stages, code_differences
 from tests.pipelines.corpus import write_recipe
 
 THRESHOLD = (

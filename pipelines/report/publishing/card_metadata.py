@@ -11,7 +11,7 @@ import yaml
 from filters.language.language_codes import UNKNOWN as UNDETERMINED
 from mixers.printable import one_line
 from pipelines.recipe.recipe import HELD_OUT
-from pipelines.report.origins import DATASET, own_sources
+from pipelines.report.publishing.origins import DATASET, own_sources
 from pipelines.sources.licences.spdx import UNKNOWN, listed_ids, operands
 
 LICENCES = frozenset(

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.report.chart import Chart, bars, heatmap, histogram, lines, points
 from pipelines.report.log_linear import LogLinear
+from pipelines.report.page.chart import Chart, bars, heatmap, histogram, lines, points
 
 Content = Mapping[str, Any]
 REASONS_DRAWN = 7

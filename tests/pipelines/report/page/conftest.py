@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipelines.report.page import render_page
-from tests.pipelines.report.page_content import page_content
+from pipelines.report.page.page import render_page
+from tests.pipelines.report.page.page_content import page_content
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = (

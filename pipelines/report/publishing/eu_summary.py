@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.report.card import kept_languages, known_limits, masked
-from pipelines.report.domains import DOMAINS, HEADER, SHOWN, Domains
-from pipelines.report.markdown import render_markdown
-from pipelines.report.origins import (
+from pipelines.report.publishing.card import kept_languages, known_limits, masked
+from pipelines.report.publishing.domains import DOMAINS, HEADER, SHOWN, Domains
+from pipelines.report.publishing.markdown import render_markdown
+from pipelines.report.publishing.origins import (
     DATASET,
     FILES,
     INSTALLED,

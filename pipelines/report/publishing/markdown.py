@@ -12,7 +12,7 @@ def render_markdown(template: str, *contents: dict[str, Any], **more: Any) -> st
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(
-        loader=PackageLoader("pipelines.report"),
+        loader=PackageLoader("pipelines.report.publishing"),
         autoescape=True,
         finalize=plain_markdown,
         trim_blocks=True,

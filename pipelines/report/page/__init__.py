@@ -1,0 +1,1 @@
+"""`report.html`: its sections, its charts and the terms that it explains."""
