@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipelines.report.page import render_page
-from tests.pipelines.report.browser.conftest import QUIET, see_all
+from tests.pipelines.report.browser import QUIET, see_all
 from tests.pipelines.report.page_content import page_content
 
 SIZES = {"laptop": 1280, "phone": 390}
@@ -79,7 +79,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sources", type=int, default=50)
-    parser.add_argument("--documents", type=int, default=200_000, help="in each source")
+    parser.add_argument("--documents", type=int, default=20_000, help="in each source")
     parser.add_argument("--signals", type=int, default=20, help="of each source")
     parser.add_argument("--content", type=Path, help="a report.json in place of simulated sources")
     parser.add_argument("--screenshots", type=Path, help="a folder for them")

@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines.report.browser import chromium, page_file, page_report, visit
 from tests.pipelines.report.synthesis_run import answer, write_recipe
 from tests.pipelines.sources.model_server import ModelServer
+
+__all__ = ["chromium", "page_file", "page_report", "visit"]
 
 
 @pytest.fixture(scope="session")
