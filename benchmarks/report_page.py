@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.pipelines.report.browser.conftest import QUIET, see_all
 
 from pipelines.report.page.page import render_page
+from tests.pipelines.report.page.conftest import QUIET, draw_all
 from tests.pipelines.report.page.page_content import page_content
 
 SIZES = {"laptop": 1280, "phone": 390}
@@ -41,8 +41,8 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=given.chromium, args=list(QUIET))
         measure(browser, path.as_uri())
         for name, page in views(browser, path.as_uri()) if given.screenshots else ():
-            see_all(page)
-            page.screenshot(path=given.screenshots / f"{name}.png", full_page=True)
+            draw_all(page)
+            page.screenshot(path=given.screenshots / f"{name}.png", full_page=True, timeout=120_000)
         browser.close()
 
 
@@ -79,7 +79,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sources", type=int, default=50)
-    parser.add_argument("--documents", type=int, default=200_000, help="in each source")
+    parser.add_argument("--documents", type=int, default=20_000, help="in each source")
     parser.add_argument("--signals", type=int, default=20, help="of each source")
     parser.add_argument("--content", type=Path, help="a report.json in place of simulated sources")
     parser.add_argument("--screenshots", type=Path, help="a folder for them")

@@ -1,4 +1,4 @@
-"""A headless Chromium, where there is one."""
+"""A headless Chromium, where there is one, and the page of a simulated report in it."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def chromium() -> Iterator:
 
 
 @pytest.fixture(scope="session")
-def content() -> dict:
+def page_report() -> dict:
     return page_content(signals=3)
 
 
 @pytest.fixture(scope="session")
-def file(content, tmp_path_factory) -> str:
+def page_file(page_report, tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_page(content))
+    path.write_text(render_page(page_report))
     return path.as_uri()
 
 
 @pytest.fixture
-def visit(chromium, file) -> Iterator[Callable]:
+def visit(chromium, page_file) -> Iterator[Callable]:
     """Opens the page; what is said on its console, thrown or asked for lies in `page.complaints`."""
     contexts = []
 
@@ -57,8 +57,8 @@ def visit(chromium, file) -> Iterator[Callable]:
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
-        page.on("request", lambda request: request.url == file or page.complaints.append(request.url))
-        page.goto(file)
+        page.on("request", lambda request: request.url == page_file or page.complaints.append(request.url))
+        page.goto(page_file)
         return page
 
     yield open_page
@@ -67,8 +67,14 @@ def visit(chromium, file) -> Iterator[Callable]:
 
 
 def see_all(page) -> None:
-    """Open everything that folds, and scroll through the page so that all charts are drawn."""
+    """Open everything that folds, and see all charts."""
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    draw_all(page)
+    wait_until(page, "[...document.querySelectorAll('.plot')].every(each => each.querySelector('svg'))")
+
+
+def draw_all(page) -> None:
+    """Scroll through the page, so that every chart is drawn that is not folded away."""
     page.evaluate(
         """async () => {
             for (const figure of document.querySelectorAll('figure.chart')) {
@@ -77,7 +83,6 @@ def see_all(page) -> None:
             }
         }"""
     )
-    wait_until(page, "[...document.querySelectorAll('.plot')].every(each => each.querySelector('svg'))")
 
 
 def wait_until(page, condition: str) -> None:

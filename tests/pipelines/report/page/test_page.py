@@ -103,9 +103,9 @@ def recomputed(signal: dict, least: float) -> int:
     )
 
 
-def test_another_threshold_keeps_what_the_report_counts(page, content):
+def test_another_threshold_keeps_what_the_report_counts(page, page_report):
     answer = page.locator(".answer")
-    for number, source in enumerate(content["signals"]):
+    for number, source in enumerate(page_report["signals"]):
         page.locator("select[name=source]").select_option(str(number))
         for signal in source["signals"]:
             page.locator("select[name=signal]").select_option(label=signal["signal"])
@@ -128,8 +128,8 @@ def test_another_threshold_keeps_what_the_report_counts(page, content):
                 )
 
 
-def test_between_two_counted_values_the_answer_is_a_range(page, content):
-    signal = content["signals"][0]["signals"][1]
+def test_between_two_counted_values_the_answer_is_a_range(page, page_report):
+    signal = page_report["signals"][0]["signals"][1]
     page.locator("select[name=signal]").select_option(label=signal["signal"])
     ends = [signal["intervals"][end] for end in ("low", "high", "otherwise_kept")]
     low, high, kept = max(zip(*ends, strict=True), key=lambda each: each[2])
@@ -207,20 +207,20 @@ def test_in_print_sections_are_open_and_charts_drawn(page):
     assert page.complaints == []
 
 
-def test_without_script_the_tables_are_there(visit, content):
+def test_without_script_the_tables_are_there(visit, page_report):
     page = visit(java_script_enabled=False)
-    ledger = content["mixtures"]["stage1"]
+    ledger = page_report["mixtures"]["stage1"]
     page.locator("#mixture details.behind summary").first.click()
     shown = page.locator("#mixture details.behind table").first.inner_text()
     assert f"{ledger['groups'][0]['quota']['built']:,}" in shown
     assert page.locator(".thresholds").is_hidden()
 
 
-def test_figures_are_those_of_the_report(page, content):
+def test_figures_are_those_of_the_report(page, page_report):
     data = json.loads(page.locator("#mixture figure.chart script").first.text_content())
-    groups = content["mixtures"]["stage1"]["groups"]
+    groups = page_report["mixtures"]["stage1"]["groups"]
     assert data["categories"] == [group["group"] for group in groups]
     assert data["series"][1]["values"] == [group["quota"]["built"] for group in groups]
     table = page.locator("#funnel table").last.inner_text()
-    for source in content["sources"]:
+    for source in page_report["sources"]:
         assert f"{source['kept']:,}" in table and f"{sum(source['dropped'].values()):,}" in table
