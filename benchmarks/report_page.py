@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipelines.report.page import render_page
-from tests.pipelines.report.browser import QUIET, see_all
+from tests.pipelines.report.browser import QUIET, draw_all
 from tests.pipelines.report.page_content import page_content
 
 SIZES = {"laptop": 1280, "phone": 390}
@@ -41,8 +41,8 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=given.chromium, args=list(QUIET))
         measure(browser, path.as_uri())
         for name, page in views(browser, path.as_uri()) if given.screenshots else ():
-            see_all(page)
-            page.screenshot(path=given.screenshots / f"{name}.png", full_page=True)
+            draw_all(page)
+            page.screenshot(path=given.screenshots / f"{name}.png", full_page=True, timeout=120_000)
         browser.close()
 
 

@@ -67,8 +67,14 @@ def visit(chromium, page_file) -> Iterator[Callable]:
 
 
 def see_all(page) -> None:
-    """Open everything that folds, and scroll through the page so that all charts are drawn."""
+    """Open everything that folds, and see all charts."""
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    draw_all(page)
+    wait_until(page, "[...document.querySelectorAll('.plot')].every(each => each.querySelector('svg'))")
+
+
+def draw_all(page) -> None:
+    """Scroll through the page, so that every chart is drawn that is not folded away."""
     page.evaluate(
         """async () => {
             for (const figure of document.querySelectorAll('figure.chart')) {
@@ -77,7 +83,6 @@ def see_all(page) -> None:
             }
         }"""
     )
-    wait_until(page, "[...document.querySelectorAll('.plot')].every(each => each.querySelector('svg'))")
 
 
 def wait_until(page, condition: str) -> None:
