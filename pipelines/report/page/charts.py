@@ -211,7 +211,8 @@ def confusion_chart(validation: Content, label: str) -> Chart:
 def tokenizer_chart(fit: Content, kind: str) -> Chart:
     """Bytes per token of each domain or language, before and after the vocabulary was changed."""
     after = {row["group"]: row["bytes_per_token"] for row in fit["after"][kind]}
-    before = {row["group"]: row["bytes_per_token"] for row in fit["before"][kind]} if fit.get("before") else {}
+    earlier_rows = (fit.get("before") or {}).get(kind, ())
+    before = {row["group"]: row["bytes_per_token"] for row in earlier_rows}
     earlier = {"before": [before.get(group) for group in after]} if before else {}
     return bars(
         f"Bytes per token by {kind[:-1]}",
