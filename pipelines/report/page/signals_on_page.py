@@ -18,7 +18,7 @@ def signals_on_page(signals: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, 
 
     A signal's `places` are its points and intervals from the lowest to the highest, each
     `[low, high, documents, otherwise_kept]`; of a point low is high. What has no end in the report ends at
-    the smallest or largest value.
+    the smallest or largest value, which is then `within_intervals`.
     """
     for source in signals:
         found = [_signal(each) for each in source["signals"]]
@@ -34,13 +34,15 @@ def _signal(signal: Mapping[str, Any]) -> dict[str, Any]:
     points, intervals = signal["points"], signal["intervals"]
     low = [signal["smallest"] if end is None else end for end in intervals["low"]]
     high = [signal["largest"] if end is None else end for end in intervals["high"]]
-    counts = (intervals["documents"], intervals["otherwise_kept"])
+    at = points["value"]
     places = [
-        *zip(points["value"], points["value"], points["documents"], points["otherwise_kept"], strict=True),
-        *zip(low, high, *counts, strict=True),
+        *zip(at, at, points["documents"], points["otherwise_kept"], strict=True),
+        *zip(low, high, intervals["documents"], intervals["otherwise_kept"], strict=True),
     ]
+    ends = {"smallest": None in intervals["low"], "largest": None in intervals["high"]}
     return {
         **{name: signal[name] for name in ("signal", "doc", "rules", "smallest", "largest")},
         "places": sorted(places),
+        "within_intervals": ends,
         "missing": signal.get("missing", {"documents": 0, "otherwise_kept": 0}),
     }

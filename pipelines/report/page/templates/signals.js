@@ -21,11 +21,12 @@ async function signalsOf(source) {
  * a document that has no value passes every limit.
  */
 function keptWithin(signal, min, max) {
+  const within = signal.within_intervals;
   let least = signal.missing.otherwise_kept, most = least;
   for (const [low, high, , kept] of signal.places) {
     const isInside = low >= min && high <= max;
-    const isBelow = high < min || (high === min && low < high && high !== signal.largest);
-    const isAbove = low > max || (low === max && low < high && low !== signal.smallest);
+    const isBelow = high < min || (high === min && low < high && !(within.largest && high === signal.largest));
+    const isAbove = low > max || (low === max && low < high && !(within.smallest && low === signal.smallest));
     const isOutside = isBelow || isAbove;
     if (isInside) least += kept;
     if (!isOutside) most += kept;

@@ -69,7 +69,7 @@ def test_documents_and_names_are_inert(page):
         plot = page.locator(f"#{section} figure.chart .plot").last
         plot.scroll_into_view_if_needed()
         box = plot.bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 48)
+        page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 48)
         wait_until(
             page,
             f"[...document.querySelectorAll('#{section} .tip')].some(e => e.textContent.includes('<img'))",
