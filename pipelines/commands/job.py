@@ -59,19 +59,20 @@ def run_job(job: Job, output: Path, workers: int | None, console: Console) -> di
     make_folder(output)
     if (done := _summary(output, job)) is not None:
         return done
-    with only_run_in(output / WORK), Progress(LogFile(), shown_on(console)) as progress:
-        with WorkerPool(workers or os.cpu_count() or 1) as pool:
-            seconds = expected_seconds(job.stages, output / WORK, _sizes(job.stages))
-            run_stages(job.stages, output / WORK, pool, progress, seconds=seconds)
-        _remove(output, job.results)
-        summary = {
-            "command": job.command,
-            "settings": job.settings,
-            "fingerprint": job.fingerprint,
-            **job.publish(output / WORK, output),
-        }
-        write_bytes(output / SUMMARY, orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
-        shutil.rmtree(output / WORK)
+    with only_run_in(output / WORK):
+        with Progress(LogFile(), shown_on(console)) as progress:
+            with WorkerPool(workers or os.cpu_count() or 1) as pool:
+                seconds = expected_seconds(job.stages, output / WORK, _sizes(job.stages))
+                run_stages(job.stages, output / WORK, pool, progress, seconds=seconds)
+            _remove(output, job.results)
+            summary = {
+                "command": job.command,
+                "settings": job.settings,
+                "fingerprint": job.fingerprint,
+                **job.publish(output / WORK, output),
+            }
+            write_bytes(output / SUMMARY, orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+        shutil.rmtree(output / WORK)  # the log lies in it
     return summary
 
 
