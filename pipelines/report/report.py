@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.evaluation.tables import models_of
@@ -52,6 +51,18 @@ from pipelines.stages.set_aside import ReadingStage, quarantined
 from pipelines.stages.tokenize import LEFT_OUT, Tokenize
 
 QUARANTINE_SHOWN = 200
+VERDICT = ("keep", "held_out", "reason", "language")
+_GROUPED = pl.DataFrame(
+    schema={
+        "keep": pl.Boolean,
+        "held_out": pl.Boolean,
+        "reason": pl.String,
+        "language": pl.String,
+        "len": pl.UInt32,
+        "bytes": pl.Int64,
+    }
+)
+"""Documents with the same verdict and language: how many, and the bytes of their texts."""
 
 
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
@@ -168,28 +179,27 @@ def _kept(parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
     """What was dropped of a source's documents, and why; what was kept, and held out."""
     if select not in done:
         return {"dropped": {}, "kept": None, "languages": {}, "held_out": None}
-    verdicts = pl.concat(
-        [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(done.workdir, parts.scope)] or [_EMPTY]
-    )
-    hashed = select.source(parts.scope).annotations.hashes.manifest(done.workdir).counts
-    dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
+    hashes = select.source(parts.scope).annotations.hashes
+    groups = [_GROUPED.clear()]
+    for part in parts.part_names(done.workdir):
+        verdicts = _frame(select.verdict(done.workdir, parts.scope, part, [*VERDICT]))
+        sizes = _frame(hashes.table(done.workdir, part, ["bytes"]))
+        groups.append(verdicts.with_columns(sizes).group_by(*VERDICT).agg(pl.len(), pl.sum("bytes")))
+    found = pl.concat(groups, how="vertical_relaxed")
+    kept = found.filter("keep")
+    dropped = found.filter(~pl.col("keep")).group_by("reason").agg(pl.sum("len"))
     return {
-        "text_bytes": hashed.number("text_bytes_read"),
-        "kept_bytes": _kept_bytes(parts, select, done.workdir),
-        "dropped": dict(dropped),
-        "kept": int(verdicts["keep"].sum()),
-        "languages": _languages(verdicts),
-        "held_out": int(verdicts["held_out"].sum()),
+        "text_bytes": hashes.manifest(done.workdir).counts.number("text_bytes_read"),
+        "kept_bytes": int(kept["bytes"].sum()),
+        "dropped": dict(dropped.sort("len", "reason", descending=[True, False]).rows()),
+        "kept": int(kept["len"].sum()),
+        "languages": _languages(found),
+        "held_out": int(found.filter("held_out")["len"].sum()),
     }
 
 
-def _kept_bytes(parts: PartStage, select: Select, workdir: Path) -> int:
-    """UTF-8 bytes of the text of a source's kept documents."""
-    hashes, total = select.source(parts.scope).annotations.hashes, 0
-    for part in parts.part_names(workdir):
-        keep = select.verdict(workdir, parts.scope, part, ["keep"])["keep"]
-        total += pc.sum(pc.filter(hashes.table(workdir, part, ["bytes"])["bytes"], keep)).as_py() or 0
-    return total
+def _frame(table: pa.Table) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(table))
 
 
 def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
@@ -197,16 +207,11 @@ def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
     return losses(ingest, workdir) | {"passed_over": found}
 
 
-def _languages(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
+def _languages(groups: pl.DataFrame) -> dict[str, dict[str, int]]:
     """Documents, and documents kept, by language, the most frequent first."""
-    counts = verdicts.group_by("language").agg(pl.len(), pl.sum("keep"))
+    counts = groups.group_by("language").agg(pl.sum("len"), pl.col("len").filter("keep").sum().alias("kept"))
     counts = counts.sort("len", "language", descending=[True, False])
     return {language: {"documents": n, "kept": kept} for language, n, kept in counts.rows()}
-
-
-_EMPTY = pl.DataFrame(
-    schema={"keep": pl.Boolean, "held_out": pl.Boolean, "reason": pl.String, "language": pl.String}
-)
 
 
 def failed_rules(counts: Counts) -> list[dict[str, Any]]:
