@@ -68,13 +68,17 @@ _GROUPED = pl.DataFrame(
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
     """The report of a run, JSON-able: of one that is not finished what there is."""
     recipe, done = graph.recipe, Finished(workdir)
+    tokenized = {stage.scope: stage for stage in done.of(graph.stages()) if isinstance(stage, Tokenize)}
     content = {
         "name": recipe.name,
         "description": recipe.description,
         "seed": recipe.seed,
         "unfinished": done.how_far(graph.stages()),
-        "sources": [_source(graph, parts, select, done) for parts, select in graph.part_stages()],
-        "source_tokens": _source_tokens(graph, done),
+        "sources": [
+            _source(graph, parts, select, tokenized.get(parts.scope), done)
+            for parts, select in graph.part_stages()
+        ],
+        "source_tokens": {name: _tokens(stage, done) for name, stage in tokenized.items()},
         "edits": [edit for ingest in done.of(graph.ingests) for edit in edit_reports(ingest, workdir)],
         "boilerplate": [
             b
@@ -117,10 +121,9 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
     return content
 
 
-def _source_tokens(graph: Graph, done: Finished) -> dict[str, int]:
-    """The tokens of each source's kept documents, as far as they are tokenized."""
-    stages = [stage for stage in graph.stages() if isinstance(stage, Tokenize)]
-    return {stage.scope: stage.manifest(done.workdir).counts.number("tokens") for stage in done.of(stages)}
+def _tokens(tokenized: Tokenize, done: Finished) -> int:
+    """The tokens of a source's kept documents."""
+    return tokenized.manifest(done.workdir).counts.number("tokens")
 
 
 def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
@@ -135,7 +138,9 @@ def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
     }
 
 
-def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
+def _source(
+    graph: Graph, parts: PartStage, select: Select, tokenized: Tokenize | None, done: Finished
+) -> dict[str, Any]:
     """The funnel of one source, from records read to documents kept; null where it has not come so far."""
     config = graph.recipe.sources.get(parts.scope)
     return {
@@ -146,15 +151,14 @@ def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> d
         **_records(parts, done),
         **_kept(parts, select, done),
         "language": language_identified(parts, select, config.language if config else None, done),
-        "left_out_by_template": _left_out(graph, parts, done),
+        "left_out_by_template": _left_out(tokenized, done) if tokenized else {},
     }
 
 
-def _left_out(graph: Graph, parts: PartStage, done: Finished) -> dict[str, int]:
+def _left_out(tokenized: Tokenize, done: Finished) -> dict[str, int]:
     """How many conversations have a field that the chat template does not use, by field."""
-    stages = [stage for stage in graph.stages() if isinstance(stage, Tokenize) and stage.parts is parts]
-    facts = [fact for stage in done.of(stages) for fact in stage.manifest(done.workdir).counts.facts.items()]
-    return {count.reason: number for count, number in facts if count.what == LEFT_OUT}
+    facts = tokenized.manifest(done.workdir).counts.facts
+    return {count.reason: number for count, number in facts.items() if count.what == LEFT_OUT}
 
 
 def _records(parts: PartStage, done: Finished) -> dict[str, Any]:
