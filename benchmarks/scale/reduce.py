@@ -27,7 +27,7 @@ def run(stage: Stage, workdir: Path, limit: int) -> None:
     if limit:
         resource.setrlimit(resource.RLIMIT_DATA, (limit << 20, limit << 20))
     peak = [0]
-    threading.Thread(target=_watch, args=(peak,), daemon=True).start()
+    threading.Thread(target=watch, args=(peak,), daemon=True).start()
     started, receipts = time.monotonic(), []
     for number, task in enumerate(stage.tasks(workdir)):
         output = TaskOutput(stage.folder(workdir), number)
@@ -42,18 +42,19 @@ def run(stage: Stage, workdir: Path, limit: int) -> None:
     print(
         f"{stage.name:12} {seconds:8.1f} s ({seconds - tasks:.1f} s of it to finish), "
         f"{time.process_time():.1f} s of CPU; peak MB: "
-        f"anonymous {max(peak[0], _status('RssAnon')) >> 10:,}, resident {_status('VmHWM') >> 10:,}",
+        f"anonymous {max(peak[0], status('RssAnon')) >> 10:,}, resident {status('VmHWM') >> 10:,}",
         flush=True,
     )
 
 
-def _watch(peak: list[int]) -> None:
+def watch(peak: list[int]) -> None:
+    """Keep the largest number of KiB that this process has allocated."""
     while True:
-        peak[0] = max(peak[0], _status("RssAnon"))
+        peak[0] = max(peak[0], status("RssAnon"))
         time.sleep(0.02)
 
 
-def _status(name: str) -> int:
+def status(name: str) -> int:
     """A line of /proc/self/status, in KiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

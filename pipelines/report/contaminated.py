@@ -98,13 +98,11 @@ class Compared:
             for part, matches in self.parts.verdicts.tables(workdir)
         ]
         ids = pl.concat([_NONE.select("doc_id"), *(table.select("doc_id") for table in tables)]).unique()
-        verdicts = pl.concat(
-            [
-                _NONE.select(VERDICT),
-                *(self._verdicts(workdir, part) for part in self.parts.part_names(workdir)),
-            ]
+        judged = (self._verdicts(workdir, part) for part in self.parts.part_names(workdir))
+        named = (verdicts.join(ids, on="doc_id", how="semi") for verdicts in judged)
+        of_ids = pl.concat([_NONE.select(VERDICT), *named]).unique(
+            "doc_id", keep="first", maintain_order=True
         )
-        of_ids = verdicts.join(ids, on="doc_id", how="semi").unique("doc_id", keep="first")
         for table in tables:
             yield table.join(of_ids, on="doc_id", how="left", maintain_order="left")
 

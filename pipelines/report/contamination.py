@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,14 @@ def _source(compared: Compared, matches: pl.DataFrame, workdir: Path) -> dict[st
     return {
         "source": compared.source,
         "documents": sum(before.part_rows(workdir)),
-        "dropped": sum(dropped.values()),
+        "dropped": dropped.total(),
         "spans_cut": sum(number for _, number in cut.rows("spans_cut")) if cut else 0,
         "emptied": cut.dropped("documents").total() if cut else 0,
         **_documents(matches),
         "benchmarks": [
             {
                 "benchmark": name,
-                "dropped": dropped.get(f"{REASON}.{name}", 0),
+                "dropped": dropped[f"{REASON}.{name}"],
                 "spans_cut": cut.number("spans_cut", scope=name) if cut else 0,
                 **_documents(matches.filter(pl.col("benchmark") == name)),
             }
@@ -123,18 +124,15 @@ def _source(compared: Compared, matches: pl.DataFrame, workdir: Path) -> dict[st
     }
 
 
-def _dropped(compared: Compared, workdir: Path) -> dict[str, int]:
+def _dropped(compared: Compared, workdir: Path) -> Counter[str]:
     """How many documents select dropped for a match, by reason."""
-    of_all = pl.concat(
-        [
-            pl.DataFrame(schema={"reason": pl.String}),
-            *(
-                pl.DataFrame(pl.from_arrow(table.select(["reason"])))
-                for _, table in compared.select.verdicts(workdir, compared.source)
-            ),
-        ]
-    )
-    return dict(of_all.filter(pl.col("reason").str.starts_with(f"{REASON}."))["reason"].value_counts().rows())
+    dropped: Counter[str] = Counter()
+    for part in compared.parts.part_names(workdir):
+        verdicts = compared.select.verdict(workdir, compared.source, part, ["reason"])
+        reasons = pl.Series(verdicts.column("reason"))
+        of_matches = reasons.filter(reasons.str.starts_with(f"{REASON}."))
+        dropped.update(dict(of_matches.value_counts().rows()))
+    return dropped
 
 
 def _documents(matches: pl.DataFrame) -> dict[str, int]:

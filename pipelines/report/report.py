@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.evaluation.tables import models_of
@@ -52,18 +51,34 @@ from pipelines.stages.set_aside import ReadingStage, quarantined
 from pipelines.stages.tokenize import LEFT_OUT, Tokenize
 
 QUARANTINE_SHOWN = 200
+VERDICT = ("keep", "held_out", "reason", "language")
+_GROUPED = pl.DataFrame(
+    schema={
+        "keep": pl.Boolean,
+        "held_out": pl.Boolean,
+        "reason": pl.String,
+        "language": pl.String,
+        "len": pl.UInt32,
+        "bytes": pl.Int64,
+    }
+)
+"""Documents with the same verdict and language: how many, and the bytes of their texts."""
 
 
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
     """The report of a run, JSON-able: of one that is not finished what there is."""
     recipe, done = graph.recipe, Finished(workdir)
+    tokenized = {stage.scope: stage for stage in done.of(graph.stages()) if isinstance(stage, Tokenize)}
     content = {
         "name": recipe.name,
         "description": recipe.description,
         "seed": recipe.seed,
         "unfinished": done.how_far(graph.stages()),
-        "sources": [_source(graph, parts, select, done) for parts, select in graph.part_stages()],
-        "source_tokens": _source_tokens(graph, done),
+        "sources": [
+            _source(graph, parts, select, tokenized.get(parts.scope), done)
+            for parts, select in graph.part_stages()
+        ],
+        "source_tokens": {name: _tokens(stage, done) for name, stage in tokenized.items()},
         "edits": [edit for ingest in done.of(graph.ingests) for edit in edit_reports(ingest, workdir)],
         "boilerplate": [
             b
@@ -106,10 +121,9 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
     return content
 
 
-def _source_tokens(graph: Graph, done: Finished) -> dict[str, int]:
-    """The tokens of each source's kept documents, as far as they are tokenized."""
-    stages = [stage for stage in graph.stages() if isinstance(stage, Tokenize)]
-    return {stage.scope: stage.manifest(done.workdir).counts.number("tokens") for stage in done.of(stages)}
+def _tokens(tokenized: Tokenize, done: Finished) -> int:
+    """The tokens of a source's kept documents."""
+    return tokenized.manifest(done.workdir).counts.number("tokens")
 
 
 def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
@@ -124,7 +138,9 @@ def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
     }
 
 
-def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
+def _source(
+    graph: Graph, parts: PartStage, select: Select, tokenized: Tokenize | None, done: Finished
+) -> dict[str, Any]:
     """The funnel of one source, from records read to documents kept; null where it has not come so far."""
     config = graph.recipe.sources.get(parts.scope)
     return {
@@ -135,15 +151,14 @@ def _source(graph: Graph, parts: PartStage, select: Select, done: Finished) -> d
         **_records(parts, done),
         **_kept(parts, select, done),
         "language": language_identified(parts, select, config.language if config else None, done),
-        "left_out_by_template": _left_out(graph, parts, done),
+        "left_out_by_template": _left_out(tokenized, done) if tokenized else {},
     }
 
 
-def _left_out(graph: Graph, parts: PartStage, done: Finished) -> dict[str, int]:
+def _left_out(tokenized: Tokenize, done: Finished) -> dict[str, int]:
     """How many conversations have a field that the chat template does not use, by field."""
-    stages = [stage for stage in graph.stages() if isinstance(stage, Tokenize) and stage.parts is parts]
-    facts = [fact for stage in done.of(stages) for fact in stage.manifest(done.workdir).counts.facts.items()]
-    return {count.reason: number for count, number in facts if count.what == LEFT_OUT}
+    facts = tokenized.manifest(done.workdir).counts.facts
+    return {count.reason: number for count, number in facts.items() if count.what == LEFT_OUT}
 
 
 def _records(parts: PartStage, done: Finished) -> dict[str, Any]:
@@ -168,28 +183,27 @@ def _kept(parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
     """What was dropped of a source's documents, and why; what was kept, and held out."""
     if select not in done:
         return {"dropped": {}, "kept": None, "languages": {}, "held_out": None}
-    verdicts = pl.concat(
-        [pl.DataFrame(pl.from_arrow(t)) for _, t in select.verdicts(done.workdir, parts.scope)] or [_EMPTY]
-    )
-    hashed = select.source(parts.scope).annotations.hashes.manifest(done.workdir).counts
-    dropped = verdicts.filter(~pl.col("keep"))["reason"].value_counts(sort=True).rows()
+    hashes = select.source(parts.scope).annotations.hashes
+    groups = [_GROUPED.clear()]
+    for part in parts.part_names(done.workdir):
+        verdicts = _frame(select.verdict(done.workdir, parts.scope, part, [*VERDICT]))
+        sizes = _frame(hashes.table(done.workdir, part, ["bytes"]))
+        groups.append(verdicts.with_columns(sizes).group_by(*VERDICT).agg(pl.len(), pl.sum("bytes")))
+    found = pl.concat(groups, how="vertical_relaxed")
+    kept = found.filter("keep")
+    dropped = found.filter(~pl.col("keep")).group_by("reason").agg(pl.sum("len"))
     return {
-        "text_bytes": hashed.number("text_bytes_read"),
-        "kept_bytes": _kept_bytes(parts, select, done.workdir),
-        "dropped": dict(dropped),
-        "kept": int(verdicts["keep"].sum()),
-        "languages": _languages(verdicts),
-        "held_out": int(verdicts["held_out"].sum()),
+        "text_bytes": hashes.manifest(done.workdir).counts.number("text_bytes_read"),
+        "kept_bytes": int(kept["bytes"].sum()),
+        "dropped": dict(dropped.sort("len", "reason", descending=[True, False]).rows()),
+        "kept": int(kept["len"].sum()),
+        "languages": _languages(found),
+        "held_out": int(found.filter("held_out")["len"].sum()),
     }
 
 
-def _kept_bytes(parts: PartStage, select: Select, workdir: Path) -> int:
-    """UTF-8 bytes of the text of a source's kept documents."""
-    hashes, total = select.source(parts.scope).annotations.hashes, 0
-    for part in parts.part_names(workdir):
-        keep = select.verdict(workdir, parts.scope, part, ["keep"])["keep"]
-        total += pc.sum(pc.filter(hashes.table(workdir, part, ["bytes"])["bytes"], keep)).as_py() or 0
-    return total
+def _frame(table: pa.Table) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(table))
 
 
 def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
@@ -197,16 +211,11 @@ def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
     return losses(ingest, workdir) | {"passed_over": found}
 
 
-def _languages(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
+def _languages(groups: pl.DataFrame) -> dict[str, dict[str, int]]:
     """Documents, and documents kept, by language, the most frequent first."""
-    counts = verdicts.group_by("language").agg(pl.len(), pl.sum("keep"))
+    counts = groups.group_by("language").agg(pl.sum("len"), pl.col("len").filter("keep").sum().alias("kept"))
     counts = counts.sort("len", "language", descending=[True, False])
     return {language: {"documents": n, "kept": kept} for language, n, kept in counts.rows()}
-
-
-_EMPTY = pl.DataFrame(
-    schema={"keep": pl.Boolean, "held_out": pl.Boolean, "reason": pl.String, "language": pl.String}
-)
 
 
 def failed_rules(counts: Counts) -> list[dict[str, Any]]:

@@ -39,13 +39,14 @@ def _source(each: Surveyed) -> dict[str, Any]:
     merged = cells.agg(pl.sum("documents", "otherwise_kept"), pl.min("smallest"), pl.max("largest")).collect(
         engine="streaming"
     )
+    of_signals = merged.partition_by("signal", as_dict=True)
     return {
         "source": each.source,
         "documents": int(groups["documents"].sum()),
         "kept": int(groups.filter(pl.col("reason").is_null())["documents"].sum()),
         "about": is_about(each.survey.select),
         "signals": [
-            signal_report(name, rules, merged.filter(pl.col("signal") == name))
+            signal_report(name, rules, of_signals.get((name,), merged.clear()))
             for name, rules in limits.items()
         ],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pipelines.report.log_linear import LogLinear
@@ -183,12 +184,12 @@ def lengths_chart(lengths: Content, group: str) -> Chart:
 
 
 def packing_chart(packing: Content, stage: str) -> Chart:
-    """Rows by how many documents they hold."""
-    rows = packing["documents_per_row"]
+    """Rows by how many documents they hold: from each of `bounds` to under the next."""
+    inside = packing["documents_per_row"]
     return bars(
         f"{stage}: rows by the documents in them",
-        [str(number) for number in rows],
-        {"rows": list(rows.values())},
+        [_whole_numbers(low, after) for low, after in pairwise(inside["bounds"])],
+        {"rows": inside["rows"]},
         of="documents in a row",
         unit="rows",
     )
@@ -342,6 +343,10 @@ def _by_group(rows: Sequence[Content], by: str, unit: str, label: str) -> Chart:
 def _two_errors(score: Content, metric: str) -> list[float] | None:
     value, error = score["metrics"].get(metric), score["errors"].get(metric)
     return None if value is None or not error else [value - 1.96 * error, value + 1.96 * error]
+
+
+def _whole_numbers(low: int, after: int) -> str:
+    return f"{low:,}" if low == after - 1 else f"{low:,} to {after - 1:,}"
 
 
 def _ratio(part: float, whole: float) -> float:

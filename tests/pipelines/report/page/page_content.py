@@ -416,7 +416,7 @@ def _lengths(groups: list[str]) -> dict[str, Any]:
     packing = {
         "rows": 1500,
         "fill": 0.97,
-        "documents_per_row": {"1": 300, "2": 800, "3": 400},
+        "documents_per_row": {"bounds": [1, 2, 3, 4], "rows": [300, 800, 400]},
         "longest_row": 2048,
     }
     return {
