@@ -176,10 +176,10 @@ def _held_out(report: Report) -> Iterator[Warned]:
     held_out = report["mixtures"].get(HELD_OUT)
     if held_out and held_out["rows"]:
         for sentence in held_out["constraints"]:
-            yield Warned(CAUTION, "evaluation", "little_held_out", f"{HELD_OUT}: {sentence}")
+            yield Warned(CAUTION, "mixture", "little_held_out", f"{HELD_OUT}: {sentence}")
     elif held_out or (report["mixtures"] and not report["unfinished"]):
         words = "nothing is held out: what training does to the model cannot be measured"
-        yield Warned(CAUTION, "evaluation", "nothing_held_out", words)
+        yield Warned(CAUTION, "mixture", "nothing_held_out", words)
 
 
 def _synthetic(report: Report) -> Iterator[Warned]:
