@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,17 @@ from trainers.events import TrainingListener
 
 if TYPE_CHECKING:
     from trainers.result import TrainingResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How to train, besides on what."""
+
+    stage: str
+    resume: bool
+    settings: Sequence[str]
+    console: Console
+    listeners: Sequence[TrainingListener]
 
 
 def train_with_events(run_or_shards: str, *, stage: str, resume: bool, settings: Sequence[str]) -> None:
@@ -83,13 +95,13 @@ def train(
         WorkError: Training failed, or packed documents would see each other.
     """
     folder, console = Path(run_or_shards), console or PlainConsole()
+    asked = Asked(stage=stage, resume=resume, settings=settings, console=console, listeners=listeners)
     if is_remote(str(run_or_shards)):
-        return _train_published(str(run_or_shards), stage, resume, settings, console, listeners)
+        return _train_published(str(run_or_shards), asked)
     if (folder / RUN_SEAL).is_file():
-        graph = open_run(folder).graph
-        return _train_run(graph, folder, stage, resume, settings, console, listeners)
+        return _train_run(open_run(folder).graph, folder, asked)
     if (folder / "coupage.json").is_file():
-        return _train_shards(folder, folder.resolve().name, stage, resume, settings, console, listeners)
+        return _train_shards(folder, folder.resolve().name, asked)
     raise UserError(
         "this is neither the folder of a finished run nor a folder of shards",
         file=str(folder),
@@ -97,27 +109,19 @@ def train(
     )
 
 
-def _train_run(
-    graph: Graph,
-    workdir: Path,
-    stage: str,
-    resume: bool,
-    assignments: Sequence[str],
-    console: Console,
-    listeners: Sequence[TrainingListener],
-) -> TrainingResult:
-    """Train `stage` of a finished run, from `train.model` or from what an earlier stage left."""
-    config = _overridden(graph.recipe.train or Train(), assignments)
-    stages = list(graph.recipe.mixtures)
+def _train_run(graph: Graph, workdir: Path, asked: Asked) -> TrainingResult:
+    """Train a stage of a finished run, from `train.model` or from what an earlier stage left."""
+    config = _overridden(graph.recipe.train or Train(), asked.settings)
+    stages, stage, console = list(graph.recipe.mixtures), asked.stage, asked.console
     if stage not in stages:
         raise UserError(f"the run has no `{stage}`", file=str(workdir), hint=f"It has: {', '.join(stages)}.")
-    asked = asked_after(graph, stage)
-    if asked is not None:
-        open_harness(asked)  # what is missing is said before training, not after
+    evaluation = asked_after(graph, stage)
+    if evaluation is not None:
+        open_harness(evaluation)  # what is missing is said before training, not after
     trained = TrainedStage(workdir, stage)
     start = _start_of_stage(config, trained, stages)
     _check_results(workdir, stage, graph)
-    with logged(workdir / LOGS, stage, listeners) as all_listeners:
+    with logged(workdir / LOGS, stage, asked.listeners) as listeners:
         result = _train(
             workdir / "shards" / stage,
             config.stage(stage),
@@ -125,18 +129,18 @@ def _train_run(
             trained.folder,
             workdir / "tokenizer",
             workdir / "shards" / HELD_OUT if HELD_OUT in graph.shards else None,
-            resume,
-            all_listeners,
+            asked.resume,
+            listeners,
         )
     if not trained.is_sealed:
         trained.seal()
         trained.forget_scores()
         _publish(graph, workdir)
     _print_result(result, score_table(trained.lineage(stages)), console)
-    if asked is not None and os.environ.get("WORLD_SIZE", "1") != "1":
+    if evaluation is not None and os.environ.get("WORLD_SIZE", "1") != "1":
         console.print(f"Next: coupage evaluate {workdir}", highlight=False, soft_wrap=True)
-    elif asked is not None:
-        print_scores(evaluate_stage(graph, trained, asked), console)
+    elif evaluation is not None:
+        print_scores(evaluate_stage(graph, trained, evaluation), console)
         _publish(graph, workdir)
     warnings = orjson.loads((workdir / "report.json").read_bytes()).get("warnings", ())
     print_warnings((each for each in warnings if each["section"] == "training"), console)
@@ -171,56 +175,36 @@ def _publish(graph: Graph, workdir: Path) -> None:
     reseal_run(workdir, REPORT_FILES)
 
 
-def _train_published(
-    url: str,
-    stage: str,
-    resume: bool,
-    assignments: Sequence[str],
-    console: Console,
-    listeners: Sequence[TrainingListener],
-) -> TrainingResult:
+def _train_published(url: str, asked: Asked) -> TrainingResult:
     """Train on local copies of what a run published, or of a folder of shards that lies elsewhere."""
     found = find_published(url)
     if found is None or found[1]:
-        name = url.rstrip("/").rpartition("/")[2]
-        return _train_shards(shards_copy(url), name, stage, resume, assignments, console, listeners)
+        return _train_shards(shards_copy(url), url.rstrip("/").rpartition("/")[2], asked)
     run = found[0]
-    run.require(f"{SHARDS}/{stage}")
+    shards, held_out = f"{SHARDS}/{asked.stage}", f"{SHARDS}/{HELD_OUT}"
+    run.require(shards)
     run.require(TOKENIZER)
-    held_out = f"{SHARDS}/{HELD_OUT}"
     return _train_shards(
-        run.copy(f"{SHARDS}/{stage}"),
+        run.copy(shards),
         run.publication.recipe,
-        stage,
-        resume,
-        assignments,
-        console,
-        listeners,
+        asked,
         run.copy(TOKENIZER),
         run.copy(held_out) if held_out in run.publication.results else None,
     )
 
 
 def _train_shards(
-    shards: Path,
-    name: str,
-    stage: str,
-    resume: bool,
-    assignments: Sequence[str],
-    console: Console,
-    listeners: Sequence[TrainingListener],
-    tokenizer: Path | None = None,
-    held_out: Path | None = None,
+    shards: Path, name: str, asked: Asked, tokenizer: Path | None = None, held_out: Path | None = None
 ) -> TrainingResult:
     """Train on a folder of shards; the settings come from `--set train...` alone."""
-    config = _overridden(Train(), assignments)
-    output = Path("runs") / f"{name}-{stage}"
-    settings = config.stage(stage)
-    with logged(output.parent / LOGS, output.name, listeners) as all_listeners:
-        result = _train(shards, settings, config.model, output, tokenizer, held_out, resume, all_listeners)
+    config = _overridden(Train(), asked.settings)
+    output = Path("runs") / f"{name}-{asked.stage}"
+    settings = config.stage(asked.stage)
+    with logged(output.parent / LOGS, output.name, asked.listeners) as listeners:
+        result = _train(shards, settings, config.model, output, tokenizer, held_out, asked.resume, listeners)
     if not (output / SEAL).is_file():
         seal_folder(output)
-    _print_result(result, None, console)
+    _print_result(result, None, asked.console)
     return result
 
 
