@@ -141,8 +141,9 @@ def _contamination(report: Report) -> Iterator[Warned]:
             words += f", {answered:,} of its test items with their answer" if leaked else ""
             yield Warned(FAULT if leaked else CAUTION, "contamination", "leak_kept", words)
         if dropped or cut:
-            words = f"the benchmark `{name}` was found in the data: documents dropped for it {dropped:,}"
-            words += f", with spans cut out {cut:,}" if cut else ""
+            were = "document was" if dropped == 1 else "documents were"
+            words = f"the benchmark `{name}` was found in the data: {dropped:,} {were} dropped for it"
+            words += f", {cut:,} had spans cut out" if cut else ""
             yield Warned(CAUTION, "contamination", "leak_removed", words)
     if found["not_compared"]:
         names = first_names(found["not_compared"])

@@ -225,3 +225,37 @@ def test_figures_are_those_of_the_report(page, page_report):
     table = page.locator("#funnel table").last.inner_text()
     for source in page_report["sources"]:
         assert f"{source['kept']:,}" in table and f"{sum(source['dropped'].values()):,}" in table
+
+
+def test_warnings_of_one_kind_stand_together_and_lead_to_sections_that_are_there(page, page_report):
+    kinds = {(each["level"], each["section"], each["kind"]) for each in page_report["warnings"]}
+    assert page.locator(".warnings li").count() == len(kinds)
+    text = page.locator(".warnings").evaluate("each => each.textContent")
+    for warning in page_report["warnings"]:
+        assert warning["in_words"].replace("`", "") in text
+    for target in page.locator(".warnings a").evaluate_all("all => all.map(each => each.hash)"):
+        assert page.locator(target).count() == 1
+
+
+def test_what_the_recipe_asks_is_drawn_and_not_what_a_shortage_left_of_it(page, page_report):
+    ledger = page_report["mixtures"]["stage1"]
+    data = json.loads(page.locator("#mixture figure.chart script").first.text_content())
+    asked = [group["quota"]["asked_share"] * ledger["total"] for group in ledger["groups"]]
+    assert data["series"][0]["values"] == pytest.approx(asked)
+
+
+def test_rows_are_counted_by_the_documents_in_them(page, page_report):
+    script = page.locator("#lengths figure.chart script").first
+    data = json.loads(script.text_content())
+    packing = page_report["lengths"]["packing"]["stage1"]["documents_per_row"]
+    assert data["series"][0]["values"] == packing["rows"]
+    assert data["categories"] == ["1", "2", "3", "4 to 7"]
+
+
+def test_a_link_to_samples_unfolds_them(page, page_report):
+    source = page_report["samples"][-1]["source"]
+    folded = page.locator("details.samples").last
+    assert not folded.evaluate("each => each.open")
+    page.evaluate("id => { location.hash = id; }", folded.get_attribute("id"))
+    wait_until(page, "[...document.querySelectorAll('details.samples')].at(-1).open")
+    assert source and page.complaints == []
