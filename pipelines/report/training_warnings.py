@@ -83,9 +83,7 @@ def _forgot(report: Report) -> Iterator[Warned]:
                 words = f"{stage} forgot `{group}`: {_more(bits, interval)}"
                 yield Warned(FAULT, "training", "forgot", words)
             elif interval is None and bits and bits > UNSURE_RISE * scores["bits_per_byte"][0]:
-                words = (
-                    f"{stage} may have forgotten `{group}`: {bits:+.3f} bits per byte, nobody knows how sure"
-                )
+                words = f"{stage} may have forgotten `{group}`: {bits:+.3f} bits per byte, of few documents"
                 yield Warned(CAUTION, "training", "may_have_forgotten", words)
 
 

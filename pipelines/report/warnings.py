@@ -141,8 +141,9 @@ def _contamination(report: Report) -> Iterator[Warned]:
             words += f", {answered:,} of its test items with their answer" if leaked else ""
             yield Warned(FAULT if leaked else CAUTION, "contamination", "leak_kept", words)
         if dropped or cut:
-            words = f"the benchmark `{name}` was found in the data: documents dropped for it {dropped:,}"
-            words += f", with spans cut out {cut:,}" if cut else ""
+            were = "document was" if dropped == 1 else "documents were"
+            words = f"the benchmark `{name}` was found in the data: {dropped:,} {were} dropped for it"
+            words += f", {cut:,} had spans cut out" if cut else ""
             yield Warned(CAUTION, "contamination", "leak_removed", words)
     if found["not_compared"]:
         names = first_names(found["not_compared"])
@@ -176,10 +177,10 @@ def _held_out(report: Report) -> Iterator[Warned]:
     held_out = report["mixtures"].get(HELD_OUT)
     if held_out and held_out["rows"]:
         for sentence in held_out["constraints"]:
-            yield Warned(CAUTION, "evaluation", "little_held_out", f"{HELD_OUT}: {sentence}")
+            yield Warned(CAUTION, "mixture", "little_held_out", f"{HELD_OUT}: {sentence}")
     elif held_out or (report["mixtures"] and not report["unfinished"]):
         words = "nothing is held out: what training does to the model cannot be measured"
-        yield Warned(CAUTION, "evaluation", "nothing_held_out", words)
+        yield Warned(CAUTION, "mixture", "nothing_held_out", words)
 
 
 def _synthetic(report: Report) -> Iterator[Warned]:

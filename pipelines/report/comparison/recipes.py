@@ -140,6 +140,11 @@ def _difference(place: str, old: Any, new: Any, words: str) -> Difference:
     return {"place": place, "old": old, "new": new, "in_words": words}
 
 
+def _is_set(value: Any) -> bool:
+    """Whether a setting says anything: of what is added or gone, the rest is not told."""
+    return any(map(_is_set, value.values())) if isinstance(value, dict) else value not in (None, [])
+
+
 def in_words(value: Any) -> str:
     """A value of a recipe as a person would write it."""
     if value is None:
@@ -151,5 +156,7 @@ def in_words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(in_words, value)) or NOTHING
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {in_words(item)}" for key, item in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{key}: {in_words(item)}" for key, item in value.items() if _is_set(item)) + "}"
+        )
     return str(value)

@@ -16,6 +16,7 @@ from pipelines.graph.build import build_graph
 from pipelines.graph.inputs import RecordedInputs
 from pipelines.graph.reasons import FINGERPRINT, Made, differences, plain, reasons
 from pipelines.recipe.recipe import Recipe
+from pipelines.report.comparison.recipes import in_words
 
 FROM_OUTSIDE = {
     "input": "files",
@@ -265,4 +266,4 @@ def _after(first: Iterable[str], b: Stages, anew: set[str]) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    return "nothing" if value is None else str(value)
+    return in_words(value) if value is None or isinstance(value, dict) else str(value)

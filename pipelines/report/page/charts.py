@@ -18,12 +18,12 @@ BEFORE_AND_AFTER = ("c5", "c1")
 MODELS = ("c1", "c5", "c2", "c3", "c4")
 """Colours of a model, its base, and others."""
 OTHER = "other reasons"
-FEWEST_LOGARITHMIC = 100
+FEWEST_LOGARITHMIC = 4
 """Where the largest place is so many times the smallest, the axis is logarithmic."""
 
 
 def mixture_chart(ledger: Content, stage: str) -> Chart | None:
-    """What each group was to give and what its rows give; None where nothing was asked for."""
+    """What the recipe asks of each group and what its rows give; None where nothing was asked for."""
     groups = [group for group in ledger["groups"] if group["quota"]]
     if not groups:
         return None
@@ -31,7 +31,7 @@ def mixture_chart(ledger: Content, stage: str) -> Chart | None:
         f"{stage}: tokens asked for and built, by group",
         [group["group"] for group in groups],
         {
-            "asked for": [group["quota"]["quota"] for group in groups],
+            "asked for": [group["quota"]["asked_share"] * ledger["total"] for group in groups],
             "built": [group["quota"]["built"] for group in groups],
         },
         of="group",
@@ -184,12 +184,13 @@ def lengths_chart(lengths: Content, group: str) -> Chart:
 
 
 def packing_chart(packing: Content, stage: str) -> Chart:
-    """Rows by how many documents they hold: from each of `bounds` to under the next."""
+    """Rows by how many documents they hold."""
     inside = packing["documents_per_row"]
+    bounds, rows = inside["bounds"], inside["rows"]
     return bars(
         f"{stage}: rows by the documents in them",
-        [_whole_numbers(low, after) for low, after in pairwise(inside["bounds"])],
-        {"rows": inside["rows"]},
+        [_whole_numbers(low, after) for low, after in pairwise(bounds)],
+        {"rows": rows},
         of="documents in a row",
         unit="rows",
     )

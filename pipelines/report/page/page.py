@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -86,14 +87,22 @@ def render_page(content: dict[str, Any]) -> str:
         **content,
         "evaluation_tables": {name: list(sheets(found)) for name, found in content["evaluation"].items()},
         "faults": list(_faults(content)),
+        "warning_kinds": _by_kind(content.get("warnings", ())),
+        "most_ruled": _most_ruled(content),
         "signal_data": list(signals_on_page(content.get("signals", ()))),
         "shown_characters": _shown_characters(content.get("samples", ())),
     }
-    rendered = [(section, _section(environment, section, context)) for section in SECTIONS]
+    bodies = {
+        section.id: _section(environment, section.id, context)
+        for section in SECTIONS
+        if section.id != "warnings"
+    }
+    context["linked"] = {section for section, body in bodies.items() if body}
+    bodies["warnings"] = _section(environment, "warnings", context)
     scripts = [_file(name) for name in SCRIPTS]
     return environment.get_template("report.html.jinja").render(
         context,
-        sections=[(section, body) for section, body in rendered if body],
+        sections=[(section, bodies[section.id]) for section in SECTIONS if bodies[section.id]],
         scripts=[Markup(script) for script in scripts],
         script_hashes=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
         style=Markup(_file("templates/page.css")),
@@ -101,8 +110,8 @@ def render_page(content: dict[str, Any]) -> str:
     )
 
 
-def _section(environment: Environment, section: Section, context: Mapping[str, Any]) -> Markup:
-    template = environment.get_template(f"sections/{section.id}.html.jinja")
+def _section(environment: Environment, section: str, context: Mapping[str, Any]) -> Markup:
+    template = environment.get_template(f"sections/{section}.html.jinja")
     return Markup(template.render(context).strip())
 
 
@@ -161,6 +170,24 @@ def _faults(content: Mapping[str, Any]) -> Iterator[str]:
         if stage["counts"]:
             for sentence in Counts.model_validate(stage["counts"]).unclosed():
                 yield f"{stage['stage']}: {sentence}"
+
+
+def _most_ruled(content: Mapping[str, Any]) -> str:
+    """The source that rules over signals took the largest share of: the first that is shown."""
+
+    def lost(source: Mapping[str, Any]) -> float:
+        rules = {rule["rule"] for signal in source["signals"] for rule in signal["rules"]}
+        dropped = dropped_of.get(source["source"], {})
+        return sum(n for reason, n in dropped.items() if reason in rules) / max(source["documents"], 1)
+
+    dropped_of = {source["source"]: source["dropped"] for source in content["sources"]}
+    return max(content.get("signals", ()), key=lost, default={"source": ""})["source"]
+
+
+def _by_kind(warnings: Sequence[Mapping[str, str]]) -> list[list[Mapping[str, str]]]:
+    """Warnings that say the same of different names, together."""
+    kinds = groupby(warnings, lambda each: (each["level"], each["section"], each["kind"]))
+    return [list(alike) for _, alike in kinds]
 
 
 def _shown_characters(samples: Any) -> int:

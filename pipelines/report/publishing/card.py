@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from pipelines.evaluation.tables import sheets
@@ -58,6 +59,10 @@ def masked(content: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in content["edits"] if each["edit"] == MASKING]
 
 
-def known_limits(content: dict[str, Any]) -> list[str]:
-    """What a reader of the run should know of, in sentences."""
-    return [each["in_words"] for each in content["warnings"]]
+def known_limits(content: dict[str, Any], sections: Collection[str] | None = None) -> list[str]:
+    """What a reader of the run, or of some sections of its report, should know of, in sentences."""
+    return [
+        each["in_words"].replace("`", "")
+        for each in content["warnings"]
+        if sections is None or each["section"] in sections
+    ]

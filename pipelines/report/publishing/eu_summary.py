@@ -25,6 +25,8 @@ from pipelines.report.publishing.origins import (
 )
 
 TEMPLATE = "eu_training_summary.md.jinja"
+ABOUT_DATA = ("reasons", "contamination", "languages", "licences", "quarantine", "synthesis")
+"""Sections of the report whose warnings are about the data, not about training or the mixture."""
 PUBLIC, THIRD_PARTY, CRAWLED, MADE, ELSE = "public", "third_party", "crawled", "made", "else_sources"
 SECTIONS = {
     DATASET: PUBLIC,
@@ -58,7 +60,7 @@ def render_summary(content: dict[str, Any], domains: Domains | None = None) -> s
         **{section: _sources(content, section) for section in (PUBLIC, THIRD_PARTY, CRAWLED, MADE, ELSE)},
         languages=kept_languages(content),
         masked=masked(content),
-        known_limits=known_limits(content),
+        limits_of_data=known_limits(content, ABOUT_DATA),
         domains=domains,
         file=DOMAINS,
         header=HEADER,

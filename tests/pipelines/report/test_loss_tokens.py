@@ -48,7 +48,7 @@ def test_loss_tokens_stand_beside_tokens_everywhere(run):
     assert f"{total:,}" in shown and "loss tokens" in shown
     page, card = (folder / "report.html").read_text(), (folder / "README.md").read_text()
     assert f"of which {total:,} bear loss" in page and f"({total:,} bear loss)" in card
-    assert "worst prefix</button> in loss tokens" in page and "worst prefix in loss tokens" in card
+    assert "largest deviation</button> in loss tokens" in page and "largest deviation in loss tokens" in card
     for group in groups.values():
         quota, loss, tokens = group["quota"]["quota"], group["loss_tokens"], group["tokens"]
         worst = f"{group['quota']['largest_prefix_deviation']:.0f}"

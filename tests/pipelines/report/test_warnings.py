@@ -154,7 +154,7 @@ CASES = {
     "leak_removed": (
         {"contamination": contamination(dropped=4, cut=2, answers=3)},
         "caution",
-        "`gsm8k` was found in the data: documents dropped for it 4, with spans cut out 2",
+        "`gsm8k` was found in the data: 4 documents were dropped for it, 2 had spans cut out",
     ),
     "not_compared": (
         {"contamination": contamination(not_compared=["a", "b", "c", "d", "e", "f"])},

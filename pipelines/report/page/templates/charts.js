@@ -40,6 +40,7 @@ function tip(title, lines) {
   return box;
 }
 
+const LONGEST_NAME = 240;  // pixels in a legend
 const text = () => ({ color: colour("dim"), fontFamily: "system-ui, sans-serif", fontSize: 12 });
 
 function base(unit) {
@@ -48,14 +49,14 @@ function base(unit) {
     color: palette(),
     textStyle: text(),
     grid: { left: 4, right: 20, top: 34, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "all" },
-    legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 10, textStyle: { ...text(), width: 170, overflow: "truncate" }, type: "plain" },
+    legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 10, textStyle: { ...text(), width: LONGEST_NAME, overflow: "truncate" }, type: "plain" },
     tooltip: { confine: true, backgroundColor: colour("raised"), borderColor: colour("line"), padding: 10, unit },
   };
 }
 
 /** How many rows the legend takes: about 6.5 pixels a letter, and the mark. */
 function legendRows(series, width) {
-  const widths = series.map(({ name }) => Math.min(170, 6.5 * name.length) + 34);
+  const widths = series.map(({ name }) => Math.min(LONGEST_NAME, 6.5 * name.length) + 34);
   return Math.ceil(widths.reduce((sum, each) => sum + each, 0) / width);
 }
 
@@ -223,10 +224,10 @@ function heatmap({ rows, columns, cells, unit }, width) {
   const data = cells.flatMap((row, y) => row.flatMap((value, x) => (value ? [[x, y, value]] : [])));
   const most = Math.max(1, ...data.map((cell) => cell[2]));
   option.tooltip.formatter = ({ value }) => tip(rows[value[1]], [[null, `${columns[value[0]]}: ${inWords(value[2], unit)}`]]);
-  const roomy = width / columns.length > 60;
-  const label = { show: roomy, fontSize: 11, formatter: ({ value }) => compact.format(value[2]) };
+  const roomy = width / columns.length > 100;
+  const label = { show: width / columns.length > 50, fontSize: 11, formatter: ({ value }) => compact.format(value[2]) };
   const across = { ...nameAxis(columns, width), inverse: false, position: "top" };
-  across.axisLabel = { ...across.axisLabel, width: 110, rotate: roomy ? 0 : 60, interval: 0 };
+  across.axisLabel = { ...across.axisLabel, width: roomy ? width * 0.7 / columns.length - 8 : 110, rotate: roomy ? 0 : 60, interval: 0 };
   const shaded = data.map((value) => ({ value, label: { color: value[2] > 0.6 * most ? colour("ground") : colour("text") } }));
   return {
     ...option, legend: { show: false }, grid: { ...option.grid, top: 8, bottom: 8 },

@@ -6,7 +6,10 @@ const drawn = new Map();  // plot -> its chart, kind and data
 /** Draws a chart into its place, or draws it anew. */
 function show(plot, kind, data) {
   const known = drawn.get(plot);
+  plot.dataset.height ||= plot.clientHeight;
+  plot.style.height = `${Number(plot.dataset.height) + 20 * Math.max(0, legendRows(data.series || [], plot.clientWidth) - 1)}px`;
   const chart = known ? known.chart : echarts.init(plot, null, { renderer: "svg" });
+  chart.resize();
   chart.setOption(KINDS[kind](data, plot.clientWidth), { notMerge: true });
   drawn.set(plot, { chart, kind, data });
 }
@@ -42,9 +45,8 @@ function followSizes() {
   window.addEventListener("resize", () => {
     cancelAnimationFrame(waiting);
     waiting = requestAnimationFrame(() => {
-      for (const [plot, { chart, kind, data }] of drawn) {
+      for (const [plot, { kind, data }] of drawn) {
         if (!isShown(plot)) continue;
-        chart.resize();
         show(plot, kind, data);
       }
     });
@@ -120,8 +122,19 @@ function foldContents() {
   fold();
 }
 
+/** A link to something folded unfolds it. */
+function unfoldTargets() {
+  const unfold = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target instanceof HTMLDetailsElement) target.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+}
+
 function start() {
   foldContents();
+  unfoldTargets();
   placeDefinitions();
   drawWhenSeen(document.querySelectorAll("figure.chart"));
   markWideTables(document.querySelectorAll(".scroll"));

@@ -41,6 +41,15 @@ function limitsOf(signal) {
   return { min: mins.length ? Math.max(...mins) : null, max: maxs.length ? Math.min(...maxs) : null };
 }
 
+/** How many documents are dropped by the rules over this signal and by no other. */
+function lostTo(signal) {
+  const { min, max } = limitsOf(signal);
+  return keptWithin(signal, -Infinity, Infinity).least - keptWithin(signal, min ?? -Infinity, max ?? Infinity).least;
+}
+
+/** The keys of the rules over a signal, by which the recipe names them. */
+const rulesInWords = (signal) => signal.rules.map((rule) => rule.rule).join(", ") || "no rule";
+
 /** Where a limit may be put: every value that tells documents apart. */
 function stops(signal) {
   const rules = signal.rules.flatMap((rule) => [rule.min, rule.max]).filter((value) => value !== null);
@@ -134,7 +143,8 @@ function thresholdSection(box, show) {
     const { number, least, text: rest } = answer(source(), signal(), limits);
     const strong = document.createElement("b");
     strong.textContent = number;
-    said.replaceChildren("would keep ", strong, rest);
+    if (signal().rules.length) said.replaceChildren("would keep ", strong, rest);
+    else said.replaceChildren("No rule of this source is about this signal.");
     said.dataset.kept = least;
     show(plot, "histogram", binned(signal(), limits));
   };
@@ -150,9 +160,9 @@ function thresholdSection(box, show) {
   };
   const chooseSource = async () => {
     signals = (await signalsOf(source())).filter((each) => each.places.length);
-    signalField.replaceChildren(...signals.map((each, index) => new Option(each.signal + (each.rules.length ? "" : " (no rule)"), index)));
-    const busiest = signals.findIndex((each) => each.rules.length);
-    signalField.value = Math.max(0, busiest);
+    signalField.replaceChildren(...signals.map((each, index) => new Option(`${each.signal} (${rulesInWords(each)})`, index)));
+    const losses = signals.map((each) => (each.rules.length ? lostTo(each) : -1));
+    signalField.value = Math.max(0, losses.indexOf(Math.max(...losses)));
     if (signals.length) chooseSignal();
   };
   sourceField.addEventListener("change", chooseSource);

@@ -302,7 +302,7 @@ def _contamination(names: list[str]) -> dict[str, Any]:
     }
     nothing = dict.fromkeys(done, 0)
     pieces = [{"text": f"What is {HOSTILE[0]} ", "matched": False}, {"text": "the answer?", "matched": True}]
-    found = {"with_answer": 1, "question": 2, "passage": 0, "template": 0}
+    found = {"answer": 1, "question": 2, "passage": 0, "template": 0}
     return {
         "benchmarks": [
             {
@@ -332,7 +332,7 @@ def _contamination(names: list[str]) -> dict[str, Any]:
                 "benchmark": "exam",
                 "item_id": "q1",
                 "split": "test",
-                "kind": "with_answer",
+                "kind": "answer",
                 "mechanism": "n-grams",
                 "score": 0.9,
                 "coverage": {"question": 1.0},
@@ -416,7 +416,7 @@ def _lengths(groups: list[str]) -> dict[str, Any]:
     packing = {
         "rows": 1500,
         "fill": 0.97,
-        "documents_per_row": {"bounds": [1, 2, 3, 4], "rows": [300, 800, 400]},
+        "documents_per_row": {"bounds": [1, 2, 3, 4, 8], "rows": [300, 800, 300, 100]},
         "longest_row": 2048,
     }
     return {

@@ -107,8 +107,8 @@ def test_another_threshold_keeps_what_the_report_counts(page, page_report):
     answer = page.locator(".answer")
     for number, source in enumerate(page_report["signals"]):
         page.locator("select[name=source]").select_option(str(number))
-        for signal in source["signals"]:
-            page.locator("select[name=signal]").select_option(label=signal["signal"])
+        for index, signal in enumerate(source["signals"]):
+            page.locator("select[name=signal]").select_option(str(index))
             wait_until(
                 page,
                 f"document.querySelector('.thresholds .plot').ariaLabel.includes('{signal['signal']} in')",
@@ -130,7 +130,8 @@ def test_another_threshold_keeps_what_the_report_counts(page, page_report):
 
 def test_between_two_counted_values_the_answer_is_a_range(page, page_report):
     signal = page_report["signals"][0]["signals"][1]
-    page.locator("select[name=signal]").select_option(label=signal["signal"])
+    page.locator("select[name=source]").select_option("0")
+    page.locator("select[name=signal]").select_option("1")
     ends = [signal["intervals"][end] for end in ("low", "high", "otherwise_kept")]
     low, high, kept = max(zip(*ends, strict=True), key=lambda each: each[2])
     page.locator("input[name=min-value]").fill(repr((low + high) / 2))
@@ -224,3 +225,37 @@ def test_figures_are_those_of_the_report(page, page_report):
     table = page.locator("#funnel table").last.inner_text()
     for source in page_report["sources"]:
         assert f"{source['kept']:,}" in table and f"{sum(source['dropped'].values()):,}" in table
+
+
+def test_warnings_of_one_kind_stand_together_and_lead_to_sections_that_are_there(page, page_report):
+    kinds = {(each["level"], each["section"], each["kind"]) for each in page_report["warnings"]}
+    assert page.locator(".warnings li").count() == len(kinds)
+    text = page.locator(".warnings").evaluate("each => each.textContent")
+    for warning in page_report["warnings"]:
+        assert warning["in_words"].replace("`", "") in text
+    for target in page.locator(".warnings a").evaluate_all("all => all.map(each => each.hash)"):
+        assert page.locator(target).count() == 1
+
+
+def test_what_the_recipe_asks_is_drawn_and_not_what_a_shortage_left_of_it(page, page_report):
+    ledger = page_report["mixtures"]["stage1"]
+    data = json.loads(page.locator("#mixture figure.chart script").first.text_content())
+    asked = [group["quota"]["asked_share"] * ledger["total"] for group in ledger["groups"]]
+    assert data["series"][0]["values"] == pytest.approx(asked)
+
+
+def test_rows_are_counted_by_the_documents_in_them(page, page_report):
+    script = page.locator("#lengths figure.chart script").first
+    data = json.loads(script.text_content())
+    packing = page_report["lengths"]["packing"]["stage1"]["documents_per_row"]
+    assert data["series"][0]["values"] == packing["rows"]
+    assert data["categories"] == ["1", "2", "3", "4 to 7"]
+
+
+def test_a_link_to_samples_unfolds_them(page, page_report):
+    source = page_report["samples"][-1]["source"]
+    folded = page.locator("details.samples").last
+    assert not folded.evaluate("each => each.open")
+    page.evaluate("id => { location.hash = id; }", folded.get_attribute("id"))
+    wait_until(page, "[...document.querySelectorAll('details.samples')].at(-1).open")
+    assert source and page.complaints == []

@@ -322,7 +322,7 @@ def test_hostile_text_is_inert_in_all_of_them(content, text):
                 "bytes_removed": 1,
             }
         ],
-        "warnings": [{"in_words": text}],
+        "warnings": [{"section": "licences", "in_words": text}],
     }
     domains = top_domains([pl.DataFrame({"host": [text.replace("\ud800", "?")], "bytes": [1]})])
     card, summary = render_card(found), render_summary(found, domains)
@@ -344,7 +344,7 @@ def test_hostile_text_is_inert_in_all_of_them(content, text):
 def test_croissant_of_hostile_text_is_valid(described, content, caplog):
     found = content | {
         "description": " ".join(HOSTILE[:-1]),
-        "warnings": [{"in_words": each} for each in HOSTILE],
+        "warnings": [{"section": "licences", "in_words": each} for each in HOSTILE],
     }
     (described / "croissant.json").write_bytes(json_bytes(croissant(found)))
     metadata = mlcroissant.Dataset(jsonld=described / "croissant.json").metadata
