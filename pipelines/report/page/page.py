@@ -178,7 +178,8 @@ def _most_ruled(content: Mapping[str, Any]) -> str:
     def lost(source: Mapping[str, Any]) -> float:
         rules = {rule["rule"] for signal in source["signals"] for rule in signal["rules"]}
         dropped = dropped_of.get(source["source"], {})
-        return sum(n for reason, n in dropped.items() if reason in rules) / max(source["documents"], 1)
+        lost_documents: int = sum(n for reason, n in dropped.items() if reason in rules)
+        return lost_documents / max(int(source["documents"]), 1)
 
     dropped_of = {source["source"]: source["dropped"] for source in content["sources"]}
     return max(content.get("signals", ()), key=lost, default={"source": ""})["source"]
