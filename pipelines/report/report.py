@@ -7,13 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.evaluation.tables import models_of
-from pipelines.execution.counts import Counts, Flow
-from pipelines.execution.stage import Stage, distinct
+from pipelines.execution.counts import Counts
+from pipelines.execution.stage import Stage
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
 from pipelines.recipe.recipe import HELD_OUT
@@ -23,12 +22,11 @@ from pipelines.report.deviation import deviations
 from pipelines.report.duplicates import duplicate_report
 from pipelines.report.edits import boilerplate_reports, edit_reports
 from pipelines.report.finished import Finished
+from pipelines.report.funnel import source_report
 from pipelines.report.hosts import host_reports
-from pipelines.report.languages import language_identified
 from pipelines.report.lengths import languages, lengths
 from pipelines.report.licences import licence_report
 from pipelines.report.lineage import first_written, lineage_report
-from pipelines.report.losses import losses
 from pipelines.report.publishing.origins import origins
 from pipelines.report.publishing.shard_facts import shard_facts
 from pipelines.report.samples import sample_reports
@@ -41,28 +39,11 @@ from pipelines.report.tokenizer import tokenizer_report
 from pipelines.report.training import score_table
 from pipelines.report.training_curves import training_curve
 from pipelines.report.warnings import warnings_of
-from pipelines.report.words import in_words
 from pipelines.report.yield_curve import yield_curves
-from pipelines.sources.licences.column import declared_id
-from pipelines.stages.ingest import Ingest, passed_over
-from pipelines.stages.parts import PartStage
-from pipelines.stages.select import Select
 from pipelines.stages.set_aside import ReadingStage, quarantined
-from pipelines.stages.tokenize import LEFT_OUT, Tokenize
+from pipelines.stages.tokenize import Tokenize
 
 QUARANTINE_SHOWN = 200
-VERDICT = ("keep", "held_out", "reason", "language")
-_GROUPED = pl.DataFrame(
-    schema={
-        "keep": pl.Boolean,
-        "held_out": pl.Boolean,
-        "reason": pl.String,
-        "language": pl.String,
-        "len": pl.UInt32,
-        "bytes": pl.Int64,
-    }
-)
-"""Documents with the same verdict and language: how many, and the bytes of their texts."""
 
 
 def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
@@ -75,7 +56,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "seed": recipe.seed,
         "unfinished": done.how_far(graph.stages()),
         "sources": [
-            _source(graph, parts, select, tokenized.get(parts.scope), done)
+            source_report(graph, parts, select, tokenized.get(parts.scope), done)
             for parts, select in graph.part_stages()
         ],
         "source_tokens": {name: _tokens(stage, done) for name, stage in tokenized.items()},
@@ -136,86 +117,6 @@ def _stage(stage: Stage, done: Finished) -> dict[str, Any]:
         "seconds": manifest.seconds if manifest else None,
         "counts": manifest.counts.model_dump() if manifest else None,
     }
-
-
-def _source(
-    graph: Graph, parts: PartStage, select: Select, tokenized: Tokenize | None, done: Finished
-) -> dict[str, Any]:
-    """The funnel of one source, from records read to documents kept; null where it has not come so far."""
-    config = graph.recipe.sources.get(parts.scope)
-    return {
-        "source": parts.scope,
-        "domain": parts.domain,
-        "licence": declared_id(config.license) if config else None,
-        "synthetic": not isinstance(parts.origin, Ingest),
-        **_records(parts, done),
-        **_kept(parts, select, done),
-        "language": language_identified(parts, select, config.language if config else None, done),
-        "left_out_by_template": _left_out(tokenized, done) if tokenized else {},
-    }
-
-
-def _left_out(tokenized: Tokenize, done: Finished) -> dict[str, int]:
-    """How many conversations have a field that the chat template does not use, by field."""
-    facts = tokenized.manifest(done.workdir).counts.facts
-    return {count.reason: number for count, number in facts.items() if count.what == LEFT_OUT}
-
-
-def _records(parts: PartStage, done: Finished) -> dict[str, Any]:
-    """What came in, what was set aside before the corpus, and the documents that there are."""
-    stages = distinct((parts.origin, parts))
-    if not all(stage in done for stage in stages):
-        return {"records": None, "set_aside": {}, "documents": None, "text_bytes": None}
-    origin, *cleaned = (stage.manifest(done.workdir).counts for stage in stages)
-    flows = (origin.flows.get(unit) for unit in ("records", "questions", "drafts"))
-    read = next(filter(None, flows), Flow())
-    set_aside = sum((counts.dropped("documents") for counts in cleaned), start=read.dropped)
-    return {
-        "records": read.entered,
-        "set_aside": in_words(set_aside),
-        "documents": sum(parts.part_rows(done.workdir)),
-        "text_bytes": None,
-        **(_losses(parts.origin, done.workdir) if isinstance(parts.origin, Ingest) else {}),
-    }
-
-
-def _kept(parts: PartStage, select: Select, done: Finished) -> dict[str, Any]:
-    """What was dropped of a source's documents, and why; what was kept, and held out."""
-    if select not in done:
-        return {"dropped": {}, "kept": None, "languages": {}, "held_out": None}
-    hashes = select.source(parts.scope).annotations.hashes
-    groups = [_GROUPED.clear()]
-    for part in parts.part_names(done.workdir):
-        verdicts = _frame(select.verdict(done.workdir, parts.scope, part, [*VERDICT]))
-        sizes = _frame(hashes.table(done.workdir, part, ["bytes"]))
-        groups.append(verdicts.with_columns(sizes).group_by(*VERDICT).agg(pl.len(), pl.sum("bytes")))
-    found = pl.concat(groups, how="vertical_relaxed")
-    kept = found.filter("keep")
-    dropped = found.filter(~pl.col("keep")).group_by("reason").agg(pl.sum("len"))
-    return {
-        "text_bytes": hashes.manifest(done.workdir).counts.number("text_bytes_read"),
-        "kept_bytes": int(kept["bytes"].sum()),
-        "dropped": dict(dropped.sort("len", "reason", descending=[True, False]).rows()),
-        "kept": int(kept["len"].sum()),
-        "languages": _languages(found),
-        "held_out": int(found.filter("held_out")["len"].sum()),
-    }
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(table))
-
-
-def _losses(ingest: Ingest, workdir: Path) -> dict[str, Any]:
-    found = [each._asdict() for each in passed_over(ingest, workdir)]
-    return losses(ingest, workdir) | {"passed_over": found}
-
-
-def _languages(groups: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Documents, and documents kept, by language, the most frequent first."""
-    counts = groups.group_by("language").agg(pl.sum("len"), pl.col("len").filter("keep").sum().alias("kept"))
-    counts = counts.sort("len", "language", descending=[True, False])
-    return {language: {"documents": n, "kept": kept} for language, n, kept in counts.rows()}
 
 
 def failed_rules(counts: Counts) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.report.escape import plain_text
+from pipelines.report.templating import template_environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,16 +29,11 @@ def render(template: str, **content: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("pipelines.report.browse"),
-        autoescape=True,
-        finalize=plain_text,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
+    environment = template_environment(
+        "pipelines.report.browse", finalize=plain_text, undefined=StrictUndefined
     )
     environment.globals["style"] = Markup(STYLE)
     environment.filters["count"] = lambda number: "" if number is None else f"{number:,}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.report.escape import plain_text
+from pipelines.report.templating import template_environment
 
 FIGURES = {
     "funnel": "From raw to kept",
@@ -20,16 +21,8 @@ FIGURES = {
 
 def compare_page(found: dict[str, Any]) -> str:
     """One page, which loads nothing and runs nothing, of what `compare` found."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader
-
-    environment = Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("pipelines.report.comparison"), PackageLoader("pipelines.report.page")]
-        ),
-        autoescape=True,
-        finalize=plain_text,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    environment = template_environment(
+        "pipelines.report.comparison", "pipelines.report.page", finalize=plain_text
     )
     environment.filters |= {
         "spelled": spelled,

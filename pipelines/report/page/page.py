@@ -19,6 +19,7 @@ from pipelines.report.escape import plain_text
 from pipelines.report.page import charts, formats
 from pipelines.report.page.glossary import GLOSSARY
 from pipelines.report.page.signals_on_page import signals_on_page
+from pipelines.report.templating import template_environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -116,15 +117,8 @@ def _section(environment: Environment, section: str, context: Mapping[str, Any])
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(
-        loader=PackageLoader("pipelines.report.page"),
-        autoescape=True,
-        finalize=plain_text,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.do"],
+    environment = template_environment(
+        "pipelines.report.page", finalize=plain_text, extensions=["jinja2.ext.do"]
     )
     for form in (
         formats.count,

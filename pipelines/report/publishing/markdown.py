@@ -5,19 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.report.escape import plain_markdown
+from pipelines.report.templating import template_environment
 
 
 def render_markdown(template: str, *contents: dict[str, Any], **more: Any) -> str:
     """The template of this name, filled."""
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(
-        loader=PackageLoader("pipelines.report.publishing"),
-        autoescape=True,
-        finalize=plain_markdown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment("pipelines.report.publishing", finalize=plain_markdown)
     environment.filters["count"] = _count
     environment.filters["percent"] = _percent
     values = {key: value for content in contents for key, value in content.items()}
