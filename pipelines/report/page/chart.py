@@ -74,6 +74,29 @@ def lines(
 
     `band` is drawn as the range from -band to +band.
     """
+    columns, rows = _by_place(series, x, unit) if _share_places(series) else _by_curve(series, x, unit)
+    return Chart(
+        kind="lines",
+        label=label,
+        data={"series": list(series), "x": x, "unit": unit, "band": band},
+        columns=columns,
+        rows=rows,
+    )
+
+
+def _share_places(series: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the table has a row a place and a column a curve."""
+    return all(each["x"] == series[0]["x"] and not each.get("intervals") for each in series)
+
+
+def _by_place(series: Sequence[Mapping[str, Any]], x: str, unit: str) -> tuple[list[str], list[list[Any]]]:
+    values = zip(*(each["y"] for each in series), strict=True)
+    places = series[0]["x"] if series else ()
+    columns = [x, *(f"{each['name']}, {unit}" for each in series)]
+    return columns, [[place, *row] for place, row in zip(places, values, strict=True)]
+
+
+def _by_curve(series: Sequence[Mapping[str, Any]], x: str, unit: str) -> tuple[list[str], list[list[Any]]]:
     rows = [
         [each["name"], place, value, *(interval or (None, None))]
         for each in series
@@ -81,14 +104,8 @@ def lines(
             each["x"], each["y"], each.get("intervals") or [None] * len(each["x"]), strict=True
         )
     ]
-    has_intervals = any(row[3] is not None for row in rows)
-    return Chart(
-        kind="lines",
-        label=label,
-        data={"series": list(series), "x": x, "unit": unit, "band": band},
-        columns=["curve", x, unit, *(("from", "to") if has_intervals else ())],
-        rows=[row[: 5 if has_intervals else 3] for row in rows],
-    )
+    width = 5 if any(each.get("intervals") for each in series) else 3
+    return ["curve", x, unit, "from", "to"][:width], [row[:width] for row in rows]
 
 
 def histogram(
