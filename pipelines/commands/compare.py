@@ -14,6 +14,7 @@ from mixers.files import write_bytes
 from pipelines.commands.console import PlainConsole
 from pipelines.plain import print_json
 from pipelines.report.comparison.compare import CHANGES, compare, read_facts
+from pipelines.report.comparison.figures import what_in_words
 from pipelines.report.comparison.page import (
     FIGURES,
     compare_page,
@@ -91,7 +92,7 @@ def _figures(title: str, rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         of = [row["of"].get(name, "") for name in names]
         numbers = [spelled(row["a"]), spelled(row["b"]), signed(row["delta"])]
-        table.add_row(*of, row["what"].replace("_", " "), *numbers)
+        table.add_row(*of, what_in_words(row["what"]), *numbers)
     return table
 
 

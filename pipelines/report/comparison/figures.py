@@ -54,6 +54,12 @@ def figure_differences(a: Report, b: Report) -> dict[str, list[Row]]:
     return {name: list(_differing(table(a), table(b))) for name, table in tables.items()}
 
 
+def what_in_words(what: str) -> str:
+    """The name of a number; a reason in it stays as it is spelled."""
+    name, colon, reason = what.partition(": ")
+    return name.replace("_", " ") + colon + reason
+
+
 def missing_sections(a: Report, b: Report) -> list[str]:
     """What nobody can compare, in words: a report of another version may not have it."""
     found = []

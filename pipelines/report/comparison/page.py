@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.report.comparison.figures import what_in_words
 from pipelines.report.escape import plain_text
 from pipelines.report.templating import template_environment
 
@@ -29,6 +30,7 @@ def compare_page(found: dict[str, Any]) -> str:
         "signed": signed,
         "moved_words": moved_words,
         "score_words": score_words,
+        "what_in_words": what_in_words,
     }
     figures = {name: {"title": title, "things": _things(found[name])} for name, title in FIGURES.items()}
     return environment.get_template("compare.html.jinja").render(found, figures=figures)
