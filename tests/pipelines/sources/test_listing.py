@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import tempfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -199,8 +200,9 @@ def test_what_may_not_be_looked_at_is_denied(tmp_path):
     (tmp_path / "locked").chmod(0)
     (tmp_path / "secret").chmod(0)
     (tmp_path / "named").chmod(0o444)  # its names can be read, and no more
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
+            folder.chmod(0o755)
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     child = context.Process(target=_as_nobody, args=(str(tmp_path), results))
