@@ -233,7 +233,7 @@ def test_the_dataset_card_has_no_markup_from_outside(coupage, corpus, base_token
     headings = [each.content for before, each in pairwise(tokens) if before.type == "heading_open"]
     assert headings == [
         *("small", "Sources", "Licences", "Filtering and deduplication", "Languages", "Personal data"),
-        *("Known limits", "Loading"),
+        *("Known limits", "Loading", "Lineage"),
     ]
     code = [
         token.content for each in described for token in each.children or () if token.type == "code_inline"
