@@ -18,8 +18,9 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator:
+    """Closed soon: while its driver runs, nothing else in this thread can run a loop of asyncio."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -30,12 +31,12 @@ def chromium() -> Iterator:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page_report() -> dict:
     return page_content(signals=3)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page_file(page_report, tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(render_page(page_report))

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -111,6 +112,7 @@ def test_the_process_of_extraction_ends_with_its_parent():
         with open(f"/proc/{process}/stat") as stat:
             if stat.read().split()[2] == "Z":
                 return
+        time.sleep(0.02)
     raise AssertionError("it goes on")
 
 
