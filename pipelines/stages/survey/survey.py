@@ -61,7 +61,12 @@ class Survey(Stage):
     @property
     @override
     def settings(self) -> dict[str, Any]:
-        return {"sampling": hash_sampling.VERSION}
+        return {
+            "sampling": hash_sampling.VERSION,
+            "seed": self.select.seed,
+            "limits": {source.scope: limits_of(source) for source in self.sources},
+            "languages": {source.scope: source.language.keep for source in self.sources},
+        }
 
     @override
     def tasks(self, workdir: Path) -> list[Task]:
@@ -74,11 +79,9 @@ class Survey(Stage):
     @override
     def task_key(self, task: Task, inputs: Inputs) -> Any:
         source, part = self.select.source(task["source"]), task["part"]
-        read = {stage.label: inputs[stage.label].by_name[part].hash for stage in _read(source)}
-        verdicts = inputs[self.select.label].by_name[f"{source.scope}/{part}"].hash
-        rules = [[rule.name, rule.signal, rule.min, rule.max] for rule in source.rules]
-        language = [source.language.min_score, source.language.keep]
-        return [source.scope, self.select.seed, rules, language, verdicts, read]
+        read = {stage.label: inputs.get(stage.label) for stage in _read(source)}
+        hashes = {label: manifest and manifest.by_name[part].hash for label, manifest in read.items()}
+        return [source.scope, inputs[self.select.label].by_name[f"{source.scope}/{part}"].hash, hashes]
 
     @override
     def carried_name(self, name: str, old: int, old_task: Task, new: int, task: Task) -> str | None:
