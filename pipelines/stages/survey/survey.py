@@ -64,8 +64,13 @@ class Survey(Stage):
         return {
             "sampling": hash_sampling.VERSION,
             "seed": self.select.seed,
-            "limits": {source.scope: limits_of(source) for source in self.sources},
-            "languages": {source.scope: source.language.keep for source in self.sources},
+            "rules": {
+                source.scope: [[rule.name, rule.signal, rule.min, rule.max] for rule in source.rules]
+                for source in self.sources
+            },
+            "languages": {
+                source.scope: [source.language.min_score, source.language.keep] for source in self.sources
+            },
         }
 
     @override
