@@ -72,7 +72,7 @@ def run_recipe(
     console = PlainConsole()
     if until is None:
         _print_shards(finished, console)
-        _print_losses(orjson.loads((finished.folder / "report.json").read_bytes()), console)
+        _print_losses(_written(finished), console)
         _print_next(finished, console)
         return
     try:
@@ -85,7 +85,8 @@ def _result(run: Run, whole: bool) -> Result:
     """The last event of a run that went well."""
     ledgers = {name: mix.ledger(run.folder) for name, mix in run.graph.mixes.items()} if whole else {}
     try:
-        warned = [each["in_words"] for each in run.report()["warnings"]]
+        report = _written(run) if whole else run.report()
+        warned = [each["in_words"] for each in report["warnings"]]
     except Damaged as error:  # as above
         warned = [str(error)]
     return Result(
@@ -102,6 +103,12 @@ def _result(run: Run, whole: bool) -> Result:
         report=str(run.folder / "report.json") if whole else None,
         warnings=warned,
     )
+
+
+def _written(run: Run) -> dict[str, Any]:
+    """The report of a run that has just come to its end."""
+    report: dict[str, Any] = orjson.loads((run.folder / "report.json").read_bytes())
+    return report
 
 
 def _print_shards(run: Run, console: Console) -> None:
