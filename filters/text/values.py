@@ -22,8 +22,13 @@ def bytes_of(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """The bytes of all values, and where each begins and the last one ends."""
     values = values.cast(pa.large_binary())
     _, offsets, data = values.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
-    return np.frombuffer(data or b"", dtype=np.uint8), bounds
+    bounds = _read_only(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
+    return _read_only(data or b"", np.uint8), bounds
+
+
+def _read_only(buffer: pa.Buffer | bytes, kind: type) -> np.ndarray:
+    """A buffer's numbers, read-only wherever they come from: kernels are compiled for one type."""
+    return np.frombuffer(memoryview(buffer).toreadonly(), dtype=kind)
 
 
 @kernel

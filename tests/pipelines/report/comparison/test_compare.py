@@ -77,7 +77,12 @@ def test_a_threshold_a_weight_and_a_version_are_said_exactly(found):
 def test_stages_are_made_anew_because_of_first_causes(found):
     stages = found["stages"]
     causes = {cause["stages"][0]: cause for cause in stages["causes"]}
-    assert set(causes) == {"annotate web-gopher_quality", "select documents", "mix stage1"}
+    assert set(causes) == {
+        "annotate web-gopher_quality",
+        "select documents",
+        "survey documents",
+        "mix stage1",
+    }
     assert "tokenize web" in causes["select documents"]["after"]
     assert "select documents" in causes["annotate web-gopher_quality"]["after"]
     assert causes["mix stage1"]["after"] == ["shards stage1"]
