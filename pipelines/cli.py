@@ -27,7 +27,7 @@ shards_app = typer.Typer(help="Look into shards, export them to other trainers."
 app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
-GO_ON = ("run", "synthesize", "annotate", "dedup", "decontaminate", "publish")
+GO_ON = ("run", "synthesize", "ablate", "search", "annotate", "dedup", "decontaminate", "publish")
 """The commands that keep what they have done when they are interrupted."""
 DISK_HINT = "Mend the cause and give the same command again."
 
@@ -93,6 +93,11 @@ Messages = Annotated[
     ),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to write.", callback=_local)]
+Executor = Annotated[str, typer.Option(help="Where to run: local, slurm or ray.")]
+Tasks = Annotated[
+    int | None,
+    typer.Option(min=1, help="Tasks at a time; local: by default one a core; slurm, ray: no limit."),
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one a core by default.")]
 
 
@@ -101,11 +106,8 @@ def run(
     recipe: RecipeName,
     workdir: WorkDir = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage, e.g. select.")] = None,
-    executor: Annotated[str, typer.Option(help="Where to run: local, slurm or ray.")] = "local",
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Tasks at a time; local: by default one a core; slurm, ray: no limit."),
-    ] = None,
+    executor: Executor = "local",
+    workers: Tasks = None,
     set_: Settings = [],  # noqa: B006
     quiet: Quiet = False,
     json: JsonLines = False,
@@ -383,6 +385,55 @@ def evaluate(
 
     options = Options(tasks, num_fewshot, limit, include, language_swap, prompts, retrieval, set_, matches)
     show_scores(model, shards, base, options, json)
+
+
+@app.command()
+def ablate(
+    recipe: RecipeName,
+    sources: Annotated[bool, typer.Option("--sources", help="Try each source.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Try each preset, limit and filter.")] = False,
+    edits: Annotated[bool, typer.Option("--edits", help="Try each text edit.")] = False,
+    only: Annotated[list[str], typer.Option(metavar="NAME", help="Try only these of them.")] = [],  # noqa: B006
+    add_one: Annotated[
+        bool, typer.Option("--add-one", help="Add each to a run without any, in place of leaving it out.")
+    ] = False,
+    workdir: WorkDir = None,
+    executor: Executor = "local",
+    workers: Tasks = None,
+    set_: Settings = [],  # noqa: B006
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train shortly with and without each source, rule or edit, and say what it does.
+
+    Goes on where it stopped.
+    """
+    from pipelines.commands.ablate import ablate_recipe, chosen_kind
+
+    kind = chosen_kind(sources=sources, rules=rules, edits=edits)
+    ablate_recipe(recipe, kind, only, add_one, workdir, executor, workers, set_, quiet, json)
+
+
+@app.command()
+def search(
+    recipe: RecipeName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The recipe to write, with the weights filled in.")
+    ] = None,
+    workdir: WorkDir = None,
+    executor: Executor = "local",
+    workers: Tasks = None,
+    set_: Settings = [],  # noqa: B006
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Find the best weights of the mixture by short trainings: probes, laws, and the best ones confirmed.
+
+    Goes on where it stopped.
+    """
+    from pipelines.commands.search import search_recipe
+
+    search_recipe(recipe, output, workdir, executor, workers, set_, quiet, json)
 
 
 @app.command("compile")

@@ -188,14 +188,14 @@ def _spread(pieces: pa.Table, start: npt.NDArray[np.float64] | None, here: npt.N
     names = pieces["doc_id"].combine_chunks().dictionary_encode().indices.to_numpy()[here]
     found, document = np.unique(names, return_inverse=True)
     sums = sums_of(pieces)[here]
-    now = _influences(sums, document)
+    now = influences(sums, document)
     if start is None:
         return Spread(len(found), _error(now), None)
-    before = _influences(np.column_stack([start[here], sums[:, 1:]]), document)
+    before = influences(np.column_stack([start[here], sums[:, 1:]]), document)
     return Spread(len(found), _error(now), _error(now - before))
 
 
-def _influences(sums: npt.NDArray[np.float64], document: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def influences(sums: npt.NDArray[np.float64], document: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """How much each document adds to the bits per byte of all, `[documents]`, from `SUMS` of its pieces.
 
     A ratio of sums changes by its own value times the document's share of each sum.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.seal import ATTEMPT, RUN_SEAL, no_run, read_attempt, read_run
+from pipelines.execution.trial_results import stages_of_trials
 from pipelines.plain import print_json, say
 
 
@@ -28,9 +29,10 @@ def clean_run(folder: Path, dry_run: bool, json: bool) -> None:
 
 
 def _unused(folder: Path) -> list[Path]:
-    """The folders of stages that belong neither to the finished run nor to the one under way."""
+    """The folders of stages that belong to no finished run, none under way, and no result of trials."""
     records = filter(None, (read_run(folder), read_attempt(folder)))
     used = {stage.folder for record in records for stage in record.stages.values()}
+    used.update(stages_of_trials(folder))
     return [path for path in sorted((folder / "stages").glob("*")) if path.is_dir() and path.name not in used]
 
 

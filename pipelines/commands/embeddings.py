@@ -86,7 +86,7 @@ def _held_out(run_or_shards: Path) -> tuple[Path, Described]:
     """The held-out shards of a run and what it knows of their documents; of a folder of shards itself."""
     if not (run_or_shards / RUN_SEAL).is_file():
         return run_or_shards, Described()
-    from pipelines.commands.evaluate_run import described_in
+    from pipelines.stages.described import described_in
 
     graph = open_run(run_or_shards).graph
     if HELD_OUT not in graph.shards:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pyarrow.compute as pc
+from typing import Any
 
 from pipelines.commands.run_hits import hits_of_run
 from pipelines.errors import UserError
@@ -14,10 +12,8 @@ from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.graph.build import Graph
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.recipe import HELD_OUT
+from pipelines.stages.described import described_in
 from trainers.scores import Described
-
-if TYPE_CHECKING:
-    from pipelines.stages.mix import MixStage
 
 
 def asked_after(graph: Graph, stage: str) -> Evaluate | None:
@@ -63,16 +59,3 @@ def _start(graph: Graph, stage: TrainedStage) -> str | None:
     """What the first trained stage started from; for a new model's later stages that one; else nothing."""
     first = trained_stages(stage.workdir, graph.recipe.mixtures)[0]
     return first.base or (None if first == stage else str(first.folder))
-
-
-def described_in(mix: MixStage, workdir: Path) -> Described:
-    """What a run knows of its held-out documents; those made from one document belong together, and to it."""
-    languages: dict[str, str] = {}
-    clusters: dict[str, str] = {}
-    for stage in mix.tokenized:
-        for table in stage.files(workdir):
-            held_out = table.filter(table["held_out"])
-            for found, column in ((languages, "language"), (clusters, "parent_id")):
-                known = held_out.filter(pc.is_valid(held_out[column]))
-                found |= dict(zip(known["doc_id"].to_pylist(), known[column].to_pylist(), strict=True))
-    return Described(languages, clusters)

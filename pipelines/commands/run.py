@@ -167,7 +167,7 @@ def run(
         WorkError: The work failed.
     """
 
-    def chosen(graph: Graph) -> list[Stage]:
+    def chosen(graph: Graph, _: LiveInputs) -> list[Stage]:
         return _until(list(graph.stages()), until)
 
     return run_stages_of(
@@ -185,7 +185,7 @@ def run(
 
 def run_stages_of(
     recipe: str | Path,
-    choose: Callable[[Graph], list[Stage]],
+    choose: Callable[[Graph, LiveInputs], list[Stage]],
     *,
     workdir: str | Path | None = None,
     executor: str = "local",
@@ -212,12 +212,12 @@ def run_stages_of(
         with only_run_in(folder), tasks:
             inputs.pin(loaded)
             graph = build_graph(loaded, inputs)
-            stages = choose(graph)
+            stages = choose(graph, inputs)
             record = RunRecord.of(loaded.model_dump_json(indent=2), recipe_folder, graph.stages(), folder)
             for stage in stages:
                 if isinstance(stage, ReadingStage):
                     stage.check_limit(folder)
-            _begin(folder, record, graph)
+            _begin(folder, record, graph, whole)
             inputs.remember(folder)
             conclude = partial(publish, graph, record, folder) if whole else None
             seconds = expected_seconds(stages, folder, text_of_sources(graph, folder, looked))
@@ -238,8 +238,10 @@ def _until(stages: list[Stage], name: str | None) -> list[Stage]:
     return stages[: last + 1]
 
 
-def _begin(workdir: Path, record: RunRecord, graph: Graph) -> None:
+def _begin(workdir: Path, record: RunRecord, graph: Graph, whole: bool) -> None:
     """Say what is being made, unless the folder holds it already; the last finished run stays as it is.
+
+    Where only some stages are made, what decides none of them may be another than in the finished run.
 
     Raises UserError where the folder holds other things.
     """
@@ -248,5 +250,6 @@ def _begin(workdir: Path, record: RunRecord, graph: Graph) -> None:
     except Damaged:
         finished = None
     check_places(workdir, graph, finished)
-    if finished is None or (finished.recipe, finished.stages) != (record.recipe, record.stages):
+    same_recipe = finished is not None and (finished.recipe == record.recipe or not whole)
+    if finished is None or finished.stages != record.stages or not same_recipe:
         write_attempt(workdir, record)

@@ -20,6 +20,7 @@ from pipelines.errors import UserError
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.stage import Stage, inputs_first
 from pipelines.graph.build import Graph
+from pipelines.graph.inputs import LiveInputs
 from pipelines.plain import print_json
 from pipelines.recipe.mistakes import nearest
 from pipelines.report.synthesis_examples import shortened
@@ -89,7 +90,7 @@ def try_synthesis(
     """
     stages: list[MadeDocuments] = []
 
-    def before_asking(graph: Graph) -> list[Stage]:
+    def before_asking(graph: Graph, _: LiveInputs) -> list[Stage]:
         stages.extend(map(_without_others, _wanted(graph, only)))
         return list(inputs_first(before for stage in stages for before in stage.inputs))
 

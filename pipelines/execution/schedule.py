@@ -243,10 +243,10 @@ class Schedule:
 def _nodes(stages: Sequence[Stage]) -> list[_Node]:
     """The stages in order; those that follow one another and read the same share a node."""
     nodes = [_Node(place, group) for place, group in enumerate(passes(stages))]
-    makers = {stage.slug: node for node in nodes for stage in node.stages}
+    makers = {stage.folder_name: node for node in nodes for stage in node.stages}
     for node in nodes:
-        inputs = {stage.slug for made in node.stages for stage in made.inputs} & makers.keys()
-        before = {makers[slug] for slug in inputs} - {node}
+        inputs = {stage.folder_name for made in node.stages for stage in made.inputs} & makers.keys()
+        before = {makers[name] for name in inputs} - {node}
         node.before = sorted(before, key=lambda maker: maker.place)
         node.awaits = len(before)
         for maker in node.before:

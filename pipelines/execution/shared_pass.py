@@ -76,7 +76,7 @@ class SharedPass(Stage):
 
 def passes(stages: Iterable[Stage]) -> Iterator[list[Stage]]:
     """The stages in order, each alone or with those after it that can share its pass."""
-    for _, group in groupby(stages, lambda s: s.pass_key if isinstance(s, JoinableStage) else s.slug):
+    for _, group in groupby(stages, lambda s: s.pass_key if isinstance(s, JoinableStage) else s.folder_name):
         yield list(group)
 
 

@@ -213,8 +213,8 @@ def inputs_first(stages: Iterable[Stage]) -> Iterator[Stage]:
     seen: set[str] = set()
 
     def visit(stage: Stage) -> Iterator[Stage]:
-        if stage.slug not in seen:
-            seen.add(stage.slug)
+        if stage.folder_name not in seen:
+            seen.add(stage.folder_name)
             for before in stage.inputs:
                 yield from visit(before)
             yield stage

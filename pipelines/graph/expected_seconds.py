@@ -53,9 +53,9 @@ def expected_seconds(stages: Iterable[Stage], workdir: Path, text: Mapping[str, 
     expected: dict[str, float] = {}
     firsts: dict[str, frozenset[str]] = {}
     for stage in inputs_first(stages):
-        before = [firsts[each.slug] for each in stage.inputs]
-        firsts[stage.slug] = frozenset().union(*before) if before else frozenset({stage.label})
-        size = sum(text.get(label, 0) for label in firsts[stage.slug])
+        before = [firsts[each.folder_name] for each in stage.inputs]
+        firsts[stage.folder_name] = frozenset().union(*before) if before else frozenset({stage.label})
+        size = sum(text.get(label, 0) for label in firsts[stage.folder_name])
         if stage.name in took:
             expected[stage.folder_name] = size * took[stage.name]
         elif not isinstance(stage, ASK_A_MODEL):

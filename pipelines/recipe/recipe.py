@@ -32,6 +32,7 @@ from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.licences import Licences
 from pipelines.recipe.synthesize import Synthesize
 from pipelines.recipe.tokenizer import Tokenizer
+from pipelines.recipe.trials import Search, Trials
 from pipelines.settings import STRICT, Name, Share
 from pipelines.sources.config import SourceConfig
 from pipelines.sources.python_environment import PythonEnvironmentConfig
@@ -162,6 +163,8 @@ class Recipe(BaseModel):
     evaluate: Evaluate | None = Field(
         None, description="What is measured after training, beside the model it started from."
     )
+    trials: Trials = Trials()
+    search: Search = Search()
     executor: ExecutorSettings = ExecutorSettings()
     publish: str | None = Field(
         None, description="Where the finished run's results are sent as well, e.g. s3://bucket/folder."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -48,6 +48,8 @@ TOKENS_A_BATCH = 1 << 24
 NOWHERE = "no text before its first answer is found in the rendering without doubt"
 TOKENS_USED, SYNTHETIC_TOKENS_USED = "tokens_used", "synthetic_tokens_used"
 GAP = ("gap_start", "gap")
+PARENTS = "parents"
+"""The documents that others may be about."""
 COLUMNS = (
     *("position", "row", "source", "tokens", "bytes", "indivisible", "loss_tokens"),
     *(*DESCRIPTION, *DESCRIBED),
@@ -97,15 +99,15 @@ class MixStage(ReducingStage):
         """Choose, pack and order."""
 
     def excluded(
-        self, documents: pa.Table, parents: pa.Array | None
+        self, documents: pa.Table, known: Mapping[str, pa.Array]
     ) -> Iterator[tuple[Count, pa.ChunkedArray]]:
-        """Why documents must not take part, and which ones."""
+        """Why documents must not take part, and which ones; `known` is what `asked_about` gave."""
         why = Count("not_held_out" if self.held_out else "held_out")
         yield why, pc.not_equal(documents.column("held_out"), self.held_out)
 
-    def parents(self, workdir: Path) -> pa.Array | None:
-        """The documents that others may be about; None for any."""
-        return None
+    def asked_about(self, workdir: Path) -> Mapping[str, pa.Array]:
+        """Ids of documents, by what `excluded` asks about them."""
+        return {}
 
     def planned(self, corpus: Path, workdir: Path) -> pa.Table:
         """What a plan is made from, besides groups."""
@@ -174,13 +176,13 @@ class MixStage(ReducingStage):
         schemas = [self._index(table.slice(0, 0), stage).schema for stage, table in tables]
         # Synthesised documents have no columns of classifiers.
         nothing = pa.unify_schemas(schemas, promote_options="default").empty_table()
-        parents = self.parents(workdir)
+        known = self.asked_about(workdir)
         dropped: Counter[Count] = Counter()
         with pa.ipc.new_file(path, nothing.schema) as writer:
             for stage, table in tables:
                 index = self._index(table, stage)
                 kept = pa.chunked_array([pa.repeat(True, index.num_rows)])
-                for why, excluded in self.excluded(index, parents):
+                for why, excluded in self.excluded(index, known):
                     dropped[why] += pc.sum(pc.and_(kept, excluded)).as_py() or 0
                     kept = pc.and_not(kept, excluded)
                 writer.write_batch(
@@ -257,15 +259,21 @@ class MixStage(ReducingStage):
         """The ledger of the finished plan."""
         return Ledger.model_validate_json(self.path(workdir, LEDGER).read_bytes())
 
+    def used(self, workdir: Path) -> pa.Array:
+        """The documents that the plan contains."""
+        return pa.concat_arrays([pa.array([], pa.string()), *self._used(workdir)])
+
     def used_among(self, workdir: Path, doc_ids: pa.Array) -> pa.Array:
         """Those of these documents that the plan contains."""
+        among = (used.filter(pc.is_in(used, doc_ids)) for used in self._used(workdir))
+        return pa.concat_arrays([pa.array([], pa.string()), *among])
+
+    def _used(self, workdir: Path) -> Iterator[pa.Array]:
+        """The documents of each tokenized file that the plan contains."""
         batches = self.batches(workdir, DOCUMENTS)
-        found = [pa.array([], pa.string())]
         for number in range(batches.num_record_batches):
             batch = batches.get_batch(number)
-            used = batch.column("doc_id").filter(batch.column("used"))
-            found.append(used.filter(pc.is_in(used, doc_ids)))
-        return pa.concat_arrays(found)
+            yield batch.column("doc_id").filter(batch.column("used"))
 
     def used_rows(self, workdir: Path, scope: str, part: str) -> npt.NDArray[np.int64]:
         """Rows of a source's part that the plan contains, ascending; none of a source that it leaves out."""
@@ -303,23 +311,23 @@ class Mix(MixStage):
         return assign_groups(_scan(corpus), self.mixture.predicates, allocate)
 
     @override
-    def parents(self, workdir: Path) -> pa.Array | None:
+    def asked_about(self, workdir: Path) -> Mapping[str, pa.Array]:
         if self.about is None:
-            return None
+            return {}
         asked = [
             pc.unique(table.column("parent_id")) for stage in self.tokenized for table in stage.files(workdir)
         ]
-        return self.about.used_among(workdir, pc.unique(pa.chunked_array(asked)).drop_null())
+        return {PARENTS: self.about.used_among(workdir, pc.unique(pa.chunked_array(asked)).drop_null())}
 
     @override
     def excluded(
-        self, documents: pa.Table, parents: pa.Array | None
+        self, documents: pa.Table, known: Mapping[str, pa.Array]
     ) -> Iterator[tuple[Count, pa.ChunkedArray]]:
         """Besides held-out documents, questions about documents that the other plan does not contain."""
-        yield from super().excluded(documents, parents)
+        yield from super().excluded(documents, known)
         if self.about is not None:
             parent = documents.column("parent_id")
-            astray = pc.and_(pc.is_valid(parent), pc.invert(pc.is_in(parent, parents)))
+            astray = pc.and_(pc.is_valid(parent), pc.invert(pc.is_in(parent, known[PARENTS])))
             yield Count("parent_unused", self.about.scope), astray
 
     @property

@@ -1,0 +1,1 @@
+"""Trials: short trainings on mixtures, to tell what a mixture is worth."""
