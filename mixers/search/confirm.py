@@ -74,9 +74,13 @@ def confirm(
     keeps = aim.keeps(above)
     best = int(np.argmax(np.where(keeps, -mean, -np.inf)))
     return Confirmation(
-        best=best if keeps[best] and gain_interval[best, 0] > 0 else None, gain=-mean, gain_interval=gain_interval,
-        above=above, above_interval=_interval(above, above_deviation), keeps=keeps,
-    )  # fmt: skip
+        best=best if keeps[best] and gain_interval[best, 0] > 0 else None,
+        gain=-mean,
+        gain_interval=gain_interval,
+        above=above,
+        above_interval=_interval(above, above_deviation),
+        keeps=keeps,
+    )
 
 
 def _join(predicted: Array, measured: Array, noise: float) -> tuple[Array, Array]:

@@ -1,10 +1,10 @@
 """Which mixtures to try: a D-optimal design of mixed probes.
 
-The design is the one from which the laws' regression on weights and their logarithms learns most: it maximizes
-the determinant of that regression's information (Fedorov 1972, "Theory of Optimal Experiments"), with a prior,
-so that there may be fewer probes than coefficients (DuMouchel and Jones 1994, "A Simple Bayesian Modification
-of D-Optimal Designs"). A Gaussian process over the logarithms is part of the regression: its
-information is what keeps probes from gathering in corners (Shewry and Wynn 1987, "Maximum Entropy Sampling").
+The design is the one from which a regression on weights and their logarithms learns most: it maximizes the
+determinant of that regression's information (Fedorov 1972, "Theory of Optimal Experiments"), with a prior, so
+that there may be fewer probes than coefficients (DuMouchel and Jones 1994, "A Simple Bayesian Modification of
+D-Optimal Designs"). A Gaussian process over the logarithms is part of the regression: it is what keeps the
+probes from gathering in corners (Shewry and Wynn 1987, "Maximum Entropy Sampling").
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mixers.search.features import features, logarithms
+from mixers.search.features import logarithms
 from mixers.search.space import Array, Space
 
 CANDIDATES = 3000
+FLOOR = 0.03
+"""Of the logarithms; higher than that of the laws, or most probes would be at weights next to none."""
 NOISE = 0.01
 """Variance of a measured loss, where that of a law over the space is about 1."""
 ROUNDS = 20
@@ -35,9 +37,8 @@ def design(space: Space, probes: int, given: Array | None = None, *, seed: int) 
     rng = np.random.Generator(np.random.PCG64(seed))
     given = np.empty((0, space.groups)) if given is None else given
     if not len(given) < probes <= most_probes(space.groups):
-        raise ValueError(
-            f"{probes} probes for {space.groups} groups: there may be {len(given) + 1} to {most_probes(space.groups)}."
-        )
+        fewest, most = len(given) + 1, most_probes(space.groups)
+        raise ValueError(f"{probes} probes for {space.groups} groups: there may be {fewest} to {most}.")
     pool = np.vstack([given, space.sample(CANDIDATES, rng)])
     return pool[choose(pool, probes, fixed=len(given), seed=seed)]
 
@@ -64,14 +65,15 @@ def choose(pool: Array, probes: int, *, fixed: int = 0, seed: int) -> npt.NDArra
 
 def _prior_covariance(pool: Array) -> Array:
     """`[n, n]`: of the losses of mixtures, before anything is measured; on average 1 around their mean."""
-    linear = features(pool)
+    logs = logarithms(pool, FLOOR)
+    linear = np.hstack([pool, logs])
     linear = (linear - linear.mean(axis=0)) / np.sqrt(linear.var(axis=0).sum() + 1e-12)
-    logs = logarithms(pool)
-    squares = ((logs - logs.mean(axis=0)) ** 2).sum(axis=1)
-    distances = np.maximum(
-        squares[:, None] + squares - 2 * (logs - logs.mean(0)) @ (logs - logs.mean(0)).T, 0
-    )
-    return 1.0 + linear @ linear.T * 0.5 + 0.5 * np.exp(-distances / (2 * squares.mean() + 1e-12))
+    logs = logs - logs.mean(axis=0)
+    squares = (logs**2).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares - 2 * logs @ logs.T, 0.0)
+    surface = np.exp(-distances / (2 * squares.mean() + 1e-12))
+    covariance: Array = 1.0 + 0.5 * linear @ linear.T + 0.5 * surface
+    return covariance
 
 
 def _variances(covariance: Array, chosen: list[int]) -> Array:

@@ -10,9 +10,10 @@ FLOOR = 1e-3
 """Added to a weight before its logarithm is taken: below about this share a group counts as absent."""
 
 
-def logarithms(weights: Array) -> Array:
+def logarithms(weights: Array, floor: float = FLOOR) -> Array:
     """`[n, m]` from 0 (absent) to 1 (nothing else)."""
-    return 1 - np.log(weights + FLOOR) / np.log(FLOOR)
+    scaled: Array = 1 - np.log(weights + floor) / np.log(floor)
+    return scaled
 
 
 def features(weights: Array) -> Array:

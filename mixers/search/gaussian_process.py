@@ -85,7 +85,7 @@ class GaussianProcess:
 
 def fit_gaussian_process(weights: Array, losses: Array, noise: float = 0.0) -> GaussianProcess:
     """Fit the process to weights `[n, m]` and losses `[n]` that were measured with a variance of `noise`."""
-    count, groups = weights.shape
+    groups = weights.shape[1]
     level, scale = float(losses.mean()), float(losses.std()) or 1.0
     target, logs = (losses - level) / scale, logarithms(weights)
     kernel = Kernel(

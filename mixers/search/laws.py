@@ -183,4 +183,5 @@ def _average(found: Array, shares: Array) -> tuple[Array, Array]:
 def _root(covariance: Array) -> Array:
     """A factor `[n, n]` of a covariance, which may be singular."""
     values, vectors = np.linalg.eigh(covariance)
-    return vectors * np.sqrt(np.maximum(values, 0.0))
+    root: Array = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root

@@ -1,4 +1,4 @@
-"""The best mixtures by the laws, within the guards: which to run for confirmation, and how sure their weights are."""
+"""The best mixtures by the laws within the guards, and how sure their weights are."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class Aim:
 
     def keeps(self, above: Array) -> npt.NDArray[np.bool_]:
         """Whether losses above those of the own mixture `[..., t]` keep the guards."""
-        return np.all(above <= self.most_above, axis=-1)
+        kept: npt.NDArray[np.bool_] = np.all(above <= self.most_above, axis=-1)
+        return kept
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,9 +95,9 @@ def propose(laws: Laws, space: Space, own: Array, aim: Aim, *, count: int = 3, s
 def best_together(gains: Array, mixtures: Array, count: int) -> npt.NDArray[np.int64]:
     """The numbers of mixtures of which the best one is expected to be best, when all of them are tried.
 
-    The first is the best one by itself. Each further one is what adds most to the expected gain of the best of them
-    (expected improvement of several points at once: Ginsbourger et al. 2010, "Kriging Is Well-Suited to Parallelize
-    Optimization"), so it is as good as the others but wrong in other cases.
+    The first is the best one by itself. Each further one is what adds most to the expected gain of the best of
+    them (expected improvement of several points at once: Ginsbourger et al. 2010, "Kriging Is Well-Suited to
+    Parallelize Optimization"), so it may well be better where the others are not.
 
     Args:
         gains: `[draws, n]`, what each mixture may gain.
@@ -121,13 +122,12 @@ def _promising(laws: Laws, space: Space, own: Array, aim: Aim, rng: np.random.Ge
     def costs(mixtures: Array) -> Array:
         """`[n, 2]`: the predicted value, and the least that it may well be; infinite where a guard breaks."""
         found = laws.predict(mixtures)
-        breaks = ~aim.keeps(found.mean - here.mean)
-        value = aim.value(found.mean)
-        return np.where(breaks[:, None], np.inf, 0) + np.stack(
-            [value, value - aim.value(found.deviation)], axis=1
-        )
+        value, reach = aim.value(found.mean), aim.value(found.deviation)
+        kept = aim.keeps(found.mean - here.mean)
+        return np.where(kept[:, None], np.stack([value, value - reach], axis=1), np.inf)
 
-    pool = np.vstack([space.sample(SAMPLES, rng), space.around(np.repeat(own[None], PARENTS, 0), 0.5, rng)])
+    near = space.around(np.repeat(own[None], PARENTS, axis=0), SPREADS[0], rng)
+    pool = np.vstack([space.sample(SAMPLES, rng), near])
     cost = costs(pool)
     for spread in SPREADS:
         parents = pool[_first(cost, PARENTS)]

@@ -1,4 +1,4 @@
-"""Laws with parameters, fitted by least squares with a prior; what is uncertain follows from the curvature."""
+"""Laws with parameters, fitted by least squares with a prior; the curvature says how sure they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Formula = Callable[[Array, Array], tuple[Array, Array]]
 """Of parameters `[p]` and weights `[n, m]`: losses `[n]` and their derivatives `[n, p]`."""
 LEAST_MISFIT = 0.02
 """Standard deviation of a law's own error, in those of the losses: no law is exact."""
-ROUNDS = 6
+ROUNDS = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,13 +62,14 @@ def fit_formula(
         return np.vstack([formula(values, weights)[1] / error, np.diag(1 / spread)])
 
     for _ in range(ROUNDS):  # the error and the parameters in turn
-        parameters = least_squares(residuals, parameters, jac=slopes, max_nfev=100).x
+        parameters = least_squares(residuals, parameters, jac=slopes, method="lm", max_nfev=100).x
         jacobian = slopes(parameters)
-        covariance = np.linalg.inv(jacobian.T @ jacobian)
+        covariance = np.linalg.inv(jacobian.T @ jacobian).astype(float)
         measured = jacobian[: len(losses)]
         used = float(np.einsum("ij,jk,ik->", measured, covariance, measured))
         squares = float(((formula(parameters, weights)[0] - target) ** 2).sum())
-        error = max(np.sqrt(squares / max(len(losses) - used, 3.0)), LEAST_MISFIT, np.sqrt(noise) / scale)
+        free = max(len(losses) - used, 3.0)
+        error = max((squares / free) ** 0.5, LEAST_MISFIT, noise**0.5 / scale)
     return FittedFormula(
         formula=formula, parameters=parameters, covariance=covariance,
         misfit=max(error**2 - noise / scale**2, LEAST_MISFIT**2), level=level, scale=scale,

@@ -57,9 +57,14 @@ def fit_ridge(weights: Array, losses: Array, noise: float = 0.0) -> Ridge:
     shrink = values**2 / (values**2 + penalty)
     squares = float(((target - left @ (shrink * (left.T @ target))) ** 2).sum())
     variance = max(squares / max(count - 1 - shrink.sum(), 1.0), noise)
-    inverse = right.T / (values**2 + penalty) @ right
-    outside = np.eye(len(centre)) - right.T @ right  # what no probe tells has its prior
+    shrunk = right.T / (values**2 + penalty)
+    outside = np.eye(len(centre)) - right.T @ right  # what no probe tells keeps its prior
     return Ridge(
-        centre=centre, scale=scale, level=level, coefficients=right.T @ (values / (values**2 + penalty) * (left.T @ target)),
-        covariance=variance * (inverse + outside / penalty), misfit=max(variance - noise, 0.0), mean_error=variance / count,
-    )  # fmt: skip
+        centre=centre,
+        scale=scale,
+        level=level,
+        coefficients=shrunk @ (values * (left.T @ target)),
+        covariance=variance * (shrunk @ right + outside / penalty),
+        misfit=max(variance - noise, 0.0),
+        mean_error=variance / count,
+    )

@@ -62,7 +62,9 @@ class Space:
     def contains(self, weights: Array, tolerance: float = 1e-6) -> npt.NDArray[np.bool_]:
         """Whether each row of `[n, m]` is an allowed mixture."""
         inside = (weights >= self.lower - tolerance) & (weights <= self.upper + tolerance)
-        return np.all(inside, axis=-1) & (np.abs(weights.sum(axis=-1) - 1) <= tolerance)
+        whole = np.abs(weights.sum(axis=-1, keepdims=True) - 1) <= tolerance
+        allowed: npt.NDArray[np.bool_] = np.all(inside & whole, axis=-1)
+        return allowed
 
     def share(self, amounts: Array) -> Array:
         """The allowed mixtures nearest in proportion to `amounts` `[n, m]`, which are not negative.
@@ -76,7 +78,8 @@ class Space:
             middle = (low + high) / 2
             above = np.clip(amounts * np.exp(middle), self.lower, self.upper).sum(1, keepdims=True) > 1
             low, high = np.where(above, low, middle), np.where(above, middle, high)
-        return np.clip(amounts * np.exp(low), self.lower, self.upper)
+        shared: Array = np.clip(amounts * np.exp(low), self.lower, self.upper)
+        return shared
 
     def sample(self, count: int, rng: np.random.Generator) -> Array:
         """Mixtures `[count, m]` from all over the space, of few groups and of many."""
@@ -88,10 +91,6 @@ class Space:
 
         A part of a flat mixture is mixed in, so that groups without a weight can get one.
         """
-        flat = (
-            rng.dirichlet(np.ones(self.groups), size=len(centres))
-            * spread
-            * rng.random((len(centres), 1))
-            / 4
-        )
-        return self.share(centres * np.exp(spread * rng.normal(size=centres.shape)) + flat)
+        flat = rng.dirichlet(np.ones(self.groups), size=len(centres))
+        part = rng.uniform(0, spread / 4, size=(len(centres), 1))
+        return self.share(centres * np.exp(spread * rng.normal(size=centres.shape)) + part * flat)

@@ -1,8 +1,8 @@
 """The transfer law: loss = c + a (t . weights)^-b.
 
-A power law of the amount of text that teaches a target: a token of group j is worth t_j tokens of the target's
-own. Hernandez et al. 2021, "Scaling Laws for Transfer"; of mixtures Shukor et al. 2025, "Scaling Laws for
-Optimal Data Mixtures", here with one exponent for all groups.
+A power law of the amount of text that teaches a target, of which a token of group j is worth t_j.
+Of transfer: Hernandez et al. 2021, "Scaling Laws for Transfer"; of mixtures: Shukor et al. 2025, "Scaling Laws for Optimal
+Data Mixtures", here with one exponent for all groups.
 """
 
 from __future__ import annotations
