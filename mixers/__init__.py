@@ -10,6 +10,7 @@ __all__ = [
     "order",
     "packing",
     "plan",
+    "search",
     "shard_index",
     "shards",
 ]

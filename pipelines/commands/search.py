@@ -1,4 +1,4 @@
-"""`coupage search`: which weights of a recipe's groups are best, by short trainings of the user's own model."""
+"""`coupage search`: which weights of a recipe's groups are best, by short trainings of its model."""
 
 from __future__ import annotations
 
