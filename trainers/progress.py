@@ -16,7 +16,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Progress:
     """Shows steps, loss, learning rate, real tokens per second and the time left, on standard error.
 
-    Listeners are told the same as events. Neither happens where it is not `visible`.
+    Listeners are told the same as events. Neither happens where it is not `visible`; where it is not `shown`,
+    only they are told.
     """
 
     def __init__(
@@ -25,11 +26,12 @@ class Progress:
         total_tokens: int,
         visible: bool,
         listeners: Sequence[TrainingListener] = (),
+        shown: bool = True,
     ) -> None:
         self._listeners = listeners if visible else ()
         self._total_steps = total_steps
         self._total_tokens = total_tokens
-        self._visible = visible
+        self._visible = visible and shown
         self._started = self._last_line = time.monotonic()
         self._first_tokens: int | None = None
         self._bar: Any = None

@@ -47,6 +47,7 @@ def train(
     held_out: Path | None = None,
     resume: bool = False,
     listeners: Sequence[TrainingListener] = (),
+    shown: bool = True,
 ) -> TrainingResult:
     """Train a model on a folder of shards and save it as an ordinary model folder at `output`.
 
@@ -60,6 +61,7 @@ def train(
         resume: Continue the run in `output` from its last checkpoint, or from the start when there is none
             yet. A finished run returns its result.
         listeners: Told what happens, in the process that writes files.
+        shown: Whether progress is shown on standard error, too.
 
     Raises:
         ResumeError: `output` holds a run and `resume` is false, or the run is of other shards, of another
@@ -96,6 +98,7 @@ def train(
                 checkpoint,
                 cursor,
                 listeners,
+                shown,
             )
         )
 
@@ -147,6 +150,7 @@ class _Job:
     checkpoint: Path | None
     cursor: Cursor
     listeners: Sequence[TrainingListener]
+    shown: bool
 
     @property
     def sequence_length(self) -> int:
@@ -242,7 +246,7 @@ def _open_run(
     total_tokens = dataset.tokens_before(sampler.rows_before(sampler.steps))
     settings = job.config.model_dump(mode="json")
     with (
-        Progress(sampler.steps, total_tokens, writes, job.listeners) as progress,
+        Progress(sampler.steps, total_tokens, writes, job.listeners, job.shown) as progress,
         open_trackers(job.config.log_to if writes else (), job.output, done, settings) as trackers,
     ):
         metrics_log = MetricsLog(job.output / "metrics.jsonl", writes, trackers)

@@ -80,7 +80,7 @@ class Trial(SingleTaskStage):
 
         tokenizer = self.shards.mix.tokenized[0].tokenizer.whole_folder(workdir) / FOLDER
         shards = self.shards.dataset(workdir)
-        result = train(shards, self.training, self.model, folder / "model", tokenizer)
+        result = train(shards, self.training, self.model, folder / "model", tokenizer, shown=False)
         output.tell(f"{result.tokens:,} tokens in {result.seconds:.0f} s")
         pieces = evaluate_pieces(
             folder / "model",

@@ -82,10 +82,10 @@ class TrialMix(Mix):
     @override
     def groups(self, corpus: Path, allocate: Allocate) -> pa.Array:
         groups = super().groups(corpus, allocate)
-        nothing = pa.scalar(groups.dictionary.index(None).as_py(), groups.indices.type)
+        no_group = pa.scalar(len(groups.dictionary) - 1, groups.indices.type)  # the last name is null
         takes_part = drawn(groups.indices, read_arrow(corpus), self.share, self.draw)
         return pa.DictionaryArray.from_arrays(
-            pc.if_else(pa.array(takes_part), groups.indices, nothing), groups.dictionary
+            pc.if_else(pa.array(takes_part), groups.indices, no_group), groups.dictionary
         )
 
     @override
