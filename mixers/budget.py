@@ -103,6 +103,11 @@ def domain_is(domain: str) -> str:
     return "domain = '" + domain.replace("'", "''") + "'"
 
 
+def source_is(source: str) -> str:
+    """The predicate of the documents of a source."""
+    return "source = '" + source.replace("'", "''") + "'"
+
+
 SYNTHETIC = "_synthetic"
 """What is added to a group's name where its synthetic part is a group of its own."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,34 +29,30 @@ from pipelines.stages.trials.trial import Trial
 WORDS = {"lower": "helps", "higher": "hurts", "no effect": "no effect"}
 
 
-@dataclass
-class _Asked:
-    """The trials of an ablation, by arm; filled when the graph is built."""
+@dataclass(frozen=True, kw_only=True)
+class _Trials:
+    """The trainings of an ablation."""
 
-    maker: TrialMaker | None = None
-    ablation: Ablation | None = None
-    trials: dict[str, list[Trial]] = field(default_factory=dict)
-    reference: list[Trial] = field(default_factory=list)
+    maker: TrialMaker
+    ablation: Ablation
+    reference: list[Trial]
+    arms: dict[str, list[Trial]]
+    """By what each adds or leaves out, and under `NULL` those that change nothing."""
 
-    def plan(self, graph: Graph, inputs: LiveInputs, kind: Kind, only: Sequence[str], add_one: bool) -> None:
-        """Make the trials."""
-        recipe = graph.recipe
-        if recipe.trials.seeds < 2:
-            raise UserError(
-                "one training of each arm tells nothing of chance",
-                place="trials.seeds",
-                hint="Ask for two at least; three are the default.",
-            )
-        self.maker = maker = TrialMaker.of(graph, recipe.trials)
-        self.ablation = asked = ablation(maker, kind, inputs, only, add_one)
-        seeds = range(recipe.trials.seeds)
-        self.reference = [maker.trial(asked.reference, seed) for seed in seeds]
-        self.trials = {item: [maker.trial(arm, seed) for seed in seeds] for item, arm in asked.arms.items()}
-        self.trials[NULL] = [maker.trial(asked.null, seed, salt=NULL) for seed in seeds]
+    @classmethod
+    def of(cls, maker: TrialMaker, ablation: Ablation, seeds: int) -> _Trials:
+        """Each arm, so many times."""
+        arms = {
+            item: [maker.trial(arm, seed) for seed in range(seeds)] for item, arm in ablation.arms.items()
+        }
+        arms[NULL] = [maker.trial(ablation.null, seed, salt=NULL) for seed in range(seeds)]
+        reference = [maker.trial(ablation.reference, seed) for seed in range(seeds)]
+        return cls(maker=maker, ablation=ablation, reference=reference, arms=arms)
 
     @property
     def all(self) -> list[Trial]:
-        return [*self.reference, *(trial for trials in self.trials.values() for trial in trials)]
+        """Those of the reference first."""
+        return [*self.reference, *(trial for trials in self.arms.values() for trial in trials)]
 
 
 def chosen_kind(**asked: bool) -> Kind:
@@ -137,15 +134,9 @@ def ablate(
         UserError: The recipe or an input is wrong, or there is nothing to try.
         WorkError: The work failed.
     """
-    asked = _Asked()
-
-    def choose(graph: Graph, inputs: LiveInputs) -> list[Stage]:
-        asked.plan(graph, inputs, kind, only, add_one)
-        return list(inputs_first(asked.all))
-
-    run = run_stages_of(
+    run_chosen = partial(
+        run_stages_of,
         recipe,
-        choose,
         workdir=workdir,
         executor=executor,
         workers=workers,
@@ -153,17 +144,45 @@ def ablate(
         console=console,
         listeners=listeners,
     )
-    found = _gathered(asked, run.folder)
-    write_trial_results(run.folder, f"ablation-{kind}", found, inputs_first(asked.all))
+    made: list[_Trials] = []
+
+    def choose(graph: Graph, inputs: LiveInputs) -> list[Stage]:
+        maker = _maker(graph)
+        if made:  # a run of the plan alone told what there is of each source
+            maker = maker.pinned(made.pop().reference[0].mix.supply(run.folder))
+        made.append(
+            _Trials.of(maker, ablation(maker, kind, inputs, only, add_one), graph.recipe.trials.seeds)
+        )
+        return list(inputs_first(made[0].all))
+
+    def only_plan(graph: Graph, inputs: LiveInputs) -> list[Stage]:
+        choose(graph, inputs)
+        return list(inputs_first([made[0].reference[0].mix]))
+
+    if kind != "sources":
+        run = run_chosen(only_plan)
+    run = run_chosen(choose)
+    (trials,) = made
+    found = _gathered(trials, run.folder)
+    write_trial_results(run.folder, f"ablation-{kind}", found, inputs_first(trials.all))
     return found
 
 
-def _gathered(asked: _Asked, workdir: Path) -> dict[str, Any]:
-    assert asked.maker is not None
-    assert asked.ablation is not None
+def _maker(graph: Graph) -> TrialMaker:
+    trials = graph.recipe.trials
+    if trials.seeds < 2:
+        raise UserError(
+            "one training of each arm tells nothing of chance",
+            place="trials.seeds",
+            hint="Ask for two at least; three are the default.",
+        )
+    return TrialMaker.of(graph, trials)
+
+
+def _gathered(asked: _Trials, workdir: Path) -> dict[str, Any]:
     reference = replicates([trial.pieces(workdir) for trial in asked.reference])
     arms = {
-        item: replicates([trial.pieces(workdir) for trial in trials]) for item, trials in asked.trials.items()
+        item: replicates([trial.pieces(workdir) for trial in trials]) for item, trials in asked.arms.items()
     }
     by_group = {group: _effects(asked.ablation, group, reference, arms) for group in reference}
 
@@ -171,8 +190,8 @@ def _gathered(asked: _Asked, workdir: Path) -> dict[str, Any]:
         return {
             "effect": by_group[ALL][item].to_json(),
             "groups": {group: found[item].to_json() for group, found in by_group.items() if group != ALL},
-            "notes": list(asked.trials[item][0].shards.mix.ledger(workdir).constraints),
-            "cost": cost_of(asked.trials[item], workdir),
+            "notes": list(asked.arms[item][0].mix.ledger(workdir).constraints),
+            "cost": cost_of(asked.arms[item], workdir),
         }
 
     items = sorted(asked.ablation.arms, key=lambda item: by_group[ALL][item].value)

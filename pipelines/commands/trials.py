@@ -20,7 +20,6 @@ from pipelines.graph.build import Graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.trials import TrialMaker
 from pipelines.stages.trials.trial import Trial
-from pipelines.stages.trials.trial_mix import TrialMix
 
 
 def cost_of(trials: Iterable[Trial], workdir: Path) -> dict[str, float]:
@@ -115,7 +114,7 @@ class Round:
         ]
 
     def _built(self, trial: Trial) -> Array:
-        entries = trial.shards.mix.ledger(self.workdir).groups
+        entries = trial.mix.ledger(self.workdir).groups
         built = {entry.group: entry.quota.quota for entry in entries if entry.quota}
         amounts = np.array([float(built.get(group, 0)) for group in self.groups])
         shares: Array = amounts / amounts.sum()
@@ -124,6 +123,5 @@ class Round:
     @property
     def supply(self) -> dict[str, int]:
         """What one pass over each group would give the stage."""
-        mix = self.trials[0][0].shards.mix
-        assert isinstance(mix, TrialMix)
-        return mix.supply(self.workdir)
+        supply = self.trials[0][0].mix.supply(self.workdir)
+        return {group: sum(by_source.values()) for group, by_source in supply.items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import xxhash
 
-from mixers.budget import Mixture
+from mixers.budget import Mixture, source_is
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.graph.build import Graph
@@ -43,6 +44,8 @@ class TrialMaker:
 
     graph: Graph
     stage: str
+    mixture: Mixture
+    """As the recipe has it, or pinned."""
     tokens: int
     """Of a trial."""
     model: str | SmallModel
@@ -84,16 +87,12 @@ class TrialMaker:
         return cls(
             graph=graph,
             stage=trials.stage,
+            mixture=mixture,
             tokens=tokens,
             model=model,
             model_identity=model_fingerprint(model),
             training=training,
         )
-
-    @property
-    def mixture(self) -> Mixture:
-        """The mixture as the recipe has it."""
-        return self.graph.recipe.whole_mixtures[self.stage]
 
     @property
     def share(self) -> float:
@@ -118,6 +117,29 @@ class TrialMaker:
                 raise UserError(f"`{name}` leaves no group with documents", place=f"mixtures.{self.stage}")
             mixture = mixture.model_copy(update={"weights": weights})
         return Arm(name=name, mixture=mixture, tokenized=tokenized)
+
+    def pinned(self, supply: Mapping[str, Mapping[str, int]]) -> TrialMaker:
+        """The same with a weight for each source in each group, as many documents as it may have.
+
+        What a rule drops or an edit shortens would else leave more room to other sources of the group, and
+        what these do would count as what it does.
+
+        Args:
+            supply: By group and source, what the recipe's own mixture draws from.
+        """
+        mixture = self.mixture
+        weights: dict[str, float] = {}
+        groups: dict[str, str] = {}
+        epochs: dict[str, float] = {}
+        for group, by_source in supply.items():
+            for source, amount in by_source.items():
+                if amount:
+                    name = f"{group} of {source}"
+                    weights[name] = mixture.weights[group] * amount / sum(by_source.values())
+                    groups[name] = f"({mixture.predicates[group]}) and {source_is(source)}"
+                    epochs[name] = mixture.epochs_allowed(group)
+        changes = {"weights": weights, "groups": groups, "group_max_epochs": epochs}
+        return replace(self, mixture=mixture.model_copy(update=changes))
 
     def weighted(self, name: str, shares: dict[str, float]) -> Arm:
         """The recipe's documents with other shares of the groups; groups with none are left out."""

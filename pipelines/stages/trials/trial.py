@@ -21,6 +21,7 @@ from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.stages.described import described_in
 from pipelines.stages.shards import Shards
 from pipelines.stages.tokenizer_folder import FOLDER
+from pipelines.stages.trials.trial_mix import TrialMix
 from trainers.config import SmallModel, StageTraining
 
 PIECES, COST = "pieces.parquet", "cost.json"
@@ -57,6 +58,12 @@ class Trial(SingleTaskStage):
             "training": training,
             "libraries": library_versions("torch", "transformers"),
         }
+
+    @property
+    def mix(self) -> TrialMix:
+        """The plan that it trains on."""
+        assert isinstance(self.shards.mix, TrialMix), "trials are of plans in small"
+        return self.shards.mix
 
     @property
     @override

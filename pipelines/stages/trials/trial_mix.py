@@ -32,7 +32,7 @@ SCORED = "scored"
 
 @dataclass(frozen=True, kw_only=True)
 class TrialMix(Mix):
-    """A plan of a mixture that is tried. Output, besides a plan's: `supply.json`, as `supply` gives it.
+    """A plan of a mixture that is tried. Output, besides a plan's: `supply.json`, see `supply`.
 
     Of each group the first documents in an order drawn by their ids take part, until they have `share` of
     its tokens (Goyal et al. 2024, "Scaling Laws for Data Filtering": how often documents repeat decides what
@@ -91,16 +91,24 @@ class TrialMix(Mix):
     @override
     def count_tokens(self, corpus: Path, plan: MixturePlan, output: TaskOutput) -> None:
         super().count_tokens(corpus, plan, output)
-        groups = super().groups(corpus, np.empty)
-        amounts = read_arrow(corpus).column(self.mixture.unit).to_numpy()
-        sums = np.bincount(groups.indices, amounts, minlength=len(groups.dictionary)).astype(np.int64)
-        known = zip(groups.dictionary.to_pylist(), sums.tolist(), strict=True)
-        output.write_json(SUPPLY, {group: number for group, number in known if group is not None})
+        whole = read_arrow(corpus).select(["source", self.mixture.unit])
+        whole = whole.append_column("group", super().groups(corpus, np.empty).cast(pa.string()))
+        sums = whole.group_by(["group", "source"]).aggregate([(self.mixture.unit, "sum")])
+        supply: dict[str, dict[str, int]] = {}
+        for amount, group, source in zip(*(column.to_pylist() for column in _ordered(sums)), strict=True):
+            if group is not None:
+                supply.setdefault(group, {})[source] = amount
+        output.write_json(SUPPLY, supply)
 
-    def supply(self, workdir: Path) -> dict[str, int]:
-        """What one pass over all documents of each group would give the stage, in the mixture's unit."""
-        found: dict[str, int] = orjson.loads(self.path(workdir, SUPPLY).read_bytes())
+    def supply(self, workdir: Path) -> dict[str, dict[str, int]]:
+        """What one pass over all documents would give the stage, in the mixture's unit, by group and source."""
+        found: dict[str, dict[str, int]] = orjson.loads(self.path(workdir, SUPPLY).read_bytes())
         return found
+
+
+def _ordered(sums: pa.Table) -> list[pa.ChunkedArray]:
+    amount = next(name for name in sums.column_names if name not in ("group", "source"))
+    return [sums.column(name) for name in (amount, "group", "source")]
 
 
 def drawn(groups: pa.Array, documents: pa.Table, share: float, seed: int) -> npt.NDArray[np.bool_]:
