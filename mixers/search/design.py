@@ -40,10 +40,10 @@ def design(space: Space, probes: int, given: Array | None = None, *, seed: int) 
         fewest, most = len(given) + 1, most_probes(space.groups)
         raise ValueError(f"{probes} probes for {space.groups} groups: there may be {fewest} to {most}.")
     pool = np.vstack([given, space.sample(CANDIDATES, rng)])
-    return pool[choose(pool, probes, fixed=len(given), seed=seed)]
+    return pool[choose(pool, probes, fixed=len(given))]
 
 
-def choose(pool: Array, probes: int, *, fixed: int = 0, seed: int) -> npt.NDArray[np.int64]:
+def choose(pool: Array, probes: int, *, fixed: int = 0) -> npt.NDArray[np.int64]:
     """The numbers of a D-optimal part of a pool `[n, m]`; its first `fixed` rows are in it.
 
     Probes are taken one by one, each where the loss is least known given the others; then each is taken out

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from mixers.search.features import logarithms
+from mixers.search.features import logarithms, nearness
 from mixers.search.space import Array
 
 LEVEL = 4.0
@@ -71,8 +71,7 @@ class GaussianProcess:
         """The losses of mixtures `[n, m]`: mean `[n]` and covariance `[n, n]`."""
         between = self._covariance(weights, self.weights)
         covariance = self._covariance(weights, weights) - between @ cho_solve(self.factor, between.T)
-        misfit = np.exp(2 * self.parameters[3]) + LEAST_MISFIT
-        covariance += misfit * np.eye(len(weights))
+        covariance += (np.exp(2 * self.parameters[3]) + LEAST_MISFIT) * nearness(weights)
         return self.level + self.scale * (between @ self.solved), self.scale**2 * covariance
 
     def _covariance(self, one: Array, other: Array) -> Array:

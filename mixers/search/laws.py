@@ -21,8 +21,8 @@ from mixers.search.space import Array
 from mixers.search.transfer import fit_transfer
 
 FOLDS = 5
-PRIOR_COUNT = 2.0
-"""How many probes' worth of evidence stands for each kind before any is seen."""
+PRIOR_COUNT = 1.0
+"""How many probes' worth of evidence the kinds share before any is seen."""
 STEPS = 200
 COVERAGE = 0.95
 NORMAL = 1.959964
@@ -30,7 +30,8 @@ NORMAL = 1.959964
 CHUNK = 256
 """Mixtures whose covariance is in memory at once."""
 SHRINKAGE = 0.2
-"""Of the correlations of errors towards none."""
+"""Of the correlations of errors towards their mean (Ledoit and Wolf 2004, "Honey, I Shrunk the Sample
+Covariance Matrix")."""
 
 
 class Posterior(Protocol):
@@ -125,11 +126,9 @@ def fit_laws(weights: Array, losses: Array, noise: Array | None = None, *, seed:
         errors.append((target - mean) / deviation)
         widths.append(np.quantile(np.abs(errors[-1]), COVERAGE) / NORMAL)
         fitted.append(tuple(fit(weights, target, float(variance)) for fit in KINDS.values()))
-    standard = np.array(errors) / np.sqrt((np.array(errors) ** 2).mean(axis=1, keepdims=True))
-    correlations = (1 - SHRINKAGE) * standard @ standard.T / len(weights) + SHRINKAGE * np.eye(len(standard))
     return Laws(
         kinds=tuple(KINDS), fitted=tuple(fitted), shares=np.array(shares), widths=np.array(widths),
-        correlations=correlations,
+        correlations=_correlations(np.array(errors)),
     )  # fmt: skip
 
 
@@ -149,6 +148,17 @@ def stacking_shares(means: Array, deviations: Array, losses: Array) -> Array:
         shares = (belongs / belongs.sum(axis=0)).sum(axis=1) + PRIOR_COUNT / len(means)
         shares /= shares.sum()
     return shares
+
+
+def _correlations(errors: Array) -> Array:
+    """Of errors `[t, n]`, whose mean is nothing: `[t, t]`."""
+    standard = errors / np.sqrt((errors**2).sum(axis=1, keepdims=True))
+    found = standard @ standard.T
+    targets = len(found)
+    common = max((found.sum() - targets) / max(targets * (targets - 1), 1), 0.0)
+    prior = common + (1 - common) * np.eye(targets)
+    correlations: Array = (1 - SHRINKAGE) * found + SHRINKAGE * prior
+    return correlations
 
 
 def _folds(count: int, seed: int) -> list[Array]:
@@ -181,7 +191,10 @@ def _average(found: Array, shares: Array) -> tuple[Array, Array]:
 
 
 def _root(covariance: Array) -> Array:
-    """A factor `[n, n]` of a covariance, which may be singular."""
+    """The symmetric root `[n, n]` of a covariance, which may be singular.
+
+    Of all roots it is the one by which the same normal numbers are the same error for similar covariances.
+    """
     values, vectors = np.linalg.eigh(covariance)
-    root: Array = vectors * np.sqrt(np.maximum(values, 0.0))
+    root: Array = vectors * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
     return root

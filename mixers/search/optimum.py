@@ -15,8 +15,8 @@ SAMPLES = 1500
 SPREADS = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1)
 """How far from the best ones others are looked for, round by round."""
 PARENTS = 150
-POOL = 300
-"""Mixtures that are weighed against each other with all that the laws leave open."""
+POOL, ELSEWHERE = 250, 100
+"""Mixtures that are weighed against each other with all that the laws leave open: good ones, and any."""
 DRAWS = 1000
 KEPT = 0.8
 """A mixture is allowed when it keeps the guards with this probability."""
@@ -95,8 +95,8 @@ def propose(laws: Laws, space: Space, own: Array, aim: Aim, *, count: int = 3, s
 def best_together(gains: Array, mixtures: Array, count: int) -> npt.NDArray[np.int64]:
     """The numbers of mixtures of which the best one is expected to be best, when all of them are tried.
 
-    The first is the best one by itself. Each further one is what adds most to the expected gain of the best of
-    them (expected improvement of several points at once: Ginsbourger et al. 2010, "Kriging Is Well-Suited to
+    The first is the best one by itself. Each further one adds most to the expected gain of the best of them
+    (expected improvement of several points at once: Ginsbourger et al. 2010, "Kriging Is Well-Suited to
     Parallelize Optimization"), so it may well be better where the others are not.
 
     Args:
@@ -116,7 +116,7 @@ def best_together(gains: Array, mixtures: Array, count: int) -> npt.NDArray[np.i
 
 
 def _promising(laws: Laws, space: Space, own: Array, aim: Aim, rng: np.random.Generator) -> Array:
-    """Mixtures `[POOL, m]` that are good by the laws' means, or may be within what these leave open."""
+    """Mixtures `[n, m]` that are good by the laws' means or may be within what these leave open, and others."""
     here = laws.predict(own[None])
 
     def costs(mixtures: Array) -> Array:
@@ -133,7 +133,7 @@ def _promising(laws: Laws, space: Space, own: Array, aim: Aim, rng: np.random.Ge
         parents = pool[_first(cost, PARENTS)]
         children = space.around(parents, spread, rng)
         pool, cost = np.vstack([pool, children]), np.vstack([cost, costs(children)])
-    return pool[_first(cost, POOL)]
+    return np.vstack([pool[_first(cost, POOL)], space.sample(ELSEWHERE, rng)])
 
 
 def _first(costs: Array, count: int) -> npt.NDArray[np.int64]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from mixers.search.features import nearness
 from mixers.search.space import Array
 
 Formula = Callable[[Array, Array], tuple[Array, Array]]
@@ -34,7 +35,7 @@ class FittedFormula:
     def predict(self, weights: Array) -> tuple[Array, Array]:
         """The losses of mixtures `[n, m]`: mean `[n]` and covariance `[n, n]`."""
         value, slopes = self.formula(self.parameters, weights)
-        covariance = slopes @ self.covariance @ slopes.T + self.misfit * np.eye(len(weights))
+        covariance = slopes @ self.covariance @ slopes.T + self.misfit * nearness(weights)
         return self.level + self.scale * value, self.scale**2 * covariance
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixers.search.features import features
+from mixers.search.features import features, nearness
 from mixers.search.space import Array
 
 PENALTIES = np.exp(np.linspace(-6, 6, 25))
@@ -30,9 +30,7 @@ class Ridge:
     def predict(self, weights: Array) -> tuple[Array, Array]:
         """The losses of mixtures `[n, m]`: mean `[n]` and covariance `[n, n]`."""
         scaled = (features(weights) - self.centre) / self.scale
-        covariance = (
-            scaled @ self.covariance @ scaled.T + self.mean_error + self.misfit * np.eye(len(weights))
-        )
+        covariance = scaled @ self.covariance @ scaled.T + self.mean_error + self.misfit * nearness(weights)
         return self.level + scaled @ self.coefficients, covariance
 
 

@@ -1,7 +1,7 @@
 """The transfer law: loss = c + a (t . weights)^-b.
 
 A power law of the amount of text that teaches a target, of which a token of group j is worth t_j.
-Of transfer: Hernandez et al. 2021, "Scaling Laws for Transfer"; of mixtures: Shukor et al. 2025, "Scaling Laws for Optimal
+Hernandez et al. 2021, "Scaling Laws for Transfer"; for mixtures Shukor et al. 2025, "Scaling Laws for Optimal
 Data Mixtures", here with one exponent for all groups.
 """
 
