@@ -13,14 +13,7 @@ import yaml
 from pipelines.commands.run import run
 
 LIMIT = "6MB"
-SHAPE = {
-    "hidden_size": 64,
-    "layers": 2,
-    "heads": 2,
-    "kv_heads": 2,
-    "intermediate_size": 192,
-    "positions": 256,
-}
+SHAPE = {"hidden_size": 64, "layers": 2, "heads": 2, "kv_heads": 2, "intermediate_size": 192}
 LENGTH = 256
 
 
@@ -33,9 +26,7 @@ def texts(work: Path) -> dict[str, list[str]]:
             kind: {"reader": "python_environment", "content": kind, "limit": LIMIT} for kind in kinds
         },
         "tokenizer": {"train": {"vocabulary_size": 512}},
-        "mixtures": {
-            "stage1": {"tokens": 1000, "sequence_length": 64, "weights": {kind: 1 for kind in kinds}}
-        },
+        "mixtures": {"stage1": {"tokens": 1000, "sequence_length": 64, "weights": dict.fromkeys(kinds, 1)}},
     }
     work.mkdir(parents=True, exist_ok=True)
     file = work / "texts.yaml"

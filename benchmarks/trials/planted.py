@@ -5,8 +5,9 @@
 One group of text has four sources: `like`, of the kind that is scored besides; `plain`, of another kind;
 `copy`, the same texts as `plain` once more; and `shuffled`, these with their words in disorder. A filter
 drops half of `plain` at random. What must come out on `target`: `like` helps most, `plain` and `copy` are
-worth the same, `shuffled` is worth least; the filter has no effect, nor has the null arm. Prints a table for each question, and
-how often 100 simulated null arms, with the noise that was measured, lie in their intervals.
+worth the same, `shuffled` is worth least; the filter has no effect,
+nor has the null arm. Prints a table for each question, and how many of 100 simulated null arms lie in their
+intervals.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class TrialMix(Mix):
         output.write_json(SUPPLY, supply)
 
     def supply(self, workdir: Path) -> dict[str, dict[str, int]]:
-        """What one pass over all documents would give the stage, in the mixture's unit, by group and source."""
+        """What one pass over all documents gives, in the mixture's unit, by group and source."""
         found: dict[str, dict[str, int]] = orjson.loads(self.path(workdir, SUPPLY).read_bytes())
         return found
 

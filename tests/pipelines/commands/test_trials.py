@@ -1,4 +1,4 @@
-"""`coupage ablate` and `coupage search`: what is trained on, what is said of it, and that nothing is done twice."""
+"""`coupage ablate` and `coupage search`: what is trained on and said of it; nothing is done twice."""
 
 import json
 import shutil
