@@ -13,12 +13,11 @@ from rich.table import Table
 
 from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.run import run_stages_of
-from pipelines.commands.trials import cost_of
+from pipelines.commands.trials import cost_of, keep
 from pipelines.errors import UserError
 from pipelines.evaluation.effects import ALL, Effect, Replicates, effects, replicates
 from pipelines.execution.events import Listener
 from pipelines.execution.stage import Stage, inputs_first
-from pipelines.execution.trial_results import write_trial_results
 from pipelines.graph.ablation import KINDS, NULL, Ablation, Kind, ablation
 from pipelines.graph.build import Graph
 from pipelines.graph.inputs import LiveInputs
@@ -164,7 +163,7 @@ def ablate(
     run = run_chosen(choose)
     (trials,) = made
     found = _gathered(trials, run.folder)
-    write_trial_results(run.folder, f"ablation-{kind}", found, inputs_first(trials.all))
+    keep(run.folder, f"ablation-{kind}", found, trials.all)
     return found
 
 

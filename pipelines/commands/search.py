@@ -18,12 +18,10 @@ from mixers.search.laws import Laws, fit_laws
 from mixers.search.optimum import Aim, Proposals, propose
 from mixers.search.space import Array, Space, SpaceError
 from pipelines.commands.console import SILENT, PlainConsole
-from pipelines.commands.trials import Lab, Round, cost_of
+from pipelines.commands.trials import Lab, Round, cost_of, keep
 from pipelines.errors import UserError
 from pipelines.evaluation.effects import ALL, noise_of
 from pipelines.execution.events import Listener
-from pipelines.execution.stage import inputs_first
-from pipelines.execution.trial_results import write_trial_results
 from pipelines.plain import print_json
 from pipelines.recipe.assignments import override
 from pipelines.recipe.find import find_recipe
@@ -131,7 +129,7 @@ def search(
     rounds = [each for each in (own, probes, confirmed) if each is not None]
     trials = [trial for each in rounds for of_arm in each.trials for trial in of_arm]
     found["cost"] = cost_of(trials, own.workdir)
-    write_trial_results(own.workdir, RESULT, found, inputs_first(trials))
+    keep(own.workdir, RESULT, found, trials)
     return found
 
 

@@ -6,19 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from mixers.search.space import Array
+from pipelines.commands.open_run import open_run
 from pipelines.commands.run import run_stages_of
 from pipelines.evaluation.effects import replicates
 from pipelines.execution.events import Listener
 from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.seal import REPORT_FILES, RUN_SEAL, reseal_run
 from pipelines.execution.stage import Stage, inputs_first
+from pipelines.execution.trial_results import write_trial_results
 from pipelines.graph.build import Graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.trials import TrialMaker
+from pipelines.report.write import write_report
 from pipelines.stages.trials.trial import Trial
 
 
@@ -27,6 +32,14 @@ def cost_of(trials: Iterable[Trial], workdir: Path) -> dict[str, float]:
     costs = [trial.cost(workdir) for trial in {trial.folder_name: trial for trial in trials}.values()]
     sums = {what: sum(cost[what] for cost in costs) for what in ("tokens", "seconds", "flops")}
     return {"trainings": len(costs), **sums}
+
+
+def keep(workdir: Path, name: str, found: dict[str, Any], trials: Iterable[Trial]) -> None:
+    """Keep what trials gave in their run; the report of a finished one shows it."""
+    write_trial_results(workdir, name, found, inputs_first(trials))
+    if (workdir / RUN_SEAL).is_file():
+        write_report(open_run(workdir).graph, workdir)
+        reseal_run(workdir, REPORT_FILES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,7 @@ from pipelines.report.synthetic_share import synthetic_shares
 from pipelines.report.tokenizer import tokenizer_report
 from pipelines.report.training import score_table
 from pipelines.report.training_curves import training_curve
+from pipelines.report.trials import trials_report
 from pipelines.report.warnings import warnings_of
 from pipelines.report.yield_curve import yield_curves
 from pipelines.stages.set_aside import ReadingStage, quarantined
@@ -91,6 +92,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "training_unfinished": _training_unfinished(graph, done),
         "yield_curves": yield_curves(graph, done, {name for name, groups in synthetic.items() if groups}),
         "evaluation": _evaluation(graph, done),
+        "trials": trials_report(workdir),
         "signals": signal_reports(graph, done),
         "samples": sample_reports(graph, done),
         "hosts": host_reports(graph, done),

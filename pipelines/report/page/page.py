@@ -56,6 +56,7 @@ SECTIONS = (
     Section("edits", "What edits changed", "What was taken out of the texts?"),
     Section("classifiers", "Classifiers", "How well does each classifier do?"),
     Section("synthesis", "Synthesis", "What did models write, and what was rejected?"),
+    Section("trials", "Which mixture", "What is each source worth, and which weights are best?"),
     Section("tokenizer", "Tokenizer", "How many bytes does a token hold?"),
     Section("training", "Training", "Did the model learn?"),
     Section("evaluation", "Evaluation", "What is the model worth beside its base?"),
@@ -76,6 +77,7 @@ ABSENT: dict[str, Any] = {
     "duplicates": None,
     "lengths": None,
     "lineage": None,
+    "trials": None,
 }
 """What a report that lacks a key has in its place."""
 
