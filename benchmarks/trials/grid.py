@@ -4,11 +4,12 @@
 
 A small base model is trained on prose first. Then three groups may be mixed: `code`, `docstrings` and
 `noise`, which is worth nothing. Every mixture of the simplex grid is trained on with several seeds. `coupage
-search` sees only its own probes; the mixture that it names is trained with the same seeds as the grid. What is
-printed is the regret, the mean bits per byte of code and docstrings above the best of the grid, of: search, its first
-prediction without a confirm round, equal shares, shares by size, the best of as many random mixtures of the
-grid as the search tried, and a straight line between the corners. Then `docstrings` is there twice: the two
-copies together should get what one gets.
+search` sees only its own probes; the mixture that it names is trained with the same seeds as the grid.
+
+Printed is the regret, the mean bits per byte of code and docstrings above the best of the grid, of: search,
+its first prediction without a confirm round, equal shares, shares by size, the best of as many random
+mixtures of the grid as the search tried, and a straight line between the corners. Then `docstrings` is there
+twice: the two copies together should get what one gets.
 """
 
 from __future__ import annotations

@@ -92,6 +92,15 @@ def test_nothing_is_trained_twice(coupage, recipe, run, found):
     assert trials == {path: path.stat().st_mtime_ns for path in run.glob("stages/trial-*/pieces.parquet")}
 
 
+def test_the_report_shows_it(run, found):
+    report = json.loads((run / "report.json").read_text())
+    (shown,) = report["trials"]["ablations"]
+    assert {key: shown[key] for key in found} == found
+    page = (run / "report.html").read_text()
+    assert "What each of the sources does" in page
+    assert f"{found['null']['effect']['value']:+.4f}" in page
+
+
 def test_the_run_stays_finished_and_clean_leaves_the_trials(coupage, run, found):
     coupage("verify", run)
     coupage("clean", run)
