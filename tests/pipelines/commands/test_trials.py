@@ -153,6 +153,6 @@ def test_search_gives_weights_or_says_that_there_are_none_better(
 def test_what_cannot_be_tried_is_said(coupage, recipe, run, words, said):
     command, *options = words
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.parent.name != "logs"}
-    assert said in coupage(command, recipe, "--workdir", run, *options, code=2).stderr
+    assert said in coupage(command, recipe, "--workdir", run, *SMALL, *options, code=2).stderr
     after = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.parent.name != "logs"}
     assert before == after
