@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mixers.shards import Shards
+    from pipelines.commands.ablate import ablate
     from pipelines.commands.annotate import annotate
     from pipelines.commands.decontaminate import decontaminate
     from pipelines.commands.dedup import dedup
     from pipelines.commands.open_run import Run, open_run
     from pipelines.commands.plan import plan
     from pipelines.commands.run import run
+    from pipelines.commands.search import search
     from pipelines.commands.synthesize import try_synthesis
     from pipelines.commands.train import train
     from pipelines.commands.upload import publish
@@ -31,6 +33,7 @@ __all__ = [
     "UserError",
     "WorkError",
     "__version__",
+    "ablate",
     "annotate",
     "decontaminate",
     "dedup",
@@ -38,6 +41,7 @@ __all__ = [
     "plan",
     "publish",
     "run",
+    "search",
     "train",
     "try_synthesis",
 ]
@@ -49,6 +53,7 @@ _MODULES = {
     "Shards": "mixers.shards",
     "UserError": "pipelines.errors",
     "WorkError": "pipelines.errors",
+    "ablate": "pipelines.commands.ablate",
     "annotate": "pipelines.commands.annotate",
     "decontaminate": "pipelines.commands.decontaminate",
     "dedup": "pipelines.commands.dedup",
@@ -56,6 +61,7 @@ _MODULES = {
     "plan": "pipelines.commands.plan",
     "publish": "pipelines.commands.upload",
     "run": "pipelines.commands.run",
+    "search": "pipelines.commands.search",
     "train": "pipelines.commands.train",
     "try_synthesis": "pipelines.commands.synthesize",
 }
