@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from pipelines.errors import UserError
-from pipelines.execution import trained_stage
+from pipelines.execution import trained_stage, trial_results
 from pipelines.execution.manifest import (
     MANIFEST,
     Damage,
@@ -179,7 +179,8 @@ def check_run(workdir: Path) -> Iterator[Damage]:
     for folder in sorted((workdir / trained_stage.FOLDER).glob("*")):
         yield from TrainedStage(workdir, folder.name).damages()
     yield from check_scores(workdir)
-    for path in (workdir / name for name in SEALED_FILES if (workdir / name).is_file()):
+    sealed = (workdir / name for name in SEALED_FILES if (workdir / name).is_file())
+    for path in (*sealed, *sorted((workdir / trial_results.FOLDER).glob("*.json"))):
         try:
             read_sealed(path)
         except Damaged as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing_extensions import override
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.output import Task, TaskOutput
+from pipelines.execution.scratch import scratch_folder
 from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.stages.described import described_in
 from pipelines.stages.shards import Shards
@@ -72,29 +72,28 @@ class Trial(SingleTaskStage):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        with (
-            tempfile.TemporaryDirectory(dir=output.folder, prefix=".model-") as temporary,
-            _said_of(self),
-        ):
-            cost, pieces = self._trained(workdir, Path(temporary), output)
+        with scratch_folder(output.folder) as scratch, _said_of(self):
+            cost, pieces = self._trained(workdir, scratch, output)
         output.write_table(PIECES, pieces)
         output.write_json(COST, cost)
         output.counts.add("tokens", cost["tokens"])
 
     def _trained(self, workdir: Path, folder: Path, output: TaskOutput) -> tuple[dict[str, Any], pa.Table]:
         from trainers.evaluate import evaluate_pieces
+        from trainers.quiet import quiet_transformers
         from trainers.train import train
 
         tokenizer = self.shards.mix.tokenized[0].tokenizer.whole_folder(workdir) / FOLDER
         shards = self.shards.dataset(workdir)
         result = train(shards, self.training, self.model, folder / "model", tokenizer, shown=False)
         output.tell(f"{result.tokens:,} tokens in {result.seconds:.0f} s")
-        pieces = evaluate_pieces(
-            folder / "model",
-            self.held_out.dataset(workdir),
-            dtype=self.training.dtype,
-            described=described_in(self.held_out.mix, workdir),
-        )
+        with quiet_transformers():
+            pieces = evaluate_pieces(
+                folder / "model",
+                self.held_out.dataset(workdir),
+                dtype=self.training.dtype,
+                described=described_in(self.held_out.mix, workdir),
+            )
         cost = {
             "tokens": result.tokens,
             "seconds": result.seconds,

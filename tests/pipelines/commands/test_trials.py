@@ -101,9 +101,18 @@ def test_the_report_shows_it(run, found):
     assert f"{found['null']['effect']['value']:+.4f}" in page
 
 
+def _changed(run):
+    """A copy of the run in which what an ablation gave is another number."""
+    copy = shutil.copytree(run, run.with_name("changed"), symlinks=True)
+    path = copy / "trials/ablation-sources.json"
+    path.write_text(path.read_text().replace("0.", "1.", 1))
+    return copy
+
+
 def test_the_run_stays_finished_and_clean_leaves_the_trials(coupage, run, found):
     coupage("verify", run)
     coupage("clean", run)
+    assert "trials/ablation-sources.json" in coupage("verify", _changed(run), code=1).stderr
     assert list(run.glob("stages/trial-sources-*"))
 
 
