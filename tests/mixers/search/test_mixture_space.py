@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixers.search.space import Space, SpaceError
@@ -14,6 +14,7 @@ def spaces(draw):
     return Space(lower=lower, upper=upper)
 
 
+@settings(max_examples=40)
 @given(spaces(), st.integers(0, 2**32 - 1))
 def test_samples_and_their_neighbours_lie_in_the_space(space, seed):
     rng = np.random.default_rng(seed)
@@ -22,6 +23,7 @@ def test_samples_and_their_neighbours_lie_in_the_space(space, seed):
     assert space.contains(space.around(sample, 0.7, rng)).all()
 
 
+@settings(max_examples=40)
 @given(spaces(), st.integers(0, 2**32 - 1))
 def test_an_allowed_mixture_is_shared_as_it_is(space, seed):
     sample = space.sample(10, np.random.default_rng(seed))
