@@ -3,13 +3,13 @@
 python -m benchmarks.mixture_search.regmix DATA_FOLDER [--draws N] [--sizes 60m 1B]
 
 The data are those of RegMix (Liu et al. 2024, "RegMix: Data Mixture as Regression for Language Model
-Pre-training"), MIT licence: github.com/sail-sg/regmix, data/*.csv. 512 mixtures of 17 groups with 13 validation
-losses at 1 M parameters; of others, 256 at 1 M and at 60 M, and 64 at 1 B.
+Pre-training"), MIT licence: the folder `data` of the repository sail-sg/regmix. There are 512 mixtures of 17
+groups with 13 validation losses at 1 M parameters; of other mixtures, 256 at 1 M and at 60 M, and 64 at 1 B.
 
-Laws are fitted to 52 of the 512, as many as a search may use for 17 groups: drawn at random, or a D-optimal part of a
-random half. Of the judged mixtures the one that is predicted best is chosen, and three are for the confirm
-round, of which the best by its real loss is taken. Regret is the real loss of what was chosen above that of the
-best one. Nothing but the laws' predictions decides, and the laws have seen nothing but the 52 runs.
+Laws are fitted to 52 of the 512, as many as a search may use for 17 groups: drawn at random, or a D-optimal
+part of a random half. Of the judged mixtures the one that is predicted best is chosen, and three are for the
+confirm round, of which the best by its real loss is taken. Regret is the real loss of what was chosen above
+that of the best one. Nothing but the laws decides, and they have seen nothing but the 52 runs.
 """
 
 import argparse
@@ -22,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mixers.search.design import choose, most_probes
-from mixers.search.laws import NORMAL, fit_laws
+from mixers.search.design import choose
+from mixers.search.laws import NORMAL, Laws, fit_laws
 from mixers.search.optimum import Aim, best_together
 from mixers.search.space import Array
 
 PILE_CC = "the_pile_pile_cc_val_loss"
+PROBES = 52  # of at most 3 (17 + 1)
 DRAWS = 1000
 
 
@@ -63,11 +64,10 @@ def aims(targets: list[str]) -> dict[str, Aim]:
 def probes(runs: Runs, way: str, seed: int) -> np.ndarray:
     """The numbers of the runs that are fitted."""
     rng = np.random.default_rng(seed)
-    count = most_probes(runs.weights.shape[1]) - 2  # 52 of 54
     if way == "random":
-        return rng.choice(len(runs.weights), count, replace=False)
+        return rng.choice(len(runs.weights), PROBES, replace=False)
     half = rng.choice(len(runs.weights), len(runs.weights) // 2, replace=False)
-    return half[choose(runs.weights[half], count)]
+    return half[choose(runs.weights[half], PROBES)]
 
 
 def one_draw(folder: Path, way: str, seed: int, sizes: list[str]) -> dict[str, float]:
@@ -100,7 +100,7 @@ def one_draw(folder: Path, way: str, seed: int, sizes: list[str]) -> dict[str, f
     return found
 
 
-def judge(runs: Runs, laws, aim: Aim, label: str, rng: np.random.Generator) -> dict[str, float]:
+def judge(runs: Runs, laws: Laws, aim: Aim, label: str, rng: np.random.Generator) -> dict[str, float]:
     real = aim.value(runs.losses)
     mean = aim.value(laws.predict(runs.weights).mean)
     three = best_together(-aim.value(laws.draw(runs.weights, DRAWS, rng)), runs.weights, 3)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mixers.search.features import logarithms
 from mixers.search.space import Array, Space
 
-CANDIDATES = 3000
+CANDIDATES = 1000
 FLOOR = 0.03
 """Of the logarithms; higher than that of the laws, or most probes would be at weights next to none."""
 NOISE = 0.01
@@ -60,7 +60,7 @@ def choose(pool: Array, probes: int, *, fixed: int = 0) -> npt.NDArray[np.int64]
             chosen[place] = int(np.argmax(_variances(covariance, others)))
         if chosen == before:
             break
-    return np.array(chosen)
+    return np.array(chosen, dtype=np.int64)
 
 
 def _prior_covariance(pool: Array) -> Array:

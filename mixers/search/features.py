@@ -24,7 +24,7 @@ def features(weights: Array) -> Array:
 
 
 def nearness(weights: Array) -> Array:
-    """`[n, n]`, from 0 to 1: how much of a law's error is the same at two mixtures (by Hellinger's distance)."""
+    """`[n, n]`, from 0 to 1: how far a law is wrong alike at two mixtures, by Hellinger's distance."""
     roots = np.sqrt(weights)
     cosines = np.minimum(roots @ roots.T, 1.0)
     near: Array = np.exp((cosines - 1) / REACH**2)

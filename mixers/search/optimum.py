@@ -18,10 +18,14 @@ PARENTS = 150
 POOL, ELSEWHERE = 250, 100
 """Mixtures that are weighed against each other with all that the laws leave open: good ones, and any."""
 DRAWS = 1000
+MIDDLE = 50
+"""Good mixtures whose mean is one, too: there, groups that are alike share their weight."""
 KEPT = 0.8
 """A mixture is allowed when it keeps the guards with this probability."""
 APART = 0.05
 """Share of tokens in which mixtures to confirm differ at least."""
+EVEN = 0.01
+"""Of a mixture's own gain in the choice: where no other is likely to be best, the better one is taken."""
 ENDS = (0.025, 0.975)
 
 
@@ -47,10 +51,10 @@ class Aim:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Proposals:
-    """The best `k` mixtures of `m` groups."""
+    """The best `k` mixtures of `m` groups besides the own one."""
 
     mixtures: Array
-    """`[k, m]`, the best one first. There are fewer than asked for where no others keep the guards."""
+    """`[k, m]`, the best one first; fewer than asked for, or none, where no others keep the guards."""
     gain: Array
     """`[k]`: by how much the aim's value is predicted to be below that of the own mixture."""
     gain_interval: Array
@@ -80,16 +84,19 @@ def propose(laws: Laws, space: Space, own: Array, aim: Aim, *, count: int = 3, s
     above = losses - losses[:, :1]
     kept = aim.keeps(above)
     allowed = kept.mean(axis=0) >= KEPT
-    allowed[0] = True
+    allowed[0], kept[:, 0] = True, True
     pool, above, kept = pool[allowed], above[:, allowed], kept[:, allowed]
     gains = -aim.value(above)
-    best = best_together(gains, pool, count)
+    best = 1 + best_together(gains[:, 1:], pool[1:], count)
     reached = pool[np.argmax(np.where(kept, gains, -np.inf), axis=1)]
     return Proposals(
-        mixtures=pool[best], gain=gains[:, best].mean(axis=0), gain_interval=_interval(gains[:, best]),
-        above=above[:, best].mean(axis=0), above_interval=_interval(above[:, best]),
+        mixtures=pool[best],
+        gain=gains[:, best].mean(axis=0),
+        gain_interval=_interval(gains[:, best]),
+        above=above[:, best].mean(axis=0),
+        above_interval=_interval(above[:, best]),
         weight_interval=_interval(reached),
-    )  # fmt: skip
+    )
 
 
 def best_together(gains: Array, mixtures: Array, count: int) -> npt.NDArray[np.int64]:
@@ -108,15 +115,15 @@ def best_together(gains: Array, mixtures: Array, count: int) -> npt.NDArray[np.i
     free = np.ones(len(mixtures), bool)
     chosen: list[int] = []
     while len(chosen) < count and free.any():
-        together = np.where(free, np.maximum(gains, reached).mean(axis=0), -np.inf)
-        chosen.append(int(np.argmax(together)))
+        together = np.maximum(gains, reached).mean(axis=0) + EVEN * gains.mean(axis=0)
+        chosen.append(int(np.argmax(np.where(free, together, -np.inf))))
         reached = np.maximum(reached, gains[:, chosen[-1:]])
         free &= np.abs(mixtures - mixtures[chosen[-1]]).sum(axis=1) / 2 >= APART
-    return np.array(chosen)
+    return np.array(chosen, dtype=np.int64)
 
 
 def _promising(laws: Laws, space: Space, own: Array, aim: Aim, rng: np.random.Generator) -> Array:
-    """Mixtures `[n, m]` that are good by the laws' means or may be within what these leave open, and others."""
+    """Mixtures `[n, m]` that are good by the laws or may be within what they leave open, and others."""
     here = laws.predict(own[None])
 
     def costs(mixtures: Array) -> Array:
@@ -133,7 +140,8 @@ def _promising(laws: Laws, space: Space, own: Array, aim: Aim, rng: np.random.Ge
         parents = pool[_first(cost, PARENTS)]
         children = space.around(parents, spread, rng)
         pool, cost = np.vstack([pool, children]), np.vstack([cost, costs(children)])
-    return np.vstack([pool[_first(cost, POOL)], space.sample(ELSEWHERE, rng)])
+    good = pool[_first(cost, POOL)]
+    return np.vstack([good[:MIDDLE].mean(axis=0), good, space.sample(ELSEWHERE, rng)])
 
 
 def _first(costs: Array, count: int) -> npt.NDArray[np.int64]:
