@@ -122,7 +122,7 @@ def search(
     laws = fit_laws(weights, np.array([each.losses(targets) for each in tried]), seed=asked.seed)
     best = propose(laws, space, start, aim, count=max(1, asked.confirm), seed=asked.seed)
     confirmed = None
-    if asked.confirm:
+    if asked.confirm and len(best.mixtures):
         confirmed = lab.train([_named(own, mixture) for mixture in best.mixtures], seeds)
     measured = _measured(laws, start, own, confirmed, targets, aim, asked.seed) if confirmed else None
     found = _answer(own, probes, targets, best, measured)
@@ -218,7 +218,7 @@ def _answer(
     own: Round, probes: Round, targets: list[str], best: Proposals, measured: Confirmation | None
 ) -> dict[str, Any]:
     """What was found, JSON-able."""
-    chosen = 0 if measured is None else measured.best
+    chosen = measured.best if measured else 0 if len(best.mixtures) else None
     candidates = [
         {
             "shares": _named(own, mixture),
