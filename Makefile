@@ -13,8 +13,9 @@ demo: $(VENV)/demo
 	$(BIN)/coupage verify $(RUN)
 	@echo "Shards: $(RUN)/shards  Report: $(RUN)/report.html  Model: $(RUN)/train/stage2"
 
+# A file's tests run in one process, files side by side, one a core.
 test: $(VENV)/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/test
 	$(BIN)/ruff check .
