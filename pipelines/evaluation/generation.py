@@ -39,6 +39,26 @@ class PlainModel:
         model = AutoModelForCausalLM.from_pretrained(str(name), dtype=precision, trust_remote_code=False)
         return cls(model.to(default_device()).eval(), tokenizer_of(None, str(name)))
 
+    @classmethod
+    def without_weights(cls, name: str | Path) -> Self:
+        """A model that cuts texts and knows how long they may be, but cannot be asked.
+
+        Args:
+            name: As in `load`.
+
+        Raises:
+            ValueError: It has no tokenizer.
+            OSError: It is not there, or not a model.
+        """
+        from types import SimpleNamespace
+
+        from transformers import AutoConfig
+
+        from trainers.model import tokenizer_of
+
+        config = AutoConfig.from_pretrained(str(name), trust_remote_code=False)
+        return cls(SimpleNamespace(config=config), tokenizer_of(None, str(name)))
+
     @property
     def longest(self) -> int | None:
         """Most tokens the model has positions for; None where it does not say."""

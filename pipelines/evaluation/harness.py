@@ -4,19 +4,24 @@ The harness's own transformers backend asks the model, so that scores compare wi
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.evaluation.clean import Clean, clean_results
+import pyarrow as pa
+
+from pipelines.evaluation.clean import Clean, answers_of, clean_results, metric_name
 from pipelines.evaluation.generation import PlainModel
 from pipelines.evaluation.hit_questions import HitQuestions
 from pipelines.evaluation.intervals import Interval
+from pipelines.evaluation.variants import Before
 from pipelines.recipe.evaluate import HarnessTask
 from pipelines.sources.harness_tasks import HarnessTasks, quiet
 
+PARAGRAPH = "\n\n"
+"""What the harness puts between a question and what stands before it."""
 FEWSHOT_SEED = 1234
 """The harness's own default, so that the same examples stand before the same questions."""
 
@@ -58,6 +63,15 @@ class TaskScore:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a task gave, in all and by question."""
+
+    score: TaskScore
+    answers: pa.Table
+    """`pipelines.evaluation.clean.ANSWERS`."""
+
+
 class Harness:
     """The tasks that the library ships, and those of your own."""
 
@@ -83,6 +97,29 @@ class Harness:
                 questions that were hit.
             OSError: Its data cannot be had.
         """
+        return self.ask(model, task, batch_size, hits).score
+
+    def ask(
+        self,
+        model: PlainModel,
+        task: HarnessTask,
+        batch_size: int = 8,
+        hits: HitQuestions | None = None,
+        before: Before | None = None,
+    ) -> Asked:
+        """The same, with what each question gave.
+
+        Args:
+            model: Who is asked.
+            task: What.
+            batch_size: Questions in one forward pass.
+            hits: Questions that were found in training data.
+            before: What is put before the last paragraph that the task asks with, and all others before it.
+
+        Raises:
+            ValueError: As `run`.
+            OSError: As `run`.
+        """
         import lm_eval
         from lm_eval.models.huggingface import HFLM
 
@@ -92,13 +129,40 @@ class Harness:
             for each in loaded["tasks"].values():
                 _set_fewshot(each, task.num_fewshot)
             asked = HFLM(pretrained=model.model, tokenizer=model.tokenizer, batch_size=batch_size)
-            found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=hits is not None)
+            if before is not None:
+                _put_before(asked, before)
+            found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=True)
             clean = clean_results(task.task, loaded, found["samples"], hits) if hits is not None else {}
-        return _score(task.task, found, clean)
+            answers = answers_of(task.task, loaded, found["samples"], hits)
+        return Asked(_score(task.task, found, clean), answers)
 
     def require(self, name: str) -> None:
         """Raise ValueError where no task, group or tag has this name, here or in the library."""
         self._tasks.require(name)
+
+
+def _put_before(asked: Any, before: Before) -> None:
+    """Let this object of the harness ask with more before each question.
+
+    What is asked about is the last paragraph: examples and what the task says of itself stand before it.
+    """
+    for name in ("loglikelihood", "generate_until"):
+        setattr(asked, name, _asking_with(getattr(asked, name), before))
+
+
+def _asking_with(ask: Callable[..., Any], before: Before) -> Callable[..., Any]:
+    def changed(requests: Sequence[Any], **options: Any) -> Any:
+        contexts = [request.args[0] for request in requests]
+        more = before([context.rstrip().rpartition(PARAGRAPH)[2] for context in contexts])
+        return ask(
+            [
+                replace(request, arguments=(text + context, *request.args[1:]))
+                for request, text, context in zip(requests, more, contexts, strict=True)
+            ],
+            **options,
+        )
+
+    return changed
 
 
 def _set_fewshot(task: Any, asked: int | None) -> None:
@@ -128,7 +192,7 @@ def _clean_score(clean: Clean) -> CleanScore:
         _values(clean.result),
         _values(clean.result, errors=True),
         clean.result["sample_len"],
-        {_metric_name(*key.split(",", 1)): interval for key, interval in clean.intervals.items()},
+        {metric_name(*key.split(",", 1)): interval for key, interval in clean.intervals.items()},
     )
 
 
@@ -138,10 +202,5 @@ def _values(result: Mapping[str, Any], errors: bool = False) -> dict[str, float]
     for key, value in result.items():
         metric, _, chain = key.partition(",")
         if chain and isinstance(value, int | float) and metric.endswith("_stderr") == errors:
-            found[_metric_name(metric.removesuffix("_stderr"), chain)] = float(value)
+            found[metric_name(metric.removesuffix("_stderr"), chain)] = float(value)
     return found
-
-
-def _metric_name(metric: str, chain: str) -> str:
-    """The metric with the chain of filters before it, if there is one."""
-    return metric if chain == "none" else f"{metric},{chain}"

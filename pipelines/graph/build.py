@@ -379,7 +379,9 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
 
 
 _ELSEWHERE: Any = {
-    **dict.fromkeys(("train", "evaluate", "description", "executor", "synthesize", "publish"), True),
+    **dict.fromkeys(
+        ("train", "evaluate", "outcome", "description", "executor", "synthesize", "publish"), True
+    ),
     "decontaminate": {
         "semantic": {
             "embedder": {"key"},

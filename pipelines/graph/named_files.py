@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from pipelines.errors import UserError, WorkError
+from pipelines.evaluation.prompt_file import base_prompt
 from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.classify import Ensemble, FastTextClassifier, LabelledFile, TransformerClassifier
@@ -48,6 +49,9 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
         if swap and swap.file:
             with faults.noted("evaluate.language_swap.file"):
                 _first_records(FilesConfig(reader="files", path=swap.file), Path())
+    if recipe.outcome:
+        with faults.noted("outcome.prompt_file"):
+            base_prompt(recipe.outcome)
 
 
 def _check_benchmarks(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:

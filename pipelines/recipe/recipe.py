@@ -30,6 +30,7 @@ from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.licences import Licences
+from pipelines.recipe.outcome import Outcome
 from pipelines.recipe.synthesize import Synthesize
 from pipelines.recipe.tokenizer import Tokenizer
 from pipelines.settings import STRICT, Name, Share
@@ -161,6 +162,9 @@ class Recipe(BaseModel):
     )
     evaluate: Evaluate | None = Field(
         None, description="What is measured after training, beside the model it started from."
+    )
+    outcome: Outcome | None = Field(
+        None, description="What `coupage outcome` compares, and by what margins; null: by the defaults."
     )
     executor: ExecutorSettings = ExecutorSettings()
     publish: str | None = Field(

@@ -82,7 +82,7 @@ ABSENT: dict[str, Any] = {
 
 def render_page(content: dict[str, Any]) -> str:
     """The page of a report. Documents and their sources are hostile text: all is escaped."""
-    environment = _environment()
+    environment = page_environment()
     context = {
         **ABSENT,
         **content,
@@ -100,14 +100,10 @@ def render_page(content: dict[str, Any]) -> str:
     }
     context["linked"] = {section for section, body in bodies.items() if body}
     bodies["warnings"] = _section(environment, "warnings", context)
-    scripts = [_file(name) for name in SCRIPTS]
     return environment.get_template("report.html.jinja").render(
         context,
+        **page_parts(SCRIPTS),
         sections=[(section, bodies[section.id]) for section in SECTIONS if bodies[section.id]],
-        scripts=[Markup(script) for script in scripts],
-        script_hashes=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
-        style=Markup(_file("templates/page.css")),
-        glossary=GLOSSARY,
     )
 
 
@@ -116,9 +112,10 @@ def _section(environment: Environment, section: str, context: Mapping[str, Any])
     return Markup(template.render(context).strip())
 
 
-def _environment() -> Environment:
+def page_environment(*packages: str) -> Environment:
+    """The templates of these packages and of the report's page, with its filters and charts."""
     environment = template_environment(
-        "pipelines.report.page", finalize=plain_text, extensions=["jinja2.ext.do"]
+        *packages, "pipelines.report.page", finalize=plain_text, extensions=["jinja2.ext.do"]
     )
     for form in (
         formats.count,
@@ -133,6 +130,16 @@ def _environment() -> Environment:
     titles = {section.id: section.title for section in SECTIONS}
     environment.globals |= {"charts": charts, "glossary": GLOSSARY, "titles": titles}
     return environment
+
+
+def page_parts(names: Sequence[str]) -> dict[str, Any]:
+    """What a page has inside so that it needs nothing beside it: its style, and scripts by their hashes."""
+    scripts = [_file(name) for name in names]
+    return {
+        "scripts": [Markup(script) for script in scripts],
+        "script_hashes": " ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+        "style": Markup(_file("templates/page.css")),
+    }
 
 
 def script_data(value: Any) -> Markup:
