@@ -6,13 +6,15 @@ The harness's own transformers backend asks the model, so that scores compare wi
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.evaluation.clean import Clean, clean_results
 from pipelines.evaluation.generation import PlainModel
+from pipelines.evaluation.harness_context import ContextLM
 from pipelines.evaluation.hit_questions import HitQuestions
+from pipelines.evaluation.in_context import Context, ContextUse, Placement
 from pipelines.evaluation.intervals import Interval
 from pipelines.recipe.evaluate import HarnessTask
 from pipelines.sources.harness_tasks import HarnessTasks, quiet
@@ -52,6 +54,8 @@ class TaskScore:
     """Questions that were found in training data; None: nobody looked for them."""
     clean: CleanScore | None = None
     """Without those; None where nobody looked."""
+    context: ContextUse | None = None
+    """What became of the text before the questions, of all tasks together; None where there was none."""
 
     def to_json(self) -> dict[str, Any]:
         """The score in plain types, for JSON."""
@@ -74,9 +78,16 @@ class Harness:
         self._tasks = HarnessTasks(include)
 
     def run(
-        self, model: PlainModel, task: HarnessTask, batch_size: int = 8, hits: HitQuestions | None = None
+        self,
+        model: PlainModel,
+        task: HarnessTask,
+        batch_size: int = 8,
+        hits: HitQuestions | None = None,
+        context: Context | None = None,
     ) -> TaskScore:
         """Ask the model all questions of a task, once; with `hits` the score says too what the others gave.
+
+        `context` is put before each question, as much of it as the model has positions for.
 
         Raises:
             ValueError: There is no such task, it would execute code that the model writes, or it has not the
@@ -92,9 +103,14 @@ class Harness:
             for each in loaded["tasks"].values():
                 _set_fewshot(each, task.num_fewshot)
             asked = HFLM(pretrained=model.model, tokenizer=model.tokenizer, batch_size=batch_size)
+            placement = Placement(model, context) if context is not None else None
+            if placement is not None:
+                tasks = {each.config.task: each for each in loaded["tasks"].values()}
+                asked = ContextLM(asked, tasks, placement)
             found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=hits is not None)
             clean = clean_results(task.task, loaded, found["samples"], hits) if hits is not None else {}
-        return _score(task.task, found, clean)
+        score = _score(task.task, found, clean)
+        return replace(score, context=placement.use) if placement is not None else score
 
     def require(self, name: str) -> None:
         """Raise ValueError where no task, group or tag has this name, here or in the library."""
