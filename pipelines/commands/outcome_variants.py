@@ -9,12 +9,13 @@ from pathlib import Path
 from mixers.printable import one_line
 from pipelines.commands.open_run import Run
 from pipelines.errors import UserError
+from pipelines.evaluation.in_context import Prompt
 from pipelines.evaluation.outcome.measure import NotMeasured
 from pipelines.evaluation.outcome.merged import merged_variants
 from pipelines.evaluation.outcome.results import FOLDER
 from pipelines.evaluation.outcome.table import References
 from pipelines.evaluation.prompt_file import base_prompt
-from pipelines.evaluation.variants import Variant, prompted
+from pipelines.evaluation.variants import Variant
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.recipe.outcome import Outcome
@@ -90,8 +91,8 @@ def _of_base(base: str, asked: Outcome, missing: list[NotMeasured]) -> Iterator[
             name="base + prompt",
             kind="prompt",
             model=base,
-            before=prompted(prompt),
-            before_is=fingerprint(prompt),
+            context=Prompt(prompt),
+            context_is=fingerprint(prompt),
         )
 
 

@@ -4,7 +4,7 @@ The harness's own transformers backend asks the model, so that scores compare wi
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,14 +14,13 @@ import pyarrow as pa
 
 from pipelines.evaluation.clean import Clean, answers_of, clean_results, metric_name
 from pipelines.evaluation.generation import PlainModel
+from pipelines.evaluation.harness_context import ContextLM
 from pipelines.evaluation.hit_questions import HitQuestions
+from pipelines.evaluation.in_context import Context, ContextUse, Placement
 from pipelines.evaluation.intervals import Interval
-from pipelines.evaluation.variants import Before
 from pipelines.recipe.evaluate import HarnessTask
 from pipelines.sources.harness_tasks import HarnessTasks, quiet
 
-PARAGRAPH = "\n\n"
-"""What the harness puts between a question and what stands before it."""
 FEWSHOT_SEED = 1234
 """The harness's own default, so that the same examples stand before the same questions."""
 
@@ -57,6 +56,8 @@ class TaskScore:
     """Questions that were found in training data; None: nobody looked for them."""
     clean: CleanScore | None = None
     """Without those; None where nobody looked."""
+    context: ContextUse | None = None
+    """What became of the text before the questions, of all tasks together; None where there was none."""
 
     def to_json(self) -> dict[str, Any]:
         """The score in plain types, for JSON."""
@@ -88,16 +89,23 @@ class Harness:
         self._tasks = HarnessTasks(include)
 
     def run(
-        self, model: PlainModel, task: HarnessTask, batch_size: int = 8, hits: HitQuestions | None = None
+        self,
+        model: PlainModel,
+        task: HarnessTask,
+        batch_size: int = 8,
+        hits: HitQuestions | None = None,
+        context: Context | None = None,
     ) -> TaskScore:
         """Ask the model all questions of a task, once; with `hits` the score says too what the others gave.
+
+        `context` is put before each question, as much of it as the model has positions for.
 
         Raises:
             ValueError: There is no such task, it would execute code that the model writes, or it has not the
                 questions that were hit.
             OSError: Its data cannot be had.
         """
-        return self.ask(model, task, batch_size, hits).score
+        return self.ask(model, task, batch_size, hits, context).score
 
     def ask(
         self,
@@ -105,21 +113,9 @@ class Harness:
         task: HarnessTask,
         batch_size: int = 8,
         hits: HitQuestions | None = None,
-        before: Before | None = None,
+        context: Context | None = None,
     ) -> Asked:
-        """The same, with what each question gave.
-
-        Args:
-            model: Who is asked.
-            task: What.
-            batch_size: Questions in one forward pass.
-            hits: Questions that were found in training data.
-            before: What is put before the last paragraph that the task asks with, and all others before it.
-
-        Raises:
-            ValueError: As `run`.
-            OSError: As `run`.
-        """
+        """The same as `run`, with what each question gave."""
         import lm_eval
         from lm_eval.models.huggingface import HFLM
 
@@ -129,40 +125,19 @@ class Harness:
             for each in loaded["tasks"].values():
                 _set_fewshot(each, task.num_fewshot)
             asked = HFLM(pretrained=model.model, tokenizer=model.tokenizer, batch_size=batch_size)
-            if before is not None:
-                _put_before(asked, before)
+            placement = Placement(model, context) if context is not None else None
+            if placement is not None:
+                tasks = {each.config.task: each for each in loaded["tasks"].values()}
+                asked = ContextLM(asked, tasks, placement)
             found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=True)
             clean = clean_results(task.task, loaded, found["samples"], hits) if hits is not None else {}
             answers = answers_of(task.task, loaded, found["samples"], hits)
-        return Asked(_score(task.task, found, clean), answers)
+        score = _score(task.task, found, clean)
+        return Asked(replace(score, context=placement.use) if placement is not None else score, answers)
 
     def require(self, name: str) -> None:
         """Raise ValueError where no task, group or tag has this name, here or in the library."""
         self._tasks.require(name)
-
-
-def _put_before(asked: Any, before: Before) -> None:
-    """Let this object of the harness ask with more before each question.
-
-    What is asked about is the last paragraph: examples and what the task says of itself stand before it.
-    """
-    for name in ("loglikelihood", "generate_until"):
-        setattr(asked, name, _asking_with(getattr(asked, name), before))
-
-
-def _asking_with(ask: Callable[..., Any], before: Before) -> Callable[..., Any]:
-    def changed(requests: Sequence[Any], **options: Any) -> Any:
-        contexts = [request.args[0] for request in requests]
-        more = before([context.rstrip().rpartition(PARAGRAPH)[2] for context in contexts])
-        return ask(
-            [
-                replace(request, arguments=(text + context, *request.args[1:]))
-                for request, text, context in zip(requests, more, contexts, strict=True)
-            ],
-            **options,
-        )
-
-    return changed
 
 
 def _set_fewshot(task: Any, asked: int | None) -> None:

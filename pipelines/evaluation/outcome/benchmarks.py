@@ -71,14 +71,14 @@ class Benchmarks:
         settings = {
             "task": task.model_dump(),
             "model": loaded.fingerprint,
-            "before": variant.before_is,
+            "context": variant.context_is,
             **self._of_all,
         }
         return self.kept.find("task", settings, lambda: self._ask(task, variant, loaded))
 
     def _ask(self, task: HarnessTask, variant: Variant, loaded: Loaded) -> pa.Table:
         try:
-            asked = self.harness.ask(loaded.plain, task, self.asked.batch_size, self.hits, variant.before)
+            asked = self.harness.ask(loaded.plain, task, self.asked.batch_size, self.hits, variant.context)
         except OSError as error:
             raise ValueError(f"{task.task}: its questions cannot be had: {error}") from error
         return asked.answers.append_column("asked", pa.repeat(task.task, len(asked.answers)))

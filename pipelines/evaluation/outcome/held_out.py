@@ -45,15 +45,17 @@ class HeldOutText:
 
     def refuses(self, variant: Variant) -> str | None:
         """Only what changes weights changes what is measured here."""
-        return None if variant.before is None else "a document is no question, so nothing is put before it"
+        return None if variant.context is None else "a document is no question, so nothing is put before it"
 
     def ask(self, variant: Variant, loaded: Loaded) -> Result:
         """What each piece costs: `trainers.scores.PIECES`."""
         from trainers.evaluate import evaluate_pieces
+        from trainers.quiet import quiet_transformers
 
         own = load_tokenizer(loaded.folder)
         recode = None if own.hash == self.tokenizer.hash else recoder(self.tokenizer, own)
-        return evaluate_pieces(loaded.folder, self.shards, described=self.described, recode=recode)
+        with quiet_transformers():
+            return evaluate_pieces(loaded.folder, self.shards, described=self.described, recode=recode)
 
     def tables(self, results: Mapping[str, Result], references: References) -> Iterator[tuple[str, Table]]:
         """Of the domain and of general text, of each group and of each language."""

@@ -44,7 +44,7 @@ class LongContext:
 
     def refuses(self, variant: Variant) -> str | None:
         """What is asked about stands in the text itself."""
-        return None if variant.before is None else "the text that is asked about is given already"
+        return None if variant.context is None else "the text that is asked about is given already"
 
     def ask(self, variant: Variant, loaded: Loaded) -> Result:
         """Of each text, for each depth, whether its fact is said, and whether it is the likeliest."""

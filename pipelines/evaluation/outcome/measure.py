@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.evaluation.outcome.results import Result, Results, model_fingerprint
 from pipelines.evaluation.outcome.table import References, Table
-from pipelines.evaluation.variants import Answers, Variant, WithBefore
+from pipelines.evaluation.variants import Variant
 
 if TYPE_CHECKING:
-    from pipelines.evaluation.generation import PlainModel
+    from pipelines.evaluation.generation import Answers, PlainModel
 
 Tell = Callable[[str], None]
 
@@ -29,8 +29,10 @@ class Loaded:
     def plain(self) -> PlainModel:
         """The model with its tokenizer."""
         from pipelines.evaluation.generation import PlainModel
+        from trainers.quiet import quiet_transformers
 
-        return PlainModel.load(self.folder)
+        with quiet_transformers():
+            return PlainModel.load(self.folder)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -39,7 +41,11 @@ class Loaded:
 
     def answers(self, variant: Variant) -> Answers:
         """Who answers for the variant."""
-        return self.plain if variant.before is None else WithBefore(self.plain, variant.before)
+        from pipelines.evaluation.in_context import InContext, Placement
+
+        if variant.context is None:
+            return self.plain
+        return InContext(Placement(self.plain, variant.context))
 
 
 class Measure(Protocol):
@@ -100,7 +106,7 @@ class Measured:
         settings = {
             "settings": dict(measure.settings),
             "model": loaded.fingerprint,
-            "before": variant.before_is,
+            "context": variant.context_is,
         }
         is_kept = kept.kept(measure.name, settings) is not None
         tell(f"{variant.name}: {measure.name.replace('_', ' ')}{', kept' if is_kept else ''}")

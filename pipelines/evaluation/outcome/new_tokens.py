@@ -35,11 +35,13 @@ class NewTokens:
 
     def ask(self, variant: Variant, loaded: Loaded) -> Result:
         """What `trainers.undertrained` finds among the new tokens."""
+        from trainers.quiet import quiet_transformers
         from trainers.undertrained import find_undertrained
 
         if load_tokenizer(loaded.folder).hash == load_tokenizer(self.base).hash:
             raise ValueError("it has the base's vocabulary")
-        return find_undertrained(loaded.folder, self.base).to_json()
+        with quiet_transformers():
+            return find_undertrained(loaded.folder, self.base).to_json()
 
     def tables(self, results: Mapping[str, Result], references: References) -> Iterator[tuple[str, Table]]:
         """The share of new tokens that are under-trained: all are looked at, so it is no estimate."""

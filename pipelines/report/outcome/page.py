@@ -24,8 +24,16 @@ def outcome_page(content: Mapping[str, Any]) -> str:
         content,
         **page_parts(SCRIPTS),
         states=STATES,
+        columns_of={name: _columns(content, table) for name, table in tables.items()},
         drawn={name: _chart(tables[name]) for name in CHARTS if name in tables},
     )
+
+
+def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
+    """The variants that any row of a table is of."""
+    kinds = ("scores", "differences", "from_tuned")
+    present = {name for row in table["rows"] for kind in kinds for name in row[kind]}
+    return [each["name"] for each in content["variants"] if each["name"] in present]
 
 
 def _chart(table: Mapping[str, Any]) -> Chart:
