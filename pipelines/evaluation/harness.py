@@ -176,6 +176,17 @@ def _values(result: Mapping[str, Any], errors: bool = False) -> dict[str, float]
     found = {}
     for key, value in result.items():
         metric, _, chain = key.partition(",")
-        if chain and isinstance(value, int | float) and metric.endswith("_stderr") == errors:
-            found[metric_name(metric.removesuffix("_stderr"), chain)] = float(value)
+        if chain and metric.endswith("_stderr") == errors:
+            for name, each in _parts(metric.removesuffix("_stderr"), value).items():
+                if isinstance(each, int | float):
+                    found[metric_name(name, chain)] = float(each)
     return found
+
+
+def _parts(metric: str, value: Any) -> dict[str, Any]:
+    """A metric that has several values as one of each: LIBRA's by length of text are `libra_score.8p`, ..."""
+    return (
+        {f"{metric}.{part}": each for part, each in value.items()}
+        if isinstance(value, dict)
+        else {metric: value}
+    )

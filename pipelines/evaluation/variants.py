@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipelines.evaluation.generation import Answers as Answers
 from pipelines.evaluation.in_context import Context
 
 Kind = Literal["base", "prompt", "passages", "stage", "merged", "also"]
