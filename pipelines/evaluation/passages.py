@@ -10,7 +10,6 @@ of Snowball for Russian and English; of scripts without spaces every character i
 
 from __future__ import annotations
 
-import os
 import shutil
 import unicodedata
 from collections import defaultdict
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from mixers.files import TEMPORARY
+from mixers.files import TEMPORARY, remove_unfinished
 from pipelines.errors import UserError
 from pipelines.execution.fingerprint import fingerprint, library_versions
 from pipelines.execution.sealed_folder import check_folder, seal_folder
@@ -87,6 +86,7 @@ class Passages:
         """The passages of documents, which are cut where they are longer than so many characters.
 
         The index is kept in the run's folder, sealed, and is made once; one that is damaged is made anew.
+        Whoever may have to make it holds the run's lock.
 
         Raises UserError where tantivy is not installed.
         """
@@ -139,7 +139,7 @@ class Passages:
         for place in places:
             wanted[place.file][place.row].append(place)
         found = {}
-        for file, by_row in wanted.items():
+        for file, by_row in sorted(wanted.items()):
             for row, text in self.corpus.texts(file, np.array(sorted(by_row), np.int64)):
                 for place in by_row[row]:
                     found[place] = text[place.start : place.end].strip()
@@ -154,24 +154,19 @@ def _build(corpus: Corpus, folder: Path, characters: int) -> None:
     schema.add_text_field(_TEXT, tokenizer_name=_TOKENIZER, index_option="freq")
     for name in Place._fields:
         schema.add_integer_field(name, fast=True)
-    temporary = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    remove_unfinished(folder.parent)
+    temporary = folder.with_name(f"{TEMPORARY}{folder.name}")
     temporary.mkdir(parents=True)
-    try:
-        index = tantivy.Index(schema.build(), str(temporary))
-        index.register_tokenizer(_TOKENIZER, _analyzer())
-        writer = index.writer(HEAP)
+    index = tantivy.Index(schema.build(), str(temporary))
+    index.register_tokenizer(_TOKENIZER, _analyzer())
+    with index.writer(HEAP) as writer:
         for file in range(corpus.files):
             for row, text in corpus.texts(file):
                 for start, end in chunk_spans(text, characters):
                     place = Place(file, row, start, end)._asdict()
                     writer.add_document(tantivy.Document(**place, **{_TEXT: _prepared(text[start:end])}))
-        writer.commit()
-        writer.wait_merging_threads()
-        seal_folder(temporary)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    seal_folder(temporary)
+    temporary.rename(folder)
 
 
 def _analyzer() -> tantivy.TextAnalyzer:
