@@ -15,12 +15,12 @@ from pipelines.commands.open_run import Run, open_run
 from pipelines.commands.outcome_measures import Planned, plan_measures
 from pipelines.commands.outcome_variants import Columns, find_columns
 from pipelines.evaluation.outcome.measure import NotMeasured, all_tables, measure_variants
+from pipelines.evaluation.outcome.mera import MeraTasks
 from pipelines.evaluation.outcome.results import FOLDER, Results
-from pipelines.execution.fingerprint import fingerprint, library_versions
+from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.manifest import write_sealed
 from pipelines.execution.seal import OUTCOME, REPORT_FILES, reseal_run
-from pipelines.execution.trained_stage import trained_stages
 from pipelines.plain import print_json
 from pipelines.recipe.assignments import override
 from pipelines.recipe.checks import recipe_problems
@@ -32,11 +32,10 @@ from pipelines.recipe.yaml_text import parse_recipe_text
 from pipelines.report.contamination import contamination_report
 from pipelines.report.finished import Finished
 from pipelines.report.outcome.page import outcome_page
+from pipelines.report.outcome.summary import PAGE, trained_now
 from pipelines.report.outcome.verdicts import verdicts_of
 from pipelines.report.write import write_report
 from pipelines.settings import STRICT
-
-PAGE = "outcome.html"
 
 
 def show_outcome(
@@ -91,6 +90,10 @@ def measure_outcome(
             Results(kept),
             lambda text: console.print(text, soft_wrap=True),
         )
+        for measure in planned.measures:
+            if isinstance(measure, MeraTasks):
+                found = measured.results.get(measure.name, {})
+                measure.write_archive(found, columns.references.tuned, kept)
         not_measured = [*columns.missing, *planned.missing, *measured.not_measured]
         tables = all_tables(planned.measures, measured, columns.references)
         content = _content(run, asked, columns, planned, not_measured) | {
@@ -107,7 +110,6 @@ def measure_outcome(
 def _content(
     run: Run, asked: Outcome, columns: Columns, planned: Planned, not_measured: Sequence[NotMeasured]
 ) -> dict[str, Any]:
-    stages = trained_stages(run.folder, run.recipe.mixtures)
     return {
         "name": run.recipe.name,
         "coupage": library_versions("coupage")["coupage"],
@@ -117,7 +119,7 @@ def _content(
         "groups": {"domain": planned.domain, "general": list(asked.general)},
         "general_tasks": list(asked.general_tasks),
         "margins": asked.margins.model_dump(),
-        "trained": {stage.name: fingerprint(stage.result) for stage in stages},
+        "trained": trained_now(run.graph, run.folder),
         "not_measured": [
             {"measure": each.measure, "variants": list(each.variants), "why": each.why}
             for each in not_measured

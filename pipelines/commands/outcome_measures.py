@@ -10,16 +10,24 @@ from pipelines.commands.evaluate_run import described_in
 from pipelines.commands.open_run import Run
 from pipelines.commands.outcome_variants import Columns
 from pipelines.commands.run_hits import hits_of_run
+from pipelines.evaluation.confusion_prompts import ConfusionPrompt, prompts_of_held_out, read_prompts
 from pipelines.evaluation.evaluate import open_harness
+from pipelines.evaluation.facts import read_facts
 from pipelines.evaluation.generation import PlainModel
+from pipelines.evaluation.held_out import text_pieces
+from pipelines.evaluation.mera.data import read_mera
 from pipelines.evaluation.outcome.benchmarks import Benchmarks
+from pipelines.evaluation.outcome.confusion import AnswerLanguages
+from pipelines.evaluation.outcome.facts import KnownFacts
 from pipelines.evaluation.outcome.held_out import HeldOutText
 from pipelines.evaluation.outcome.long_context import LongContext
 from pipelines.evaluation.outcome.measure import Measure, NotMeasured
+from pipelines.evaluation.outcome.mera import MeraTasks
 from pipelines.evaluation.outcome.new_tokens import NewTokens
 from pipelines.evaluation.outcome.results import Results
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.recipe.evaluate import Evaluate, Retrieval
+from pipelines.recipe.language_confusion import LanguageConfusion
 from pipelines.recipe.outcome import Outcome
 from pipelines.recipe.recipe import HELD_OUT
 from tokenizer_tools.load import TokenizerError, load_tokenizer
@@ -86,6 +94,7 @@ def plan_measures(run: Run, columns: Columns, evaluate: Evaluate, asked: Outcome
     else:
         missing.append(NotMeasured("benchmarks", (), "no task was asked for (`evaluate.harness`)"))
     measures += _long_context(run, columns, evaluate.retrieval, shards, missing)
+    measures += _asked_texts(run, columns, evaluate.batch_size, asked, shards, missing)
     measures += _new_tokens(columns, missing)
     if run.recipe.decontaminate is None:
         missing.append(NotMeasured("contamination", (), "no benchmark was looked for (`decontaminate`)"))
@@ -129,6 +138,43 @@ def _long_context(
             tokenizer=columns.folder(columns.references.tuned),
             config=config.model_copy(update={"lengths": tuple(lengths)}),
         )
+
+
+def _asked_texts(
+    run: Run,
+    columns: Columns,
+    batch_size: int,
+    asked: Outcome,
+    shards: Shards | None,
+    missing: list[NotMeasured],
+) -> Iterator[Measure]:
+    """Facts, languages and MERA: what is measured by what models say."""
+    if asked.facts is None:
+        missing.append(NotMeasured("facts", (), "no facts were given (`outcome.facts`)"))
+    else:
+        yield KnownFacts(facts=read_facts(asked.facts), config=asked.facts, batch_size=batch_size)
+    config, name = asked.language_confusion, "language_confusion"
+    if config is None:
+        missing.append(NotMeasured(name, (), "it was not asked for (`outcome.language_confusion`)"))
+    elif prompts := _confusion_prompts(columns, config, shards):
+        yield AnswerLanguages(prompts=prompts, config=config, batch_size=batch_size)
+    else:
+        missing.append(NotMeasured(name, (), "no held-out text is a prompt whose language is sure"))
+    if asked.mera is None:
+        missing.append(NotMeasured("mera", (), "no data of it were given (`outcome.mera`)"))
+    else:
+        yield MeraTasks(data=read_mera(asked.mera), config=asked.mera, batch_size=batch_size)
+
+
+def _confusion_prompts(
+    columns: Columns, config: LanguageConfusion, shards: Shards | None
+) -> list[ConfusionPrompt]:
+    if config.path is not None:
+        return read_prompts(config)
+    if shards is None:
+        return []
+    model = PlainModel.without_weights(columns.folder(columns.references.tuned))
+    return prompts_of_held_out(text_pieces(shards), config, model)
 
 
 def _new_tokens(columns: Columns, missing: list[NotMeasured]) -> Iterator[NewTokens]:

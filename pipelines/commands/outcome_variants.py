@@ -9,16 +9,19 @@ from pathlib import Path
 from mixers.printable import one_line
 from pipelines.commands.open_run import Run
 from pipelines.errors import UserError
-from pipelines.evaluation.in_context import Prompt
+from pipelines.evaluation.in_context import Prompt, Retrieved
 from pipelines.evaluation.outcome.measure import NotMeasured
 from pipelines.evaluation.outcome.merged import merged_variants
 from pipelines.evaluation.outcome.results import FOLDER
 from pipelines.evaluation.outcome.table import References
+from pipelines.evaluation.passages import VERSION, Passages
 from pipelines.evaluation.prompt_file import base_prompt
 from pipelines.evaluation.variants import Variant
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.trained_stage import TrainedStage, trained_stages
 from pipelines.recipe.outcome import Outcome
+from pipelines.recipe.recipe import FIRST_STAGE
+from pipelines.stages.mixed_texts import MixedTexts
 from trainers.embeddings import model_folder
 
 BASE = "base"
@@ -69,7 +72,7 @@ def find_columns(run: Run, asked: Outcome, base: str | None, also: Sequence[str]
             hint="Give a model: --base MODEL.",
         )
     missing: list[NotMeasured] = []
-    variants = list(_of_base(base, asked, missing)) if base else []
+    variants = [*_of_base(base, asked, missing), *_with_passages(run, base, asked, missing)] if base else []
     variants += _of_stages(trained, None if base else first)
     references = References(BASE if base else first.name, tuned.name)
     folders = {variant.model: _folder(variant.model) for variant in variants}
@@ -94,6 +97,21 @@ def _of_base(base: str, asked: Outcome, missing: list[NotMeasured]) -> Iterator[
             context=Prompt(prompt),
             context_is=fingerprint(prompt),
         )
+
+
+def _with_passages(run: Run, base: str, asked: Outcome, missing: list[NotMeasured]) -> Iterator[Variant]:
+    if asked.passages is None:
+        missing.append(NotMeasured("base with passages", (), "none were asked for (`outcome.passages`)"))
+        return
+    number, characters = asked.passages.number, asked.passages.characters
+    texts = MixedTexts(run.graph.mixes[FIRST_STAGE], run.folder)
+    yield Variant(
+        name="base + passages",
+        kind="passages",
+        model=base,
+        context=Retrieved(Passages.of(texts, run.folder, characters), number),
+        context_is=fingerprint([VERSION, texts.fingerprint, number, characters]),
+    )
 
 
 def _of_stages(trained: Sequence[TrainedStage], first: TrainedStage | None) -> list[Variant]:

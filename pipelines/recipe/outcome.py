@@ -6,6 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from pipelines.recipe.facts import Facts
+from pipelines.recipe.language_confusion import LanguageConfusion
+from pipelines.recipe.mera import Mera
+from pipelines.recipe.passages import RetrievedPassages
 from pipelines.settings import STRICT
 
 Weight = Annotated[float, Field(gt=0, lt=1)]
@@ -18,6 +22,8 @@ class Margins(BaseModel):
 
     bits_per_byte: float = Field(0.01, ge=0, description="Of held-out text.")
     score: float = Field(0.01, ge=0, description="Of benchmarks, from 0 to 1.")
+    facts: float = Field(0.02, ge=0, description="Of the share of facts answered, or invented.")
+    confusion: float = Field(0.02, ge=0, description="Of the share of answers in the right language.")
     long_context: float = Field(0.05, ge=0, description="Of the share of facts found in long texts.")
     new_tokens: float = Field(0.0, ge=0, description="Of the share of new tokens that are under-trained.")
 
@@ -43,6 +49,15 @@ class Outcome(BaseModel):
         None, min_length=1, description="Put before what the base is asked: the base with a prompt."
     )
     prompt_file: str | None = Field(None, description="The same, from a text file.")
+    passages: RetrievedPassages | None = Field(
+        None,
+        description="Passages of Stage 1 put before what the base is asked: retrieval; {} for the defaults.",
+    )
+    facts: Facts | None = Field(None, description="Questions and answers by which hallucination is measured.")
+    language_confusion: LanguageConfusion | None = Field(
+        None, description="Prompts that are to be answered in some language; {} for held-out beginnings."
+    )
+    mera: Mera | None = Field(None, description="MERA, the benchmark of Russian.")
     merge: tuple[Weight, ...] = Field(
         (),
         description="Merged models: the shares of the last stage's weights beside the base's, as [0.3, 0.5].",

@@ -45,9 +45,8 @@ class Benchmarks:
     """Tasks are kept one by one too: a single one may take hours."""
     name: str = "benchmarks"
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What decides a result besides the variant."""
+    def settings(self, variant: Variant) -> Mapping[str, Any]:
+        """What decides a result besides the model."""
         return {"tasks": [task.model_dump() for task in self.asked.harness], **self._of_all}
 
     @cached_property

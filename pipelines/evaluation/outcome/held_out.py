@@ -37,9 +37,8 @@ class HeldOutText:
     general: Collection[str]
     name: str = "held_out"
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What decides a result besides the variant."""
+    def settings(self, variant: Variant) -> Mapping[str, Any]:
+        """What decides a result besides the model."""
         known = [dict(self.described.languages or {}), dict(self.described.clusters)]
         return {"shards": Shards.open(self.shards).fingerprint, "described": fingerprint(known)}
 

@@ -32,9 +32,8 @@ class LongContext:
     config: Retrieval
     name: str = "long_context"
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What decides a result besides the variant."""
+    def settings(self, variant: Variant) -> Mapping[str, Any]:
+        """What decides a result besides the model."""
         opened = Shards.open(self.shards)
         return {
             "shards": opened.fingerprint,

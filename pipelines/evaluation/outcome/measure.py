@@ -56,9 +56,8 @@ class Measure(Protocol):
         """As in files and in `outcome.json`."""
         ...
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What decides a result besides the variant."""
+    def settings(self, variant: Variant) -> Mapping[str, Any]:
+        """What decides a result besides the model and what is put before questions."""
         ...
 
     def refuses(self, variant: Variant) -> str | None:
@@ -104,7 +103,7 @@ class Measured:
             self._refuse(measure.name, variant.name, why)
             return
         settings = {
-            "settings": dict(measure.settings),
+            "settings": dict(measure.settings(variant)),
             "model": loaded.fingerprint,
             "context": variant.context_is,
         }

@@ -24,9 +24,8 @@ class NewTokens:
     base: Path
     name: str = "new_tokens"
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What decides a result besides the variant."""
+    def settings(self, variant: Variant) -> Mapping[str, Any]:
+        """What decides a result besides the model."""
         return {"base": model_fingerprint(self.base)}
 
     def refuses(self, variant: Variant) -> str | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.evaluation.intervals import Interval, interval_of_mean
+from pipelines.evaluation.shares import difference_interval, share_interval
 
+OfVariant = TypeVar("OfVariant")
 Values = npt.NDArray[np.float64]
 Unit = Literal["bits per byte", "share", "score"]
 
@@ -77,7 +79,9 @@ def row_of_values(name: str, values: Mapping[str, Values], references: Reference
         if reference not in values:
             return {}
         beside = values[reference]
-        return {variant: _mean(found - beside) for variant, found in values.items() if variant != reference}
+        return {
+            variant: _difference(found, beside) for variant, found in values.items() if variant != reference
+        }
 
     return Row(
         name=name,
@@ -88,5 +92,25 @@ def row_of_values(name: str, values: Mapping[str, Values], references: Reference
     )
 
 
+def reference_first(found: Mapping[str, OfVariant], reference: str) -> dict[str, OfVariant]:
+    """The same with the variant first from which all others are to differ."""
+    return {reference: found[reference], **found}
+
+
 def _mean(values: Values) -> Estimate:
-    return Estimate(float(values.mean()), interval_of_mean(values))
+    interval = share_interval(values == 1) if _are_shares(values) else interval_of_mean(values)
+    return Estimate(float(values.mean()), interval)
+
+
+def _difference(values: Values, beside: Values) -> Estimate:
+    """The paired difference; shares have an interval of their own (`shares`)."""
+    if _are_shares(values) and _are_shares(beside):
+        interval = difference_interval(values == 1, beside == 1)
+    else:
+        interval = interval_of_mean(values - beside)
+    return Estimate(float(values.mean() - beside.mean()), interval)
+
+
+def _are_shares(values: Values) -> bool:
+    """Whether all are right or wrong."""
+    return bool(np.isin(values, (0.0, 1.0)).all())

@@ -8,12 +8,16 @@ same are judged together: one that is beyond its margin makes the diagnostic fir
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Content = Mapping[str, Any]
 State = Literal["fires", "clear", "unsure", "not measured"]
 DIGITS = 3
+UNKNOWN = "Unknown"
+"""The facts that the base does not know, as SliCK names them."""
+TASKS = ("monolingual", "crosslingual")
+"""Of language confusion."""
 MORE = "Hold out more documents, or ask more questions, to tell."
 
 
@@ -70,7 +74,10 @@ class Change:
         return f"{self.of} {_signed(self.value)} {self.unit} ({sure}; margin {self.margin:g})"
 
 
-AS_WELL = (("benchmarks", ("domain tasks",), "score"),)
+AS_WELL = (
+    ("benchmarks", ("domain tasks",), "score"),
+    ("facts_accuracy", ("all",), "facts"),
+)
 """Tables, rows and margins by which a prompt or passages are compared with training."""
 
 
@@ -107,6 +114,35 @@ def _forgets(content: Content) -> Verdict:
         clear="does not forget",
         advice=f"Raise replay: more weight for general text; or lower the learning rate{merging}.",
         nothing="no group and no task is named as general (`outcome.general`, `outcome.general_tasks`)",
+    )
+
+
+def _invents(content: Content) -> Verdict:
+    """Of facts that the base did not know: training on such facts teaches to invent (Gekhman et al. 2024)."""
+    return _verdict(
+        "invents facts",
+        _changes(content, "facts_invention", (UNKNOWN,), content["margins"]["facts"]),
+        clear="invents no more facts",
+        advice="Leave out, or repeat less, what teaches facts that the base does not know; stop earlier; add"
+        " answers that say that one does not know.",
+        nothing="no facts were asked (`outcome.facts`), or the base knew all",
+    )
+
+
+def _mixes_languages(content: Content) -> Verdict:
+    changes = [
+        replace(change, of=f"{change.of}, {what} in the right language")
+        for table, what in (("confusion_lines", "lines"), ("confusion_words", "words"))
+        for change in _changes(content, table, TASKS, content["margins"]["confusion"], sign=-1)
+    ]
+    return _verdict(
+        "mixes languages",
+        changes,
+        clear="keeps to the language",
+        advice="Look for answers in the data whose language is not that of the question, and filter them; add"
+        " conversations in the languages that are lost.",
+        nothing="it was not asked for (`outcome.language_confusion`), or no answer has a line whose language"
+        " can be told",
     )
 
 
@@ -236,6 +272,8 @@ def _merging_helps(content: Content) -> Verdict:
 DIAGNOSTICS: tuple[Callable[[Content], Verdict], ...] = (
     _learned,
     _forgets,
+    _mixes_languages,
+    _invents,
     _loses_long_context,
     _contaminated,
     _undertrained,

@@ -59,6 +59,7 @@ SECTIONS = (
     Section("tokenizer", "Tokenizer", "How many bytes does a token hold?"),
     Section("training", "Training", "Did the model learn?"),
     Section("evaluation", "Evaluation", "What is the model worth beside its base?"),
+    Section("outcome", "Outcome", "Did training do what it was to do?"),
     Section("yield", "Scores over synthetic tokens", "Does more synthetic text help?"),
     Section("samples", "Samples", "What do the documents look like?"),
     Section("lineage", "Lineage", "What was this made from, where and when?"),
@@ -76,6 +77,7 @@ ABSENT: dict[str, Any] = {
     "duplicates": None,
     "lengths": None,
     "lineage": None,
+    "outcome": None,
 }
 """What a report that lacks a key has in its place."""
 
