@@ -107,13 +107,14 @@ class Measured:
             "model": loaded.fingerprint,
             "context": variant.context_is,
         }
-        is_kept = kept.kept(measure.name, settings) is not None
-        tell(f"{variant.name}: {measure.name.replace('_', ' ')}{', kept' if is_kept else ''}")
-        try:
-            found = kept.find(measure.name, settings, lambda: measure.ask(variant, loaded))
-        except ValueError as error:
-            self._refuse(measure.name, variant.name, str(error))
-            return
+        found = kept.kept(measure.name, settings)
+        tell(f"{variant.name}: {measure.name.replace('_', ' ')}{'' if found is None else ', kept'}")
+        if found is None:
+            try:
+                found = kept.keep(measure.name, settings, measure.ask(variant, loaded))
+            except ValueError as error:
+                self._refuse(measure.name, variant.name, str(error))
+                return
         self.results.setdefault(measure.name, {})[variant.name] = found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -40,13 +40,9 @@ class Results:
             return None
         return None
 
-    def find(self, measure: str, settings: Mapping[str, Any], make: Callable[[], Result]) -> Result:
-        """The kept result of these settings, or the one that is made now."""
-        found = self.kept(measure, settings)
-        if found is not None:
-            return found
-        path, made = self._path(measure, settings), make()
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def keep(self, measure: str, settings: Mapping[str, Any], made: Result) -> Result:
+        """Keep the result of these settings: all of it or nothing."""
+        path = self._path(measure, settings)
         if isinstance(made, pa.Table):
             with finished_file(path.with_suffix(".parquet")) as temporary:
                 pq.write_table(made, temporary, compression="zstd", write_page_checksum=True)
