@@ -4,8 +4,8 @@ Facts are sorted as SliCK does (Gekhman et al. 2024, "Does Fine-Tuning LLMs on N
 Hallucinations?", section 3): the base model is asked each several times, with other exemplars every time;
 what counts is which share of its greedy answers is right, and which of those that are drawn. Then every model
 is asked once, greedily, with one more set of exemplars: with one of those the base would be right by
-definition where it knows, and every other model would seem to forget. Fine-tuning that teaches inventing shows
-in facts that the base does not know; forgetting in those that it knew.
+definition where it knows, and every other model would seem to forget. Fine-tuning that teaches
+inventing shows in facts that the base does not know; forgetting in those that it knew.
 """
 
 from __future__ import annotations
