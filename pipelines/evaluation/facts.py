@@ -3,8 +3,9 @@
 Facts are sorted as SliCK does (Gekhman et al. 2024, "Does Fine-Tuning LLMs on New Knowledge Encourage
 Hallucinations?", section 3): the base model is asked each several times, with other exemplars every time;
 what counts is which share of its greedy answers is right, and which of those that are drawn. Then every model
-is asked once, greedily, with the same exemplars. Fine-tuning that teaches inventing shows in facts that the
-base does not know; forgetting in those that it knew.
+is asked once, greedily, with one more set of exemplars: with one of those the base would be right by
+definition where it knows, and every other model would seem to forget. Fine-tuning that teaches
+inventing shows in facts that the base does not know; forgetting in those that it knew.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def sort_facts(base: PlainModel, facts: Sequence[Fact], config: Facts, batch_siz
 
 def ask_facts(model: Answers, facts: Sequence[Fact], config: Facts, batch_size: int) -> list[Reply]:
     """What a model answers to each question, greedily, and what its answer is."""
-    prompts = _Exemplars(facts, config, config.asked_shots).prompts(0)
+    prompts = _Exemplars(facts, config, config.asked_shots).prompts(config.exemplar_sets)
     patterns = [re.compile(pattern, re.IGNORECASE) for pattern in config.abstentions]
     said = model.continue_texts(prompts, config.new_tokens, batch_size, one_line=True)
     return [

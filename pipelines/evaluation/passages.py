@@ -15,6 +15,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
@@ -169,6 +170,7 @@ def _build(corpus: Corpus, folder: Path, characters: int) -> None:
     temporary.rename(folder)
 
 
+@lru_cache(maxsize=1)
 def _analyzer() -> tantivy.TextAnalyzer:
     """Cuts prepared text into the words that are compared."""
     import tantivy
