@@ -15,8 +15,8 @@ from typing import Any
 
 from mixers.files import finished_file
 from pipelines.errors import UserError
-from pipelines.evaluation.mera.data import NORMS, MeraData, MeraQuestion
-from pipelines.evaluation.mera.tasks import DIALOGUES, MeraTask, Scoring
+from pipelines.evaluation.mera.data import NORMS, MeraData, MeraQuestion, id_fields
+from pipelines.evaluation.mera.tasks import MeraTask, Scoring
 
 SUFFIX = ".json"
 SPLIT = "test"
@@ -56,7 +56,6 @@ def _outputs(task: MeraTask, answer: str) -> str | dict[str, str]:
 
 
 def _meta(task: MeraTask, question: MeraQuestion) -> dict[str, Any]:
-    if task.name == DIALOGUES:
-        return dict(zip(("dialog_id", "question_id"), question.id, strict=True))
     more = ("id_task", "variant") if task.scoring is Scoring.EXAM else ()
-    return {"id": question.id[0], **{name: question.meta[name] for name in more}}
+    id = zip(id_fields(task), question.id, strict=True)
+    return dict(id) | {name: question.meta[name] for name in more}

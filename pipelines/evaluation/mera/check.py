@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.evaluation.mera.archive import SPLIT, SUFFIX
-from pipelines.evaluation.mera.data import NORMS, MeraData, QuestionId, question_id
+from pipelines.evaluation.mera.data import NORMS, MeraData, QuestionId, id_fields
 from pipelines.evaluation.mera.tasks import TASKS, MeraTask, Scoring
 
 LARGEST = 1 << 28
@@ -117,9 +117,8 @@ def _of_rows(rows: list[Any], task: MeraTask, data: MeraData | None) -> Iterator
         if not isinstance(row.get("meta"), dict):
             yield fault("no_meta_field_for_doc", place)
             continue
-        try:
-            answers = question_id(row["meta"], task)
-        except (KeyError, TypeError, ValueError):
+        answers = tuple(row["meta"].get(name) for name in id_fields(task))
+        if not all(type(part) is int for part in answers):
             yield fault("no_id_field_for_doc", place)
             continue
         if answers in answered:

@@ -122,7 +122,7 @@ def _question(record: Any, task: MeraTask, file: Path, number: int) -> MeraQuest
         inputs, meta = record["inputs"], dict(record["meta"])
         fields = {"inputs": inputs, "toxic_comment": inputs} if isinstance(inputs, str) else inputs
         question = MeraQuestion(
-            id=question_id(meta, task),
+            id=tuple(int(meta[name]) for name in id_fields(task)),
             instruction=_text(record["instruction"]),
             inputs={name: str(value) for name, value in fields.items()},
             output=_norms(record["outputs"]) if task.scoring is Scoring.ETHICS else _text(record["outputs"]),
@@ -147,10 +147,9 @@ def _needed_fields(task: MeraTask) -> tuple[str, ...]:
     return (task.part[1],) if task.part else ()
 
 
-def question_id(meta: Mapping[str, Any], task: MeraTask) -> QuestionId:
-    """The id in the `meta` of a question or an answer. Raises KeyError, TypeError or ValueError."""
-    names = ("dialog_id", "question_id") if task.name == DIALOGUES else ("id",)
-    return tuple(int(meta[name]) for name in names)
+def id_fields(task: MeraTask) -> tuple[str, ...]:
+    """The fields of `meta` that are the id of a question and of its answer."""
+    return ("dialog_id", "question_id") if task.name == DIALOGUES else ("id",)
 
 
 def _text(value: Any) -> str:

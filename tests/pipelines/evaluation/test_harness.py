@@ -168,3 +168,37 @@ def test_unknown_tasks_are_named_with_their_neighbours(model: PlainModel, tasks:
         Harness([tasks]).run(model, HarnessTask(task="paritty"))
     with pytest.raises(ValueError, match="not a folder"):
         Harness([tasks / "gone"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "libra",
+        "libra_simple_information_retrieval",
+        "libra_question_answering_and_multiple_choice",
+        "libra_multi_hop_question_answering",
+        "libra_complex_reasoning_and_mathematical_problems",
+        "ru_babilong_qa1",
+    ],
+)
+def test_libra_is_there(name: str) -> None:
+    Harness().require(name)
+
+
+def test_a_metric_of_several_values_is_one_of_each(model: PlainModel, tasks: Path) -> None:
+    """LIBRA's tasks give a score by length of text, through a function of their own."""
+    (tasks / "by_kind.py").write_text(
+        "def process(doc, results):\n"
+        "    return {'kind_score': {'kind': doc['gold'], 'said': len(results[0]) > 0}}\n"
+        "def aggregate(items):\n"
+        "    of = lambda kind: [item['said'] for item in items if item['kind'] == kind]\n"
+        "    return {f'{kind}p': sum(of(kind)) / len(of(kind)) for kind in (0, 1)}\n"
+    )
+    spoken = (tasks / "parity_said.yaml").read_text().split("metric_list")[0]
+    (tasks / "by_kind.yaml").write_text(
+        spoken.replace(": parity_said", ": by_kind").replace("tag: numbers\n", "")
+        + "process_results: !function by_kind.process\n"
+        + "metric_list: [{metric: kind_score, aggregation: !function by_kind.aggregate}]\n"
+    )
+    found = Harness([tasks]).run(model, HarnessTask(task="by_kind"), batch_size=8)
+    assert found.metrics == {"kind_score.0p": 1, "kind_score.1p": 1} and not found.errors

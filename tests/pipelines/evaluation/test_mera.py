@@ -140,7 +140,7 @@ def test_open_answers_are_scored_and_secret_ones_are_not(folder):
 def test_training_questions_score_every_task(tmp_path):
     config = Mera(data=str(write_mera(tmp_path, count=8)), split="train", limit=5)
     data = read_mera(config)
-    answers = ask_mera(Canned(lambda prompt: " 1,3 Да A"), data, config, 2)
+    answers = ask_mera(Canned(lambda prompt: " 1,3" if "Задача" in prompt else " A"), data, config, 2)
     found = score_mera(data, {"base": answers}).tasks
     assert set(found) == {name for name in TASKS if name not in {"ruDetox", "ruCodeEval", "ruHumanEval"}}
     # Of the five letters the first and the fifth are A: F1 of A is 2*2/(2 + 5), of B, C and D 0.

@@ -110,6 +110,10 @@ FAULTS: list[tuple[Callable[[Files], object], Fault]] = [
         Fault(kind="no_id_field_for_doc", task="SimpleAr", place="answer 1"),
     ),
     (
+        _row("ruHHH", lambda row: row["meta"].update(id="1")),
+        Fault(kind="no_id_field_for_doc", task="ruHHH", place="answer 1"),
+    ),
+    (
         _row("ruTiE", lambda row: row["meta"].pop("question_id")),
         Fault(kind="no_id_field_for_doc", task="ruTiE", place="answer 1"),
     ),
