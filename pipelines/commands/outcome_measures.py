@@ -104,9 +104,8 @@ def plan_measures(run: Run, columns: Columns, evaluate: Evaluate, asked: Outcome
 def _empty_sets(groups: list[str], domain: list[str], asked: Outcome) -> Iterator[NotMeasured]:
     """Sets of groups of which nothing is held out."""
     if not asked.general:
-        yield NotMeasured(
-            "general text", (), "no group is named as general (`outcome.general`), so all count as the domain"
-        )
+        others = "" if asked.domain is not None else ", so all count as the domain"
+        yield NotMeasured("general text", (), f"no group is named as general (`outcome.general`){others}")
     for name, named in (("domain", domain), ("general text", asked.general)):
         if named and not set(named) & set(groups):
             yield NotMeasured(name, (), f"no document of {', '.join(sorted(named))} is held out")
