@@ -27,7 +27,10 @@ shards_app = typer.Typer(help="Look into shards, export them to other trainers."
 app.add_typer(shards_app, name="shards")
 
 INTERRUPTED = 130
-GO_ON = ("run", "synthesize", "ablate", "search", "annotate", "dedup", "decontaminate", "publish")
+GO_ON = (
+    *("run", "synthesize", "ablate", "search", "outcome"),
+    *("annotate", "dedup", "decontaminate", "publish"),
+)
 """The commands that keep what they have done when they are interrupted."""
 DISK_HINT = "Mend the cause and give the same command again."
 
@@ -434,6 +437,32 @@ def search(
     from pipelines.commands.search import search_recipe
 
     search_recipe(recipe, output, workdir, executor, workers, set_, quiet, json)
+
+
+@app.command()
+def outcome(
+    run: RunFolder,
+    also: Annotated[
+        list[str],
+        typer.Option(metavar="LABEL=MODEL", help="Another model to hold beside; may be repeated."),
+    ] = [],  # noqa: B006
+    base: Annotated[
+        str | None,
+        typer.Option(help="What all are compared with; by default what training started from."),
+    ] = None,
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of `outcome` or `evaluate`."),
+    ] = [],  # noqa: B006
+    json: Json = False,
+) -> None:
+    """Say whether training did what it was to do, beside the base, a prompt, retrieval and merged models.
+
+    Goes on where it stopped.
+    """
+    from pipelines.commands.outcome import show_outcome
+
+    show_outcome(run, also, base, set_, json)
 
 
 @app.command("compile")

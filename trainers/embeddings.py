@@ -53,7 +53,7 @@ class ModelFiles:
         Raises:
             ValueError: There is no model, its weights are no safetensors, or its embeddings cannot be found.
         """
-        folder = _folder(name)
+        folder = model_folder(name)
         weights = _weight_files(folder)
         inputs, outputs = _parameter_names(folder)
         return cls(
@@ -129,7 +129,12 @@ def _write_index(model: ModelFiles, replacements: "Mapping[str, Tensor]", folder
     (folder / old.name).write_text(json.dumps(index, indent=2) + "\n")
 
 
-def _folder(name: str | Path) -> Path:
+def model_folder(name: str | Path) -> Path:
+    """The folder of a model; that of a hub id is downloaded.
+
+    Raises:
+        ValueError: There is none.
+    """
     if Path(name).is_dir():
         return Path(name)
     if not HUB_ID.fullmatch(str(name)):

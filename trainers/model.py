@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _WEIGHTS = (".safetensors", ".bin")
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -162,7 +162,7 @@ def save_tokenizer(tokenizer: Any, tokenizer_folder: Path | None, folder: Path) 
     if tokenizer is not None:
         tokenizer.save_pretrained(str(folder))
     if tokenizer_folder is not None:
-        for name in _TOKENIZER_FILES:
+        for name in TOKENIZER_FILES:
             if (tokenizer_folder / name).is_file():
                 shutil.copyfile(tokenizer_folder / name, folder / name)
 

@@ -8,12 +8,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.evaluation.hit_questions import HitQuestions
 from pipelines.evaluation.intervals import Interval, interval_of_part
 
 DRAWS = 100
 """For the standard error of what is no mean, as the harness takes for its slow metrics."""
+ANSWERS = pa.schema(
+    [
+        ("task", pa.string()),
+        ("metric", pa.string()),
+        ("question", pa.int64()),
+        ("value", pa.float64()),
+        ("hit", pa.bool_()),
+    ]
+)
+"""A row for each question of a task and metric that is a mean over questions.
+
+`metric` is named as in `TaskScore`; `hit` is whether the question was found in training data, null where
+nobody looked.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,3 +129,36 @@ def _clean(task: Any, rows: Sequence[Mapping[str, Any]], hit: Collection[int]) -
         if aggregate is mean:
             intervals[name] = interval_of_part(np.asarray(of_all, np.float64), clean)
     return Clean(len({row["doc_id"] for row in rows} & set(hit)), result, intervals)
+
+
+def answers_of(
+    asked: str,
+    loaded: Mapping[str, Any],
+    samples: Mapping[str, Sequence[Mapping[str, Any]]],
+    hits: HitQuestions | None,
+) -> pa.Table:
+    """What each question gave in the metrics that are means, as ANSWERS; arguments as `clean_results`."""
+    from lm_eval.api.metrics import mean
+
+    looked_for = _looked_for(asked, loaded, hits) if hits is not None else set()
+    rows = []
+    for name, task in loaded["tasks"].items():
+        aggregation = task.aggregation()
+        hit = _hit_numbers(name, task, hits) if hits is not None and name in looked_for else None
+        for row in samples[name]:
+            number = row["doc_id"]
+            for metric in row["metrics"]:
+                if aggregation.get(metric, mean) is mean and isinstance(row[metric], int | float):
+                    is_hit = None if hit is None else number in hit
+                    rows.append(
+                        (name, metric_name(metric, row["filter"]), number, float(row[metric]), is_hit)
+                    )
+    columns = zip(*rows, strict=True) if rows else [[] for _ in ANSWERS]
+    return pa.table(
+        [pa.array(list(c), f.type) for c, f in zip(columns, ANSWERS, strict=True)], schema=ANSWERS
+    )
+
+
+def metric_name(metric: str, chain: str) -> str:
+    """The metric with the chain of filters before it, if there is one."""
+    return metric if chain == "none" else f"{metric},{chain}"

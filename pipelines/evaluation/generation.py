@@ -2,10 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from trainers.config import Dtype
+
+
+class Answers(Protocol):
+    """What goes on with texts: a model, or one that reads more before each of them."""
+
+    def continue_texts(
+        self, prompts: Sequence[str], new_tokens: int, batch_size: int, one_line: bool = False
+    ) -> list[str]:
+        """As `PlainModel.continue_texts`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,26 @@ class PlainModel:
         model = AutoModelForCausalLM.from_pretrained(str(name), dtype=precision, trust_remote_code=False)
         return cls(model.to(default_device()).eval(), tokenizer_of(None, str(name)))
 
+    @classmethod
+    def without_weights(cls, name: str | Path) -> Self:
+        """A model that cuts texts and knows how long they may be, but cannot be asked.
+
+        Args:
+            name: As in `load`.
+
+        Raises:
+            ValueError: It has no tokenizer.
+            OSError: It is not there, or not a model.
+        """
+        from types import SimpleNamespace
+
+        from transformers import AutoConfig
+
+        from trainers.model import tokenizer_of
+
+        config = AutoConfig.from_pretrained(str(name), trust_remote_code=False)
+        return cls(SimpleNamespace(config=config), tokenizer_of(None, str(name)))
+
     @property
     def longest(self) -> int | None:
         """Most tokens the model has positions for; None where it does not say."""
@@ -54,19 +85,56 @@ class PlainModel:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
-    def continue_texts(self, prompts: Sequence[str], new_tokens: int, batch_size: int) -> list[str]:
-        """Continue each text greedily by at most `new_tokens` tokens, fewer where the model ends it."""
+    def continue_texts(
+        self, prompts: Sequence[str], new_tokens: int, batch_size: int, one_line: bool = False
+    ) -> list[str]:
+        """Continue each text greedily by at most `new_tokens` tokens, fewer where the model ends it.
+
+        `one_line`: only up to the end of the line.
+        """
+        return self._all_continued(prompts, batch_size, one_line, {"max_new_tokens": new_tokens})
+
+    def sample_texts(
+        self,
+        prompts: Sequence[str],
+        new_tokens: int,
+        batch_size: int,
+        temperature: float,
+        top_k: int,
+        seed: int,
+        one_line: bool = False,
+    ) -> list[str]:
+        """Continue each text once by tokens drawn from the `top_k` likeliest, at a temperature.
+
+        The same prompts, batch size and seed give the same on the same machine; torch's own draws go on as if
+        nothing had been drawn here.
+        """
+        import torch
+
+        drawn = {"do_sample": True, "temperature": temperature, "top_k": top_k, "top_p": 1.0}
+        device = self.model.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            return self._all_continued(prompts, batch_size, one_line, drawn | {"max_new_tokens": new_tokens})
+
+    def _all_continued(
+        self, prompts: Sequence[str], batch_size: int, one_line: bool, settings: dict[str, Any]
+    ) -> list[str]:
+        """Continue the texts in batches of like length."""
         ids = [self.encode(prompt) for prompt in prompts]
         found = [""] * len(prompts)
         by_length = sorted(range(len(ids)), key=lambda number: -len(ids[number]))
         for start in range(0, len(ids), batch_size):
             numbers = by_length[start : start + batch_size]
-            made = self._continue([ids[number] for number in numbers], new_tokens)
+            made = self._continue([ids[number] for number in numbers], one_line, settings)
             for number, continuation in zip(numbers, made, strict=True):
-                found[number] = self.decode(continuation)
+                text = self.decode(continuation)
+                found[number] = text.partition("\n")[0] if one_line else text
         return found
 
-    def _continue(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+    def _continue(
+        self, prompts: list[list[int]], one_line: bool, settings: dict[str, Any]
+    ) -> list[list[int]]:
         import torch
         from transformers import GenerationConfig
 
@@ -75,19 +143,25 @@ class PlainModel:
         padding = [longest - len(prompt) for prompt in prompts]
         ids = torch.tensor([[0] * left + prompt for left, prompt in zip(padding, prompts, strict=True)])
         mask = torch.tensor([[0] * left + [1] * (longest - left) for left in padding])
-        settings = GenerationConfig(
-            max_new_tokens=new_tokens,
-            do_sample=False,
+        config = GenerationConfig(
+            **{"do_sample": False, "repetition_penalty": 1.0, **settings},
             use_cache=True,
-            eos_token_id=ends,
+            eos_token_id=[*ends, *self._line_end_ids] if one_line else ends,
             pad_token_id=ends[0] if ends else 0,
         )
         device = self.model.device
         with torch.no_grad():
             made = self.model.generate(
-                ids.to(device), attention_mask=mask.to(device), generation_config=settings
+                ids.to(device), attention_mask=mask.to(device), generation_config=config
             )
         return [_before(row, ends) for row in made[:, longest:].tolist()]
+
+    @cached_property
+    def _line_end_ids(self) -> list[int]:
+        """The tokens with a newline in them."""
+        count = len(self.tokenizer)
+        texts = self.tokenizer.batch_decode([[token] for token in range(count)])
+        return [token for token, text in enumerate(texts) if "\n" in text]
 
     def _end_ids(self) -> list[int]:
         """The tokens that end a text: the model's generation defaults, else the tokenizer's."""

@@ -6,13 +6,17 @@ The harness's own transformers backend asks the model, so that scores compare wi
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.evaluation.clean import Clean, clean_results
+import pyarrow as pa
+
+from pipelines.evaluation.clean import Clean, answers_of, clean_results, metric_name
 from pipelines.evaluation.generation import PlainModel
+from pipelines.evaluation.harness_context import ContextLM
 from pipelines.evaluation.hit_questions import HitQuestions
+from pipelines.evaluation.in_context import Context, ContextUse, Placement
 from pipelines.evaluation.intervals import Interval
 from pipelines.recipe.evaluate import HarnessTask
 from pipelines.sources.harness_tasks import HarnessTasks, quiet
@@ -52,10 +56,21 @@ class TaskScore:
     """Questions that were found in training data; None: nobody looked for them."""
     clean: CleanScore | None = None
     """Without those; None where nobody looked."""
+    context: ContextUse | None = None
+    """What became of the text before the questions, of all tasks together; None where there was none."""
 
     def to_json(self) -> dict[str, Any]:
         """The score in plain types, for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a task gave, in all and by question."""
+
+    score: TaskScore
+    answers: pa.Table
+    """`pipelines.evaluation.clean.ANSWERS`."""
 
 
 class Harness:
@@ -74,15 +89,33 @@ class Harness:
         self._tasks = HarnessTasks(include)
 
     def run(
-        self, model: PlainModel, task: HarnessTask, batch_size: int = 8, hits: HitQuestions | None = None
+        self,
+        model: PlainModel,
+        task: HarnessTask,
+        batch_size: int = 8,
+        hits: HitQuestions | None = None,
+        context: Context | None = None,
     ) -> TaskScore:
         """Ask the model all questions of a task, once; with `hits` the score says too what the others gave.
+
+        `context` is put before each question, as much of it as the model has positions for.
 
         Raises:
             ValueError: There is no such task, it would execute code that the model writes, or it has not the
                 questions that were hit.
             OSError: Its data cannot be had.
         """
+        return self.ask(model, task, batch_size, hits, context).score
+
+    def ask(
+        self,
+        model: PlainModel,
+        task: HarnessTask,
+        batch_size: int = 8,
+        hits: HitQuestions | None = None,
+        context: Context | None = None,
+    ) -> Asked:
+        """The same as `run`, with what each question gave."""
         import lm_eval
         from lm_eval.models.huggingface import HFLM
 
@@ -92,9 +125,15 @@ class Harness:
             for each in loaded["tasks"].values():
                 _set_fewshot(each, task.num_fewshot)
             asked = HFLM(pretrained=model.model, tokenizer=model.tokenizer, batch_size=batch_size)
-            found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=hits is not None)
+            placement = Placement(model, context) if context is not None else None
+            if placement is not None:
+                tasks = {each.config.task: each for each in loaded["tasks"].values()}
+                asked = ContextLM(asked, tasks, placement)
+            found = lm_eval.evaluate(asked, loaded, limit=task.limit, log_samples=True)
             clean = clean_results(task.task, loaded, found["samples"], hits) if hits is not None else {}
-        return _score(task.task, found, clean)
+            answers = answers_of(task.task, loaded, found["samples"], hits)
+        score = _score(task.task, found, clean)
+        return Asked(replace(score, context=placement.use) if placement is not None else score, answers)
 
     def require(self, name: str) -> None:
         """Raise ValueError where no task, group or tag has this name, here or in the library."""
@@ -128,7 +167,7 @@ def _clean_score(clean: Clean) -> CleanScore:
         _values(clean.result),
         _values(clean.result, errors=True),
         clean.result["sample_len"],
-        {_metric_name(*key.split(",", 1)): interval for key, interval in clean.intervals.items()},
+        {metric_name(*key.split(",", 1)): interval for key, interval in clean.intervals.items()},
     )
 
 
@@ -137,11 +176,17 @@ def _values(result: Mapping[str, Any], errors: bool = False) -> dict[str, float]
     found = {}
     for key, value in result.items():
         metric, _, chain = key.partition(",")
-        if chain and isinstance(value, int | float) and metric.endswith("_stderr") == errors:
-            found[_metric_name(metric.removesuffix("_stderr"), chain)] = float(value)
+        if chain and metric.endswith("_stderr") == errors:
+            for name, each in _parts(metric.removesuffix("_stderr"), value).items():
+                if isinstance(each, int | float):
+                    found[metric_name(name, chain)] = float(each)
     return found
 
 
-def _metric_name(metric: str, chain: str) -> str:
-    """The metric with the chain of filters before it, if there is one."""
-    return metric if chain == "none" else f"{metric},{chain}"
+def _parts(metric: str, value: Any) -> dict[str, Any]:
+    """A metric that has several values as one of each: LIBRA's by length of text are `libra_score.8p`, ..."""
+    return (
+        {f"{metric}.{part}": each for part, each in value.items()}
+        if isinstance(value, dict)
+        else {metric: value}
+    )

@@ -51,6 +51,27 @@ def interval(sums: Sums, beside: Sums | None = None, seed: int = 17) -> Interval
     return _bootstrap_t(lambda weights: _estimates(models, weights), count, seed)
 
 
+def interval_of_mean(values: Sums, seed: int = 17) -> Interval | None:
+    """The interval of a mean, or of a mean difference of two models, question by question.
+
+    Args:
+        values: `[questions]`.
+        seed: Of the draws.
+
+    Returns:
+        Its ends; None where there are fewer than `FEWEST` questions.
+    """
+    if len(values) < FEWEST:
+        return None
+
+    def estimates(weights: Sums) -> tuple[Sums, Sums]:
+        counts = weights.sum(axis=1)
+        mean = weights @ values / counts
+        return mean, _error(weights, (values - mean[:, None]) / counts[:, None])
+
+    return _bootstrap_t(estimates, len(values), seed)
+
+
 def interval_of_part(values: Sums, part: npt.NDArray[np.bool_], seed: int = 17) -> Interval | None:
     """The interval of how much more the mean of a part of some values is than that of all.
 

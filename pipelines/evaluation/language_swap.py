@@ -17,6 +17,7 @@ import numpy as np
 from pipelines.evaluation.generation import PlainModel
 from pipelines.evaluation.language_id import languages
 from pipelines.recipe.evaluate import LanguageSwap
+from pipelines.recipe.language_confusion import LanguageConfusion
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class SwapScore:
 
 
 def held_out_prompts(
-    pieces: Iterable[Sequence[int]], config: LanguageSwap, model: PlainModel
+    pieces: Iterable[Sequence[int]], config: LanguageSwap | LanguageConfusion, model: PlainModel
 ) -> list[Prompt]:
     """The beginnings of texts that are longer than a prompt, as this model's tokenizer decodes them."""
     texts = [
@@ -57,7 +58,7 @@ def held_out_prompts(
     return choose_prompts(texts, config)
 
 
-def choose_prompts(texts: Sequence[str], config: LanguageSwap) -> list[Prompt]:
+def choose_prompts(texts: Sequence[str], config: LanguageSwap | LanguageConfusion) -> list[Prompt]:
     """The first prompts of each language, among those whose language is sure."""
     seen: Counter[str] = Counter()
     chosen = []

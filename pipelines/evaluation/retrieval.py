@@ -133,14 +133,19 @@ def _hide(text: str, facts: Sequence[str], depths: Sequence[float]) -> str:
 def score_retrieval(model: PlainModel, haystacks: Sequence[Haystack]) -> list[RetrievalScore]:
     """Ask the model every question about every text."""
     found: dict[tuple[int, float], list[tuple[bool, bool]]] = {}
-    for haystack in haystacks:
-        for depth, answer in zip(haystack.depths, _answers(model, haystack), strict=True):
+    for haystack, answers in zip(haystacks, ask_haystacks(model, haystacks), strict=True):
+        for depth, answer in zip(haystack.depths, answers, strict=True):
             found.setdefault((haystack.length, depth), []).append(answer)
     candidates = len(haystacks[0].answers)
     return [
         RetrievalScore(length, depth, len(answers), candidates, *map(float, np.mean(answers, axis=0)))
         for (length, depth), answers in found.items()
     ]
+
+
+def ask_haystacks(model: PlainModel, haystacks: Sequence[Haystack]) -> list[list[tuple[bool, bool]]]:
+    """For each question of each text whether its answer is said, and whether it is the likeliest."""
+    return [_answers(model, haystack) for haystack in haystacks]
 
 
 def _answers(model: PlainModel, haystack: Haystack) -> list[tuple[bool, bool]]:

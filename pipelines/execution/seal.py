@@ -39,7 +39,9 @@ REPORT_FILES = (
 """What a run says of itself to people and machines; the last only where there is something to list."""
 OWN_FILES = ("recipe.json", *REPORT_FILES)
 """What a run writes beside its folders."""
-SEALED_FILES = ("pins.json", "inputs.json")
+OUTCOME = "outcome.json"
+"""What all variants of the trained model gave beside each other."""
+SEALED_FILES = ("pins.json", "inputs.json", OUTCOME)
 """Files that carry a seal of their own."""
 
 

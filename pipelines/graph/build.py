@@ -380,7 +380,18 @@ def _data_fingerprint(recipe: Recipe, stage: str) -> str:
 
 _ELSEWHERE: Any = {
     **dict.fromkeys(
-        ("train", "evaluate", "description", "executor", "synthesize", "publish", "trials", "search"), True
+        (
+            "train",
+            "evaluate",
+            "outcome",
+            "description",
+            "executor",
+            "synthesize",
+            "publish",
+            "trials",
+            "search",
+        ),
+        True,
     ),
     "decontaminate": {
         "semantic": {

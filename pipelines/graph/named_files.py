@@ -8,10 +8,15 @@ from pathlib import Path
 import orjson
 
 from pipelines.errors import UserError, WorkError
+from pipelines.evaluation.confusion_prompts import read_prompts
+from pipelines.evaluation.facts import read_facts
+from pipelines.evaluation.mera.data import read_mera
+from pipelines.evaluation.prompt_file import base_prompt
 from pipelines.graph.faults import Faults
 from pipelines.graph.inputs import LiveInputs
 from pipelines.recipe.classify import Ensemble, FastTextClassifier, LabelledFile, TransformerClassifier
 from pipelines.recipe.decontaminate import Semantic
+from pipelines.recipe.outcome import Outcome
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.synthesize import Synthesize
 from pipelines.sources.embedders import read_layout, require_libraries
@@ -48,6 +53,22 @@ def check_named_files(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> Non
         if swap and swap.file:
             with faults.noted("evaluate.language_swap.file"):
                 _first_records(FilesConfig(reader="files", path=swap.file), Path())
+    if recipe.outcome:
+        _check_outcome(recipe.outcome, faults)
+
+
+def _check_outcome(asked: Outcome, faults: Faults) -> None:
+    with faults.noted("outcome.prompt_file"):
+        base_prompt(asked)
+    if asked.facts:
+        with faults.noted("outcome.facts"):
+            read_facts(asked.facts)
+    if asked.language_confusion and asked.language_confusion.path:
+        with faults.noted("outcome.language_confusion.path"):
+            read_prompts(asked.language_confusion)
+    if asked.mera:
+        with faults.noted("outcome.mera.data"):
+            read_mera(asked.mera)
 
 
 def _check_benchmarks(recipe: Recipe, inputs: LiveInputs, faults: Faults) -> None:

@@ -19,6 +19,7 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
         *_synthesis_problems(recipe),
         *_name_clashes(recipe),
         *_stage_problems(recipe),
+        *_outcome_problems(recipe),
         *classifier_problems(recipe.curate.classify, tuple(recipe.sources), recipe.dedup.keep),
     ]
 
@@ -202,3 +203,30 @@ def _stage_problems(recipe: Recipe) -> list[Problem]:
         if name not in stages:
             found.append((("evaluate", "after", i), f"there is no mixture `{name}` {there_are}"))
     return found
+
+
+def _outcome_problems(recipe: Recipe) -> list[Problem]:
+    """Groups and tasks in `outcome` that no other section has."""
+    asked = recipe.outcome
+    if asked is None:
+        return []
+    groups = {recipe.for_source(source).domain for source in recipe.own_sources}
+    groups |= recipe.relabelled | recipe.synthesize.domains
+    groups |= {name for mixture in recipe.whole_mixtures.values() for name in mixture.groups}
+    tasks = [task.task for task in recipe.evaluate.harness] if recipe.evaluate else []
+    return [
+        *(
+            (("outcome", key, i), f"there is no group `{group}` (there are: {', '.join(sorted(groups))})")
+            for key, named in (("domain", asked.domain or ()), ("general", asked.general))
+            for i, group in enumerate(named)
+            if group not in groups
+        ),
+        *(
+            (
+                ("outcome", "general_tasks", i),
+                f"`evaluate.harness` does not ask `{task}` (it asks: {', '.join(tasks) or 'nothing'})",
+            )
+            for i, task in enumerate(asked.general_tasks)
+            if task not in tasks
+        ),
+    ]

@@ -30,6 +30,7 @@ from pipelines.recipe.decontaminate import Decontaminate
 from pipelines.recipe.dedup import Dedup
 from pipelines.recipe.evaluate import Evaluate
 from pipelines.recipe.licences import Licences
+from pipelines.recipe.outcome import Outcome
 from pipelines.recipe.synthesize import Synthesize
 from pipelines.recipe.tokenizer import Tokenizer
 from pipelines.recipe.trials import Search, Trials
@@ -165,6 +166,9 @@ class Recipe(BaseModel):
     )
     trials: Trials = Trials()
     search: Search = Search()
+    outcome: Outcome | None = Field(
+        None, description="What `coupage outcome` compares, and by what margins; null: by the defaults."
+    )
     executor: ExecutorSettings = ExecutorSettings()
     publish: str | None = Field(
         None, description="Where the finished run's results are sent as well, e.g. s3://bucket/folder."

@@ -27,6 +27,7 @@ from pipelines.report.hosts import host_reports
 from pipelines.report.lengths import languages, lengths
 from pipelines.report.licences import licence_report
 from pipelines.report.lineage import first_written, lineage_report
+from pipelines.report.outcome.summary import outcome_report
 from pipelines.report.publishing.origins import origins
 from pipelines.report.publishing.shard_facts import shard_facts
 from pipelines.report.samples import sample_reports
@@ -93,6 +94,7 @@ def gather_report(graph: Graph, workdir: Path) -> dict[str, Any]:
         "yield_curves": yield_curves(graph, done, {name for name, groups in synthetic.items() if groups}),
         "evaluation": _evaluation(graph, done),
         "trials": trials_report(workdir),
+        "outcome": outcome_report(graph, workdir),
         "signals": signal_reports(graph, done),
         "samples": sample_reports(graph, done),
         "hosts": host_reports(graph, done),

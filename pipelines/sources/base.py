@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NOT_TEXT = "a message holds more than text"
     NO_LABEL = "no label"
     NO_WORDS = "no words in question, passage or solution"
+    NO_FACT = "no question, or no answer to it"
     NOT_RENDERED = "the task cannot render its question"
     TRUNCATED_GZIP = "truncated gzip"
     CORRUPT_GZIP = "corrupt gzip"

@@ -60,6 +60,7 @@ SECTIONS = (
     Section("tokenizer", "Tokenizer", "How many bytes does a token hold?"),
     Section("training", "Training", "Did the model learn?"),
     Section("evaluation", "Evaluation", "What is the model worth beside its base?"),
+    Section("outcome", "Outcome", "Did training do what it was to do?"),
     Section("yield", "Scores over synthetic tokens", "Does more synthetic text help?"),
     Section("samples", "Samples", "What do the documents look like?"),
     Section("lineage", "Lineage", "What was this made from, where and when?"),
@@ -78,13 +79,14 @@ ABSENT: dict[str, Any] = {
     "lengths": None,
     "lineage": None,
     "trials": None,
+    "outcome": None,
 }
 """What a report that lacks a key has in its place."""
 
 
 def render_page(content: dict[str, Any]) -> str:
     """The page of a report. Documents and their sources are hostile text: all is escaped."""
-    environment = _environment()
+    environment = page_environment()
     context = {
         **ABSENT,
         **content,
@@ -102,14 +104,10 @@ def render_page(content: dict[str, Any]) -> str:
     }
     context["linked"] = {section for section, body in bodies.items() if body}
     bodies["warnings"] = _section(environment, "warnings", context)
-    scripts = [_file(name) for name in SCRIPTS]
     return environment.get_template("report.html.jinja").render(
         context,
+        **page_parts(SCRIPTS),
         sections=[(section, bodies[section.id]) for section in SECTIONS if bodies[section.id]],
-        scripts=[Markup(script) for script in scripts],
-        script_hashes=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
-        style=Markup(_file("templates/page.css")),
-        glossary=GLOSSARY,
     )
 
 
@@ -118,9 +116,10 @@ def _section(environment: Environment, section: str, context: Mapping[str, Any])
     return Markup(template.render(context).strip())
 
 
-def _environment() -> Environment:
+def page_environment(*packages: str) -> Environment:
+    """The templates of these packages and of the report's page, with its filters and charts."""
     environment = template_environment(
-        "pipelines.report.page", finalize=plain_text, extensions=["jinja2.ext.do"]
+        *packages, "pipelines.report.page", finalize=plain_text, extensions=["jinja2.ext.do"]
     )
     for form in (
         formats.count,
@@ -135,6 +134,16 @@ def _environment() -> Environment:
     titles = {section.id: section.title for section in SECTIONS}
     environment.globals |= {"charts": charts, "glossary": GLOSSARY, "titles": titles}
     return environment
+
+
+def page_parts(names: Sequence[str]) -> dict[str, Any]:
+    """What a page has inside so that it needs nothing beside it: its style, and scripts by their hashes."""
+    scripts = [_file(name) for name in names]
+    return {
+        "scripts": [Markup(script) for script in scripts],
+        "script_hashes": " ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+        "style": Markup(_file("templates/page.css")),
+    }
 
 
 def script_data(value: Any) -> Markup:

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,51 @@ def test_generations_are_matched_as_if_directly(model: PlainModel, tasks: Path) 
     assert 0 < sum(right) < len(items)
 
 
+class Words:
+    """Before each question its own words, once more; of these the questions are kept."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.questions = times, []
+
+    def before(self, questions: Sequence[str]) -> list[str]:
+        self.questions += questions
+        return [f"{question} " * self.times for question in questions]
+
+
+def test_a_context_is_read_before_each_question(model: PlainModel, tasks: Path) -> None:
+    # The right choices are what the model says behind the context, the wrong ones what it says without.
+    asked = [f"{item['question']} Answer: " for item in ITEMS]
+    choices = [[said(model, text * 2, 6), said(model, text, 6)] for text in asked]
+    items = [{**item, "choices": two, "gold": 0} for item, two in zip(ITEMS, choices, strict=True)]
+    (tasks / "read.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    own = (tasks / "parity.yaml").read_text().replace("items.jsonl", "read.jsonl")
+    (tasks / "read.yaml").write_text(own.replace(": parity", ": read_before"))
+    context = Words(1)
+    found = Harness([tasks]).run(model, HarnessTask(task="read_before"), batch_size=4, context=context)
+    assert found.metrics["acc"] == 1
+    assert context.questions == [text.rstrip() for text in asked]
+    assert asdict(found.context) == {"requests": 18, "nothing_found": 0, "shortened": 0, "left_out": 0}
+    assert Harness([tasks]).run(model, HarnessTask(task="read_before")).metrics["acc"] == 0
+
+
+def test_examples_are_no_question_and_what_is_too_long_is_cut(model: PlainModel, tasks: Path) -> None:
+    context = Words(60)  # 1,200 tokens and more
+    words = [
+        said(model, (f"{item['question']} Answer: " * 60 + f"{item['question']} Answer:")[-1018:], 6)
+        for item in ITEMS[:3]
+    ]
+    items = [{**item, "choices": [word] * 2} for item, word in zip(ITEMS, words, strict=False)]
+    (tasks / "long.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    own = (tasks / "parity_said.yaml").read_text().replace("items.jsonl", "long.jsonl")
+    (tasks / "long.yaml").write_text(own.replace(": parity_said", ": long_context"))
+    found = Harness([tasks]).run(model, HarnessTask(task="long_context"), context=context)
+    assert found.metrics["exact_match"] == 1
+    assert asdict(found.context) == {"requests": 3, "nothing_found": 0, "shortened": 3, "left_out": 0}
+    few = Words(1)
+    Harness([tasks]).run(model, HarnessTask(task="long_context", num_fewshot=2), context=few)
+    assert few.questions == context.questions
+
+
 def test_few_shot_and_limit_count_and_a_tag_has_parts(model: PlainModel, tasks: Path) -> None:
     harness = Harness([tasks])
     two_shot = harness.run(model, HarnessTask(task="parity", num_fewshot=2, limit=4))
@@ -121,3 +168,37 @@ def test_unknown_tasks_are_named_with_their_neighbours(model: PlainModel, tasks:
         Harness([tasks]).run(model, HarnessTask(task="paritty"))
     with pytest.raises(ValueError, match="not a folder"):
         Harness([tasks / "gone"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "libra",
+        "libra_simple_information_retrieval",
+        "libra_question_answering_and_multiple_choice",
+        "libra_multi_hop_question_answering",
+        "libra_complex_reasoning_and_mathematical_problems",
+        "ru_babilong_qa1",
+    ],
+)
+def test_libra_is_there(name: str) -> None:
+    Harness().require(name)
+
+
+def test_a_metric_of_several_values_is_one_of_each(model: PlainModel, tasks: Path) -> None:
+    """LIBRA's tasks give a score by length of text, through a function of their own."""
+    (tasks / "by_kind.py").write_text(
+        "def process(doc, results):\n"
+        "    return {'kind_score': {'kind': doc['gold'], 'said': len(results[0]) > 0}}\n"
+        "def aggregate(items):\n"
+        "    of = lambda kind: [item['said'] for item in items if item['kind'] == kind]\n"
+        "    return {f'{kind}p': sum(of(kind)) / len(of(kind)) for kind in (0, 1)}\n"
+    )
+    spoken = (tasks / "parity_said.yaml").read_text().split("metric_list")[0]
+    (tasks / "by_kind.yaml").write_text(
+        spoken.replace(": parity_said", ": by_kind").replace("tag: numbers\n", "")
+        + "process_results: !function by_kind.process\n"
+        + "metric_list: [{metric: kind_score, aggregation: !function by_kind.aggregate}]\n"
+    )
+    found = Harness([tasks]).run(model, HarnessTask(task="by_kind"), batch_size=8)
+    assert found.metrics == {"kind_score.0p": 1, "kind_score.1p": 1} and not found.errors

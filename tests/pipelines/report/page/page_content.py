@@ -83,6 +83,7 @@ def page_content(sources: int = 3, documents: int = 2000, signals: int = 6, seed
         "training": {stage: _training(groups, random) for stage in ("stage1", "stage2")},
         "yield_curves": [_yields()],
         "evaluation": {"stage1": _evaluation(groups)},
+        "outcome": _outcome(),
         "lineage": _lineage(names),
         "warnings": [
             {
@@ -634,6 +635,25 @@ def _evaluation(groups: list[str]) -> dict[str, Any]:
             "languages": {"en": same},
             "left_out": {},
         },
+    }
+
+
+def _outcome() -> dict[str, Any]:
+    said = f"forgets: general +0.040 bits per byte {HOSTILE[0]}"
+    verdict = {
+        "name": "forgets",
+        "state": "fires",
+        "good": False,
+        "sentence": said,
+        "evidence": [],
+        "advice": "",
+    }
+    return {
+        "page": "outcome.html",
+        "tuned": HOSTILE[1],
+        "base": "base",
+        "verdicts": [verdict, {**verdict, "name": "mixes languages", "state": "unsure"}],
+        "of_these_models": False,
     }
 
 

@@ -1,0 +1,1 @@
+"""Whether the verdicts of `coupage outcome` fall on the models that have the faults."""

@@ -1,0 +1,1 @@
+"""MERA, the benchmark of Russian: asked, scored where answers are open, and archived for its site."""

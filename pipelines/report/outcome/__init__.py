@@ -1,0 +1,1 @@
+"""The page of `coupage outcome`: verdicts in words, and what they rest on."""
