@@ -1,9 +1,8 @@
 """A small world in which it is known what each model was trained on.
 
 General and domain text are made by two grammars that share half of their words, and a document of the domain
-says so in its first words: so a model can learn one without losing the other. The base answers questions about rivers,
-and says of planets that it does not know. Questions in Russian are answered in
-Russian.
+says so in its first words: so a model can learn one without losing the other. The base answers questions
+about rivers, and says of planets that it does not know. Questions in Russian are answered in Russian.
 """
 
 from __future__ import annotations
