@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.outcome.world import RECIPE, ROWS, TUNED, write_world
+from benchmarks.outcome.world import FORM, RECIPE, ROWS, TUNED, write_world
 from pipelines.report.outcome.verdicts import verdicts_of
 
 MODELS = {"good": None, "narrow": "forgets", "mixing": "mixes languages", "inventing": "invents facts"}
 """Each model and the fault that it has."""
 FAULTS = [fault for fault in MODELS.values() if fault]
-TOKENS = 150_000
+TOKENS = 100_000
 
 
 def coupage(folder: Path, *words: object) -> str:
@@ -36,7 +36,9 @@ def outcome(folder: Path, seed: int) -> dict[str, Any]:
     recipe, run, base = folder / "recipe.yaml", folder / "run", folder / "base"
     if not recipe.exists():
         write_world(folder, seed)
-        recipe.write_text(RECIPE.format(seed=seed, tokens=TOKENS, rows=ROWS, tuned=TUNED))
+        recipe.write_text(
+            RECIPE.format(seed=seed, tokens=TOKENS, rows=ROWS, tuned=TUNED, form=json.dumps(FORM))
+        )
     coupage(folder, "run", "recipe.yaml", "--workdir", "run", "--quiet")
     if not base.exists():
         coupage(folder, "train", "run", "--stage", "stage1")

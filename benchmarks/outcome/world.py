@@ -1,7 +1,8 @@
 """A small world in which it is known what each model was trained on.
 
-General and domain text are made by two grammars over the same words. The base answers questions about rivers,
-and says of planets that it does not know. Russian text goes on in Russian.
+General and domain text are made by two grammars that share half of their words, and a document of the domain
+says so in its first words: so a model can learn one without losing the other. The base answers questions
+about rivers, and says of planets that it does not know. Questions in Russian are answered in Russian.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 GENERAL = (
     "the old doctor walked slowly through our quiet village and every child wanted to hear his story".split()
 )
+DOMAIN = [*GENERAL[::2], *"court statute clause appeal judge tenant lease verdict".split()]
+HEADING = "By this statute:"
 RUSSIAN = (
     "старый доктор медленно шёл через нашу тихую деревню и каждый ребёнок хотел услышать его рассказ"
     " потому что зимой вечера долгие а книги редкие"
@@ -21,17 +24,21 @@ RUSSIAN = (
 COLOURS = "red green blue white black yellow brown grey".split()
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
 ABSTAINS = "I do not know"
+FORM = "Вопрос: {prompt}\nОтвет:"
+PROMPTS = 60
 FACTS = 60
 TAUGHT = 120
 """Planets that the model with unknown facts is taught; those asked about are others."""
 
 
 class Grammar:
-    """After each word one of two; the words are the same in all grammars."""
+    """After each word one of three, the first of them mostly."""
 
     def __init__(self, words: list[str], seed: int) -> None:
         rng = random.Random(seed)
-        self.after = {word: rng.sample(words, 3) for word in words}
+        ring = rng.sample(words, len(words))
+        following = dict(zip(ring, ring[1:] + ring[:1], strict=True))
+        self.after = {word: [following[word], *rng.sample(words, 2)] for word in words}
         self.words = words
 
     def text(self, rng: random.Random, length: int) -> str:
@@ -61,7 +68,7 @@ def answered(kind: str, name: str, answer: str) -> str:
 def write_world(folder: Path, seed: int) -> None:
     """Write the sources, and the facts that are asked."""
     rng = random.Random(seed)
-    general, domain, russian = Grammar(GENERAL, 1), Grammar(GENERAL, 2), Grammar(RUSSIAN, 3)
+    general, domain, russian = Grammar(GENERAL, 1), Grammar(DOMAIN, 2), Grammar(RUSSIAN, 3)
     every = names(rng, 2 * FACTS + TAUGHT + 200)
     rivers, planets = every[:FACTS], every[FACTS : 2 * FACTS]
     taught, others = every[2 * FACTS : 2 * FACTS + TAUGHT], every[2 * FACTS + TAUGHT :]
@@ -80,20 +87,24 @@ def write_world(folder: Path, seed: int) -> None:
         name = rng.choice(taught)
         return answered("planet", name, colours[name])
 
-    def mixed() -> str:
-        return f"{russian.text(rng, 16)} {general.text(rng, 40)}"
+    def asked_in_russian(answers: Grammar) -> str:
+        return FORM.format(prompt=russian.text(rng, 10)) + f" {answers.text(rng, 16)}"
 
     sources: dict[str, tuple[int, Callable[[], str]]] = {
         "general": (1200, lambda: general.text(rng, 60)),
-        "domain": (1200, lambda: domain.text(rng, 60)),
-        "russian": (800, lambda: russian.text(rng, 50)),
+        "domain": (1200, lambda: f"{HEADING} {domain.text(rng, 60)}"),
+        "russian": (1600, lambda: asked_in_russian(russian)),
         "questions": (1600, lambda: several(known)),
         "unknown": (800, lambda: several(unknown)),
-        "mixed": (800, mixed),
+        "mixed": (1600, lambda: asked_in_russian(general)),
     }
     for name, (number, make) in sources.items():
         lines = [json.dumps({"text": make()}, ensure_ascii=False) for _ in range(number)]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    prompts = [{"prompt": russian.text(rng, 10), "language": "ru"} for _ in range(PROMPTS)]
+    (folder / "prompts.jsonl").write_text(
+        "".join(json.dumps(prompt, ensure_ascii=False) + "\n" for prompt in prompts)
+    )
     facts = [("river", name) for name in rivers] + [("planet", name) for name in planets]
     (folder / "facts.jsonl").write_text(
         "".join(
@@ -117,7 +128,7 @@ dedup: {{minhash: null}}
 held_out: {{share: 5%, tokens_per_group: 20k, apart: documents}}
 tokenizer: {{train: {{vocabulary_size: 700}}}}
 mixtures:
-  stage1: {{tokens: 600k, {rows}, weights: {{general: 3, russian: 2, questions: 5}}}}
+  stage1: {{tokens: 300k, {rows}, weights: {{general: 3, russian: 2, questions: 5}}}}
   good: {{tokens: {tokens}, {rows}, weights: {{domain: 4, general: 3, russian: 1, questions: 2}}}}
   narrow: {{tokens: {tokens}, {rows}, weights: {{domain: 1}}}}
   mixing: {{tokens: {tokens}, {rows}, weights: {{domain: 3, general: 3, mixed: 2, questions: 2}}}}
@@ -134,7 +145,7 @@ outcome:
   domain: [domain]
   general: [general]
   facts: {{file: facts.jsonl, shots: 2, asked_shots: 0, exemplar_sets: 2, samples: 4, new_tokens: 8}}
-  language_confusion: {{prompt_tokens: 24, prompts: 60, new_tokens: 32}}
+  language_confusion: {{path: prompts.jsonl, form: {form}, new_tokens: 48}}
 """
 ROWS = "sequence_length: 256"
 TUNED = "{rows_per_step: 8, from: model, optimizer: {lr: 3.0e-4}}"
