@@ -71,8 +71,8 @@ def write_recipe(work: Path, tokens: int, seeds: int) -> Path:
             "model": SHAPE,
             "stage1": {
                 "optimizer": {"lr": 5.0e-3, "warmup": "5%"},
-                "rows_per_step": 8,
-                "micro_batch_rows": 8,
+                "rows_per_step": 4,
+                "micro_batch_rows": 4,
             },
         },
         "trials": {"tokens": tokens, "seeds": seeds},
@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--tokens", type=int, default=150_000)
+    parser.add_argument("--tokens", type=int, default=400_000)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     recipe = write_recipe(options.work, options.tokens, options.seeds)
