@@ -2,6 +2,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import tempfile
 from pathlib import Path
 
 import pyarrow.parquet  # noqa: F401
@@ -121,8 +122,9 @@ def test_permission_denied(tmp_path):
     (data / "locked").mkdir()
     (data / "locked/inside.jsonl").write_bytes(LINE)
     (data / "locked").chmod(0)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)  # where pytest's own folders are closed to others
+    for folder in (tmp_path, *tmp_path.parents):
+        if Path(tempfile.gettempdir()) in folder.parents:
+            folder.chmod(0o755)  # pytest's own folders are closed to others
     context = multiprocessing.get_context(
         "fork"
     )  # after dropping its privileges the child may import nothing
