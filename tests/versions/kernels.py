@@ -33,6 +33,7 @@ from filters.quality.signals import FAMILIES, compute_signals
 from mixers import plan, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
+from pipelines.evaluation import passages
 from pipelines.sources import (
     arxiv,
     benchmarks,
@@ -707,6 +708,23 @@ def _candidates_by_meaning() -> Any:
     return [found.drop_columns(["score"]), [round(score, 3) for score in found.column("score").to_pylist()]]
 
 
+class _Corpus:
+    """Texts in one file."""
+
+    fingerprint, files = "texts", 1
+
+    def texts(self, file: int, rows: Any = None) -> Iterator[tuple[int, str]]:
+        """All of them, or those at some rows."""
+        whole = list(enumerate((*TEXTS, CODE)))
+        yield from whole if rows is None else [whole[row] for row in rows]
+
+
+def _passages_found() -> list[str]:
+    with TemporaryDirectory() as folder:
+        found = passages.Passages.of(_Corpus(), Path(folder), 200)
+        return found.before([text[:80] for text in TEXTS], 2)
+
+
 def _module(name: str, module: Any, output: Callable[[], Any]) -> Kernel:
     return Kernel(name, module.__name__.replace(".", "/") + ".py", module.VERSION, output)
 
@@ -792,6 +810,7 @@ KERNELS: dict[str, Kernel] = {
         _module("pieces of texts", chunks, lambda: [chunk_spans(text, 200) for text in (*TEXTS, CODE)]),
         _module("texts on a topic", topics, lambda: related([*TEXTS, *TEXTS[::-1]], 3)),
         _module("checks of new text", checks, _checked),
+        _module("passages before questions", passages, _passages_found),
         *(_method(method) for method in METHODS),
     )
 }

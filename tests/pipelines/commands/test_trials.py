@@ -40,7 +40,8 @@ def trial_documents(run, name):
 
 def offered(run, name):
     """The documents that a trial could have drawn."""
-    (path,) = run.glob(f"stages/trial_mix-{name}-*/documents.arrow")
+    plans = run.glob(f"stages/trial_mix-{name}-*/documents.arrow")
+    path = max(plans, key=lambda plan: plan.stat().st_mtime_ns)  # one that only measured sources came before
     with pa.memory_map(str(path)) as file:
         return set(pa.ipc.open_file(file).read_all()["doc_id"].to_pylist())
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.execution.trained_stage import TrainedStage
-from pipelines.report.log_linear import fit, student_t
+from pipelines.report.log_linear import fit
 from pipelines.report.page.charts import yield_chart
 from pipelines.report.yield_curve import BITS, Curve, Point
 
@@ -53,13 +53,6 @@ def test_the_line_is_that_of_numpy(tokens, seed):
 def test_scores_that_never_change_have_a_flat_line_that_explains_nothing():
     found = fit([1, 10, 100], [2.0, 2.0, 2.0])
     assert (found.b, found.r_squared) == (0, None)
-
-
-@pytest.mark.parametrize(
-    ("freedom", "t"), [(1, 12.7062), (2, 4.3027), (5, 2.5706), (10, 2.2281), (100, 1.9840)]
-)
-def test_the_interval_is_by_the_tables_of_student(freedom, t):
-    assert student_t(0.95, freedom) == pytest.approx(t, abs=1e-4)
 
 
 def test_the_interval_of_the_slope_covers_it_in_19_of_20_cases():

@@ -84,6 +84,7 @@ def page_content(sources: int = 3, documents: int = 2000, signals: int = 6, seed
         "yield_curves": [_yields()],
         "evaluation": {"stage1": _evaluation(groups)},
         "outcome": _outcome(),
+        "trials": _trials(),
         "lineage": _lineage(names),
         "warnings": [
             {
@@ -634,6 +635,37 @@ def _evaluation(groups: list[str]) -> dict[str, Any]:
             "total": same,
             "languages": {"en": same},
             "left_out": {},
+        },
+    }
+
+
+def _trials() -> dict[str, Any]:
+    effect = {"value": -0.01, "interval": [-0.02, -0.001], "verdict": "lower"}
+    entry = {"effect": effect, "groups": {"web": effect}, "notes": ["a note"]}
+    gain = {"gain": 0.01, "interval": [0.001, 0.02], "above": {}}
+    candidate = {"shares": {"web": 1.0}, "predicted": gain, "measured": gain, "keeps_guards": True}
+    cost = {"trainings": 8, "tokens": 80_000, "seconds": 9.0, "flops": 1e12}
+    return {
+        "ablations": [
+            {
+                "kind": "sources",
+                "stage": "stage1",
+                "seeds": 3,
+                "tokens": 10_000,
+                "items": [{"item": "<script>alert(1)</script>", **entry}],
+                "null": entry,
+                "cost": cost,
+            }
+        ],
+        "search": {
+            "stage": "stage1",
+            "tokens": 10_000,
+            "targets": ["web"],
+            "weights": {"web": 1.0},
+            "own": {"web": 1.0},
+            "intervals": {"web": [0.5, 1.0]},
+            "candidates": [candidate],
+            "cost": cost,
         },
     }
 
