@@ -19,6 +19,7 @@ import itertools
 import json
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ import yaml
 
 from benchmarks.trials.corpus import LENGTH, SHAPE, noise, texts, write_source
 from pipelines.commands.console import PlainConsole
-from pipelines.commands.run import run
+from pipelines.commands.run import run, run_stages_of
 from pipelines.commands.search import search
 from pipelines.commands.train import train
-from pipelines.commands.trials import Lab, Round, Tried
+from pipelines.commands.trials import Round, RunChosen, Tried, train_on
 
 TARGETS = ("code", "docstrings")
 TRAINING = {"optimizer": {"lr": 2.0e-3, "warmup": "5%"}, "rows_per_step": 8, "micro_batch_rows": 8}
@@ -98,10 +99,10 @@ def losses(tried: Tried) -> np.ndarray:
     return np.mean([tried.scores[target] for target in TARGETS], axis=0)
 
 
-def regrets(lab: Lab, step: int, seeds: int, found: dict[str, Any]) -> dict[str, Any]:
+def regrets(run_chosen: RunChosen, step: int, seeds: int, found: dict[str, Any]) -> dict[str, Any]:
     """How far the mixtures that each way names are above the best of the grid."""
     mixtures = grid(step)
-    truth = lab.train(mixtures, seeds)
+    truth = train_on(run_chosen, mixtures, seeds)
     scores = np.array([losses(each) for each in truth.tried])
     means = scores.mean(axis=1)
     noise_ = np.sqrt(((scores - scores.mean(axis=1, keepdims=True)) ** 2).sum() / (len(scores) * (seeds - 1)))
@@ -112,7 +113,7 @@ def regrets(lab: Lab, step: int, seeds: int, found: dict[str, Any]) -> dict[str,
         "by size": _by_size(truth),
         "line between corners": mixtures[int(np.argmin(_line(mixtures, means)))],
     }
-    ours = lab.train(named.values(), seeds)
+    ours = train_on(run_chosen, named.values(), seeds)
     tries = len(found["probes"]) + len(found["candidates"])
     rng = np.random.default_rng(3)
     drawn = [means[rng.choice(len(means), min(tries, len(means)), replace=False)].min() for _ in range(2000)]
@@ -166,8 +167,7 @@ def main() -> None:
     started = time.monotonic()
     answer = search(recipe, **settings)
     print(f"search: {time.monotonic() - started:.0f} s, {answer['cost']['trainings']} trainings")
-    lab = Lab(recipe=recipe, executor="local", settings=(), listeners=(), **settings)
-    result = regrets(lab, options.step, options.seeds, answer)
+    result = regrets(partial(run_stages_of, recipe, **settings), options.step, options.seeds, answer)
     print(
         json.dumps(
             {key: value for key, value in result.items() if key not in ("mixtures", "means")}, indent=1

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pipelines.commands.console import SILENT, PlainConsole
 from pipelines.commands.run import run_stages_of
-from pipelines.commands.trials import cost_of, keep
+from pipelines.commands.trials import cost_of, keep, require_seeds
 from pipelines.errors import UserError
 from pipelines.evaluation.effects import ALL, Effect, Replicates, effects, replicates
 from pipelines.execution.events import Listener
@@ -168,14 +168,8 @@ def ablate(
 
 
 def _maker(graph: Graph) -> TrialMaker:
-    trials = graph.recipe.trials
-    if trials.seeds < 2:
-        raise UserError(
-            "one training of each arm tells nothing of chance",
-            place="trials.seeds",
-            hint="Ask for two at least; three are the default.",
-        )
-    return TrialMaker.of(graph, trials)
+    require_seeds(graph.recipe.trials)
+    return TrialMaker.of(graph, graph.recipe.trials)
 
 
 def _gathered(asked: _Trials, workdir: Path) -> dict[str, Any]:

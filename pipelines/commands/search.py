@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from mixers.search.laws import Laws, fit_laws
 from mixers.search.optimum import Aim, Proposals, propose
 from mixers.search.space import Array, Space, SpaceError
 from pipelines.commands.console import SILENT, PlainConsole
-from pipelines.commands.trials import Lab, Round, cost_of, keep
+from pipelines.commands.run import run_stages_of
+from pipelines.commands.trials import Round, cost_of, keep, require_seeds, train_on
 from pipelines.errors import UserError
 from pipelines.evaluation.effects import ALL, noise_of
 from pipelines.execution.events import Listener
@@ -101,8 +103,9 @@ def search(
         UserError: The recipe or an input is wrong, or no mixture keeps the bounds.
         WorkError: The work failed.
     """
-    lab = Lab(
-        recipe=recipe,
+    run_chosen = partial(
+        run_stages_of,
+        recipe,
         workdir=workdir,
         executor=executor,
         workers=workers,
@@ -110,20 +113,22 @@ def search(
         console=console,
         listeners=listeners,
     )
-    seeds = load_recipe(str(recipe), settings).trials.seeds
-    own = lab.train([None], seeds)
-    asked = own.maker.graph.recipe.search
+    loaded = load_recipe(str(recipe), settings)
+    asked, seeds = loaded.search, loaded.trials.seeds
+    if asked.confirm:
+        require_seeds(loaded.trials)
+    own = train_on(run_chosen, [None], seeds)
     targets, aim = _aim(asked, own)
     space = _space(asked, own)
     start = space.share(own.tried[0].shares[None])[0]
-    probes = lab.train(_probes(asked, own, space, start), asked.probe_seeds)
+    probes = train_on(run_chosen, _probes(asked, own, space, start), asked.probe_seeds)
     tried = [*own.tried, *probes.tried]
     weights = np.array([each.shares for each in tried])
     laws = fit_laws(weights, np.array([each.losses(targets) for each in tried]), seed=asked.seed)
     best = propose(laws, space, start, aim, count=max(1, asked.confirm), seed=asked.seed)
     confirmed = None
     if asked.confirm and len(best.mixtures):
-        confirmed = lab.train([_named(own, mixture) for mixture in best.mixtures], seeds)
+        confirmed = train_on(run_chosen, [_named(own, mixture) for mixture in best.mixtures], seeds)
     measured = _measured(laws, start, own, confirmed, targets, aim, asked.seed) if confirmed else None
     found = _answer(own, probes, targets, best, measured)
     rounds = [each for each in (own, probes, confirmed) if each is not None]

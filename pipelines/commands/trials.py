@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from mixers.search.space import Array
-from pipelines.commands.open_run import open_run
-from pipelines.commands.run import run_stages_of
+from pipelines.commands.open_run import Run, open_run
+from pipelines.errors import UserError
 from pipelines.evaluation.effects import replicates
-from pipelines.execution.events import Listener
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.seal import REPORT_FILES, RUN_SEAL, reseal_run
 from pipelines.execution.stage import Stage, inputs_first
@@ -23,6 +21,7 @@ from pipelines.execution.trial_results import write_trial_results
 from pipelines.graph.build import Graph
 from pipelines.graph.inputs import LiveInputs
 from pipelines.graph.trials import TrialMaker
+from pipelines.recipe.trials import Trials
 from pipelines.report.write import write_report
 from pipelines.stages.trials.trial import Trial
 
@@ -55,47 +54,6 @@ class Tried:
     def losses(self, targets: Sequence[str]) -> Array:
         """`[targets]`: the mean over seeds."""
         return np.array([self.scores[target].mean() for target in targets])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lab:
-    """Where mixtures are tried: the recipe, its run, and how its stages are run."""
-
-    recipe: str | Path
-    workdir: str | Path | None
-    executor: str
-    workers: int | None
-    settings: Sequence[str]
-    console: Console
-    listeners: Sequence[Listener]
-
-    def train(self, shares: Iterable[dict[str, float] | None], seeds: int) -> Round:
-        """Train on each mixture, so many times; None stands for the recipe's own."""
-        wanted = list(shares)
-        trials: list[list[Trial]] = []
-        makers: list[TrialMaker] = []
-
-        def choose(graph: Graph, _: LiveInputs) -> list[Stage]:
-            maker = TrialMaker.of(graph, graph.recipe.trials)
-            makers.append(maker)
-            arms = [
-                maker.arm("own") if each is None else maker.weighted(f"mix-{fingerprint(each)[:8]}", each)
-                for each in wanted
-            ]
-            trials.extend([maker.trial(arm, seed) for seed in range(seeds)] for arm in arms)
-            return list(inputs_first(trial for of_arm in trials for trial in of_arm))
-
-        run = run_stages_of(
-            self.recipe,
-            choose,
-            workdir=self.workdir,
-            executor=self.executor,
-            workers=self.workers,
-            settings=self.settings,
-            console=self.console,
-            listeners=self.listeners,
-        )
-        return Round(maker=makers[0], workdir=run.folder, trials=trials)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,3 +96,37 @@ class Round:
         """What one pass over each group would give the stage."""
         supply = self.trials[0][0].mix.supply(self.workdir)
         return {group: sum(by_source.values()) for group, by_source in supply.items()}
+
+
+RunChosen = Callable[[Callable[[Graph, LiveInputs], list[Stage]]], Run]
+"""`run_stages_of` with everything but the choice of stages given."""
+
+
+def train_on(run_chosen: RunChosen, shares: Iterable[dict[str, float] | None], seeds: int) -> Round:
+    """Train on each mixture, so many times; None stands for the recipe's own."""
+    wanted = list(shares)
+    trials: list[list[Trial]] = []
+    makers: list[TrialMaker] = []
+
+    def choose(graph: Graph, _: LiveInputs) -> list[Stage]:
+        maker = TrialMaker.of(graph, graph.recipe.trials)
+        makers.append(maker)
+        arms = [
+            maker.arm("own") if each is None else maker.weighted(f"mix-{fingerprint(each)[:8]}", each)
+            for each in wanted
+        ]
+        trials.extend([maker.trial(arm, seed) for seed in range(seeds)] for arm in arms)
+        return list(inputs_first(trial for of_arm in trials for trial in of_arm))
+
+    run = run_chosen(choose)
+    return Round(maker=makers[0], workdir=run.folder, trials=trials)
+
+
+def require_seeds(trials: Trials) -> None:
+    """Raise UserError where trainings are too few to tell a difference from chance."""
+    if trials.seeds < 2:
+        raise UserError(
+            "one training of each arm tells nothing of chance",
+            place="trials.seeds",
+            hint="Ask for two at least; three are the default.",
+        )

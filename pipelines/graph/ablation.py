@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, get_args
 
 from pipelines.errors import UserError
@@ -58,7 +59,7 @@ def ablation(
     items = list(only) or every
     if not items:
         raise UserError(f"the recipe has no {kind} to try")
-    made: Callable[[set[str]], Arm] = lambda without: _without(maker, kind, inputs, without)  # noqa: E731
+    made = partial(_without, maker, kind, inputs)
     if add_one:
         reference = made(set(items))
         arms = {item: made(set(items) - {item}) for item in items}

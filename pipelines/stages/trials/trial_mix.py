@@ -62,15 +62,18 @@ class TrialMix(Mix):
     @override
     def asked_about(self, workdir: Path) -> Mapping[str, pa.Array]:
         scored = self.kept_out.used(workdir)
-        in_their_place = [
-            table.column("kept_doc_id")
-            .cast(pa.string())
-            .filter(pc.is_in(table.column("doc_id").cast(pa.string()), scored))
-            for stage in self.tokenized
-            for _, table in stage.select.verdicts(workdir, stage.scope)
-        ]
-        chunks = [scored, *(chunk for column in in_their_place for chunk in column.chunks)]
+        chunks = [scored, *self._in_their_place(workdir, scored)]
         return {**super().asked_about(workdir), SCORED: pc.unique(pa.chunked_array(chunks)).drop_null()}
+
+    def _in_their_place(self, workdir: Path, scored: pa.Array) -> Iterator[pa.Array]:
+        """The documents that stand for those that are scored, where another selection judges them here."""
+        own = {each.select.folder_name for each in self.kept_out.tokenized}
+        for stage in self.tokenized:
+            names = stage.parts.part_names(workdir) if stage.select.folder_name not in own else []
+            for part in names:
+                table = stage.select.verdict(workdir, stage.scope, part, ["doc_id", "kept_doc_id"])
+                here = pc.is_in(table.column("doc_id").cast(pa.string()), scored)
+                yield from table.column("kept_doc_id").cast(pa.string()).filter(here).chunks
 
     @override
     def excluded(
@@ -95,20 +98,14 @@ class TrialMix(Mix):
         whole = whole.append_column("group", super().groups(corpus, np.empty).cast(pa.string()))
         sums = whole.group_by(["group", "source"]).aggregate([(self.mixture.unit, "sum")])
         supply: dict[str, dict[str, int]] = {}
-        for amount, group, source in zip(*(column.to_pylist() for column in _ordered(sums)), strict=True):
-            if group is not None:
-                supply.setdefault(group, {})[source] = amount
+        for row in sums.filter(pc.field("group").is_valid()).to_pylist():
+            supply.setdefault(row["group"], {})[row["source"]] = row[f"{self.mixture.unit}_sum"]
         output.write_json(SUPPLY, supply)
 
     def supply(self, workdir: Path) -> dict[str, dict[str, int]]:
         """What one pass over all documents gives, in the mixture's unit, by group and source."""
         found: dict[str, dict[str, int]] = orjson.loads(self.path(workdir, SUPPLY).read_bytes())
         return found
-
-
-def _ordered(sums: pa.Table) -> list[pa.ChunkedArray]:
-    amount = next(name for name in sums.column_names if name not in ("group", "source"))
-    return [sums.column(name) for name in (amount, "group", "source")]
 
 
 def drawn(groups: pa.Array, documents: pa.Table, share: float, seed: int) -> npt.NDArray[np.bool_]:

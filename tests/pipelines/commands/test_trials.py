@@ -155,6 +155,7 @@ def test_search_gives_weights_or_says_that_there_are_none_better(
         (["ablate", "--sources", "--only", "nothing"], "nothing called `nothing`"),
         (["ablate", "--edits"], "no edits to try"),
         (["ablate", "--sources", "--set", "trials.seeds=1"], "nothing of chance"),
+        (["search", "--set", "trials.seeds=1"], "nothing of chance"),
         (["ablate", "--sources", "--set", "trials.stage=stage9"], "no mixture `stage9`"),
         (["ablate", "--sources", "--set", "trials.tokens=100"], "teaches nothing"),
         (["ablate", "--sources", "--set", "held_out.share=0"], "there are none"),
