@@ -1,6 +1,7 @@
 """The schedule over random graphs of tiny stages: order, completeness, limits, deaths, and the same bytes."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -173,8 +174,13 @@ def test_an_error_of_one_stage_ends_all_and_a_second_run_goes_on(tmp_path):
     before = files_of(tmp_path)
     assert files_of(tmp_path) == before, "nothing writes any more"
     run_in_turn(forest(), tmp_path)
-    twice = [name for name, times in tried(tmp_path).items() if times > 1]
+    twice = {task_of(name) for name, times in tried(tmp_path).items() if times > 1}
     assert len(twice) <= 1, "what was done is not done again, but for the task that the error interrupted"
+
+
+def task_of(done: str) -> str:
+    """The task that left a file; one of a pass leaves a file for each of its members."""
+    return re.sub(r"^(joined-root-\d)-\d-", r"\1-", done)
 
 
 def test_a_task_that_always_dies_ends_a_run_of_many_stages(tmp_path):
