@@ -17,4 +17,5 @@ NAME = r"^[a-z0-9][a-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME)]
 
 
-Problem = tuple[tuple[str | int, ...], str]
+Place = tuple[str | int, ...]
+Problem = tuple[Place, str]

@@ -10,24 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.outcome.world import FORM, RECIPE, ROWS, TUNED, write_world
+from benchmarks.outcome.world import FORM, RECIPE, ROWS, TUNED, coupage, write_world
 from pipelines.report.outcome.verdicts import verdicts_of
 
 MODELS = {"good": None, "narrow": "forgets", "mixing": "mixes languages", "inventing": "invents facts"}
 """Each model and the fault that it has."""
 FAULTS = [fault for fault in MODELS.values() if fault]
 TOKENS = 100_000
-
-
-def coupage(folder: Path, *words: object) -> str:
-    command = [sys.executable, "-m", "pipelines", *map(str, words)]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout
 
 
 def outcome(folder: Path, seed: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +50,12 @@ class Grammar:
             found.append(word)
             word = rng.choices(self.after[word], [6, 3, 1])[0]
         return " ".join(found)
+
+
+def coupage(folder: Path, *words: object) -> str:
+    command = [sys.executable, "-m", "pipelines", *map(str, words)]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
 
 
 def names(rng: random.Random, number: int) -> list[str]:

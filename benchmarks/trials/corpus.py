@@ -1,4 +1,4 @@
-"""Sources whose worth is known: code and prose of the Python installation, copies of them, and noise."""
+"""A base model, and sources whose worth is known: code and prose of the Python installation, and noise."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 import yaml
+from rich.console import Console
 
 from pipelines.commands.run import run
+from pipelines.commands.train import train
 
 LIMIT = "6MB"
 SHAPE = {"hidden_size": 64, "layers": 2, "heads": 2, "kv_heads": 2, "intermediate_size": 192}
 LENGTH = 256
+PIECE = 1500
+BASE = "base"
 
 
 def texts(work: Path) -> dict[str, list[str]]:
@@ -48,6 +52,19 @@ def write_source(path: Path, documents: list[str]) -> dict[str, Any]:
     return {"reader": "files", "path": str(path)}
 
 
+def pieces(documents: list[str]) -> list[str]:
+    """The documents cut at ends of lines into texts of `PIECE` characters or a little more."""
+    found, lines, length = [], [], 0
+    for document in documents:
+        for line in document.splitlines():
+            lines.append(line)
+            length += len(line)
+            if length >= PIECE:
+                found.append("\n".join(lines))
+                lines, length = [], 0
+    return found
+
+
 def shuffled(text: str, rng: random.Random) -> str:
     """The same words in an order without sense."""
     words = text.split()
@@ -59,3 +76,46 @@ def noise(like: list[str], rng: random.Random) -> list[str]:
     """As many texts of as many characters, of letters drawn one by one."""
     letters = "abcdefghijklmnopqrstuvwxyz      "
     return ["".join(rng.choices(letters, k=len(text))) for text in like]
+
+
+def train_base(work: Path, found: dict[str, list[str]], console: Console) -> None:
+    """Train the base model, which goes on to other texts then: on prose, and a little of the rest."""
+    recipe: dict[str, Any] = {
+        "name": BASE,
+        "seed": 5,
+        "sources": {kind: write_source(work / f"{kind}.jsonl", texts) for kind, texts in found.items()},
+        "held_out": {"share": "3%", "tokens_per_group": "30k", "apart": "documents"},
+        "tokenizer": {"train": {"vocabulary_size": 2048}},
+        "mixtures": {
+            "stage1": {
+                "tokens": "1M",
+                "sequence_length": LENGTH,
+                "weights": {"documentation": 90, "code": 5, "docstrings": 5},
+            }
+        },
+        "train": {
+            "model": SHAPE | {"positions": LENGTH},
+            "stage1": {
+                "optimizer": {"lr": 3.0e-3, "warmup": "5%"},
+                "rows_per_step": 4,
+                "micro_batch_rows": 4,
+            },
+        },
+    }
+    run(write_recipe(work / f"{BASE}.yaml", recipe), workdir=work / BASE, console=console)
+    train(work / BASE, resume=True, console=console)
+
+
+def base_model(work: Path) -> str:
+    """Where the base model is."""
+    return str((work / BASE / "train/stage1").absolute())
+
+
+def base_tokenizer(work: Path) -> str:
+    """And its tokenizer."""
+    return str((work / BASE / "tokenizer").absolute())
+
+
+def write_recipe(path: Path, recipe: dict[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    return path

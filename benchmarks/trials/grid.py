@@ -24,45 +24,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from benchmarks.trials.corpus import LENGTH, SHAPE, noise, texts, write_source
+from benchmarks.trials.corpus import (
+    LENGTH,
+    base_model,
+    base_tokenizer,
+    noise,
+    texts,
+    train_base,
+    write_recipe,
+    write_source,
+)
 from pipelines.commands.console import PlainConsole
-from pipelines.commands.run import run, run_stages_of
+from pipelines.commands.run import run_stages_of
 from pipelines.commands.search import search
-from pipelines.commands.train import train
 from pipelines.commands.trials import Round, RunChosen, Tried, train_on
 
 TARGETS = ("code", "docstrings")
 TRAINING = {"optimizer": {"lr": 2.0e-3, "warmup": "5%"}, "rows_per_step": 8, "micro_batch_rows": 8}
 
 
-def base_recipe(work: Path, found: dict[str, list[str]]) -> Path:
-    """The recipe of the base model: prose, and a little of the rest."""
-    recipe: dict[str, Any] = {
-        "name": "base",
-        "seed": 5,
-        "sources": {kind: write_source(work / f"{kind}.jsonl", texts) for kind, texts in found.items()},
-        "held_out": {"share": "3%", "tokens_per_group": "30k", "apart": "documents"},
-        "tokenizer": {"train": {"vocabulary_size": 2048}},
-        "mixtures": {
-            "stage1": {
-                "tokens": "600k",
-                "sequence_length": LENGTH,
-                "weights": {"documentation": 90, "code": 5, "docstrings": 5},
-            }
-        },
-        "train": {
-            "model": SHAPE | {"positions": LENGTH},
-            "stage1": TRAINING | {"optimizer": {"lr": 5.0e-3, "warmup": "5%"}},
-        },
-    }
-    return _written(work / "base.yaml", recipe)
-
-
 def recipe_of(work: Path, groups: dict[str, list[str]], tokens: int, seeds: int, name: str) -> Path:
     """A recipe that goes on from the base model with some groups, in equal shares."""
-    base = work / "base"
     recipe: dict[str, Any] = {
         "name": name,
         "seed": 5,
@@ -71,21 +54,16 @@ def recipe_of(work: Path, groups: dict[str, list[str]], tokens: int, seeds: int,
         },
         "dedup": {"exact": False, "minhash": None},
         "held_out": {"share": "5%", "tokens_per_group": "40k", "apart": "documents"},
-        "tokenizer": {"base": str((base / "tokenizer").absolute())},
+        "tokenizer": {"base": base_tokenizer(work)},
         "mixtures": {
             "stage1": {"tokens": "4M", "sequence_length": LENGTH, "weights": dict.fromkeys(groups, 1)}
             | {"max_epochs": 20}
         },
-        "train": {"model": str((base / "train/stage1").absolute()), "stage1": TRAINING},
+        "train": {"model": base_model(work), "stage1": TRAINING},
         "trials": {"tokens": tokens, "seeds": seeds, "train": TRAINING},
         "search": {"targets": dict.fromkeys(TARGETS, 1)},
     }
-    return _written(work / f"{name}.yaml", recipe)
-
-
-def _written(path: Path, recipe: dict[str, Any]) -> Path:
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
+    return write_recipe(work / f"{name}.yaml", recipe)
 
 
 def grid(step: int) -> list[dict[str, float]]:
@@ -156,8 +134,7 @@ def main() -> None:
     work, console = options.work, PlainConsole(stderr=True)
     started = time.monotonic()
     found = texts(work)
-    run(base_recipe(work, found), workdir=work / "base", console=console)
-    train(work / "base", resume=True, console=console)
+    train_base(work, found, console)
     print(f"base model: {time.monotonic() - started:.0f} s")
 
     rng = random.Random(3)

@@ -2,12 +2,14 @@
 
     python -m benchmarks.trials.planted WORK [--seeds N] [--tokens N]
 
-One group of text has four sources: `like`, of the kind that is scored besides; `plain`, of another kind;
-`copy`, the same texts as `plain` once more; and `shuffled`, these with their words in disorder. A filter
-drops half of `plain` at random. What must come out on `target`: `like` helps most, `plain` and `copy` are
-worth the same, `shuffled` is worth least; the filter has no effect,
-nor has the null arm. Prints a table for each question, and how many of 100 simulated null arms lie in their
-intervals.
+A small base model is trained on prose first, and every arm goes on from it. Scored are docstrings and code.
+A third group, nearly all of the training data, has four sources of one size: `like`, more docstrings;
+`plain`, more code; `copy`, the same code once more; and `shuffled`, other code with its words in disorder. A
+filter drops half of all documents at random. What must come out: `like` helps docstrings, and more than
+all others; `plain` and `copy` are worth the same, and help code more than `shuffled`; the filter has no
+effect, nor has the null arm.
+
+Prints a table for each question, and how many of 100 simulated null arms lie in their intervals.
 """
 
 from __future__ import annotations
@@ -20,29 +22,44 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from benchmarks.trials.corpus import LENGTH, SHAPE, shuffled, texts, write_source
+from benchmarks.trials.corpus import (
+    LENGTH,
+    base_model,
+    base_tokenizer,
+    pieces,
+    shuffled,
+    texts,
+    train_base,
+    write_recipe,
+    write_source,
+)
 from pipelines.commands.ablate import ablate
 from pipelines.commands.console import PlainConsole
 from pipelines.evaluation.effects import Replicates, effects
+from pipelines.graph.ablation import Kind
 
+SCORED = ("docstrings", "code")
+TEXT = "text"
 SIMULATED = 100
+TRAINING = {"optimizer": {"lr": 2.0e-3, "warmup": "5%"}, "rows_per_step": 4, "micro_batch_rows": 4}
 
 
-def write_recipe(work: Path, tokens: int, seeds: int) -> Path:
+def recipe_of(work: Path, found: dict[str, list[str]], tokens: int, seeds: int) -> Path:
     """The recipe, with sources that it reads from files beside it."""
     rng = random.Random(7)
-    found = texts(work)
-    docstrings, code = found["docstrings"], found["code"]
+    docstrings, code = (pieces(found[kind]) for kind in ("docstrings", "code"))
     rng.shuffle(docstrings)
+    rng.shuffle(code)
     half = len(docstrings) // 2
+    plain, others, scored = (code[start : start + half] for start in (0, half, 2 * half))
     sources = {
-        "target": docstrings[:half],
-        "like": docstrings[half:],
-        "shuffled": [shuffled(text, rng) for text in code],
-        "plain": code,
-        "copy": code,
+        "docstrings": docstrings[:half],
+        "code": scored,
+        "like": docstrings[half : 2 * half],
+        "plain": plain,
+        "copy": plain,
+        "shuffled": [shuffled(text, rng) for text in others],
     }
     recipe: dict[str, Any] = {
         "name": "planted",
@@ -52,38 +69,26 @@ def write_recipe(work: Path, tokens: int, seeds: int) -> Path:
             for name, documents in sources.items()
         },
         "curate": {
-            "rules": [
-                {"datatrove": "SamplerFilter", "options": {"rate": 0.5, "seed": 3}, "sources": ["plain"]}
-            ]
+            "rules": [{"datatrove": "SamplerFilter", "options": {"rate": 0.5, "seed": 3}}],
         },
         "dedup": {"exact": False, "minhash": None},
         "held_out": {"share": "5%", "tokens_per_group": "60k", "apart": "documents"},
-        "tokenizer": {"train": {"vocabulary_size": 2048}},
+        "tokenizer": {"base": base_tokenizer(work)},
         "mixtures": {
             "stage1": {
-                "tokens": "4M",
+                "tokens": tokens,
                 "sequence_length": LENGTH,
-                "weights": {"text": 95, "target": 5},
-                "on_shortage": "renormalize",
+                "weights": {TEXT: 90, **dict.fromkeys(SCORED, 5)},
             }
         },
-        "train": {
-            "model": SHAPE,
-            "stage1": {
-                "optimizer": {"lr": 5.0e-3, "warmup": "5%"},
-                "rows_per_step": 4,
-                "micro_batch_rows": 4,
-            },
-        },
-        "trials": {"tokens": tokens, "seeds": seeds},
+        "train": {"model": base_model(work), "stage1": TRAINING},
+        "trials": {"tokens": tokens, "seeds": seeds, "train": TRAINING},
     }
-    path = work / "planted.yaml"
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
+    return write_recipe(work / "planted.yaml", recipe)
 
 
 def _domain(name: str) -> dict[str, str]:
-    return {} if name == "target" else {"domain": "text"}
+    return {} if name in SCORED else {"domain": TEXT}
 
 
 def simulated_nulls(result: dict[str, Any], seeds: int) -> int:
@@ -105,24 +110,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--tokens", type=int, default=400_000)
+    parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    recipe = write_recipe(options.work, options.tokens, options.seeds)
     console = PlainConsole(stderr=True)
+    started = time.monotonic()
+    read = texts(options.work)
+    train_base(options.work, read, console)
+    print(f"base model: {time.monotonic() - started:.0f} s")
+    recipe = recipe_of(options.work, read, options.tokens, options.seeds)
     found = {}
-    for kind, only in (("sources", ["like", "shuffled", "plain", "copy"]), ("rules", [])):
+    asked: list[tuple[Kind, list[str], list[str]]] = [
+        ("sources", ["like", "shuffled", "plain", "copy"], ["curate.rules=[]"]),
+        ("rules", [], []),
+    ]
+    for kind, only, settings in asked:
         started = time.monotonic()
         result = ablate(
-            recipe, kind, only=only, workdir=options.work / "run", workers=options.workers, console=console
+            recipe,
+            kind,
+            only=only,
+            settings=settings,
+            workdir=options.work / "run",
+            workers=options.workers,
+            console=console,
         )
         found[kind] = result
         print(f"{kind}: {time.monotonic() - started:.0f} s, {result['cost']['trainings']} trainings")
         for entry in [*result["items"], {"item": "null", **result["null"]}]:
-            for group in ("target", "text"):
+            for group in SCORED:
                 effect = entry["groups"][group]
                 low, high = effect["interval"]
-                print(f"  {entry['item']:14} on {group:7} {effect['value']:+.4f} [{low:+.4f}, {high:+.4f}]"
+                print(f"  {entry['item']:14} on {group:10} {effect['value']:+.4f} [{low:+.4f}, {high:+.4f}]"
                       f" {effect['verdict']}")  # fmt: skip
     inside = simulated_nulls(found["sources"], options.seeds)
     print(f"simulated null arms inside their intervals: {inside} of {SIMULATED}")

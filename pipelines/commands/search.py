@@ -160,13 +160,6 @@ def _aim(asked: Search, own: Round) -> tuple[list[str], Aim]:
 def _space(asked: Search, own: Round) -> Space:
     """The mixtures that keep the bounds, and repeat nothing more often than the recipe allows."""
     mixture, supply = own.maker.mixture, own.supply
-    for name in asked.bounds:
-        if name not in own.groups:
-            raise UserError(
-                f"the mixture has no group `{name}`",
-                place="search.bounds",
-                hint=f"It has: {', '.join(own.groups)}.",
-            )
     most = [mixture.epochs_allowed(name) * supply.get(name, 0) / mixture.tokens for name in own.groups]
     bounds = [asked.bounds.get(name) for name in own.groups]
     upper = [min(1.0, each, bound.max if bound else 1.0) for each, bound in zip(most, bounds, strict=True)]

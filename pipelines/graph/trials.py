@@ -56,13 +56,7 @@ class TrialMaker:
     def of(cls, graph: Graph, trials: Trials) -> TrialMaker:
         """The trials that a recipe asks for. Raises UserError where it cannot have them."""
         recipe = graph.recipe
-        mixture = recipe.whole_mixtures.get(trials.stage)
-        if mixture is None:
-            raise UserError(
-                f"there is no mixture `{trials.stage}`",
-                place="trials.stage",
-                hint=f"There are: {', '.join(recipe.mixtures)}.",
-            )
+        mixture = recipe.whole_mixtures[trials.stage]
         if HELD_OUT not in graph.shards:
             raise UserError(
                 "trials are scored on held-out documents, and there are none",
@@ -151,31 +145,35 @@ class TrialMaker:
     def trial(self, arm: Arm, replicate: int, salt: str = "") -> Trial:
         """One training on a mixture.
 
-        Trials of the same replicate are of the same draw of documents, as far as they have the same. Each
-        trial has a seed of training of its own, so that what chance does to a model is in every difference;
-        `salt` gives the same mixture another one.
+        Trials of the same replicate begin with the same weights, on the same draw of documents, as far as
+        they have the same. What is left to chance, the documents that a mixture takes of the draw and their
+        order, differs from trial to trial, so that it is in every difference; `salt` gives the same mixture
+        another such seed.
         """
         scope = f"{arm.name}-{replicate}"
+        mixture = self._in_small(arm.mixture)
+        documents = [each.fingerprint for each in arm.tokenized]
+        content: dict[str, Any] = {"mixture": mixture.model_dump(mode="json"), "replicate": replicate}
+        seeded = fingerprint([self.graph.recipe.seed, content, documents, salt])
         mix = TrialMix(
             scope=scope,
-            seed=self.graph.recipe.seed + replicate,
+            seed=xxhash.xxh32_intdigest(seeded.encode()) >> 1,
             sequence_length=arm.mixture.sequence_length,
             tokenized=arm.tokenized,
-            mixture=self._in_small(arm.mixture),
+            mixture=mixture,
             about=self._about,
             share=self.share,
             draw=replicate,
             kept_out=self.graph.mixes[HELD_OUT],
         )
-        content: dict[str, Any] = {"mixture": mix.mixture.model_dump(mode="json"), "replicate": replicate}
-        seed = xxhash.xxh32_intdigest(f"{mix.fingerprint} {salt}".encode()) >> 1
+        training = self.training.model_copy(update={"seed": self.training.seed + replicate})
         return Trial(
             scope=scope,
             shards=Shards(scope=f"trial-{scope}", mix=mix, recipe_fingerprint=fingerprint(content)),
             held_out=self.graph.shards[HELD_OUT],
             model=self.model,
             model_identity=self.model_identity,
-            training=self.training.model_copy(update={"seed": seed}),
+            training=training,
         )
 
     @property

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.errors import UserError
-from pipelines.recipe.yaml_text import MOST_NESTED, Path_, RecipeText, parse_value, shortened
+from pipelines.recipe.yaml_text import MOST_NESTED, RecipeText, parse_value, shortened
+from pipelines.settings import Place
 
 
 def override(text: RecipeText, assignments: Sequence[str]) -> RecipeText:
@@ -29,9 +30,9 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _assign(values: Any, words: list[str], value: Any, assignment: str) -> Path_:
+def _assign(values: Any, words: list[str], value: Any, assignment: str) -> Place:
     """Put the value where the words lead; returns the place."""
-    place: Path_ = ()
+    place: Place = ()
     while words:
         try:
             if isinstance(values, dict):
@@ -55,7 +56,7 @@ def _assign(values: Any, words: list[str], value: Any, assignment: str) -> Path_
     return place
 
 
-def _next_key(values: dict[str, Any], words: list[str], place: Path_) -> str:
+def _next_key(values: dict[str, Any], words: list[str], place: Place) -> str:
     """The key of a mapping with which the words begin: the first of them, or one with dots.
 
     Keys may have dots in mappings that hold such a key, and in those of free keys with plain values.
@@ -66,7 +67,7 @@ def _next_key(values: dict[str, Any], words: list[str], place: Path_) -> str:
     return ".".join(words) if len(words) > 1 and _are_plain_values(place) else words[0]
 
 
-def _are_plain_values(place: Path_) -> bool:
+def _are_plain_values(place: Place) -> bool:
     """Whether recipes have at `place` a mapping whose keys are free and whose values have none."""
     from pipelines.recipe.recipe import Recipe
     from pipelines.recipe.schema import Schema

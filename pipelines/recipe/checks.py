@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mixers.budget import vanishing_groups
 from pipelines.recipe.classify_checks import classifier_problems
 from pipelines.recipe.recipe import FIRST_STAGE, Recipe
-from pipelines.settings import Name, Problem
+from pipelines.settings import Name, Place, Problem
 from trainers.config import stage_before
 
 
@@ -20,13 +22,14 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
         *_name_clashes(recipe),
         *_stage_problems(recipe),
         *_outcome_problems(recipe),
+        *_trial_problems(recipe),
         *classifier_problems(recipe.curate.classify, tuple(recipe.sources), recipe.dedup.keep),
     ]
 
 
 def _unknown_sources(recipe: Recipe) -> list[Problem]:
     synthesised = tuple(recipe.synthesize.methods)
-    named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]] = [
+    named: list[tuple[Place, list[Name] | None, tuple[str, ...]]] = [
         *((("curate", "edit", i), edits.sources, ()) for i, edits in enumerate(recipe.curate.edit)),
         *((("dedup", "boilerplate"), b.sources, ()) for b in (recipe.dedup.boilerplate,) if b),
         *((("decontaminate",), d.sources, synthesised) for d in (recipe.decontaminate,) if d),
@@ -55,7 +58,7 @@ def _unknown_sources(recipe: Recipe) -> list[Problem]:
 
 
 def _named_unknown(
-    recipe: Recipe, named: list[tuple[tuple[str | int, ...], list[Name] | None, tuple[str, ...]]]
+    recipe: Recipe, named: list[tuple[Place, list[Name] | None, tuple[str, ...]]]
 ) -> list[Problem]:
     return [
         (
@@ -191,7 +194,7 @@ def _stage_problems(recipe: Recipe) -> list[Problem]:
     there_are = f"(there are: {', '.join(stages)})"
     found: list[Problem] = []
     for name, settings in recipe.train.stages.items() if recipe.train else ():
-        place: tuple[str | int, ...] = ("train", name)
+        place: Place = ("train", name)
         if name not in stages:
             found.append((place, f"there is no mixture `{name}` to train on {there_are}"))
             continue
@@ -210,16 +213,15 @@ def _outcome_problems(recipe: Recipe) -> list[Problem]:
     asked = recipe.outcome
     if asked is None:
         return []
-    groups = {recipe.for_source(source).domain for source in recipe.own_sources}
-    groups |= recipe.relabelled | recipe.synthesize.domains
-    groups |= {name for mixture in recipe.whole_mixtures.values() for name in mixture.groups}
     tasks = [task.task for task in recipe.evaluate.harness] if recipe.evaluate else []
     return [
-        *(
-            (("outcome", key, i), f"there is no group `{group}` (there are: {', '.join(sorted(groups))})")
-            for key, named in (("domain", asked.domain or ()), ("general", asked.general))
-            for i, group in enumerate(named)
-            if group not in groups
+        *_unknown_groups(
+            _groups(recipe),
+            [
+                (("outcome", key, i), group)
+                for key, named in (("domain", asked.domain or ()), ("general", asked.general))
+                for i, group in enumerate(named)
+            ],
         ),
         *(
             (
@@ -229,4 +231,31 @@ def _outcome_problems(recipe: Recipe) -> list[Problem]:
             for i, task in enumerate(asked.general_tasks)
             if task not in tasks
         ),
+    ]
+
+
+def _trial_problems(recipe: Recipe) -> list[Problem]:
+    """What `trials` and `search` name, and no other section has."""
+    stage, asked = recipe.trials.stage, recipe.search
+    mixture = recipe.whole_mixtures.get(stage)
+    if mixture is None:
+        known = ", ".join(recipe.mixtures)
+        return [(("trials", "stage"), f"there is no mixture `{stage}` (there are: {known})")]
+    scored = [(("search", key, name), name) for key in ("targets", "guard") for name in getattr(asked, key)]
+    bounded = [(("search", "bounds", name), name) for name in asked.bounds]
+    return [*_unknown_groups(_groups(recipe), scored), *_unknown_groups(set(mixture.weights), bounded)]
+
+
+def _groups(recipe: Recipe) -> set[str]:
+    """Every group that documents may be in."""
+    groups = {recipe.for_source(source).domain for source in recipe.own_sources}
+    groups |= recipe.relabelled | recipe.synthesize.domains
+    return groups | {name for mixture in recipe.whole_mixtures.values() for name in mixture.groups}
+
+
+def _unknown_groups(known: set[str], named: Sequence[tuple[Place, str]]) -> list[Problem]:
+    return [
+        (place, f"there is no group `{group}` (there are: {', '.join(sorted(known))})")
+        for place, group in named
+        if group not in known
     ]

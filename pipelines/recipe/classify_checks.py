@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipelines.recipe.classify import ClassifierConfig, Ensemble, FastTextClassifier, FromSource, LabelledFile
+from pipelines.settings import Problem
 
-Problem = tuple[tuple[str | int, ...], str]
 QUALITY = "quality"
 """The classifier or ensemble by which `dedup.keep` chooses."""
 COLUMNS = frozenset(

@@ -15,7 +15,7 @@ from pipelines.recipe.find import find_recipe
 from pipelines.recipe.mistakes import mistakes_error, validation_error
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.yaml_text import RecipeText, number_problem, read_recipe_text
-from pipelines.settings import Problem
+from pipelines.settings import Place, Problem
 
 
 def load_recipe(name_or_path: str, assignments: Sequence[str] = ()) -> Recipe:
@@ -41,7 +41,7 @@ def validate_recipe(text: RecipeText) -> Recipe:
     return recipe
 
 
-def _number_problems(values: Any, place: tuple[str | int, ...] = ()) -> Iterator[Problem]:
+def _number_problems(values: Any, place: Place = ()) -> Iterator[Problem]:
     """Numbers that came as texts, such as `nan`, and cannot be worked with."""
     if isinstance(values, dict | list | tuple):
         items = values.items() if isinstance(values, dict) else enumerate(values)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mixers.printable import one_line
 from pipelines.errors import UserError
 from pipelines.recipe.schema import Schema
-from pipelines.recipe.yaml_text import Path_, RecipeText, shortened
-from pipelines.settings import Problem
+from pipelines.recipe.yaml_text import RecipeText, shortened
+from pipelines.settings import Place, Problem
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -67,7 +67,7 @@ def in_words(item: dict[str, Any]) -> str:
     return f"{message} (given: {shortened(repr(given))})" if isinstance(given, SCALAR) else message
 
 
-def _finding(text: RecipeText, item: dict[str, Any], model: type[BaseModel]) -> tuple[Path_, str]:
+def _finding(text: RecipeText, item: dict[str, Any], model: type[BaseModel]) -> tuple[Place, str]:
     place = _written_place([part for part in item["loc"] if part != "[key]"], text.values)
     dotted = one_line(".".join(str(part) for part in place))
     if item["type"] == "extra_forbidden":
@@ -84,7 +84,7 @@ def _finding(text: RecipeText, item: dict[str, Any], model: type[BaseModel]) -> 
     return place, f"`{dotted}`: {message}" if dotted else message
 
 
-def _wrong_tag(place: Path_, dotted: str, item: dict[str, Any]) -> tuple[Path_, str]:
+def _wrong_tag(place: Place, dotted: str, item: dict[str, Any]) -> tuple[Place, str]:
     valid = [tag.strip("' ") for tag in item["ctx"]["expected_tags"].split(",")]
     near = nearest(item["ctx"]["tag"], valid)
     kind = item["ctx"]["discriminator"].strip("'")
@@ -104,7 +104,7 @@ def _or(words: list[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
 
 
-def _written_place(location: Sequence[str | int], values: Any) -> Path_:
+def _written_place(location: Sequence[str | int], values: Any) -> Place:
     """Drop the parts of a pydantic location that name a union's branch and stand nowhere in the file.
 
     The last part is one where a value of the model names it, as `method: qa` does; else it is a key.

@@ -14,8 +14,7 @@ from typing import Any
 import yaml
 
 from pipelines.errors import UserError
-
-Path_ = tuple[str | int, ...]
+from pipelines.settings import Place
 
 MOST_BYTES = 1 << 20
 MOST_NESTED = 50
@@ -42,8 +41,8 @@ class RecipeText:
 
     file: str
     values: dict[str, Any]
-    lines: Mapping[Path_, int] = field(default_factory=dict)
-    assigned: frozenset[Path_] = frozenset()
+    lines: Mapping[Place, int] = field(default_factory=dict)
+    assigned: frozenset[Place] = frozenset()
     """The places that `--set` gave values."""
 
     def line(self, place: Sequence[str | int]) -> int:
@@ -115,7 +114,7 @@ class _Reading:
 
     file: str
     has_lines: bool = True
-    lines: dict[Path_, int] = field(default_factory=dict)
+    lines: dict[Place, int] = field(default_factory=dict)
     _values: int = 0
     _open: list[yaml.Node] = field(default_factory=list)
     """The lists and mappings around the current value."""
@@ -146,7 +145,7 @@ class _Reading:
             if number > MOST_VALUES:
                 raise self._too_many(event)
 
-    def value(self, node: yaml.Node, place: Path_) -> Any:
+    def value(self, node: yaml.Node, place: Place) -> Any:
         """The value of a node; `place` is where it stands."""
         self.lines.setdefault(place, node.start_mark.line + 1)
         self._values += 1
@@ -167,7 +166,7 @@ class _Reading:
         self._open.pop()
         return values
 
-    def mapping(self, node: yaml.MappingNode, place: Path_) -> dict[str, Any]:
+    def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         """The keys and values of a mapping."""
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:

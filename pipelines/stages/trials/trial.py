@@ -21,6 +21,7 @@ from pipelines.execution.stage import SingleTaskStage, Stage
 from pipelines.stages.described import described_in
 from pipelines.stages.shards import Shards
 from pipelines.stages.tokenizer_folder import FOLDER
+from pipelines.stages.trials.accelerator import own_accelerator
 from pipelines.stages.trials.trial_mix import TrialMix
 from trainers.config import SmallModel, StageTraining
 
@@ -72,7 +73,7 @@ class Trial(SingleTaskStage):
 
     @override
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
-        with scratch_folder(output.folder) as scratch, _said_of(self):
+        with scratch_folder(output.folder) as scratch, _said_of(self), own_accelerator():
             cost, pieces = self._trained(workdir, scratch, output)
         output.write_table(PIECES, pieces)
         output.write_json(COST, cost)
