@@ -88,7 +88,7 @@ def measure_outcome(
     with only_run_in(kept):
         columns = find_columns(run, asked, base, also)
         planned = plan_measures(run, columns, evaluate, asked, Results(kept))
-        columns = columns.with_trained(train_remedies(run, columns.remedies, tell))
+        columns = columns.with_trained(train_remedies(run, columns.remedies, evaluate.batch_size, tell))
         measured = measure_variants(planned.measures, columns.variants, columns.folders, Results(kept), tell)
         for measure in planned.measures:
             if isinstance(measure, MeraTasks):

@@ -1,4 +1,4 @@
-"""The last stage trained again so that it may forget less: with more replay, or at another learning rate.
+"""The last stage trained again so that it may forget less: with replay, or at another learning rate.
 
 Replay of general text and a lower learning rate are what continued training forgets least with (Ibrahim et
 al. 2024, "Simple and Scalable Strategies to Continually Pre-train Large Language Models").
@@ -21,6 +21,7 @@ from pipelines.commands.training_events import logged
 from pipelines.errors import UserError
 from pipelines.evaluation.outcome.measure import NotMeasured, Tell
 from pipelines.evaluation.outcome.results import FOLDER
+from pipelines.evaluation.outcome.self_written import VERSION_OF_TEXTS, SelfWritten
 from pipelines.evaluation.variants import Variant
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.run_stages import LOGS
@@ -46,7 +47,7 @@ class Remedy:
     config: StageTraining
     shards: Path
     """What it trains on."""
-    rows: Remix | None = None
+    rows: Remix | SelfWritten | None = None
     """The rows that `shards` are to hold; None: they are there."""
 
     @property
@@ -54,8 +55,11 @@ class Remedy:
         """Its model, beside the others."""
         return Variant(name=self.name, kind="remedy", model=str(self.folder / "model"))
 
-    def train(self, run: Run, tell: Tell) -> None:
-        """Train the model unless it is there; one that was begun goes on."""
+    def train(self, run: Run, batch_size: int, tell: Tell) -> None:
+        """Train the model unless it is there; one that was begun goes on.
+
+        `batch_size`: Texts that are written at once, where the base writes any.
+        """
         model = self.folder / "model"
         if (model / RESULT).is_file():
             return
@@ -63,7 +67,7 @@ class Remedy:
         if self.rows is not None and not (self.shards / INDEX_FILE).is_file():
             shutil.rmtree(self.shards, ignore_errors=True)
             self.shards.mkdir(parents=True)
-            write_remix(self.rows, self.shards)
+            write_remix(self._remixed(self.rows, batch_size, tell), self.shards)
         tell(f"{self.name}: training")
         held_out = run.folder / "shards" / HELD_OUT if HELD_OUT in run.graph.shards else None
         with logged(run.folder / LOGS, _file_name(self.name), ()) as listeners:
@@ -77,6 +81,14 @@ class Remedy:
                 True,
                 listeners,
             )
+
+    def _remixed(self, rows: Remix | SelfWritten, batch_size: int, tell: Tell) -> Remix:
+        if isinstance(rows, Remix):
+            return rows
+        try:
+            return rows.remix(self.folder, batch_size, tell)
+        except ValueError as error:
+            raise UserError(f"{self.name}: {error}", hint="Leave this remedy out.") from error
 
 
 def plan_remedies(run: Run, stage: TrainedStage, asked: Outcome, missing: list[NotMeasured]) -> list[Remedy]:
@@ -92,7 +104,7 @@ def plan_remedies(run: Run, stage: TrainedStage, asked: Outcome, missing: list[N
         UserError: The stage cannot be trained again as it was.
     """
     wanted = asked.remedies
-    if not (wanted.replay or wanted.lr):
+    if not (wanted.replay or wanted.lr or wanted.self_replay):
         missing.append(NotMeasured("remedies", (), "none were asked for (`outcome.remedies`)"))
         return []
     start = _start_of(run, stage)
@@ -132,18 +144,33 @@ def plan_remedies(run: Run, stage: TrainedStage, asked: Outcome, missing: list[N
         name, slower = f"learning rate x{factor:g}", _at_rate(config, factor)
         place = folder(name, slower.model_dump())
         found.append(Remedy(name=name, folder=place, start=start, config=slower, shards=own.folder))
+    for share in wanted.self_replay:
+        name = f"self-replay {100 * share:g}%"
+        if isinstance(start, SmallModel):
+            missing.append(NotMeasured(name, (), "training began with a new model, which has nothing to say"))
+            continue
+        written = SelfWritten(start=start, tokenizer=run.folder / "tokenizer", stage=own, share=share)
+        if not written.wanted_rows:
+            missing.append(NotMeasured(name, (), f"{share:.3g} of {len(own):,} rows is less than one row"))
+            continue
+        place = folder(name, config.model_dump(), VERSION_OF_TEXTS, share)
+        found.append(
+            Remedy(name=name, folder=place, start=start, config=config, shards=place / "shards", rows=written)
+        )
     return found
 
 
-def train_remedies(run: Run, remedies: Sequence[Remedy], tell: Tell) -> Iterator[Variant]:
+def train_remedies(run: Run, remedies: Sequence[Remedy], batch_size: int, tell: Tell) -> Iterator[Variant]:
     """Train those that are not trained yet, one after another.
+
+    `batch_size`: Texts that are written at once.
 
     Raises:
         UserError: The stage's settings do not fit.
         WorkError: Training failed.
     """
     for remedy in remedies:
-        remedy.train(run, tell)
+        remedy.train(run, batch_size, tell)
         yield remedy.variant
 
 

@@ -106,7 +106,7 @@ class PlainModel:
     ) -> list[str]:
         """Continue each text once by tokens drawn from the `top_k` likeliest, at a temperature.
 
-        The same prompts, batch size and seed give the same on the same machine; torch's own draws go on as if
+        `top_k`: 0 for all tokens. The same prompts, batch size and seed give the same on the same machine; torch's own draws go on as if
         nothing had been drawn here.
         """
         import torch

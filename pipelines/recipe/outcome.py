@@ -64,7 +64,7 @@ class Outcome(BaseModel):
         description="Merged models: the shares of the last stage's weights beside the base's, as [0.3, 0.5].",
     )
     remedies: Remedies = Field(
-        Remedies(), description="The last stage trained again with more replay or another learning rate."
+        Remedies(), description="The last stage trained again with replay or at another learning rate."
     )
     margins: Margins = Margins()
 

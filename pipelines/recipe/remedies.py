@@ -23,6 +23,10 @@ class Remedies(BaseModel):
         (), description="What the stage's learning rates are multiplied by, as [0.3]."
     )
 
+    self_replay: tuple[Part, ...] = Field(
+        (), description="Shares of the stage's rows that are of text which its base writes, as [10%]."
+    )
+
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         for name in type(self).model_fields:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoTokenizer
 
 from mixers.shards import Shards
 from trainers.config import SmallModel
@@ -16,8 +17,9 @@ WANTED = [
     "--set=outcome.general=[web]",
     "--set=outcome.remedies.replay=[50%]",
     "--set=outcome.remedies.lr=[0.3]",
+    "--set=outcome.remedies.self_replay=[10%]",
 ]
-NAMES = ["replay 50%", "learning rate x0.3"]
+NAMES = ["replay 50%", "learning rate x0.3", "self-replay 10%"]
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +57,11 @@ def test_they_are_trained_as_the_stage_was_but_for_one_thing(outcome, trained):
     def training(folder: Path) -> dict:
         return json.loads((folder / "training.json").read_text())
 
-    stage, replay, rate = (
+    stage, replay, rate, own = (
         training(folder)
         for folder in (trained / "train/stage2", *(folder_of(outcome, name) / "model" for name in NAMES))
     )
-    for remedy in (replay, rate):
+    for remedy in (replay, rate, own):
         for same in ("start_fingerprint", "steps", "rows", "model"):
             assert remedy[same] == stage[same]
     assert rate["shards_fingerprint"] == stage["shards_fingerprint"] != replay["shards_fingerprint"]
@@ -78,6 +80,36 @@ def test_half_of_the_rows_are_replayed(outcome, trained):
     assert kept == law[: len(kept)]
 
 
+def test_the_base_writes_what_is_replayed(coupage, outcome, trained):
+    folder = folder_of(outcome, NAMES[2])
+    made, stage = Shards.open(folder / "shards"), Shards.open(trained / "shards" / "stage2")
+    written = [pack for pack in made if pack.group == "self_replay"]
+    assert len(made) == len(stage) and len(written) == round(0.1 * len(stage))
+    lines = (folder / "texts.jsonl").read_text().splitlines()
+    said = {text for line in lines for text in json.loads(line)}
+    tokenizer = AutoTokenizer.from_pretrained(trained / "tokenizer")
+    for pack in written:
+        for document in np.split(pack.input_ids, np.cumsum(pack.seq_lengths)[:-1]):
+            if len(document) < stage.sequence_length:  # the end of a text, however long
+                assert document[-1] == tokenizer.eos_token_id
+            decoded = tokenizer.decode(document, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            assert any(decoded.strip("\ufffd") in text for text in said)
+
+
+def test_texts_that_were_written_are_kept(coupage, outcome, trained):
+    """A command that was killed while the base wrote: whole batches stay, a piece of one is written again."""
+    folder = folder_of(outcome, NAMES[2])
+    texts = (folder / "texts.jsonl").read_bytes()
+    rows = Shards.open(folder / "shards").fingerprint
+    for name in ("shards", "self_written", "model"):
+        shutil.rmtree(folder / name)
+    (folder / "texts.jsonl").write_bytes(texts[:-9])
+    again = coupage("outcome", trained, *WANTED, "--json")
+    assert Shards.open(folder / "shards").fingerprint == rows
+    assert json.loads(again.stdout)["tables"] == outcome["tables"]
+    assert (folder / "texts.jsonl").read_bytes().endswith(b"\n" + texts[texts[:-1].rfind(b"\n") + 1 :])
+
+
 def test_what_is_trained_is_not_trained_again(coupage, outcome, trained):
     weights = [folder_of(outcome, name) / "model" / "model.safetensors" for name in NAMES]
     before = [path.stat().st_mtime_ns for path in weights]
@@ -89,7 +121,7 @@ def test_what_is_trained_is_not_trained_again(coupage, outcome, trained):
 
 def test_one_that_was_killed_goes_on_to_the_same_model(coupage, outcome, trained):
     """As it lies when the command is killed: shards half written, or a checkpoint and no result."""
-    replay, rate = (folder_of(outcome, name) for name in NAMES)
+    replay, rate = (folder_of(outcome, name) for name in NAMES[:2])
     before = [(folder / "model" / "model.safetensors").read_bytes() for folder in (replay, rate)]
     (replay / "shards" / "coupage.json").unlink()
     shutil.rmtree(replay / "model")
@@ -111,7 +143,7 @@ def test_another_setting_takes_the_place_of_the_old_one_alone(coupage, outcome, 
     coupage("outcome", run, "--set=outcome.remedies.lr=[0.3]")
     found = {path.name for path in (run / "outcome" / "remedies").iterdir()}
     before = {folder_of(outcome, name).name for name in NAMES}
-    assert len(found) == 2 and len(found & before) == 1
+    assert len(found) == 3 and len(found & before) == 2
 
 
 def test_too_little_general_text_is_said(coupage, trained):

@@ -24,6 +24,7 @@ from tests.pipelines.corpus import RECIPE
         {"general": ["web"], "remedies": {"replay": ["25%", 0.25]}},
         {"general": ["web"], "remedies": {"replay": ["100%"]}},
         {"remedies": {"lr": [0]}},
+        {"remedies": {"self_replay": [0]}},
     ],
 )
 def test_a_section_that_contradicts_itself_is_refused(section):
