@@ -13,6 +13,7 @@ from mixers.files import write_bytes
 from pipelines.commands.console import PlainConsole
 from pipelines.commands.open_run import Run, open_run
 from pipelines.commands.outcome_measures import Planned, plan_measures
+from pipelines.commands.outcome_remedies import train_remedies
 from pipelines.commands.outcome_variants import Columns, find_columns
 from pipelines.evaluation.outcome.measure import NotMeasured, all_tables, measure_variants
 from pipelines.evaluation.outcome.mera import MeraTasks
@@ -80,16 +81,15 @@ def measure_outcome(
     kept = folder / FOLDER
     kept.mkdir(exist_ok=True)
     console = progress or PlainConsole(quiet=True)
+
+    def tell(text: str) -> None:
+        console.print(text, soft_wrap=True)
+
     with only_run_in(kept):
         columns = find_columns(run, asked, base, also)
         planned = plan_measures(run, columns, evaluate, asked, Results(kept))
-        measured = measure_variants(
-            planned.measures,
-            columns.variants,
-            columns.folders,
-            Results(kept),
-            lambda text: console.print(text, soft_wrap=True),
-        )
+        columns = columns.with_trained(train_remedies(run, columns.remedies, tell))
+        measured = measure_variants(planned.measures, columns.variants, columns.folders, Results(kept), tell)
         for measure in planned.measures:
             if isinstance(measure, MeraTasks):
                 found = measured.results.get(measure.name, {})

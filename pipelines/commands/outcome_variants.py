@@ -1,13 +1,14 @@
-"""The columns of an outcome: the base, the stages of a run, merged models and others."""
+"""The columns of an outcome: the base, the stages of a run, merged models, remedies and others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mixers.printable import one_line
 from pipelines.commands.open_run import Run
+from pipelines.commands.outcome_remedies import Remedy, plan_remedies
 from pipelines.errors import UserError
 from pipelines.evaluation.in_context import Prompt, Retrieved
 from pipelines.evaluation.outcome.measure import NotMeasured
@@ -36,6 +37,14 @@ class Columns:
     """Of each model that a variant names."""
     references: References
     missing: list[NotMeasured]
+    remedies: list[Remedy]
+    """Trainings whose models are to stand beside the others."""
+
+    def with_trained(self, variants: Iterable[Variant]) -> Columns:
+        """The same with what became of the remedies."""
+        more = list(variants)
+        folders = self.folders | {variant.model: Path(variant.model) for variant in more}
+        return replace(self, variants=[*self.variants, *more], folders=folders, remedies=[])
 
     def folder(self, variant: str) -> Path:
         """The folder of a variant's model."""
@@ -79,9 +88,10 @@ def find_columns(run: Run, asked: Outcome, base: str | None, also: Sequence[str]
     beginning = folders[base] if base else first.folder
     variants += _merged(run, asked, beginning, tuned, missing)
     variants += _also(also)
-    _require_distinct(variants)
+    remedies = plan_remedies(run, tuned, asked, missing)
+    _require_distinct([*variants, *(remedy.variant for remedy in remedies)])
     folders |= {variant.model: _folder(variant.model) for variant in variants}
-    return Columns(variants, folders, references, missing)
+    return Columns(variants, folders, references, missing, remedies)
 
 
 def _of_base(base: str, asked: Outcome, missing: list[NotMeasured]) -> Iterator[Variant]:

@@ -20,9 +20,10 @@ from pipelines.commands.evaluate_run import asked_after, evaluate_stage
 from pipelines.commands.event_lines import failure_as_event, print_event
 from pipelines.commands.open_run import open_run
 from pipelines.commands.published import SHARDS, TOKENIZER, find_published, shards_copy
+from pipelines.commands.train_folder import train_folder
 from pipelines.commands.training_events import Trained, logged
 from pipelines.commands.warned import print_warnings
-from pipelines.errors import UserError, WorkError
+from pipelines.errors import UserError
 from pipelines.evaluation.evaluate import open_harness
 from pipelines.evaluation.tables import print_scores
 from pipelines.execution.manifest import checked_path
@@ -38,7 +39,7 @@ from pipelines.recipe.yaml_text import parse_recipe_text
 from pipelines.report.training import ScoreTable, score_table
 from pipelines.report.write import write_report
 from pipelines.sources.remote.places import is_remote
-from trainers.config import SmallModel, StageTraining, Train, stage_before
+from trainers.config import SmallModel, Train, stage_before
 from trainers.events import TrainingListener
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _train_run(graph: Graph, workdir: Path, asked: Asked) -> TrainingResult:
     start = _start_of_stage(config, trained, stages)
     _check_results(workdir, stage, graph)
     with logged(workdir / LOGS, stage, asked.listeners) as listeners:
-        result = _train(
+        result = train_folder(
             workdir / "shards" / stage,
             config.stage(stage),
             start,
@@ -201,7 +202,9 @@ def _train_shards(
     output = Path("runs") / f"{name}-{asked.stage}"
     settings = config.stage(asked.stage)
     with logged(output.parent / LOGS, output.name, asked.listeners) as listeners:
-        result = _train(shards, settings, config.model, output, tokenizer, held_out, asked.resume, listeners)
+        result = train_folder(
+            shards, settings, config.model, output, tokenizer, held_out, asked.resume, listeners
+        )
     if not (output / SEAL).is_file():
         seal_folder(output)
     _print_result(result, None, asked.console)
@@ -210,7 +213,7 @@ def _train_shards(
 
 def _overridden(config: Train, assignments: Sequence[str]) -> Train:
     """`config` with `--set train.KEY=VALUE` applied."""
-    content = {"train": config.model_dump(mode="json")}
+    content = {"train": config.model_dump(mode="json", by_alias=True)}
     text = override(parse_recipe_text(yaml.safe_dump(content), "--set"), assignments)
     if set(text.values) != {"train"}:
         raise UserError(
@@ -242,33 +245,6 @@ def _start_of_stage(config: Train, stage: TrainedStage, stages: Sequence[str]) -
             hint=f"First: coupage train {stage.workdir} --stage {name}",
         )
     return before.folder
-
-
-def _train(
-    shards: Path,
-    config: StageTraining,
-    model: str | Path | SmallModel,
-    output: Path,
-    tokenizer: Path | None,
-    held_out: Path | None,
-    resume: bool,
-    listeners: Sequence[TrainingListener],
-) -> TrainingResult:
-    from trainers.errors import IsolationError, TooLittleMemory
-    from trainers.train import train
-
-    try:
-        return train(shards, config, model, output, tokenizer, held_out, resume, listeners)
-    except ImportError as error:
-        raise UserError(
-            f"training needs more packages: {error}", hint="Install them: pip install 'coupage[train]'"
-        ) from error
-    except (IsolationError, TooLittleMemory) as error:
-        raise WorkError(str(error)) from error
-    except FloatingPointError as error:
-        raise WorkError(str(error), hint="Lower the learning rate, and go on with --resume.") from error
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def _print_result(result: TrainingResult, scores: ScoreTable | None, console: Console) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pipelines.evaluation.generation import Answers as Answers
 from pipelines.evaluation.in_context import Context
 
-Kind = Literal["base", "prompt", "passages", "stage", "merged", "also"]
+Kind = Literal["base", "prompt", "passages", "stage", "merged", "remedy", "also"]
 
 
 @dataclass(frozen=True, kw_only=True)

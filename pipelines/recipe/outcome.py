@@ -10,6 +10,7 @@ from pipelines.recipe.facts import Facts
 from pipelines.recipe.language_confusion import LanguageConfusion
 from pipelines.recipe.mera import Mera
 from pipelines.recipe.passages import RetrievedPassages
+from pipelines.recipe.remedies import Remedies
 from pipelines.settings import STRICT
 
 Weight = Annotated[float, Field(gt=0, lt=1)]
@@ -62,6 +63,9 @@ class Outcome(BaseModel):
         (),
         description="Merged models: the shares of the last stage's weights beside the base's, as [0.3, 0.5].",
     )
+    remedies: Remedies = Field(
+        Remedies(), description="The last stage trained again with more replay or another learning rate."
+    )
     margins: Margins = Margins()
 
     @model_validator(mode="after")
@@ -72,4 +76,6 @@ class Outcome(BaseModel):
             raise ValueError(f"`{min(both)}` is named as domain and as general")
         if len(set(self.merge)) < len(self.merge):
             raise ValueError("`merge` names a share twice")
+        if self.remedies.replay and not self.general:
+            raise ValueError("`remedies.replay` replays the text of `general`: name its groups")
         return self

@@ -30,9 +30,10 @@ from filters.edits.edits import EDITS
 from filters.language import identify
 from filters.quality import bad_words
 from filters.quality.signals import FAMILIES, compute_signals
-from mixers import plan, shard_index, shards
+from mixers import plan, remixed, shard_index, shards
 from mixers.budget import Mixture, Overflow
 from mixers.gather import gather_segments
+from mixers.ledger import Ledger
 from pipelines.evaluation import passages
 from pipelines.sources import (
     arxiv,
@@ -283,23 +284,67 @@ def _plans() -> Any:
     ]
 
 
+def _remixed() -> Any:
+    with TemporaryDirectory() as name:
+        folder, made = Path(name) / "stage", Path(name) / "remixed"
+        folder.mkdir()
+        made.mkdir()
+        file = _shard_file(folder)
+        segments = {
+            "row": np.repeat([0, 1, 2], [10, 20, 20]),
+            "position": np.arange(50),
+            "doc_id": [str(n) for n in range(50)],
+            "first_token": np.zeros(50, int),
+            "tokens": _plan().segments["tokens"][:50],
+            "epoch": np.zeros(50, int),
+            "bytes": np.arange(50),
+        }
+        shards.write_segments(folder, [pa.table(segments)])
+        ledger = Ledger(
+            unit="tokens",
+            sequence_length=file.tokens,
+            total=None,
+            rows=file.rows,
+            tokens=file.tokens,
+            longest_row=file.tokens,
+            constraints=(),
+            groups=(),
+        )
+        shards.write_index(
+            folder,
+            [file],
+            tokenizer_hash="",
+            sequence_length=file.tokens,
+            seed=0,
+            recipe_fingerprint="",
+            ledger=ledger,
+        )
+        stage = shards.Shards.open(folder)
+        web, chat = (remixed.RowsOf(shards=stage, rows=np.array(rows)) for rows in ([0, 2], [1]))
+        remixed.write_remix(remixed.remix(web, [chat], 0.5), made)
+        return [shards.Shards.open(made).index.files[0].hash, shards.Shards.open(made).segments]
+
+
 def _shards() -> Any:
+    with TemporaryDirectory() as folder:
+        return _shard_file(Path(folder)).model_dump()
+
+
+def _shard_file(folder: Path) -> shards.ShardFile:
     lengths = _plan().segments["tokens"].to_numpy()[:50].astype(np.int64)
     ids = np.empty(lengths.sum(), np.uint16)
     starts = np.cumsum(lengths) - lengths
     gather_segments(np.arange(len(ids), dtype=np.uint16)[::-1].copy(), starts, lengths, ids, starts)
-    with TemporaryDirectory() as folder:
-        written = shards.write_shard_file(
-            Path(folder) / shards.shard_file_name(0, 1),
-            input_ids=ids,
-            row_offsets=np.array([0, *np.cumsum(lengths)[[9, 29, 49]]]),
-            seq_lengths=lengths.astype(np.int32),
-            seq_offsets=np.array([0, 10, 30, 50]),
-            groups=["web", "chat", "web"],
-            assistant_masks=(ids % 3 == 0).astype(np.uint8),
-            masked_rows=np.array([False, True, False]),
-        )
-        return written.model_dump()
+    return shards.write_shard_file(
+        folder / shards.shard_file_name(0, 1),
+        input_ids=ids,
+        row_offsets=np.array([0, *np.cumsum(lengths)[[9, 29, 49]]]),
+        seq_lengths=lengths.astype(np.int32),
+        seq_offsets=np.array([0, 10, 30, 50]),
+        groups=["web", "chat", "web"],
+        assistant_masks=(ids % 3 == 0).astype(np.uint8),
+        masked_rows=np.array([False, True, False]),
+    )
 
 
 def _sampling() -> Any:
@@ -774,6 +819,7 @@ KERNELS: dict[str, Kernel] = {
         _module("encoded conversations", chat, _chats),
         _module("mixture plan", plan, _plans),
         Kernel("shard format", "mixers/shard_index.py", shard_index.FORMAT_VERSION, _shards),
+        _module("replayed rows", remixed, _remixed),
         _module("files", formats, _files),
         _module("sampling", limit, _sampling),
         _module("web pages", read_pages, _web_pages),

@@ -147,9 +147,11 @@ def rows_of(content: Content, table: str) -> list[dict[str, Any]]:
     return list(content["tables"].get(table, {"rows": ()})["rows"])
 
 
-def merged_names(content: Content) -> list[str]:
-    """The merged models."""
-    return [each["name"] for each in content["variants"] if each["kind"] == "merged"]
+def remedies_of(content: Content) -> dict[str, str]:
+    """The kind of each variant that may forget less, by name: merged, or trained again."""
+    return {
+        each["name"]: each["kind"] for each in content["variants"] if each["kind"] in ("merged", "remedy")
+    }
 
 
 def _signed(number: float) -> str:

@@ -17,7 +17,7 @@ from pipelines.report.outcome.verdict import (
     change_of,
     changes_of,
     judged,
-    merged_names,
+    remedies_of,
     rows_of,
     unit_of,
 )
@@ -56,7 +56,7 @@ def _learned(content: Content) -> Verdict:
 
 
 def _forgets(content: Content) -> Verdict:
-    merging = "" if merged_names(content) else ", or merge the model with its base (`outcome.merge`)"
+    untried = "" if remedies_of(content) else " Measure what helps: `outcome.remedies`, `outcome.merge`."
     return judged(
         "forgets",
         [
@@ -64,7 +64,7 @@ def _forgets(content: Content) -> Verdict:
             *changes_of(content, "benchmarks", ("general tasks",), content["margins"]["score"], sign=-1),
         ],
         clear="does not forget",
-        advice=f"Raise replay: more weight for general text; or lower the learning rate{merging}.",
+        advice=f"Raise replay: more weight for general text; or lower the learning rate.{untried}",
         nothing="no group and no task is named as general (`outcome.general`, `outcome.general_tasks`)",
     )
 
@@ -184,17 +184,18 @@ def _beside_tuned(content: Content, variant: str) -> Iterator[Change]:
                 )
 
 
-def _merging_helps(content: Content) -> Verdict:
-    """Whether a merged model surely forgets less, and surely learned no less than a margin."""
+def _remedy_helps(content: Content) -> Verdict:
+    """Whether a merged or otherwise trained model surely forgets less, and learned no less than a margin."""
     margin = content["margins"]["bits_per_byte"]
     rows = {row["name"]: row["from_tuned"] for row in rows_of(content, "held_out")}
+    kinds = remedies_of(content)
     tried = [
         (
             name,
             change_of(f"{name} less {content['tuned']}, general", rows["general"][name], margin, -1),
             change_of(f"{name} less {content['tuned']}, domain", rows["domain"][name], margin, 1),
         )
-        for name in merged_names(content)
+        for name in kinds
         if name in rows.get("general", {}) and name in rows.get("domain", {})
     ]
     helping = [
@@ -208,19 +209,23 @@ def _merging_helps(content: Content) -> Verdict:
     ]
     state: State = "fires" if helping else "unsure" if "unsure" in states else "clear"
     best = min(helping)[1] if helping else ""
+    advice = f"Use the model of {best}: its folder is in the list of variants" if helping else ""
+    if kinds.get(best) == "remedy":
+        advice += f"; or put its setting into the recipe, and train {content['tuned']} again"
     return Verdict(
-        name="merging helps",
+        name="a remedy helps",
         state=state if tried else "not measured",
         good=True,
         sentence={
-            "fires": f"merging helps: {best} forgets less than {content['tuned']} and has learned as much",
-            "clear": "merging does not help: no merged model forgets less without losing the domain",
-            "unsure": "merging helps? Too little data to tell",
+            "fires": f"a remedy helps: {best} forgets less than {content['tuned']} and has learned as much",
+            "clear": f"no remedy helps: none of {', '.join(kinds)} forgets less without losing the domain",
+            "unsure": "a remedy helps? Too little data to tell",
         }[state]
         if tried
-        else "merging helps? Not measured: it needs `outcome.merge`, and domain and general groups",
+        else "a remedy helps? Not measured: it needs `outcome.remedies` or `outcome.merge`, and domain and"
+        " general groups",
         evidence=[change.in_words for _, general, domain in tried for change in (general, domain)],
-        advice=f"Use the merged model {best}: its folder is in the list of variants." if helping else "",
+        advice=advice and f"{advice}.",
     )
 
 
@@ -233,5 +238,5 @@ DIAGNOSTICS: tuple[Callable[[Content], Verdict], ...] = (
     _contaminated,
     _undertrained,
     _retrieval_does_as_well,
-    _merging_helps,
+    _remedy_helps,
 )

@@ -20,6 +20,10 @@ from tests.pipelines.corpus import RECIPE
         {"merge": [1]},
         {"margins": {"score": -1}},
         {"weights": [0.5]},
+        {"remedies": {"replay": ["25%"]}},  # of no general text
+        {"general": ["web"], "remedies": {"replay": ["25%", 0.25]}},
+        {"general": ["web"], "remedies": {"replay": ["100%"]}},
+        {"remedies": {"lr": [0]}},
     ],
 )
 def test_a_section_that_contradicts_itself_is_refused(section):

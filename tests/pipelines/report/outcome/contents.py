@@ -18,6 +18,7 @@ VARIANTS = {
     "base + prompt": "prompt",
     "stage1": "stage",
     "merged 0.5": "merged",
+    "replay 25%": "remedy",
 }
 
 Estimate = tuple[float, tuple[float, float] | None]

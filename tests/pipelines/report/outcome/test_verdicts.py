@@ -99,6 +99,7 @@ def test_a_prompt_does_as_well_unless_training_is_better(value, reach, state):
     assert verdict(found, "retrieval does as well")["state"] == state
 
 
+@pytest.mark.parametrize("name", ["merged 0.5", "replay 25%"])
 @pytest.mark.parametrize(
     ("general", "domain", "state"),
     [
@@ -108,11 +109,39 @@ def test_a_prompt_does_as_well_unless_training_is_better(value, reach, state):
         (-0.012, 0.0, "unsure"),
     ],
 )
-def test_merging_helps_where_it_forgets_less_and_has_learned_as_much(general, domain, state):
-    def estimate(value: float) -> dict:
-        return {"merged 0.5": (value, (value - 0.005, value + 0.005))}
-
-    rows = [row("general", from_tuned=estimate(general)), row("domain", from_tuned=estimate(domain))]
-    found = verdict(verdicts_of(content({"held_out": rows})), "merging helps")
+def test_a_remedy_helps_where_it_forgets_less_and_has_learned_as_much(name, general, domain, state):
+    found = verdict(verdicts_of(content(beside_tuned({name: (general, domain)}))), "a remedy helps")
     assert found["state"] == state
-    assert ("merged 0.5" in found["advice"]) == (state == "fires")
+    assert (name in found["advice"]) == (state == "fires")
+
+
+def test_the_best_remedy_is_named():
+    tables = beside_tuned({"merged 0.5": (-0.05, 0.0), "replay 25%": (-0.08, 0.0)})
+    found = verdict(verdicts_of(content(tables)), "a remedy helps")
+    assert found["sentence"] == (
+        "a remedy helps: replay 25% forgets less than stage1 and has learned as much"
+    )
+    assert "train stage1 again" in found["advice"]
+
+
+def test_remedies_are_advised_where_none_were_tried():
+    forgets = changed("held_out", "general", 0.04)
+    untried = content(forgets, {"base": "base", "stage1": "stage"})
+    for of, is_advised in ((content(forgets), False), (untried, True)):
+        assert ("`outcome.remedies`" in verdict(verdicts_of(of), "forgets")["advice"]) == is_advised
+
+
+def beside_tuned(changes: dict[str, tuple[float, float]]) -> dict:
+    """Bits per byte of general text and of the domain less those of the last stage, by variant."""
+    return {
+        "held_out": [
+            row(
+                name,
+                from_tuned={
+                    variant: (both[place], (both[place] - 0.005, both[place] + 0.005))
+                    for variant, both in changes.items()
+                },
+            )
+            for place, name in enumerate(("general", "domain"))
+        ]
+    }
