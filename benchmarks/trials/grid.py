@@ -9,8 +9,7 @@ search` sees only its own probes; the mixture that it names is trained with the 
 Printed is the regret, the mean bits per byte of code and docstrings above the best of the grid, of: search,
 its first prediction without a confirm round, equal shares, shares by size, the best of so many random
 mixtures of the grid as could be tried with the trainings of the search, and a straight line between the
-corners. Then `docstrings` is there
-twice: the two copies together should get what one gets.
+corners. Then `docstrings` is there twice: the two copies together should get what one gets.
 """
 
 from __future__ import annotations
