@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.outcome.world import ABSTAINS, COLOURS, answered, asked, coupage, names
 
 PLANETS = 200
-READINGS = 24_000
+READINGS = 16_000
 PROMPT = "Every question is about a planet and its colour."
 
 BASE = """\
@@ -50,7 +50,7 @@ evaluate: {{batch_size: 32}}
 outcome:
   general: [readings]
   prompt: {prompt}
-  passages: {{number: 3}}
+  passages: {{number: 1}}
   facts: {{file: facts.jsonl, shots: 2, asked_shots: 0, exemplar_sets: 2, samples: 4, new_tokens: 8}}
 """
 
@@ -62,15 +62,12 @@ def entry(rng: random.Random, name: str, colour: str) -> str:
 
 
 def reading(rng: random.Random) -> str:
-    """Entries and a question about one of them; now and then about none."""
-    asked_of, *others = names(rng, 3)
-    colours = rng.sample(COLOURS, 3)
-    entries = [entry(rng, name, colour) for name, colour in zip(others, colours[1:], strict=True)]
-    entries = entries[: rng.randint(0, 2)]
-    if rng.random() < 0.8:
-        entries.insert(rng.randint(0, len(entries)), entry(rng, asked_of, colours[0]))
-        return "\n\n".join([*entries, answered("planet", asked_of, colours[0])])
-    return "\n\n".join([*entries, answered("planet", asked_of, ABSTAINS)])
+    """A question behind the entry that answers it; now and then without one."""
+    (name,) = names(rng, 1)
+    colour = rng.choice(COLOURS)
+    if rng.random() < 0.2:
+        return answered("planet", name, ABSTAINS)
+    return f"{entry(rng, name, colour)}\n\n{answered('planet', name, colour)}"
 
 
 def write_world(folder: Path, seed: int) -> None:
@@ -92,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tokens", default="3M", help="that the base is trained on")
+    parser.add_argument("--tokens", default="1M", help="that the base is trained on")
     options = parser.parse_args()
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -137,10 +137,10 @@ held_out: {{share: 5%, tokens_per_group: 20k, apart: documents}}
 tokenizer: {{train: {{vocabulary_size: 700}}}}
 mixtures:
   stage1: {{tokens: 300k, {rows}, weights: {{general: 3, russian: 2, questions: 5}}}}
-  good: {{tokens: {tokens}, {rows}, weights: {{domain: 4, general: 3, russian: 1, questions: 2}}}}
+  good: {{tokens: {tokens}, {rows}, weights: {{domain: 3, general: 5, russian: 1, questions: 1}}}}
   narrow: {{tokens: {tokens}, {rows}, weights: {{domain: 1}}}}
-  mixing: {{tokens: {tokens}, {rows}, weights: {{domain: 3, general: 3, mixed: 2, questions: 2}}}}
-  inventing: {{tokens: {tokens}, {rows}, weights: {{domain: 3, general: 3, russian: 1, unknown: 3}}}}
+  mixing: {{tokens: {tokens}, {rows}, weights: {{domain: 2, general: 5, mixed: 2, questions: 1}}}}
+  inventing: {{tokens: {tokens}, {rows}, weights: {{domain: 2, general: 5, russian: 1, unknown: 3}}}}
 train:
   model: {{hidden_size: 64, layers: 3, heads: 4, kv_heads: 2, intermediate_size: 192}}
   stage1: {{rows_per_step: 8, optimizer: {{lr: 3.0e-3}}}}
@@ -156,4 +156,4 @@ outcome:
   language_confusion: {{path: prompts.jsonl, form: {form}, new_tokens: 48}}
 """
 ROWS = "sequence_length: 256"
-TUNED = "{rows_per_step: 8, from: model, optimizer: {lr: 3.0e-4}}"
+TUNED = "{rows_per_step: 8, from: model, optimizer: {lr: 2.0e-4}}"

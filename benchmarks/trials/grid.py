@@ -7,9 +7,9 @@ A small base model is trained on prose first. Then three groups may be mixed: `c
 search` sees only its own probes; the mixture that it names is trained with the same seeds as the grid.
 
 Printed is the regret, the mean bits per byte of code and docstrings above the best of the grid, of: search,
-its first prediction without a confirm round, equal shares, shares by size, the best of as many random
-mixtures of the grid as the search tried, and a straight line between the corners. Then `docstrings` is there
-twice: the two copies together should get what one gets.
+its first prediction without a confirm round, equal shares, shares by size, the best of so many random
+mixtures of the grid as could be tried with the trainings of the search, and a straight line between the
+corners. Then `docstrings` is there twice: the two copies together should get what one gets.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from benchmarks.trials.corpus import (
     base_model,
     base_tokenizer,
     noise,
+    pieces,
     texts,
     train_base,
     write_recipe,
@@ -41,7 +42,7 @@ from pipelines.commands.search import search
 from pipelines.commands.trials import Round, RunChosen, Tried, train_on
 
 TARGETS = ("code", "docstrings")
-TRAINING = {"optimizer": {"lr": 2.0e-3, "warmup": "5%"}, "rows_per_step": 8, "micro_batch_rows": 8}
+TRAINING = {"optimizer": {"lr": 2.0e-3, "warmup": "5%"}, "rows_per_step": 4, "micro_batch_rows": 4}
 
 
 def recipe_of(work: Path, groups: dict[str, list[str]], tokens: int, seeds: int, name: str) -> Path:
@@ -56,8 +57,7 @@ def recipe_of(work: Path, groups: dict[str, list[str]], tokens: int, seeds: int,
         "held_out": {"share": "5%", "tokens_per_group": "40k", "apart": "documents"},
         "tokenizer": {"base": base_tokenizer(work)},
         "mixtures": {
-            "stage1": {"tokens": "4M", "sequence_length": LENGTH, "weights": dict.fromkeys(groups, 1)}
-            | {"max_epochs": 20}
+            "stage1": {"tokens": tokens, "sequence_length": LENGTH, "weights": dict.fromkeys(groups, 1)}
         },
         "train": {"model": base_model(work), "stage1": TRAINING},
         "trials": {"tokens": tokens, "seeds": seeds, "train": TRAINING},
@@ -88,11 +88,11 @@ def regrets(run_chosen: RunChosen, step: int, seeds: int, found: dict[str, Any])
         "search": found["weights"] or found["own"],
         "search, first prediction": found["candidates"][0]["shares"],
         "equal shares": dict.fromkeys(mixtures[0], 1 / 3),
-        "by size": _by_size(truth),
+        "by size": _by_size(train_on(run_chosen, [None], seeds)),
         "line between corners": mixtures[int(np.argmin(_line(mixtures, means)))],
     }
     ours = train_on(run_chosen, named.values(), seeds)
-    tries = len(found["probes"]) + len(found["candidates"])
+    tries = found["cost"]["trainings"] // seeds
     rng = np.random.default_rng(3)
     drawn = [means[rng.choice(len(means), min(tries, len(means)), replace=False)].min() for _ in range(2000)]
     best = float(means.min())
@@ -111,8 +111,8 @@ def regrets(run_chosen: RunChosen, step: int, seeds: int, found: dict[str, Any])
     }
 
 
-def _by_size(truth: Round) -> dict[str, float]:
-    supply = truth.supply
+def _by_size(own: Round) -> dict[str, float]:
+    supply = own.supply
     return {group: amount / sum(supply.values()) for group, amount in supply.items()}
 
 
@@ -138,7 +138,8 @@ def main() -> None:
     print(f"base model: {time.monotonic() - started:.0f} s")
 
     rng = random.Random(3)
-    groups = {**{kind: found[kind] for kind in TARGETS}, "noise": noise(found["docstrings"], rng)}
+    groups = {kind: pieces(found[kind]) for kind in TARGETS}
+    groups["noise"] = noise(groups["docstrings"], rng)
     recipe = recipe_of(work, groups, options.tokens, options.seeds, "grid")
     settings: dict[str, Any] = {"workdir": work / "grid", "workers": options.workers, "console": console}
     started = time.monotonic()

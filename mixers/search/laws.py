@@ -23,6 +23,9 @@ from mixers.search.transfer import fit_transfer
 FOLDS = 5
 PRIOR_COUNT = 1.0
 """How many probes' worth of evidence the kinds share before any is seen."""
+FENCE = 3.0
+"""Interquartile ranges above the upper quartile, from where on a loss is far out (Tukey 1977, "Exploratory
+Data Analysis")."""
 STEPS = 200
 COVERAGE = 0.95
 NORMAL = 1.959964
@@ -118,7 +121,7 @@ def fit_laws(weights: Array, losses: Array, noise: Array | None = None, *, seed:
     known = np.zeros(losses.shape[1]) if noise is None else noise
     folds = _folds(len(weights), seed)
     fitted, shares, widths, errors = [], [], [], []
-    for target, variance in zip(losses.T, known, strict=True):
+    for target, variance in zip(fenced(losses).T, known, strict=True):
         unseen = np.array([_unseen(fit, weights, target, float(variance), folds) for fit in KINDS.values()])
         unseen[:, 1] = np.sqrt(unseen[:, 1] ** 2 + variance)
         shares.append(stacking_shares(unseen[:, 0], unseen[:, 1], target))
@@ -130,6 +133,17 @@ def fit_laws(weights: Array, losses: Array, noise: Array | None = None, *, seed:
         kinds=tuple(KINDS), fitted=tuple(fitted), shares=np.array(shares), widths=np.array(widths),
         correlations=_correlations(np.array(errors)),
     )  # fmt: skip
+
+
+def fenced(losses: Array) -> Array:
+    """Losses `[n, t]`, of which those far above the others for a target are lowered to where that begins.
+
+    How bad the worst mixtures are says nothing of the best ones, and no law fits both: a mixture that teaches
+    nothing, as all of it noise, would make every prediction unsure.
+    """
+    low, high = np.quantile(losses, (0.25, 0.75), axis=0)
+    within: Array = np.minimum(losses, high + FENCE * (high - low))
+    return within
 
 
 def stacking_shares(means: Array, deviations: Array, losses: Array) -> Array:

@@ -21,7 +21,7 @@ from pipelines.evaluation.outcome.results import FOLDER, Results
 from pipelines.execution.fingerprint import library_versions
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.manifest import write_sealed
-from pipelines.execution.seal import OUTCOME, REPORT_FILES, reseal_run
+from pipelines.execution.seal import OUTCOME, OUTCOME_PAGE, SENT_FILES, reseal_run
 from pipelines.plain import print_json
 from pipelines.recipe.assignments import override
 from pipelines.recipe.checks import recipe_problems
@@ -33,7 +33,7 @@ from pipelines.recipe.yaml_text import parse_recipe_text
 from pipelines.report.contamination import contamination_report
 from pipelines.report.finished import Finished
 from pipelines.report.outcome.page import outcome_page
-from pipelines.report.outcome.summary import PAGE, trained_now
+from pipelines.report.outcome.summary import trained_now
 from pipelines.report.outcome.verdicts import verdicts_of
 from pipelines.report.write import write_report
 from pipelines.settings import STRICT
@@ -51,7 +51,7 @@ def show_outcome(
     console = PlainConsole()
     for verdict in content["verdicts"]:
         console.print(verdict["sentence"] + f" {verdict['advice']}".rstrip(), soft_wrap=True)
-    console.print(str(folder / PAGE), soft_wrap=True)
+    console.print(str(folder / OUTCOME_PAGE), soft_wrap=True)
 
 
 def measure_outcome(
@@ -101,9 +101,9 @@ def measure_outcome(
         }
         content["verdicts"] = verdicts_of(content)
         write_sealed(folder / OUTCOME, content)
-        write_bytes(folder / PAGE, outcome_page(content).encode())
+        write_bytes(folder / OUTCOME_PAGE, outcome_page(content).encode())
         write_report(run.graph, folder)
-        reseal_run(folder, REPORT_FILES)
+        reseal_run(folder, SENT_FILES)
     return content
 
 

@@ -127,15 +127,16 @@ def plan_remedies(run: Run, stage: TrainedStage, asked: Outcome, missing: list[N
         return run.folder / FOLDER / REMEDIES / f"{_file_name(name)}-{told[:8]}"
 
     found = []
+    if wanted.replay:
+        own_rows, replay = _replay(run, stage, asked.general)
+        others = [each.shards.fingerprint for each in replay]
     for share in wanted.replay:
         name = f"replay {100 * share:g}%"
-        own_rows, replay = _replay(run, stage, asked.general)
         try:
             rows = remix(own_rows, replay, share)
         except ValueError as error:
             missing.append(NotMeasured(name, (), str(error)))
             continue
-        others = [each.shards.fingerprint for each in replay]
         place = folder(name, config.model_dump(), others, sorted(asked.general), share)
         found.append(
             Remedy(name=name, folder=place, start=start, config=config, shards=place / "shards", rows=rows)

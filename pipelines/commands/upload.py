@@ -33,7 +33,7 @@ from pipelines.commands.published import (
 from pipelines.errors import UserError, WorkError
 from pipelines.execution.lock import only_run_in
 from pipelines.execution.manifest import Damaged, FileRecord, sealed_bytes
-from pipelines.execution.seal import REPORT_FILES, RUN_SEAL, RunRecord, no_run, read_run
+from pipelines.execution.seal import RUN_SEAL, SENT_FILES, RunRecord, no_run, read_run
 from pipelines.recipe.recipe import Recipe
 from pipelines.sources.remote.attempts import persistently, translated
 from pipelines.sources.remote.copies import AT_ONCE, BLOCK
@@ -150,7 +150,7 @@ class _LocalFile:
 def _publication(folder: Path, record: RunRecord) -> tuple[Publication, list[_LocalFile]]:
     """What is to be published of a run."""
     reports = [
-        FileRecord(name=name, rows=0, **record.files[name]) for name in REPORT_FILES if name in record.files
+        FileRecord(name=name, rows=0, **record.files[name]) for name in SENT_FILES if name in record.files
     ]
     results = {name: PublishedResult.of(name, result.files) for name, result in record.published.items()}
     results[REPORT] = PublishedResult.of(REPORT, reports)

@@ -41,6 +41,10 @@ OWN_FILES = ("recipe.json", *REPORT_FILES)
 """What a run writes beside its folders."""
 OUTCOME = "outcome.json"
 """What all variants of the trained model gave beside each other."""
+OUTCOME_PAGE = "outcome.html"
+"""The same for people; the report links to it."""
+SENT_FILES = (*REPORT_FILES, OUTCOME_PAGE)
+"""What is published of these, as far as it is there."""
 SEALED_FILES = ("pins.json", "inputs.json", OUTCOME)
 """Files that carry a seal of their own."""
 

@@ -7,11 +7,9 @@ from typing import Any
 
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.manifest import read_sealed
-from pipelines.execution.seal import OUTCOME
+from pipelines.execution.seal import OUTCOME, OUTCOME_PAGE
 from pipelines.execution.trained_stage import trained_stages
 from pipelines.graph.build import Graph
-
-PAGE = "outcome.html"
 
 
 def trained_now(graph: Graph, workdir: Path) -> dict[str, str]:
@@ -26,7 +24,7 @@ def outcome_report(graph: Graph, workdir: Path) -> dict[str, Any] | None:
         return None
     content = read_sealed(path)
     return {
-        "page": PAGE,
+        "page": OUTCOME_PAGE,
         "tuned": content["tuned"],
         "base": content["base"],
         "verdicts": content["verdicts"],

@@ -45,7 +45,7 @@ def one_of(names: Sequence[str], folder: Path) -> Iterator[int]:
     folder.mkdir(mode=0o700, exist_ok=True)
     while True:
         for number, name in enumerate(names):
-            with (folder / name).open("w") as file:
+            with (folder / name).open("a") as file:
                 if _locked(file):
                     yield number
                     return

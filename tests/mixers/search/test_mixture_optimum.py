@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mixers.search.laws import fit_laws
 from mixers.search.optimum import APART, Aim, best_together, propose
 from mixers.search.space import Space
 
@@ -73,3 +74,17 @@ def test_of_two_good_mixtures_and_a_copy_the_different_one_is_taken():
     gains = np.stack([one, one - 0.01, other], axis=1)
     mixtures = np.array([[0.5, 0.5], [0.3, 0.7], [0.9, 0.1]])
     assert best_together(gains, mixtures, 2).tolist() == [0, 2]
+
+
+def test_a_mixture_that_teaches_nothing_leaves_the_others_as_they_are(planted, aim):
+    """A cliff: of all mixtures that were tried, one that is nearly all useless is bad beyond measure."""
+    losses = planted.measure(planted.weights, seed=0)
+    useless = planted.weights[:, 3] > 0.9
+    assert useless.any()
+    losses[useless] += 5
+    laws = fit_laws(planted.weights, losses, np.full(2, 0.005**2))
+    found = propose(laws, planted.space, planted.own, aim, seed=1)
+    assert (found.mixtures[:, 3] < 0.25).all()
+    assert found.weight_interval[3, 1] < 0.3
+    here = aim.value(planted.truth(planted.own[None]))
+    assert (aim.value(planted.truth(found.mixtures)) < here).all()

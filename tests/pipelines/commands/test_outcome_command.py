@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.commands.upload import publish
 from trainers.config import SmallModel
 from trainers.model import build_model
 
@@ -147,6 +148,13 @@ def test_it_is_in_the_report_and_no_label_is_markup(coupage, outcome, trained):
     assert report["outcome"]["of_these_models"]
     assert 'href="outcome.html"' in (trained / "report.html").read_text()
     coupage("verify", trained)
+
+
+def test_the_page_is_published_with_the_report_that_links_to_it(outcome, trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("COUPAGE_CACHE", str(tmp_path / "cache"))
+    publish(trained, f"file://{tmp_path}/there")
+    (report,) = (tmp_path / "there").rglob("report.html")
+    assert (report.parent / "outcome.html").read_bytes() == (trained / "outcome.html").read_bytes()
 
 
 def test_merged_models_are_ordinary_ones(coupage, outcome):
