@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from trainers.config import Dtype
 
@@ -17,6 +17,14 @@ class Answers(Protocol):
     ) -> list[str]:
         """As `PlainModel.continue_texts`."""
         ...
+
+
+class Written(NamedTuple):
+    """What a model wrote."""
+
+    text: str
+    ended: bool
+    """Whether the model ended it, and not the limit of its tokens."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,8 @@ class PlainModel:
 
         `one_line`: only up to the end of the line.
         """
-        return self._all_continued(prompts, batch_size, one_line, {"max_new_tokens": new_tokens})
+        made = self._all_continued(prompts, batch_size, one_line, {"max_new_tokens": new_tokens})
+        return [each.text for each in made]
 
     def sample_texts(
         self,
@@ -106,30 +115,57 @@ class PlainModel:
     ) -> list[str]:
         """Continue each text once by tokens drawn from the `top_k` likeliest, at a temperature.
 
-        `top_k`: 0 for all tokens. The same prompts, batch size and seed give the same on the same machine; torch's own draws go on as if
+        The same prompts, batch size and seed give the same on the same machine; torch's own draws go on as if
         nothing had been drawn here.
         """
+        settings = {"temperature": temperature, "top_k": top_k, "max_new_tokens": new_tokens}
+        return [each.text for each in self._drawn(prompts, batch_size, one_line, settings, seed)]
+
+    def write_texts(self, count: int, new_tokens: int, seed: int) -> list[Written]:
+        """Write texts from nothing, at temperature 1 and from all tokens: samples of what it models.
+
+        Args:
+            count: Number of texts, all written at once.
+            new_tokens: Most tokens of one.
+            seed: As in `sample_texts`.
+
+        Raises:
+            ValueError: The tokenizer has no token that begins or ends a text.
+        """
+        prompt = "" if self.encode("") else self.tokenizer.eos_token
+        if prompt is None:
+            raise ValueError("its tokenizer has no token that begins or ends a text")
+        settings = {"temperature": 1.0, "top_k": 0, "max_new_tokens": new_tokens}
+        return self._drawn([prompt] * count, count, False, settings, seed)
+
+    def _drawn(
+        self, prompts: Sequence[str], batch_size: int, one_line: bool, settings: dict[str, Any], seed: int
+    ) -> list[Written]:
         import torch
 
-        drawn = {"do_sample": True, "temperature": temperature, "top_k": top_k, "top_p": 1.0}
         device = self.model.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            return self._all_continued(prompts, batch_size, one_line, drawn | {"max_new_tokens": new_tokens})
+            return self._all_continued(
+                prompts, batch_size, one_line, {"do_sample": True, "top_p": 1.0, **settings}
+            )
 
     def _all_continued(
         self, prompts: Sequence[str], batch_size: int, one_line: bool, settings: dict[str, Any]
-    ) -> list[str]:
+    ) -> list[Written]:
         """Continue the texts in batches of like length."""
         ids = [self.encode(prompt) for prompt in prompts]
-        found = [""] * len(prompts)
+        ends = self._end_ids()
+        found = [Written("", False)] * len(prompts)
         by_length = sorted(range(len(ids)), key=lambda number: -len(ids[number]))
         for start in range(0, len(ids), batch_size):
             numbers = by_length[start : start + batch_size]
             made = self._continue([ids[number] for number in numbers], one_line, settings)
             for number, continuation in zip(numbers, made, strict=True):
-                text = self.decode(continuation)
-                found[number] = text.partition("\n")[0] if one_line else text
+                said = _before(continuation, ends)
+                text = self.decode(said)
+                ended = len(said) < len(continuation)
+                found[number] = Written(text.partition("\n")[0] if one_line else text, ended)
         return found
 
     def _continue(
@@ -154,7 +190,8 @@ class PlainModel:
             made = self.model.generate(
                 ids.to(device), attention_mask=mask.to(device), generation_config=config
             )
-        return [_before(row, ends) for row in made[:, longest:].tolist()]
+        continuations: list[list[int]] = made[:, longest:].tolist()
+        return continuations
 
     @cached_property
     def _line_end_ids(self) -> list[int]:

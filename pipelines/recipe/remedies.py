@@ -22,7 +22,6 @@ class Remedies(BaseModel):
     lr: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (), description="What the stage's learning rates are multiplied by, as [0.3]."
     )
-
     self_replay: tuple[Part, ...] = Field(
         (), description="Shares of the stage's rows that are of text which its base writes, as [10%]."
     )
