@@ -450,9 +450,18 @@ def outcome(
         str | None,
         typer.Option(help="What all are compared with; by default what training started from."),
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="Train and ask models side by side: local, slurm or ray. By default one by one."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Models at a time; local: by default one a core.")
+    ] = None,
     set_: Annotated[
         list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of `outcome` or `evaluate`."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of `outcome`, `evaluate` or `executor`."
+        ),
     ] = [],  # noqa: B006
     json: Json = False,
 ) -> None:
@@ -462,7 +471,7 @@ def outcome(
     """
     from pipelines.commands.outcome import show_outcome
 
-    show_outcome(run, also, base, set_, json)
+    show_outcome(run, also, base, executor, workers, set_, json)
 
 
 @app.command("compile")

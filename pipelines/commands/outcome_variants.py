@@ -46,6 +46,23 @@ class Columns:
         folders = self.folders | {variant.model: Path(variant.model) for variant in more}
         return replace(self, variants=[*self.variants, *more], folders=folders, remedies=[])
 
+    @property
+    def models(self) -> dict[str, str]:
+        """Each model once, by the first variant of it; those still to be trained last."""
+        first: dict[str, str] = {}
+        for variant in (*self.variants, *(remedy.variant for remedy in self.remedies)):
+            if variant.model not in first.values():
+                first[variant.name] = variant.model
+        return first
+
+    def of_model(self, model: str) -> Columns:
+        """The columns of one model."""
+        return replace(
+            self,
+            variants=[variant for variant in self.variants if variant.model == model],
+            remedies=[remedy for remedy in self.remedies if remedy.variant.model == model],
+        )
+
     def folder(self, variant: str) -> Path:
         """The folder of a variant's model."""
         return next(self.folders[each.model] for each in self.variants if each.name == variant)

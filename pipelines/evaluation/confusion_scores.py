@@ -12,8 +12,8 @@ from pipelines.evaluation.confusion_prompts import ConfusionPrompt
 from pipelines.evaluation.estimates import Estimate, Places, Score, harmonic_mean, share
 from pipelines.evaluation.language_confusion import ConfusionReply
 
-RATES = ("lpr", "wpr", "lcpr")
-"""Line-level, word-level and both: their names in `Confusion`."""
+RATES = ("answered", "lpr", "wpr", "lcpr")
+"""Answers at all, line-level, word-level and both levels: their names in `Confusion`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class PassRates:
     """
 
     judged: int
+    answered: Score | None
     lpr: Score | None
     wpr: Score | None
     lcpr: Score | None
@@ -111,10 +112,11 @@ def _estimates(
     cells: Mapping[str, list[Places]], replies: Sequence[ConfusionReply], is_first: bool
 ) -> dict[str, Estimate | None]:
     groups = list(cells.values())
+    answered = _share([reply.answered for reply in replies], groups, is_first)
     lines = _share([reply.lines for reply in replies], groups, is_first)
     words = _share([reply.words for reply in replies], groups, is_first)
     both = harmonic_mean(lines, words) if lines and words else None
-    return dict(zip(RATES, (lines, words, both), strict=True))
+    return dict(zip(RATES, (answered, lines, words, both), strict=True))
 
 
 def _share(passed: Sequence[bool | None], groups: list[list[Places]], is_first: bool) -> Estimate | None:

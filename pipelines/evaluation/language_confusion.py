@@ -48,6 +48,8 @@ class ConfusionReply:
 
     prompt: ConfusionPrompt
     text: str
+    answered: bool
+    """Whether it says anything: a letter or a digit."""
     lines: bool | None
     """Whether all lines are in the right language; None where no line is long enough to tell."""
     words: bool | None
@@ -71,13 +73,14 @@ def judge(prompts: Sequence[ConfusionPrompt], texts: Sequence[str]) -> list[Conf
     ]
     found = iter(languages([_bare(line) for of_answer in lines for line in of_answer], MIN_SCORE))
     replies = []
-    for prompt, text, of_answer in zip(prompts, texts, lines, strict=True):
+    for prompt, text, answer, of_answer in zip(prompts, texts, answers, lines, strict=True):
         pass_lines = [next(found) == prompt.language for _ in of_answer]
         passes = all(pass_lines) if pass_lines else None
         words = None
         if passes and not is_latin(prompt.language):
             words = not any(_has_english(line, prompt.language) for line in of_answer)
-        replies.append(ConfusionReply(prompt=prompt, text=text, lines=passes, words=words))
+        answered = any(letter.isalnum() for letter in answer)
+        replies.append(ConfusionReply(prompt=prompt, text=text, answered=answered, lines=passes, words=words))
     return replies
 
 

@@ -18,6 +18,7 @@ from pipelines.execution.fingerprint import fingerprint
 from pipelines.recipe.language_confusion import LanguageConfusion
 
 TITLES = {
+    "answered": ("confusion_answers", "Answers that say anything"),
     "lpr": ("confusion_lines", "Answers with every line in the right language"),
     "wpr": ("confusion_words", "Answers without an English word, where lines pass"),
 }

@@ -89,6 +89,8 @@ class Measured:
 
     results: dict[str, dict[str, Result]] = field(default_factory=dict)
     not_measured: list[NotMeasured] = field(default_factory=list)
+    refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Why a measure cannot be asked of a variant, where that is known."""
 
     def _refuse(self, measure: str, variant: str, why: str) -> None:
         for place, other in enumerate(self.not_measured):
@@ -99,7 +101,7 @@ class Measured:
 
     def ask(self, measure: Measure, variant: Variant, loaded: Loaded, kept: Results, tell: Tell) -> None:
         """Take a result that is kept, or ask for it."""
-        if why := measure.refuses(variant):
+        if why := measure.refuses(variant) or self.refused.get((measure.name, variant.name)):
             self._refuse(measure.name, variant.name, why)
             return
         settings = {
@@ -124,6 +126,7 @@ def measure_variants(
     folders: Mapping[str, Path],
     kept: Results,
     tell: Tell,
+    refused: Sequence[NotMeasured] = (),
 ) -> Measured:
     """Ask all variants all measures; one model is in memory at a time.
 
@@ -133,8 +136,10 @@ def measure_variants(
         folders: Of each model that a variant names.
         kept: Results of earlier times.
         tell: Is told what comes next.
+        refused: What could not be asked an earlier time, and is not asked again.
     """
-    measured = Measured()
+    known = {(each.measure, variant): each.why for each in refused for variant in each.variants}
+    measured = Measured(refused=known)
     for model, of_model in groupby(variants, key=lambda variant: variant.model):
         loaded = Loaded(folders[model])
         for variant in of_model:

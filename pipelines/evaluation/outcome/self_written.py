@@ -105,7 +105,7 @@ class SelfWritten:
         ids = np.asarray(encoded.ids).astype(token_dtype(encoder.max_id), copy=False)
         starts, lengths = encoded.offsets[:-1], self._lengths(encoded.offsets, texts)
         said = np.flatnonzero(lengths > encoder.added_tokens)
-        sizes = [len(texts[number][0].encode()) for number in said]
+        sizes = [len(texts[number].text.encode()) for number in said.tolist()]
         write_documents(folder, ids, starts[said], lengths[said], sizes, group=GROUP, stage=self.stage)
 
     def _tokens(self, texts: Sequence[Written], encoder: Encoder) -> int:
@@ -117,7 +117,8 @@ class SelfWritten:
     def _lengths(self, offsets: NDArray[np.int64], texts: Sequence[Written]) -> NDArray[np.int64]:
         """Tokens of each text in its row: without an end where the model did not end it."""
         ended = np.array([ended for _, ended in texts], bool)
-        return np.minimum(np.diff(offsets) - ~ended, self.stage.sequence_length)
+        lengths: NDArray[np.int64] = np.diff(offsets) - ~ended
+        return np.minimum(lengths, self.stage.sequence_length)
 
 
 def _batches(path: Path) -> Iterator[list[Written]]:

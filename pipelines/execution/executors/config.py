@@ -27,7 +27,7 @@ class SlurmSettings(BaseModel):
     )
     serving: dict[str, str | int] = Field(
         default_factory=SERVING.copy,
-        description="Further options of sbatch for tasks that serve a model (`synthesize.serve`).",
+        description="Further options of sbatch for tasks that serve, train or ask a model.",
     )
     max_array_size: int = Field(
         1000, ge=1, description="Elements of a job array, at most the cluster's MaxArraySize - 1."
@@ -45,7 +45,7 @@ class RaySettings(BaseModel):
         None, gt=0, description="Memory that a task reserves, in GB; none when left out."
     )
     gpus_serving: float = Field(
-        1, ge=0, description="GPUs that a task which serves a model (`synthesize.serve`) reserves."
+        1, ge=0, description="GPUs that a task which serves, trains or asks a model reserves."
     )
 
 

@@ -70,7 +70,7 @@ class RayExecutor:
         try:
             while not schedule.is_done:
                 while len(running) < self._most_at_once() and (taken := schedule.take()):
-                    running[self._send(taken[0], schedule.workdir, packed)] = taken[0]
+                    running[self._send(taken[0], schedule, packed)] = taken[0]
                 while not (ended := _ended(running, timeout=0)) and schedule.look_ahead():
                     pass
                 for each in ended or _ended(running, timeout=None):
@@ -95,13 +95,25 @@ class RayExecutor:
         cpus = import_ray().cluster_resources().get("CPU", 0)
         return self.workers or QUEUED * max(1, int(cpus / self.settings.cpus_per_task))
 
-    def _send(self, work: Work, workdir: Path, packed: dict[str, Any]) -> Any:
+    def _send(self, work: Work, schedule: Schedule, packed: dict[str, Any]) -> Any:
         """Give the task to Ray; its stage is sent to each node once."""
         ray = import_ray()
         if work.stage.folder_name not in packed:
-            packed[work.stage.folder_name] = ray.put((work.stage, workdir))
+            packed[work.stage.folder_name] = ray.put((work.stage, schedule.workdir))
+            if lacking := self._lacking(work.stage):
+                schedule.warn(lacking)
         remote = ray.remote(_do_task).options(**self.reservation(work.stage))
         return remote.remote(packed[work.stage.folder_name], work.task, os.getcwd())
+
+    def _lacking(self, stage: Stage) -> str:
+        """What to say where the cluster, as it is now, has not what a task of the stage waits for."""
+        wanted, there = self.reservation(stage).get("num_gpus", 0), import_ray().cluster_resources()
+        if wanted <= there.get("GPU", 0):
+            return ""
+        return (
+            f"the cluster has no GPU now: tasks of `{stage.label}` wait for one; to do without, stop, and"
+            " set executor.ray.gpus_serving=0"
+        )
 
     def reservation(self, stage: Stage) -> dict[str, Any]:
         """What a task of the stage asks of Ray."""

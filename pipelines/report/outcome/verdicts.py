@@ -98,6 +98,17 @@ def _mixes_languages(content: Content) -> Verdict:
     )
 
 
+def _gives_no_answers(content: Content) -> Verdict:
+    """What is silent is in no language, and so passes for no confusion."""
+    return judged(
+        "gives no answers",
+        changes_of(content, "confusion_answers", TASKS, content["margins"]["confusion"], sign=-1),
+        clear="answers as often",
+        advice="Look for empty answers in the data, and for texts that end at once, and filter them.",
+        nothing="it was not asked for (`outcome.language_confusion`)",
+    )
+
+
 def _loses_long_context(content: Content) -> Verdict:
     rows = [row["name"] for row in rows_of(content, "long_context")]
     lengths = [name for name in rows if name != "all" and "depth" not in name]
@@ -233,6 +244,7 @@ DIAGNOSTICS: tuple[Callable[[Content], Verdict], ...] = (
     _learned,
     _forgets,
     _mixes_languages,
+    _gives_no_answers,
     _invents,
     _loses_long_context,
     _contaminated,

@@ -128,7 +128,7 @@ def test_what_cannot_be_measured_is_said(outcome):
     assert ("new_tokens", "training has changed no vocabulary") in said
     assert ("long_context", "300 tokens: a model has only 256 positions") in said
     assert ("mera", "no data of it were given (`outcome.mera`)") in said
-    assert len(outcome["verdicts"]) == 9
+    assert len(outcome["verdicts"]) == 10
 
 
 def test_the_same_command_asks_nothing_again_and_gives_the_same(coupage, arguments, outcome, trained):

@@ -81,6 +81,16 @@ def test_rates_are_those_of_the_definition():
     assert found.all.scores["base"].wpr.value == pytest.approx(word_rate)
 
 
+def test_a_model_that_falls_silent_is_told_though_it_mixes_nothing():
+    asked = [prompt("ru", id=str(n)) for n in range(60)]
+    silent = ["", " \n", "...", "\nQ: and now?"] * 10
+    found = score_confusion({"base": judge(asked, [SHORT] * 60), "new": judge(asked, silent + [GOOD] * 20)})
+    of_all = found.tasks["monolingual"].all
+    assert (of_all.scores["base"].answered.value, of_all.scores["new"].answered.value) == (1, 1 / 3)
+    assert of_all.differences["new"]["answered"].interval[1] < -0.4
+    assert of_all.scores["new"].lpr.value == 1
+
+
 def test_a_model_that_changes_its_language_is_told_by_pairs():
     asked = [prompt("ru", id=str(n)) for n in range(60)] + [prompt("ru", task="crosslingual")] * 3
     base = judge(asked, [GOOD] * 57 + [LINE] * 3 + [SHORT] * 3)
@@ -96,7 +106,10 @@ def test_a_model_that_changes_its_language_is_told_by_pairs():
     low, high = of_all.differences["same"]["lpr"].interval
     assert low == pytest.approx(-high) and high < 0.06
     assert found.tasks["crosslingual"].all.scores["base"].lpr is None
-    assert found.tasks["crosslingual"].all.differences["mixed"] == {"lpr": None, "wpr": None, "lcpr": None}
+    assert found.tasks["crosslingual"].all.differences["mixed"] == {
+        "answered": found.tasks["crosslingual"].all.differences["same"]["answered"],
+        **dict.fromkeys(("lpr", "wpr", "lcpr")),
+    }
     written = json.loads(json.dumps(found.to_json()))["tasks"]["monolingual"]["all"]
     assert written["scores"]["base"]["judged"] == 60
     assert written["differences"]["mixed"]["lpr"]["interval"] == list(less["lpr"].interval)

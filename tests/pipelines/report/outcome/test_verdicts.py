@@ -32,6 +32,7 @@ def fired(tables: dict) -> set[str]:
         ("benchmarks", "domain tasks", 0.04, "learned the domain"),
         ("confusion_lines", "monolingual", -0.1, "mixes languages"),
         ("confusion_words", "crosslingual", -0.1, "mixes languages"),
+        ("confusion_answers", "monolingual", -0.1, "gives no answers"),
         ("facts_invention", "Unknown", 0.1, "invents facts"),
         ("long_context", "all", -0.2, "loses long context"),
         ("long_context", "4,096 tokens", -0.2, "loses long context"),
