@@ -93,13 +93,16 @@ class OutcomePlan:
         Args:
             columns: All of the plan's, or some.
             tell: Is told what comes next.
-            refused: What is known not to be measurable.
+            refused: What is known not to be trainable or measurable.
 
         Returns:
-            The columns, remedies among them, and what they gave.
+            The columns, with those remedies that were trained, and what they gave.
         """
         run, batch_size = self.opened.run, self.opened.asked.evaluate.batch_size
-        trained = columns.with_trained(train_remedies(run, columns.remedies, batch_size, tell))
+        untrainable = {each.measure: each for each in refused if not each.variants}
+        missing = [*columns.missing, *untrainable.values()]
+        remedies = [remedy for remedy in columns.remedies if remedy.name not in untrainable]
+        trained = columns.with_trained(train_remedies(run, remedies, batch_size, tell, missing), missing)
         return trained, measure_variants(
             self.planned.measures, trained.variants, trained.folders, self.kept, tell, refused
         )

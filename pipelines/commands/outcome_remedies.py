@@ -21,10 +21,11 @@ from pipelines.commands.training_events import logged
 from pipelines.errors import UserError
 from pipelines.evaluation.outcome.measure import NotMeasured, Tell
 from pipelines.evaluation.outcome.results import FOLDER
-from pipelines.evaluation.outcome.self_written import VERSION_OF_TEXTS, SelfWritten
+from pipelines.evaluation.outcome.self_written import VERSION_OF_TEXTS, NothingWritten, SelfWritten
 from pipelines.evaluation.variants import Variant
 from pipelines.execution.fingerprint import fingerprint
 from pipelines.execution.run_stages import LOGS
+from pipelines.execution.sealed_folder import SEAL, check_folder, seal_folder
 from pipelines.execution.trained_stage import TrainedStage
 from pipelines.recipe.outcome import Outcome
 from pipelines.recipe.recipe import HELD_OUT
@@ -56,13 +57,18 @@ class Remedy:
         return Variant(name=self.name, kind="remedy", model=str(self.folder / "model"))
 
     def train(self, run: Run, batch_size: int, tell: Tell) -> None:
-        """Train the model unless it is there; one that was begun goes on.
+        """Train the model unless it is there whole; one that was begun goes on.
 
         `batch_size`: Texts that are written at once, where the base writes any.
         """
         model = self.folder / "model"
         if (model / RESULT).is_file():
-            return
+            if not (model / SEAL).is_file():  # killed just before the end
+                seal_folder(model)
+            if not any(check_folder(model)):
+                return
+            tell(f"{self.name}: its model is damaged, and is trained again")
+            shutil.rmtree(model)
         _remove_others(self.folder)
         if self.rows is not None and not (self.shards / INDEX_FILE).is_file():
             shutil.rmtree(self.shards, ignore_errors=True)
@@ -81,14 +87,10 @@ class Remedy:
                 True,
                 listeners,
             )
+        seal_folder(model)
 
     def _remixed(self, rows: Remix | SelfWritten, batch_size: int, tell: Tell) -> Remix:
-        if isinstance(rows, Remix):
-            return rows
-        try:
-            return rows.remix(self.folder, batch_size, tell)
-        except ValueError as error:
-            raise UserError(f"{self.name}: {error}", hint="Leave this remedy out.") from error
+        return rows if isinstance(rows, Remix) else rows.remix(self.folder, batch_size, tell)
 
 
 def plan_remedies(run: Run, stage: TrainedStage, asked: Outcome, missing: list[NotMeasured]) -> list[Remedy]:
@@ -161,18 +163,29 @@ def plan_remedies(run: Run, stage: TrainedStage, asked: Outcome, missing: list[N
     return found
 
 
-def train_remedies(run: Run, remedies: Sequence[Remedy], batch_size: int, tell: Tell) -> Iterator[Variant]:
+def train_remedies(
+    run: Run, remedies: Sequence[Remedy], batch_size: int, tell: Tell, missing: list[NotMeasured]
+) -> Iterator[Variant]:
     """Train those that are not trained yet, one after another.
 
-    `batch_size`: Texts that are written at once.
+    Args:
+        run: The run.
+        remedies: What is trained.
+        batch_size: Texts that are written at once.
+        tell: Is told what comes next.
+        missing: What cannot be trained is added.
 
     Raises:
         UserError: The stage's settings do not fit.
         WorkError: Training failed.
     """
     for remedy in remedies:
-        remedy.train(run, batch_size, tell)
-        yield remedy.variant
+        try:
+            remedy.train(run, batch_size, tell)
+        except NothingWritten as error:
+            missing.append(NotMeasured(remedy.name, (), str(error)))
+        else:
+            yield remedy.variant
 
 
 def _start_of(run: Run, stage: TrainedStage) -> str | SmallModel:

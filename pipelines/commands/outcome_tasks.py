@@ -70,11 +70,12 @@ class AskModel(SingleTaskStage):
     def run_task(self, workdir: Path, task: Task, output: TaskOutput) -> None:
         with own_accelerator():
             plan = self.request.opened().plan()
-            _, measured = plan.ask(plan.columns.of_model(self.model), output.tell)
-        output.write_json(REFUSED, [asdict(each) for each in measured.not_measured])
+            columns, measured = plan.ask(plan.columns.of_model(self.model), output.tell)
+        untrained = [each for each in columns.missing if each not in plan.columns.missing]
+        output.write_json(REFUSED, [asdict(each) for each in (*untrained, *measured.not_measured)])
 
     def refused(self, workdir: Path) -> list[NotMeasured]:
-        """What it could not be asked."""
+        """What it could not be asked, or why it could not be trained."""
         found = orjson.loads(self.path(workdir, REFUSED).read_bytes())
         return [NotMeasured(each["measure"], tuple(each["variants"]), each["why"]) for each in found]
 

@@ -40,11 +40,11 @@ class Columns:
     remedies: list[Remedy]
     """Trainings whose models are to stand beside the others."""
 
-    def with_trained(self, variants: Iterable[Variant]) -> Columns:
-        """The same with what became of the remedies."""
+    def with_trained(self, variants: Iterable[Variant], missing: list[NotMeasured]) -> Columns:
+        """The same with what became of the remedies, and all that is missing."""
         more = list(variants)
         folders = self.folders | {variant.model: Path(variant.model) for variant in more}
-        return replace(self, variants=[*self.variants, *more], folders=folders, remedies=[])
+        return replace(self, variants=[*self.variants, *more], folders=folders, missing=missing, remedies=[])
 
     @property
     def models(self) -> dict[str, str]:

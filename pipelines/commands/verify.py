@@ -22,6 +22,9 @@ from pipelines.recipe.recipe import FIRST_STAGE
 from pipelines.sources.remote.places import is_remote
 from pipelines.sources.remote.secrets import masked
 
+OF_OUTCOME = ("outcome", "passages")
+"""Folders of a run that `coupage outcome` fills, and fills again."""
+
 
 def verify_run(name: str, json: bool) -> None:
     """`coupage verify`."""
@@ -91,13 +94,16 @@ def _mend(folder: Path, damages: Sequence[Damage]) -> str:
     files = [damage.file.relative_to(folder) for damage in damages]
     stages = sorted({str(folder / "stages" / path.parts[1]) for path in files if path.parts[0] == "stages"})
     trained = sorted({str(folder / FOLDER / path.parts[1]) for path in files if path.parts[0] == FOLDER})
+    asked = sorted({str(folder / Path(*path.parts[:2])) for path in files if path.parts[0] in OF_OUTCOME})
     advice = []
     if stages:
         advice.append(f"Remove the damaged stages and run the recipe again: rm -r {' '.join(stages)}")
-    elif len(trained) < len(files):
+    elif any(path.parts[0] not in (FOLDER, *OF_OUTCOME) for path in files):
         advice.append("Run the recipe again.")
     if trained:
         advice.append(
             f"Nothing here can bring back {', '.join(trained)}: take a copy, or remove it and train again."
         )
+    if asked:
+        advice.append(f"Remove {', '.join(asked)}, and give `coupage outcome` again.")
     return " ".join(advice)

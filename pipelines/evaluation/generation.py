@@ -124,17 +124,14 @@ class PlainModel:
     def write_texts(self, count: int, new_tokens: int, seed: int) -> list[Written]:
         """Write texts from nothing, at temperature 1 and from all tokens: samples of what it models.
 
+        What precedes them is the token that the tokenizer begins a text with, or else ends one with.
+
         Args:
             count: Number of texts, all written at once.
             new_tokens: Most tokens of one.
             seed: As in `sample_texts`.
-
-        Raises:
-            ValueError: The tokenizer has no token that begins or ends a text.
         """
         prompt = "" if self.encode("") else self.tokenizer.eos_token
-        if prompt is None:
-            raise ValueError("its tokenizer has no token that begins or ends a text")
         settings = {"temperature": 1.0, "top_k": 0, "max_new_tokens": new_tokens}
         return self._drawn([prompt] * count, count, False, settings, seed)
 

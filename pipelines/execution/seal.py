@@ -26,7 +26,7 @@ from pipelines.execution.manifest import (
     write_sealed,
 )
 from pipelines.execution.output import RECEIPTS, whole_files
-from pipelines.execution.sealed_folder import check_records, file_records, files_below
+from pipelines.execution.sealed_folder import SEAL, check_folder, check_records, file_records, files_below
 from pipelines.execution.stage import Stage
 from pipelines.execution.trained_stage import TrainedStage, check_scores
 
@@ -47,6 +47,9 @@ SENT_FILES = (*REPORT_FILES, OUTCOME_PAGE)
 """What is published of these, as far as it is there."""
 SEALED_FILES = ("pins.json", "inputs.json", OUTCOME)
 """Files that carry a seal of their own."""
+SEALED_FOLDERS = ("passages/*", "outcome/models/*", "outcome/remedies/*/model")
+"""Folders that do, once they are finished."""
+SEALED_RESULTS = (f"{trial_results.FOLDER}/*.json", "outcome/*.json")
 
 
 class StageRecord(BaseModel):
@@ -185,8 +188,10 @@ def check_run(workdir: Path) -> Iterator[Damage]:
     for folder in sorted((workdir / trained_stage.FOLDER).glob("*")):
         yield from TrainedStage(workdir, folder.name).damages()
     yield from check_scores(workdir)
+    for folder in (path.parent for name in SEALED_FOLDERS for path in sorted(workdir.glob(f"{name}/{SEAL}"))):
+        yield from check_folder(folder)
     sealed = (workdir / name for name in SEALED_FILES if (workdir / name).is_file())
-    for path in (*sealed, *sorted((workdir / trial_results.FOLDER).glob("*.json"))):
+    for path in (*sealed, *(path for name in SEALED_RESULTS for path in sorted(workdir.glob(name)))):
         try:
             read_sealed(path)
         except Damaged as error:

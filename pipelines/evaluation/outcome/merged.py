@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.evaluation.outcome.results import model_fingerprint
 from pipelines.evaluation.variants import Variant
 from pipelines.execution.fingerprint import fingerprint
+from pipelines.execution.sealed_folder import check_folder, seal_folder
 from trainers.merge import VERSION_OF_MERGE, merge_models
 
 MODELS = "models"
@@ -16,7 +17,7 @@ MODELS = "models"
 
 
 def merged_variants(base: Path, tuned: Path, shares: Sequence[float], folder: Path) -> Iterator[Variant]:
-    """Make the merged models that are not there yet, and remove those of other models or shares.
+    """Make the merged models that are not there whole, and remove those of other models or shares.
 
     Args:
         base: The model before training.
@@ -33,6 +34,9 @@ def merged_variants(base: Path, tuned: Path, shares: Sequence[float], folder: Pa
         if path not in wanted.values():
             shutil.rmtree(path)
     for share, path in wanted.items():
+        if path.is_dir() and any(check_folder(path)):
+            shutil.rmtree(path)
         if not path.is_dir():
             merge_models(base, tuned, share, path)
+            seal_folder(path)
         yield Variant(name=f"merged {share:g}", kind="merged", model=str(path), share=share)

@@ -36,6 +36,10 @@ TEXTS = "texts.jsonl"
 """A batch a line: pairs of a text and whether the model ended it."""
 
 
+class NothingWritten(Exception):
+    """The model cannot write from nothing, or says nothing then."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SelfWritten:
     """Rows of a stage, a share of which are of text that the model before it wrote.
@@ -64,7 +68,7 @@ class SelfWritten:
             tell: Is told how far it has come.
 
         Raises:
-            ValueError: The model writes nothing, or cannot write from nothing.
+            NothingWritten: The model has nothing to begin with, or says nothing.
         """
         shards = folder / "self_written"
         if not (shards / INDEX_FILE).is_file():
@@ -81,19 +85,24 @@ class SelfWritten:
 
     def _write_texts(self, path: Path, encoder: Encoder, batch_size: int, tell: Tell) -> None:
         """Go on with a file of batches of texts until they fill the rows."""
+        from trainers.quiet import quiet_transformers
+
         wanted = self.wanted_rows * self.stage.sequence_length
         batches = list(_batches(path))
         tokens = sum(self._tokens(batch, encoder) for batch in batches)
         if tokens >= wanted:
             return
-        model = PlainModel.load(self.start)
+        with quiet_transformers():
+            model = PlainModel.load(self.start)
+        if not (model.encode("") or model.tokenizer.eos_token):
+            raise NothingWritten(f"the tokenizer of {self.start} has no token that begins or ends a text")
         longest = min(self.stage.sequence_length, model.longest or self.stage.sequence_length)
         with GrowingFile(path) as file:
             for number in range(len(batches), len(batches) + wanted):
                 batch = model.write_texts(batch_size, longest - encoder.added_tokens, seed=number)
                 added = self._tokens(batch, encoder)
                 if not added:
-                    raise ValueError(f"{self.start} writes no text of its own")
+                    raise NothingWritten(f"{self.start} writes nothing after the token that begins a text")
                 file.add(orjson.dumps([list(each) for each in batch], option=orjson.OPT_APPEND_NEWLINE))
                 tokens += added
                 tell(f"self-replay: {min(tokens, wanted):,} of {wanted:,} tokens written")

@@ -129,12 +129,27 @@ def test_one_that_was_killed_goes_on_to_the_same_model(coupage, outcome, trained
     (replay / "shards" / "coupage.json").unlink()
     shutil.rmtree(replay / "model")
     for path in (rate / "model").iterdir():
-        if not path.name.startswith("checkpoint"):
+        if not path.name.startswith("checkpoint"):  # the seal too
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert list((rate / "model").iterdir()), "a checkpoint is left"
     again = coupage("outcome", trained, *WANTED, "--json")
     assert [(folder / "model" / "model.safetensors").read_bytes() for folder in (replay, rate)] == before
     assert json.loads(again.stdout)["tables"] == outcome["tables"]
+
+
+def test_a_damaged_model_is_found_and_trained_again(coupage, outcome, trained):
+    model = folder_of(outcome, NAMES[1]) / "model"
+    coupage("verify", trained)
+    content = bytearray((model / "model.safetensors").read_bytes())
+    before = bytes(content)
+    content[-1] ^= 1
+    (model / "model.safetensors").write_bytes(content)
+    said = coupage("verify", trained, code=1).stderr
+    assert str(model / "model.safetensors") in said and "coupage outcome" in " ".join(said.split())
+    again = coupage("outcome", trained, *WANTED, "--json")
+    assert "is damaged, and is trained again" in again.stderr
+    assert (model / "model.safetensors").read_bytes() == before
+    coupage("verify", trained)
 
 
 def test_another_setting_takes_the_place_of_the_old_one_alone(coupage, outcome, trained, tmp_path):

@@ -64,13 +64,21 @@ def test_the_same_outcome_from_workers_here(coupage, command, outcome, trained):
     assert asked_elsewhere(coupage, command, trained, "--workers", "2") == outcome
 
 
-def test_a_task_that_fails_ends_the_command_and_what_was_found_is_kept(coupage, command, outcome, trained):
+def test_a_merged_model_that_is_damaged_is_merged_again(coupage, command, outcome, trained):
     (weights,) = (trained / "outcome" / "models").glob("*/model.safetensors")
-    content = weights.read_bytes()
-    weights.write_bytes(content[:-100])
-    said = coupage(*command, "--workers", "1", code=1).stderr
-    assert "merged 0.5" in said
-    weights.write_bytes(content)
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert str(weights) in coupage("verify", trained, code=1).stderr
+    assert json.loads(coupage(*command).stdout) == outcome
+    coupage("verify", trained)
+
+
+def test_a_task_that_fails_names_its_model_and_what_was_found_is_kept(
+    coupage, command, outcome, trained, tmp_path
+):
+    other = shutil.copytree(trained.parent / "base", tmp_path / "other")
+    (other / "model.safetensors").write_bytes(b"no weights")
+    said = coupage(*command, "--also", f"broken={other}", "--workers", "1", code=1).stderr
+    assert "ask broken" in said
     again = coupage(*command, "--workers", "1")
     assert json.loads(again.stdout) == outcome
 
