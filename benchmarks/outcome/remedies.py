@@ -23,7 +23,7 @@ from tokenizer_tools.train import TokenizerTraining, train_tokenizer
 
 STAGE = "narrow"
 SOURCES = ("general.jsonl", "domain.jsonl", "russian.jsonl", "questions.jsonl")
-REMEDIES = "{replay: [25%, 50%], lr: [0.3], self_replay: [25%, 50%]}"
+REMEDIES = "{replay: [10%, 25%, 50%], lr: [0.3], self_replay: [10%, 25%, 50%]}"
 MERGED = "[0.5]"
 
 
