@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from transformers import AutoTokenizer
 
 from mixers.shards import Shards
@@ -25,10 +26,14 @@ NAMES = ["replay 50%", "learning rate x0.3", "self-replay 10%"]
 @pytest.fixture(scope="module")
 def trained(coupage, finished, tmp_path_factory) -> Path:
     """A run whose second stage is trained from a model in a folder."""
+    return trained_from(build_model(SHAPE, 640, 256, seed=0), coupage, finished, tmp_path_factory)
+
+
+def trained_from(model, coupage, finished, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("remedies")
     run = shutil.copytree(finished, folder / "run", symlinks=True)
     base = shutil.copytree(run / "tokenizer", folder / "base")
-    build_model(SHAPE, 640, sequence_length=256, seed=0).save_pretrained(base)
+    model.save_pretrained(base)
     settings = (f"train.model={base}", "train.stage2.from=model", "train.stage2.max_steps=3")
     coupage("train", run, "--stage", "stage2", *(f"--set={setting}" for setting in settings))
     return run
@@ -172,6 +177,19 @@ def test_too_little_general_text_is_said(coupage, trained):
     assert not [each for each in content["variants"] if each["kind"] == "remedy"]
     (said,) = [each["why"] for each in content["not_measured"] if each["measure"] == "replay 10%"]
     assert "of the stage's rows are such already" in said
+
+
+@pytest.mark.parametrize("where", [[], ["--workers", "1"]])
+def test_a_base_that_writes_nothing_is_said(coupage, finished, tmp_path_factory, where):
+    model = build_model(SHAPE, 640, 256, seed=0)
+    with torch.no_grad():  # the token that ends a text calls for itself
+        model.get_input_embeddings().weight[0] *= 500
+    run = trained_from(model, coupage, finished, tmp_path_factory)
+    told = coupage("outcome", run, "--set=outcome.remedies.self_replay=[10%]", *where, "--json")
+    content = json.loads(told.stdout)
+    assert not [each for each in content["variants"] if each["kind"] == "remedy"]
+    (said,) = [each["why"] for each in content["not_measured"] if each["measure"] == NAMES[2]]
+    assert "writes nothing" in said
 
 
 def test_a_base_that_has_changed_is_refused_before_anything_is_trained(coupage, trained, tmp_path):
