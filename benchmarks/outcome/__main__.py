@@ -18,7 +18,7 @@ from pipelines.report.outcome.verdicts import verdicts_of
 
 MODELS = {"good": None, "narrow": "forgets", "mixing": "mixes languages", "inventing": "invents facts"}
 """Each model and the fault that it has."""
-FAULTS = [fault for fault in MODELS.values() if fault]
+FAULTS = [*(fault for fault in MODELS.values() if fault), "gives no answers"]
 TOKENS = 100_000
 
 
