@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, get_args
 
+from filters.edits.edits import NormalizeLines
 from pipelines.errors import UserError
 from pipelines.graph.build import build_graph
 from pipelines.graph.inputs import Inputs
@@ -20,6 +21,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 REFERENCE = "reference"
 NULL = "null"
 """The reference once more with other seeds: what chance alone does."""
+BY_ITSELF: dict[Kind, tuple[str, ...]] = {"sources": (), "rules": (), "edits": (NormalizeLines.name,)}
+"""What is there though no recipe names it: tried only where it is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,17 +47,18 @@ def ablation(
         maker: Of the trials.
         kind: What is added or left out.
         inputs: Where the stages of another recipe get their outside inputs from.
-        only: The items that are tried; all by default.
+        only: The items that are tried; by default all that the recipe names.
         add_one: Each arm adds one item to a reference that has none of them.
 
     Raises:
         UserError: There are no such items, or nothing is left without them.
     """
     every = _items(maker, kind)
+    known = [*every, *BY_ITSELF[kind]]
     for name in only:
-        if name not in every:
+        if name not in known:
             raise UserError(
-                f"there is nothing called `{name}` among the {kind}", hint=f"There are: {', '.join(every)}."
+                f"there is nothing called `{name}` among the {kind}", hint=f"There are: {', '.join(known)}."
             )
     items = list(only) or every
     if not items:
@@ -131,6 +135,8 @@ def _edits_without(curate: Curate, items: set[str]) -> Iterable[Edits]:
         options = {name: value for name, value in entry.options.items() if name.split(".")[0] not in items}
         use = [name for name in entry.use if name not in items]
         yield entry.model_copy(update={"use": use, "options": options})
+    if NormalizeLines.name in items:
+        yield Edits(normalize_lines=False)
 
 
 def _tokenized(maker: TrialMaker, recipe: Recipe, inputs: Inputs) -> tuple[Tokenize, ...]:

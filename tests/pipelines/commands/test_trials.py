@@ -136,6 +136,19 @@ def test_a_rule_left_out_lets_its_documents_in(coupage, recipe, run):
     assert not trial_documents(run, "rules-0-0") & ids(run, "shards/held_out")
 
 
+def test_an_edit_left_out_leaves_texts_as_they_were_read(coupage, recipe, run):
+    """The edit that no recipe names, too."""
+    said = coupage(
+        "ablate", recipe, "--edits", "--only", "normalize_lines", "--workdir", run, *SMALL, "--json"
+    )
+    (entry,) = json.loads(said.stdout)["items"]
+    assert entry["item"] == "normalize_lines" and entry["effect"]["interval"]
+    texts = {path.parent for path in run.glob("stages/ingest-*/*.parquet")}
+    assert len(texts) == 4, "each of the two sources is read with it and without"
+    assert offered(run, "edits-0-0") == offered(run, "edits-reference-0")
+    assert not trial_documents(run, "edits-0-0") & ids(run, "shards/held_out")
+
+
 def test_search_gives_weights_or_says_that_there_are_none_better(
     coupage, tmp_path, corpus, base_tokenizer, run
 ):
