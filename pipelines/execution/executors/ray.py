@@ -107,12 +107,13 @@ class RayExecutor:
 
     def _lacking(self, stage: Stage) -> str:
         """What to say where the cluster, as it is now, has not what a task of the stage waits for."""
-        wanted, there = self.reservation(stage).get("num_gpus", 0), import_ray().cluster_resources()
-        if wanted <= there.get("GPU", 0):
+        wanted = self.reservation(stage).get("num_gpus", 0)
+        there = import_ray().cluster_resources().get("GPU", 0)
+        if wanted <= there:
             return ""
         return (
-            f"the cluster has no GPU now: tasks of `{stage.label}` wait for one; to do without, stop, and"
-            " set executor.ray.gpus_serving=0"
+            f"a task of `{stage.label}` waits for {wanted:g} GPUs, and the cluster has {there:g} now; to do"
+            " without any, stop, and set executor.ray.gpus_serving=0"
         )
 
     def reservation(self, stage: Stage) -> dict[str, Any]:

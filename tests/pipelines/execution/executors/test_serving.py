@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from threading import Timer
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,3 +69,16 @@ def test_tasks_of_a_node_share_a_server(coupage, ray, recipe, tmp_path):
     parts = sorted(run.glob("stages/synthesize-retold-*/0000?-*.parquet"))
     assert [pq.read_table(path).num_rows for path in parts] == [10, 10]
     assert len((tmp_path / fake_vllm.CALLS).read_text().splitlines()) == 1
+
+
+def test_that_no_node_has_an_accelerator_is_said(ray, recipe, tmp_path):
+    words = ("run", recipe, "--workdir", tmp_path / "run", "--executor", "ray", "--until", "synthesize")
+    command = [sys.executable, "-m", "pipelines", *map(str, words)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr is not None
+        end = Timer(120, waiting.kill)
+        end.start()
+        said = next((line for line in waiting.stderr if "GPUs" in line), "")
+        end.cancel()
+        waiting.kill()
+    assert "waits for 1 GPUs, and the cluster has 0 now" in said and "gpus_serving=0" in said
