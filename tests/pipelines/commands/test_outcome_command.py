@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.commands.upload import publish
-from trainers.config import SmallModel
-from trainers.model import build_model
+from tests.pipelines.small_base import small_model, write_base
 
-SHAPE = SmallModel(hidden_size=32, layers=2, heads=2, kv_heads=1, intermediate_size=64)
 TASK = """\
 task: our_exam
 dataset_path: json
@@ -30,8 +28,7 @@ def trained(coupage, finished, tmp_path_factory) -> Path:
     """A run both of whose stages are trained, from a model in a folder."""
     folder = tmp_path_factory.mktemp("outcome")
     run = shutil.copytree(finished, folder / "run", symlinks=True)
-    base = shutil.copytree(run / "tokenizer", folder / "base")
-    build_model(SHAPE, 640, sequence_length=256, seed=0).save_pretrained(base)
+    base = write_base(run, small_model())
     for stage in ("stage1", "stage2"):
         coupage(
             "train",

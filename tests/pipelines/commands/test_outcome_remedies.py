@@ -10,10 +10,8 @@ import torch
 from transformers import AutoTokenizer
 
 from mixers.shards import Shards
-from trainers.config import SmallModel
-from trainers.model import build_model
+from tests.pipelines.small_base import small_model, write_base
 
-SHAPE = SmallModel(hidden_size=32, layers=2, heads=2, kv_heads=1, intermediate_size=64)
 WANTED = [
     "--set=outcome.general=[web]",
     "--set=outcome.remedies.replay=[50%]",
@@ -26,14 +24,13 @@ NAMES = ["replay 50%", "learning rate x0.3", "self-replay 10%"]
 @pytest.fixture(scope="module")
 def trained(coupage, finished, tmp_path_factory) -> Path:
     """A run whose second stage is trained from a model in a folder."""
-    return trained_from(build_model(SHAPE, 640, 256, seed=0), coupage, finished, tmp_path_factory)
+    return trained_from(small_model(), coupage, finished, tmp_path_factory)
 
 
 def trained_from(model, coupage, finished, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("remedies")
     run = shutil.copytree(finished, folder / "run", symlinks=True)
-    base = shutil.copytree(run / "tokenizer", folder / "base")
-    model.save_pretrained(base)
+    base = write_base(run, model)
     settings = (f"train.model={base}", "train.stage2.from=model", "train.stage2.max_steps=3")
     coupage("train", run, "--stage", "stage2", *(f"--set={setting}" for setting in settings))
     return run
@@ -181,7 +178,7 @@ def test_too_little_general_text_is_said(coupage, trained):
 
 @pytest.mark.parametrize("where", [[], ["--workers", "1"]])
 def test_a_base_that_writes_nothing_is_said(coupage, finished, tmp_path_factory, where):
-    model = build_model(SHAPE, 640, 256, seed=0)
+    model = small_model()
     with torch.no_grad():  # the token that ends a text calls for itself
         model.get_input_embeddings().weight[0] *= 500
     run = trained_from(model, coupage, finished, tmp_path_factory)
@@ -198,7 +195,7 @@ def test_a_base_that_has_changed_is_refused_before_anything_is_trained(coupage, 
     result = run / "train" / "stage2" / "training.json"
     content = json.loads(result.read_text())
     other = shutil.copytree(trained.parent / "base", tmp_path / "base")
-    build_model(SHAPE, 640, sequence_length=256, seed=1).save_pretrained(other)
+    small_model(seed=1).save_pretrained(other)
     result.write_text(json.dumps(content | {"model": str(other)}))
     told = coupage("outcome", run, *WANTED, code=2).stderr
     assert "is not there any more, or has changed" in " ".join(told.split())

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trainers.config import SmallModel
-from trainers.model import build_model
+from tests.pipelines.small_base import small_model, write_base
 
-SHAPE = SmallModel(hidden_size=32, layers=2, heads=2, kv_heads=1, intermediate_size=64)
 WANTED = [
     "--set=outcome.general=[web]",
     "--set=outcome.merge=[0.5]",
@@ -26,8 +24,7 @@ def trained(coupage, recipe, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("outcome")
     run = folder / "run"
     coupage("run", recipe, "--workdir", run, "--workers", 2, "--set=held_out.share=10%")
-    base = shutil.copytree(run / "tokenizer", folder / "base")
-    build_model(SHAPE, 640, sequence_length=256, seed=0).save_pretrained(base)
+    base = write_base(run, small_model())
     coupage("train", run, "--stage", "stage1", f"--set=train.model={base}", "--set=train.stage1.max_steps=3")
     return run
 
